@@ -1,0 +1,1 @@
+"""GitHub over HTTP. The only place that knows httpx."""

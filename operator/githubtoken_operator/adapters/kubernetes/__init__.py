@@ -1,0 +1,1 @@
+"""The Kubernetes API. The only place that knows `kubernetes.aio`."""

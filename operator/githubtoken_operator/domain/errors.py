@@ -1,0 +1,52 @@
+"""What can go wrong on the way to a token.
+
+    TokenError
+    ├── Transient            time heals it; `retry_after` where GitHub stated one
+    │   ├── RateLimited      GitHub limits this App on this host: the whole App waits
+    │   ├── NotSent          the request has certainly not reached GitHub
+    │   └── OutcomeUnknown   it may have had its effect: what is stored stays, nothing is concluded
+    └── Terminal             a human must act; `reason` and the message say what to do
+        └── RefreshTokenRefused   GitHub answered `bad_refresh_token`
+
+`reason` is a constant of `reasons`. Messages are shown to users: they never carry a token, a key or an answer's body.
+"""
+
+from __future__ import annotations
+
+
+class TokenError(Exception):
+    """Base of all: a reason for the `Ready` condition and a sentence for its message."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message
+
+
+class Transient(TokenError):
+    """Trying again later may work."""
+
+    def __init__(self, reason: str, message: str, *, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds that GitHub asked for; None where it named no time."""
+        super().__init__(reason, message)
+        self.retry_after = retry_after
+
+
+class RateLimited(Transient):
+    """GitHub limits the App; `retry_after` is always set."""
+
+
+class NotSent(Transient):
+    """DNS, connection or TLS failed before the request was written."""
+
+
+class OutcomeUnknown(Transient):
+    """The request may have been executed: timeout, reset, 5xx, an answer that is cut off or not understood."""
+
+
+class Terminal(TokenError):
+    """Trying again the same way cannot work before a human has acted."""
+
+
+class RefreshTokenRefused(Terminal):
+    """The refresh token is spent, expired or revoked, unless the store has moved on meanwhile."""

@@ -1,0 +1,93 @@
+"""Reasons of the `Ready` and `Stalled` conditions, and of events. They are part of the API: alerts are written on them.
+
+A reason with `HUMAN_NEEDED` set means that waiting does not help: the object is `Stalled` until somebody acts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- GitHubToken, Ready=True -----------------------------------------------------------------------------------------
+FRESH: Final = "Fresh"
+"""The stored token is valid and was obtained for the present spec."""
+
+# --- GitHubToken, Ready=Unknown --------------------------------------------------------------------------------------
+PENDING: Final = "Pending"
+"""Nothing was tried yet."""
+
+# --- GitHubToken, Ready=False ----------------------------------------------------------------------------------------
+EXPIRED: Final = "Expired"
+"""The stored token has expired and nothing is attempted."""
+REAUTHORIZATION_REQUIRED: Final = "ReauthorizationRequired"
+"""GitHub refuses the refresh token, or an old one was put back: a human must sign in again."""
+APP_NOT_FOUND: Final = "AppNotFound"
+"""There is no App of the name that `appRef` gives."""
+APP_NOT_READY: Final = "AppNotReady"
+"""The App's own spec cannot be served; its `Ready` condition says why."""
+APP_NOT_ALLOWED: Final = "AppNotAllowed"
+"""The App may not be used from this namespace, or by this operator."""
+PRIVATE_KEY_MISSING: Final = "PrivateKeyMissing"
+"""The App names no private key, or the Secret or key that it names is not there."""
+PRIVATE_KEY_INVALID: Final = "PrivateKeyInvalid"
+"""What is stored as private key is not an unencrypted RSA private key in PEM."""
+CLIENT_SECRET_MISSING: Final = "ClientSecretMissing"
+"""A user token cannot be refreshed without the App's client secret."""
+CREDENTIAL_MISSING: Final = "CredentialMissing"
+"""There is no refresh token to start from."""
+AUTHENTICATION_FAILED: Final = "AuthenticationFailed"
+"""GitHub does not accept the App's key, id or client secret."""
+INSTALLATION_NOT_FOUND: Final = "InstallationNotFound"
+"""The App is not installed where the spec says."""
+INSTALLATION_SUSPENDED: Final = "InstallationSuspended"
+"""The installation is suspended."""
+PERMISSIONS_NOT_GRANTED: Final = "PermissionsNotGranted"
+"""The installation has not been granted a permission that the spec asks for."""
+REPOSITORY_NOT_ACCESSIBLE: Final = "RepositoryNotAccessible"
+"""A repository that the spec names does not exist or is not accessible to the installation."""
+HOST_NOT_ALLOWED: Final = "HostNotAllowed"
+"""The App's `apiURL` or `webURL` names a host that `--allowed-hosts` does not have."""
+SECRET_CONFLICT: Final = "SecretConflict"
+"""The Secret of that name is somebody else's."""
+RATE_LIMITED: Final = "RateLimited"
+"""GitHub limits the App; it is waited for as GitHub says."""
+GITHUB_UNAVAILABLE: Final = "GitHubUnavailable"
+"""GitHub cannot be reached, or answers with something that is not an answer."""
+INVALID_SPEC: Final = "InvalidSpec"
+"""The spec sets a field to a value that this operator does not serve."""
+SUSPENDED: Final = "Suspended"
+"""`spec.suspend` is true and the stored token has expired."""
+
+# --- GitHubToken, transient trouble of the cluster itself: shown while no token is stored ------------------------------
+CLUSTER_UNAVAILABLE: Final = "ClusterUnavailable"
+"""The API server cannot be reached or refuses the operator (RBAC, quota, a webhook)."""
+
+# --- GitHubApp -------------------------------------------------------------------------------------------------------
+ACCEPTED: Final = "Accepted"
+"""GitHub accepts the App's id and key."""
+NOT_CHECKED: Final = "NotChecked"
+"""The App has no private key, so nothing can be checked; user tokens work."""
+
+# --- Events that are not conditions ----------------------------------------------------------------------------------
+RENEW_BEFORE_IGNORED: Final = "RenewBeforeIgnored"
+"""`renewBefore` is not less than the token's life."""
+
+HUMAN_NEEDED: Final = frozenset(
+    {
+        REAUTHORIZATION_REQUIRED,
+        APP_NOT_FOUND,
+        APP_NOT_READY,
+        APP_NOT_ALLOWED,
+        PRIVATE_KEY_MISSING,
+        PRIVATE_KEY_INVALID,
+        CLIENT_SECRET_MISSING,
+        CREDENTIAL_MISSING,
+        AUTHENTICATION_FAILED,
+        INSTALLATION_NOT_FOUND,
+        INSTALLATION_SUSPENDED,
+        PERMISSIONS_NOT_GRANTED,
+        REPOSITORY_NOT_ACCESSIBLE,
+        HOST_NOT_ALLOWED,
+        SECRET_CONFLICT,
+        INVALID_SPEC,
+    }
+)
