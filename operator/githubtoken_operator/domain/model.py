@@ -99,10 +99,11 @@ class AppInfo:
 
 
 class PrivateKey(Protocol):
-    """A parsed RSA key; `fingerprint` is `SHA256:…` as GitHub's settings page shows it."""
+    """A parsed RSA key."""
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """`SHA256:…` of the public key, as GitHub's settings page shows it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,8 @@ INVALID_SPEC: Final = "InvalidSpec"
 SUSPENDED: Final = "Suspended"
 """`spec.suspend` is true and the stored token has expired."""
 
-# --- GitHubToken, transient trouble of the cluster itself: shown while no token is stored ------------------------------
-CLUSTER_UNAVAILABLE: Final = "ClusterUnavailable"
-"""The API server cannot be reached or refuses the operator (RBAC, quota, a webhook)."""
+MISSING_PERMISSION: Final = "MissingPermission"
+"""The API server refuses what the operator must do: RBAC, a quota or an admission policy."""
 
 # --- GitHubApp -------------------------------------------------------------------------------------------------------
 ACCEPTED: Final = "Accepted"
@@ -88,6 +87,7 @@ HUMAN_NEEDED: Final = frozenset(
         REPOSITORY_NOT_ACCESSIBLE,
         HOST_NOT_ALLOWED,
         SECRET_CONFLICT,
+        MISSING_PERMISSION,
         INVALID_SPEC,
     }
 )
