@@ -1,0 +1,68 @@
+"""`python -m localcluster build|path|up`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+
+from localcluster.binaries import Binaries, locate, locate_or_build
+from localcluster.controlplane import ControlPlane
+from localcluster.errors import LocalClusterError
+
+_CHECK_INTERVAL_SECONDS = 1.0
+
+
+def main() -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="localcluster", description="A real Kubernetes control plane on loopback.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="build the binaries unless they are there, and print where they are")
+    commands.add_parser("path", help="print where the binaries are; fails when they have yet to be built")
+    up = commands.add_parser("up", help="start a control plane and keep it until Ctrl-C")
+    up.add_argument("--crds", type=Path, help="file or folder of CustomResourceDefinitions to install")
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "path":
+            _print_paths(locate())
+        elif arguments.command == "build":
+            _print_paths(locate_or_build(say=_say))
+        else:
+            _up(locate_or_build(say=_say), arguments.crds)
+    except LocalClusterError as error:
+        _say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _up(binaries: Binaries, crds: Path | None) -> None:
+    # SIGTERM ends it as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with ControlPlane(binaries, crds=crds) as cluster:
+        print(f"export KUBECONFIG={cluster.kubeconfig}", flush=True)
+        _say(f"ready at {cluster.server}; logs in {cluster.folder}; Ctrl-C ends it and removes everything")
+        try:
+            while True:
+                cluster.check()
+                time.sleep(_CHECK_INTERVAL_SECONDS)
+        except KeyboardInterrupt:
+            _say("stopping")
+
+
+def _print_paths(binaries: Binaries) -> None:
+    """The folders that hold the binaries; one, unless they come from different places."""
+    paths = (binaries.etcd, binaries.kube_apiserver, binaries.kube_controller_manager, binaries.kubectl)
+    for folder in dict.fromkeys(path.parent for path in paths):
+        print(folder)
+
+
+def _say(line: str) -> None:
+    print(f"localcluster: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

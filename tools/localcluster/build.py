@@ -1,0 +1,159 @@
+"""Builds the pinned binaries once, into a cache outside the tree.
+
+The cache's key is the content of `tools/go.mod` and `tools/go.sum`, the build's flags and the platform: another pin is
+another folder. A folder under its final name is complete: the build goes into a folder beside it that is renamed at the
+end, under a lock, so neither an interrupted build nor two at once leave a torn one.
+
+Caveat: the flags below decide what Go can reuse from its own build cache. Linker flags cost a relink, others a
+full build.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localcluster.errors import BuildError
+from localcluster.programs import PROGRAMS
+from localcluster.toolchain import provide_go
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+MODULE = Path(__file__).parents[1]
+PROGRESS_INTERVAL_SECONDS = 60.0
+_POLL_SECONDS = 0.5
+_TAIL_LINES = 25
+_KUBERNETES_PIN = re.compile(r"^\s*(?:require )?k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)(?:\s|$)", re.MULTILINE)
+_VERSION_PACKAGE = "k8s.io/component-base/version"
+
+
+def build_flags(go_mod: str) -> list[str]:
+    """Arguments of `go build`, with the version stamped in, without which `kubectl version` and helm refuse to work."""
+    pin = _KUBERNETES_PIN.search(go_mod)
+    if pin is None:
+        raise BuildError("`tools/go.mod` must require k8s.io/kubernetes in a release version such as v1.34.4")
+    stamps = {
+        "gitVersion": pin[1],
+        "gitMajor": pin[2],
+        "gitMinor": pin[3],
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+    }
+    stamped = " ".join(f"-X {_VERSION_PACKAGE}.{name}={value}" for name, value in stamps.items())
+    return ["-trimpath", "-ldflags", f"-s -w {stamped}"]
+
+
+def cache_root(environ: Mapping[str, str]) -> Path:
+    """Where everything that is built or downloaded for the tools lives; safe to delete at any time."""
+    base = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME") or Path.home()) / ".cache")
+    return Path(base) / "githubtoken-operator" / "tools"
+
+
+def cache_key(module: Path = MODULE) -> str:
+    """16 hexadecimal digits that change with the pins, the flags and the platform."""
+    go_mod = (module / "go.mod").read_bytes()
+    parts = [go_mod, (module / "go.sum").read_bytes(), *(flag.encode() for flag in build_flags(go_mod.decode()))]
+    parts.append(f"{platform.system()}/{platform.machine()}".encode())
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:16]
+
+
+def cached_folder(environ: Mapping[str, str], module: Path = MODULE) -> Path:
+    """The folder that holds the binaries once they are built; it exists only when it is complete."""
+    return cache_root(environ) / cache_key(module) / "bin"
+
+
+def build(environ: Mapping[str, str], say: Callable[[str], None], module: Path = MODULE) -> Path:
+    """Build what is not built yet and return the folder; BuildError holds the end of the compiler's output."""
+    bin_folder = cached_folder(environ, module)
+    target = bin_folder.parent
+    with _locked(cache_root(environ) / "lock", say):
+        if bin_folder.exists():
+            return bin_folder
+        unfinished = target.with_name(f"{target.name}.building")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        (unfinished / "bin").mkdir(parents=True)
+        try:
+            _compile(provide_go(environ, cache_root(environ), say), environ, unfinished, module, say)
+            # The module that holds etcd's main package is called `server`.
+            (unfinished / "bin" / "server").rename(unfinished / "bin" / "etcd")
+            unfinished.rename(target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return bin_folder
+
+
+def _compile(go: Path, environ: Mapping[str, str], folder: Path, module: Path, say: Callable[[str], None]) -> None:
+    # A GOFLAGS or a go.work from elsewhere must not change what is built.
+    settings = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-buildvcs=false"}
+    flags = build_flags((module / "go.mod").read_text(encoding="utf-8"))
+    command = [str(go), "build", *flags, "-o", f"{folder / 'bin'}{os.sep}", "tool"]
+    output = folder / "output"
+    with output.open("wb") as log:
+        compiler = subprocess.Popen(
+            command, cwd=module, env={**environ, **settings}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        try:
+            exit_code = wait_with_progress(compiler.poll, say)
+        finally:
+            # Ctrl-C must not leave a compiler behind that writes into a folder that is gone.
+            compiler.terminate()
+            compiler.wait()
+    if exit_code != 0:
+        tail = "\n".join(output.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:])
+        raise BuildError(
+            f"`go build` ended with exit code {exit_code}. Most often the module proxy could not be reached or the "
+            "disk is full (Go's caches need about 5 GB). Set KUBEBUILDER_ASSETS to a folder with the binaries, or mend "
+            f"it and run `make tools` again: what is compiled stays compiled. The end of its output:\n{tail}"
+        )
+
+
+def wait_with_progress(
+    poll: Callable[[], int | None],
+    say: Callable[[str], None],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Wait for a process's exit code, with one line at once and one a minute after that."""
+    started = clock()
+    said = 0
+    while (exit_code := poll()) is None:
+        elapsed = clock() - started
+        if elapsed >= said * PROGRESS_INTERVAL_SECONDS:
+            say(progress_line(elapsed))
+            said = int(elapsed // PROGRESS_INTERVAL_SECONDS) + 1
+        sleep(_POLL_SECONDS)
+    return exit_code
+
+
+def progress_line(elapsed_seconds: float) -> str:
+    """What is being built, for how long by now, and how long it usually takes."""
+    names = ", ".join(program.name for program in PROGRAMS)
+    usual = "usually about 10 minutes on two cores the first time, seconds when Go's cache is warm"
+    return f"building {names}: {int(elapsed_seconds // 60)} min so far ({usual})"
+
+
+@contextmanager
+def _locked(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another build is running; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        # Closing the file gives the lock back, also when the process dies.
+        yield
