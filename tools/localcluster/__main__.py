@@ -43,9 +43,9 @@ def _up(binaries: Binaries, crds: Path | None) -> None:
     # SIGTERM ends it as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ControlPlane(binaries, crds=crds) as cluster:
-        print(f"export KUBECONFIG={cluster.kubeconfig}", flush=True)
-        _say(f"ready at {cluster.server}; logs in {cluster.folder}; Ctrl-C ends it and removes everything")
         try:
+            print(f"export KUBECONFIG={cluster.kubeconfig}", flush=True)
+            _say(f"ready at {cluster.server}; logs in {cluster.folder}; Ctrl-C ends it and removes everything")
             while True:
                 cluster.check()
                 time.sleep(_CHECK_INTERVAL_SECONDS)

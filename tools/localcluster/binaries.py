@@ -40,29 +40,34 @@ class Binaries:
 
 def locate(environ: Mapping[str, str] = os.environ) -> Binaries:
     """The binaries that are there already; BinariesError when they have yet to be built."""
-    found = _given(environ)
-    if len(found) < len(PROGRAMS):
-        cached = cached_folder(environ)
+    cached = cached_folder(environ)
+
+    def from_cache() -> Path:
         if not cached.exists():
             raise BinariesError("the control plane's binaries are not built yet; run `make tools`")
-        found = _from_folder(cached) | found
-    return _binaries(found)
+        return cached
+
+    return _find(environ, from_cache)
 
 
 def locate_or_build(environ: Mapping[str, str] = os.environ, *, say: Callable[[str], None]) -> Binaries:
     """The binaries, built if need be; `say` gets a line at the start of a build and one a minute."""
-    found = _given(environ)
-    if len(found) < len(PROGRAMS):
-        cached = cached_folder(environ)
-        found = _from_folder(cached if cached.exists() else build(environ, say)) | found
-    return _binaries(found)
+    return _find(environ, lambda: build(environ, say))
 
 
-def _given(environ: Mapping[str, str]) -> dict[Program, Path]:
-    """What the environment offers: all four, the three of envtest, or nothing."""
+def _find(environ: Mapping[str, str], built: Callable[[], Path]) -> Binaries:
+    """Ask the places in their order; `built` is asked for its folder only when something is still missing."""
     found = _from_assets(environ)
-    missing = [program for program in PROGRAMS if program not in found]
-    return found | _from_path(environ, missing)
+    found |= _from_path(environ, [program for program in PROGRAMS if program not in found])
+    if len(found) < len(PROGRAMS):
+        folder = built()
+        found = {program: folder / program.name for program in PROGRAMS} | found
+    return Binaries(
+        etcd=found[ETCD],
+        kube_apiserver=found[KUBE_APISERVER],
+        kube_controller_manager=found[KUBE_CONTROLLER_MANAGER],
+        kubectl=found[KUBECTL],
+    )
 
 
 def _from_assets(environ: Mapping[str, str]) -> dict[Program, Path]:
@@ -103,16 +108,3 @@ def _from_path(environ: Mapping[str, str], programs: list[Program]) -> dict[Prog
         if not program.accepts(version):
             return {}
     return found
-
-
-def _from_folder(folder: Path) -> dict[Program, Path]:
-    return {program: folder / program.name for program in PROGRAMS}
-
-
-def _binaries(found: Mapping[Program, Path]) -> Binaries:
-    return Binaries(
-        etcd=found[ETCD],
-        kube_apiserver=found[KUBE_APISERVER],
-        kube_controller_manager=found[KUBE_CONTROLLER_MANAGER],
-        kubectl=found[KUBECTL],
-    )

