@@ -95,7 +95,7 @@ class TestAServiceAccountWithGivenRights:
     def test_is_forbidden_everything_else(
         self, control_plane: ControlPlane, reader: Path, arguments: tuple[str, ...]
     ) -> None:
-        with pytest.raises(KubectlError, match="(?i)forbidden"):
+        with pytest.raises(KubectlError, match=r"(?i)forbidden"):
             control_plane.kubectl(*arguments, kubeconfig=reader)
 
     def test_may_do_it_everywhere_when_the_rule_is_the_clusters(

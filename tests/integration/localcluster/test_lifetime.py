@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import signal
 import socket
@@ -114,11 +115,12 @@ def test_a_start_that_fails_shows_the_end_of_the_log_and_leaves_nothing(binaries
 def test_a_process_that_died_is_reported(binaries: Binaries) -> None:
     with ControlPlane(binaries) as cluster:
         cluster.check()
-        os.kill(cluster.pids()["kube-controller-manager"], signal.SIGKILL)
+        pid = cluster.pids()["kube-controller-manager"]
+        os.kill(pid, signal.SIGKILL)
+        # Waits for the end and leaves the exit code for the control plane to read.
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         with pytest.raises(ControlPlaneError, match="kube-controller-manager ended with exit code -9"):
-            for _ in range(100):
-                cluster.check()
-                time.sleep(0.1)
+            cluster.check()
 
 
 def test_a_port_that_somebody_took_meanwhile_is_replaced(binaries: Binaries, monkeypatch: pytest.MonkeyPatch) -> None:
