@@ -1,0 +1,181 @@
+"""What owners of Apps and accounts do on github.com's pages: create Apps and keys, install, suspend, grant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from github_simulator.errors import ControlError
+from github_simulator.tokens import client_secret
+
+if TYPE_CHECKING:
+    from github_simulator.model import Account, App, Installation, Selection
+    from github_simulator.simulation import Simulation
+
+APP_SETTINGS: dict[str, type] = {
+    "permissions": dict,
+    "tokens_expire": bool,
+    "device_flow": bool,
+    "installation_token_life": float,
+    "user_token_life": float,
+    "refresh_token_life": float,
+    "device_code_life": float,
+    "device_interval": int,
+    "stale_device_polls": int,
+}
+DEFAULT_PERMISSIONS = {"contents": "write", "issues": "write", "metadata": "read"}
+_KEY_BITS = 2048
+
+
+def find_app(simulation: Simulation, name: object) -> App:
+    """The App with that id, client id or slug.
+
+    Raises:
+        ControlError: 404.
+    """
+    for app in simulation.state.apps.values():
+        if str(name) in {str(app.id), app.client_id, app.slug}:
+            return app
+    raise ControlError("`app` must be an App's id, client id or slug", status=404)
+
+
+def find_installation(simulation: Simulation, number: object) -> Installation:
+    """The installation with that id.
+
+    Raises:
+        ControlError: 404.
+    """
+    installation = simulation.state.installations.get(int(str(number)))
+    if installation is None:
+        raise ControlError("`installation` must be an installation's id", status=404)
+    return installation
+
+
+def find_user(simulation: Simulation, login: str) -> Account:
+    """The user of that name, made where there is none yet."""
+    return simulation.state.account(login, now=simulation.clock.now(), type_="User")
+
+
+def create_app(simulation: Simulation, body: dict[str, Any]) -> dict[str, Any]:
+    """A new App; the document has its private key and client secret.
+
+    The body has `slug`, and optionally `owner`, `kind`, `client_secret`, `key` (False: without a key) and the fields of
+    `APP_SETTINGS`.
+    """
+    slug = body.get("slug")
+    if not isinstance(slug, str) or not slug:
+        raise ControlError("`slug` must be a non-empty string")
+    if any(app.slug == slug for app in simulation.state.apps.values()):
+        raise ControlError(f"`slug` must be new; there is an App `{slug}`", status=409)
+    now = simulation.clock.now()
+    owner = simulation.state.account(body.get("owner", "octo-org"), now=now)
+    kind = body.get("kind", "github-app")
+    app = simulation.state.create_app(slug, owner=owner, now=now, keys={}, kind=kind)
+    app.permissions = dict(DEFAULT_PERMISSIONS)
+    change_app(app, {name: value for name, value in body.items() if name in APP_SETTINGS})
+    document = app_document(app) | {"client_secret": app.client_secrets[0], "private_key": None, "key_id": None}
+    if body.get("key", True) and kind == "github-app":
+        document |= add_key(app)
+    return document
+
+
+def change_app(app: App, changes: dict[str, Any]) -> None:
+    """Set fields of `APP_SETTINGS`.
+
+    Raises:
+        ControlError: A field is none of them.
+    """
+    for name, value in changes.items():
+        if name not in APP_SETTINGS:
+            raise ControlError(f"`{name}` must be one of {', '.join(APP_SETTINGS)}")
+        setattr(app, name, APP_SETTINGS[name](value))
+
+
+def add_key(app: App) -> dict[str, Any]:
+    """A new key of the App beside those it has: `key_id` and the private half, `private_key` (PEM, PKCS#1)."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+    # The key's name is random like a client secret, but it is no secret.
+    key_id = client_secret()[:12]
+    app.keys[key_id] = key.public_key()
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    return {"key_id": key_id, "private_key": pem.decode()}
+
+
+def app_document(app: App) -> dict[str, Any]:
+    """The App as the control API shows it, without secrets."""
+    return {
+        "id": app.id,
+        "slug": app.slug,
+        "owner": app.owner.login,
+        "kind": app.kind,
+        "client_id": app.client_id,
+        "keys": sorted(app.keys),
+        **{name: getattr(app, name) for name in APP_SETTINGS},
+    }
+
+
+def install(simulation: Simulation, body: dict[str, Any]) -> Installation:
+    """Install an App on an account, which is made with its repositories where it is new.
+
+    The body has `app`, `account`, and optionally `account_type`, `repositories` (names; they make the selection
+    `selected` unless `repository_selection` says `all`), `permissions` (default: what the App asks for).
+    """
+    app, login = find_app(simulation, body.get("app")), body.get("account")
+    if not isinstance(login, str) or not login or "/" in login:
+        raise ControlError("`account` must be a login")
+    now = simulation.clock.now()
+    account = simulation.state.account(login, now=now, type_=body.get("account_type", "Organization"))
+    names = body.get("repositories")
+    selection: Selection = "all" if names is None or body.get("repository_selection") == "all" else "selected"
+    permissions = body.get("permissions") or app.permissions
+    installation = simulation.state.install(app, account, permissions=permissions, selection=selection, now=now)
+    _select(simulation, installation, names or [])
+    return installation
+
+
+def change_installation(simulation: Simulation, installation: Installation, changes: dict[str, Any]) -> None:
+    """Change `suspended`, `permissions`, `repositories` or `repository_selection`."""
+    now = simulation.clock.now()
+    for name, value in changes.items():
+        match name:
+            case "suspended":
+                installation.suspended_at = now if value else None
+            case "permissions":
+                installation.permissions = dict(value)
+            case "repositories":
+                installation.selected.clear()
+                installation.repository_selection = "selected"
+                _select(simulation, installation, value)
+            case "repository_selection" if value in {"all", "selected"}:
+                installation.repository_selection = value
+            case _:
+                raise ControlError(
+                    f"`{name}` must be `suspended`, `permissions`, `repositories` or `repository_selection`"
+                )
+    installation.updated_at = now
+
+
+def installation_document(simulation: Simulation, installation: Installation) -> dict[str, Any]:
+    """The installation as the control API shows it; `repositories` are ids by name."""
+    reachable = simulation.state.repositories_of(installation)
+    return {
+        "id": installation.id,
+        "app": installation.app.id,
+        "account": installation.account.login,
+        "account_id": installation.account.id,
+        "repository_selection": installation.repository_selection,
+        "repositories": {repository.name: repository.id for repository in reachable},
+        "permissions": installation.permissions,
+        "suspended": installation.suspended_at is not None,
+    }
+
+
+def _select(simulation: Simulation, installation: Installation, names: list[str]) -> None:
+    now = simulation.clock.now()
+    for name in names:
+        repository = simulation.state.repository(installation.account, name, now=now)
+        installation.selected.add(repository.id)

@@ -1,0 +1,194 @@
+"""Everything that exists on the simulated GitHub, and how it comes to be and goes.
+
+One `State` belongs to one simulator and is touched from its event loop only, so each method is atomic. Names of
+accounts and repositories are compared without regard to case, as GitHub does.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from github_simulator import tokens
+from github_simulator.model import (
+    AccessToken,
+    Account,
+    App,
+    DeviceCode,
+    Installation,
+    RefreshToken,
+    Repository,
+    SignIn,
+    WebCode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from github_simulator.model import AccountType, AppKind, Flow, Selection
+
+
+class State:
+    """Accounts, repositories, Apps, installations, sign-ins, codes and tokens.
+
+    Attributes:
+        stateless_tokens: Whether installation tokens have github.com's long format rather than the classic one of GHES.
+    """
+
+    def __init__(self, *, stateless_tokens: bool = True) -> None:
+        self.stateless_tokens = stateless_tokens
+        self.accounts: dict[str, Account] = {}
+        self.repositories: dict[str, Repository] = {}
+        self.apps: dict[int, App] = {}
+        self.installations: dict[int, Installation] = {}
+        self.sign_ins: list[SignIn] = []
+        self.access_tokens: dict[str, AccessToken] = {}
+        self.refresh_tokens: dict[str, RefreshToken] = {}
+        self.device_codes: dict[str, DeviceCode] = {}
+        self.web_codes: dict[str, WebCode] = {}
+        self._ids = itertools.count(1001)
+        self._apps_by_client_id: dict[str, App] = {}
+
+    def account(self, login: str, *, now: float, type_: AccountType = "Organization") -> Account:
+        """The account of that name, made where there is none yet."""
+        key = login.lower()
+        if key not in self.accounts:
+            self.accounts[key] = Account(id=next(self._ids), login=login, type=type_, created_at=now)
+        return self.accounts[key]
+
+    def repository(self, owner: Account, name: str, *, now: float, private: bool = True) -> Repository:
+        """The repository of that name, made where there is none yet."""
+        key = f"{owner.login}/{name}".lower()
+        if key not in self.repositories:
+            self.repositories[key] = Repository(next(self._ids), name, owner, now, private)
+        return self.repositories[key]
+
+    def find_repository(self, owner: str, name: str) -> Repository | None:
+        """The repository `owner/name`, or None."""
+        return self.repositories.get(f"{owner}/{name}".lower())
+
+    def create_app(
+        self, slug: str, *, owner: Account, now: float, keys: Mapping[str, RSAPublicKey], kind: AppKind = "github-app"
+    ) -> App:
+        """A new App with a client secret and these keys."""
+        app = App(
+            id=next(self._ids),
+            slug=slug,
+            owner=owner,
+            client_id=tokens.client_id(),
+            created_at=now,
+            kind=kind,
+            client_secrets=[tokens.client_secret()],
+            keys=dict(keys),
+            tokens_expire=kind == "github-app",
+        )
+        self.apps[app.id] = app
+        self._apps_by_client_id[app.client_id] = app
+        return app
+
+    def app_by_client_id(self, client_id: str) -> App | None:
+        """The App with that client id, or None."""
+        return self._apps_by_client_id.get(client_id)
+
+    def app_by_issuer(self, issuer: str) -> App | None:
+        """The App that a JWT's `iss` names: by app id or client id."""
+        app = self.apps.get(int(issuer)) if issuer.isascii() and issuer.isdigit() else self.app_by_client_id(issuer)
+        return app if app is not None and app.kind == "github-app" else None
+
+    def install(
+        self, app: App, account: Account, *, permissions: Mapping[str, str], selection: Selection, now: float
+    ) -> Installation:
+        """Install the App on the account; `selected` is filled by the caller."""
+        installation = Installation(
+            id=next(self._ids),
+            app=app,
+            account=account,
+            permissions=dict(permissions),
+            repository_selection=selection,
+            created_at=now,
+            updated_at=now,
+        )
+        self.installations[installation.id] = installation
+        return installation
+
+    def uninstall(self, installation: Installation, *, now: float) -> None:
+        """Remove the installation; its tokens are dead."""
+        del self.installations[installation.id]
+        for token in self.access_tokens.values():
+            if token.installation is installation:
+                revoke(token, now)
+
+    def repositories_of(self, installation: Installation) -> list[Repository]:
+        """What the installation reaches, oldest first."""
+        everything = installation.repository_selection == "all"
+        return [
+            repository
+            for repository in self.repositories.values()
+            if repository.owner is installation.account and (everything or repository.id in installation.selected)
+        ]
+
+    def installations_of(self, app: App) -> list[Installation]:
+        """The App's installations, oldest first."""
+        return [installation for installation in self.installations.values() if installation.app is app]
+
+    def keep_access_token(
+        self,
+        value: str,
+        *,
+        app: App,
+        now: float,
+        life: float | None,
+        installation: Installation | None = None,
+        sign_in: SignIn | None = None,
+        permissions: Mapping[str, str] | None = None,
+        repository_ids: Iterable[int] | None = None,
+        narrowed: bool = False,
+    ) -> AccessToken:
+        """Remember that `value` was issued, for `life` seconds (None: for ever)."""
+        token = AccessToken(
+            sha256=tokens.sha256(value),
+            prefix=value.partition("_")[0],
+            last_eight=value[-8:],
+            id=next(self._ids),
+            app=app,
+            created_at=now,
+            expires_at=None if life is None else now + life,
+            installation=installation,
+            sign_in=sign_in,
+            permissions=dict(permissions or {}),
+            repository_ids=None if repository_ids is None else frozenset(repository_ids),
+            narrowed=narrowed,
+        )
+        self.access_tokens[token.sha256] = token
+        return token
+
+    def keep_refresh_token(self, value: str, *, sign_in: SignIn, now: float) -> RefreshToken:
+        """Remember that `value` was issued as the sign-in's refresh token."""
+        token = RefreshToken(tokens.sha256(value), sign_in, now, now + sign_in.app.refresh_token_life)
+        self.refresh_tokens[token.sha256] = token
+        return token
+
+    def begin_sign_in(self, app: App, user: Account, *, flow: Flow, scopes: tuple[str, ...], expiring: bool) -> SignIn:
+        """A new chain of pairs, still without its first."""
+        sign_in = SignIn(next(self._ids), app, user, flow, scopes, expiring)
+        self.sign_ins.append(sign_in)
+        return sign_in
+
+    def revoke_grant(self, app: App, user: Account, *, now: float) -> int:
+        """Take the user's authorization of the App back: all its tokens die. Returns how many sign-ins it had."""
+        found = [sign_in for sign_in in self.sign_ins if sign_in.app is app and sign_in.user is user]
+        for sign_in in found:
+            for token in self.access_tokens.values():
+                if token.sign_in is sign_in:
+                    revoke(token, now)
+            if sign_in.refresh is not None and sign_in.refresh.revoked_at is None:
+                sign_in.refresh.revoked_at = now
+        return len(found)
+
+
+def revoke(token: AccessToken, now: float) -> None:
+    """Kill an access token; the first time counts."""
+    if token.revoked_at is None:
+        token.revoked_at = now
