@@ -1,0 +1,150 @@
+"""How requests reach GitHub: httpx over aiohttp, one transport for each CA bundle.
+
+httpx-aiohttp maps aiohttp's errors by their base classes, so a connection that GitHub reset after it had read the
+request comes out as `ConnectTimeout`. For a refresh that difference is the difference between "try again" and "the
+grant may be spent", so the errors are told apart here by what aiohttp raised: `httpx.ConnectError` and
+`httpx.ConnectTimeout` leave this module only where not a byte of the request was written.
+
+aiohttp itself repeats a request only for idempotent methods on a connection that went stale, never a POST. A request
+with the header `connection: close` gets a new connection of its own and so never meets a stale one.
+
+`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, except for loopback; a netrc file is not, since
+it would add credentials to requests that carry their own. Neither library logs headers or bodies, and no secret is put
+into an URL.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.errors import Terminal
+from githubtoken_operator.domain.hosts import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONNECTIONS_PER_HOST: Final = 20
+"""GitHub allows 100 concurrent requests; this many already hide its latency."""
+_KEEP_ALIVE: Final = 15.0
+"""Seconds; well below any server's, so that a connection is hardly ever found stale."""
+
+_NOT_SENT: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientConnectorCertificateError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
+
+
+def make_transport(ca_bundle: str | None) -> httpx.AsyncBaseTransport:
+    """A transport that trusts the given CAs (PEM), or the usual ones; `Terminal(InvalidSpec)` where it is not PEM."""
+    return GitHubTransport(_trust(ca_bundle))
+
+
+class GitHubTransport(httpx.AsyncBaseTransport):
+    """Connections to any host under one set of trusted CAs."""
+
+    def __init__(self, trust: ssl.SSLContext) -> None:
+        self._trust = trust
+        self._inner: dict[tuple[bool, str | None], AiohttpTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Sends; raises `httpx.TransportError`, as `ConnectError` or `ConnectTimeout` only before anything was sent."""
+        fresh = request.headers.get("connection", "").lower() == "close"
+        key = (fresh, _proxy(request.url))
+        inner = self._inner.get(key)
+        if inner is None:
+            inner = self._inner[key] = self._open(fresh=fresh, proxy=key[1])
+        with _told_apart():
+            response = await inner.handle_async_request(request)
+        if isinstance(response.stream, httpx.AsyncByteStream):
+            response.stream = _Body(response.stream)
+        return response
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        while self._inner:
+            _, inner = self._inner.popitem()
+            await inner.aclose()
+
+    def _open(self, *, fresh: bool, proxy: str | None) -> AiohttpTransport:
+        def session() -> aiohttp.ClientSession:
+            connector = (
+                aiohttp.TCPConnector(ssl=self._trust, limit_per_host=CONNECTIONS_PER_HOST, force_close=True)
+                if fresh
+                else aiohttp.TCPConnector(
+                    ssl=self._trust, limit_per_host=CONNECTIONS_PER_HOST, keepalive_timeout=_KEEP_ALIVE
+                )
+            )
+            # GitHub's web host sets session cookies; sending them back would tie requests of different Apps together.
+            return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+        return AiohttpTransport(
+            verify=self._trust, trust_env=False, proxy=httpx.Proxy(proxy) if proxy else None, client=session
+        )
+
+
+class _Body(httpx.AsyncByteStream):
+    """A body whose errors are httpx's."""
+
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _told_apart():
+            async for chunk in self._stream:
+                yield chunk
+
+    async def aclose(self) -> None:
+        with _told_apart():
+            await self._stream.aclose()
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.TransportError, aiohttp.ClientError, OSError, ValueError) as error:
+        raised = error.__cause__ if isinstance(error, httpx.TransportError) and error.__cause__ else error
+        raise _meaning(raised) from raised
+
+
+def _meaning(raised: BaseException) -> httpx.TransportError:
+    # The text names the kind of error only: aiohttp's may repeat what the server sent.
+    text = type(raised).__name__
+    if isinstance(raised, _NOT_SENT):
+        return httpx.ConnectError(text)
+    if isinstance(raised, aiohttp.ConnectionTimeoutError):
+        return httpx.ConnectTimeout(text)
+    if isinstance(raised, TimeoutError):
+        return httpx.ReadTimeout(text)
+    return httpx.ReadError(text)
+
+
+def _trust(ca_bundle: str | None) -> ssl.SSLContext:
+    if ca_bundle is None:
+        return httpx.create_ssl_context(trust_env=True)
+    try:
+        return ssl.create_default_context(cadata=ca_bundle)
+    except (ssl.SSLError, ValueError) as error:
+        raise Terminal(
+            reasons.INVALID_SPEC, "`spec.caBundle` must be the base64 of one or more certificates in PEM."
+        ) from error
+
+
+def _proxy(url: httpx.URL) -> str | None:
+    if is_loopback(url.host) or proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    found = proxies.get(url.scheme) or proxies.get("all")
+    return found if not found or "://" in found else f"http://{found}"

@@ -1,0 +1,220 @@
+"""What GitHub's answers mean: each function returns the value or raises from `errors`, and never anything else.
+
+A token counts only if everything about it is as GitHub documents it. What is a success by its status but not by its
+content is `OutcomeUnknown`: the stored pair stays, and nothing is concluded. The messages name what is wrong and never
+repeat a value of the answer.
+
+Times count from the answer's `Date`, so that a clock of ours that is off moves no expiry. An answer without a usable
+`Date` is `OutcomeUnknown` here; the client writes its own time into one, so that a proxy that drops the header costs
+seconds of precision and not a grant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeGuard
+
+from githubtoken_operator.domain import reasons, refusals
+from githubtoken_operator.domain.errors import OutcomeUnknown
+from githubtoken_operator.domain.model import (
+    JSON,
+    AccessToken,
+    Answer,
+    AppInfo,
+    Installation,
+    InstallationToken,
+    Token,
+)
+from githubtoken_operator.domain.refusals import ClockSkewed, Rule, refusal
+from githubtoken_operator.domain.reply import Reply, read
+
+__all__ = ["ClockSkewed", "app_info", "installation", "installation_token", "login", "refreshed_token"]
+
+_ACCESS_TOKEN: Final = re.compile(r"(?:ghu|gho|ghs)_[A-Za-z0-9._-]+")
+# GHES has refresh tokens without a prefix, so only the alphabet is asked for.
+_REFRESH_TOKEN: Final = re.compile(r"[A-Za-z0-9._-]+")
+_RFC3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def installation_token(
+    answer: Answer, *, where: str = "", permissions: Mapping[str, str] | None = None
+) -> InstallationToken:
+    """The answer to `POST /app/installations/{id}/access_tokens`.
+
+    `where` ("with the id 678") and `permissions`, what was asked for, only make the messages of refusals precise.
+    `expires_in` is the difference between `expires_at` and `created`.
+    """
+    reply, document = _success(refusals.OF_MINT, read(answer, where=where, permissions=permissions))
+    token = _access_token(document, "token")
+    created = _created(reply)
+    expires_at = _time(document, "expires_at")
+    life = int((expires_at - created).total_seconds())
+    if life < 1:
+        raise _unclear("`expires_at` is not after the answer's `Date`")
+    selection = document.get("repository_selection")
+    return InstallationToken(
+        access=AccessToken(token=token, type="bearer", created=created, expires_in=life, expires_at=expires_at),
+        permissions=_strings(document.get("permissions")),
+        repository_selection=selection if isinstance(selection, str) else None,
+    )
+
+
+def refreshed_token(answer: Answer, sent: Token) -> AccessToken:
+    """The answer to `POST /login/oauth/access_token` with `grant_type=refresh_token`; `sent` is the token presented.
+
+    An answer with neither `expires_in` nor `refresh_token_expires_in` says that the App's tokens no longer expire: then
+    `expires_at` is None, and the refresh token that was sent is kept unless a new one came.
+    """
+    reply, document = _success(refusals.OF_REFRESH, read(answer))
+    access = _access_token(document, "access_token")
+    created = _created(reply)
+    expires_in = _seconds(document, "expires_in")
+    refresh_expires_in = _seconds(document, "refresh_token_expires_in")
+    refresh = _refresh_token(document)
+    if expires_in is None and refresh_expires_in is None:
+        refresh = refresh or sent
+    elif expires_in is None:
+        raise _unclear("`expires_in` is missing")
+    elif refresh is None:
+        raise _unclear("`refresh_token` is missing")
+    elif refresh == sent:
+        raise _unclear("`refresh_token` is the one that was sent")
+    scope = document.get("scope")
+    return AccessToken(
+        token=access,
+        type="bearer",
+        created=created,
+        scope=scope if isinstance(scope, str) else "",
+        expires_in=expires_in,
+        expires_at=_after(created, expires_in, "expires_in"),
+        refresh_token=refresh,
+        refresh_expires_in=refresh_expires_in,
+        refresh_expires_at=_after(created, refresh_expires_in, "refresh_token_expires_in"),
+    )
+
+
+def installation(answer: Answer, *, where: str = "") -> Installation:
+    """The answer to `GET …/installation` and `GET /app/installations/{id}`; `where` as in `installation_token`."""
+    _, document = _success(refusals.OF_INSTALLATION, read(answer, where=where))
+    number, account = document.get("id"), document.get("account")
+    # An enterprise has a slug where users and organisations have a login.
+    name = _first_text(account, "login", "slug")
+    if not _is_integer(number) or not name:
+        raise _unclear("it is not an installation with `id` and `account`")
+    if document.get("suspended_at") is not None:
+        raise refusals.installation_suspended()
+    return Installation(id=number, account=name)
+
+
+def app_info(answer: Answer) -> AppInfo:
+    """The answer to `GET /app`."""
+    _, document = _success(refusals.OF_APP, read(answer))
+    slug = _first_text(document, "slug", "name")
+    if not slug:
+        raise _unclear("it is not an App with a `slug`")
+    return AppInfo(
+        slug=slug,
+        owner=_first_text(document.get("owner"), "login", "slug"),
+        client_id=_first_text(document, "client_id") or None,
+        permissions=_strings(document.get("permissions")),
+    )
+
+
+def login(answer: Answer) -> str:
+    """The answer to `GET /user`: whose token it is."""
+    _, document = _success(refusals.OF_USER, read(answer))
+    name = _first_text(document, "login")
+    if not name:
+        raise _unclear("it is not a user with a `login`")
+    return name
+
+
+def _success(rules: tuple[Rule, ...], reply: Reply) -> tuple[Reply, JSON]:
+    error = refusal(rules, reply)
+    if error is not None:
+        raise error
+    if reply.document is None:
+        raise _unclear("it is not a JSON object")
+    return reply, reply.document
+
+
+def _access_token(document: JSON, key: str) -> Token:
+    text = document.get(key)
+    if not isinstance(text, str) or not text:
+        raise _unclear(f"`{key}` is missing")
+    if not _ACCESS_TOKEN.fullmatch(text):
+        raise _unclear(f"`{key}` is not a token: a known prefix must be followed by letters, digits, `.`, `_` and `-`")
+    kind = document.get("token_type")
+    if kind is not None and not (isinstance(kind, str) and kind.lower() == "bearer"):
+        raise _unclear("`token_type` is not bearer")
+    return Token(text)
+
+
+def _refresh_token(document: JSON) -> Token | None:
+    text = document.get("refresh_token")
+    if text is None or text == "":
+        return None
+    if not isinstance(text, str) or not _REFRESH_TOKEN.fullmatch(text):
+        raise _unclear("`refresh_token` is not a token")
+    return Token(text)
+
+
+def _seconds(document: JSON, key: str) -> int | None:
+    value = document.get(key)
+    if value is None:
+        return None
+    if not _is_integer(value):
+        raise _unclear(f"`{key}` is not a whole number")
+    if value <= 0:
+        raise _unclear(f"`{key}` is not greater than zero")
+    return value
+
+
+def _after(created: datetime, seconds: int | None, key: str) -> datetime | None:
+    if seconds is None:
+        return None
+    try:
+        return created + timedelta(seconds=seconds)
+    except OverflowError as error:
+        raise _unclear(f"`{key}` is beyond all time") from error
+
+
+def _time(document: JSON, key: str) -> datetime:
+    text = document.get(key)
+    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
+        raise _unclear(f"`{key}` is not a time (RFC 3339)")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise _unclear(f"`{key}` is not a time (RFC 3339)") from error
+
+
+def _created(reply: Reply) -> datetime:
+    if reply.date is None:
+        raise _unclear("it has no `Date` header to count from")
+    return reply.date
+
+
+def _is_integer(value: object) -> TypeGuard[int]:
+    # A bool is an int to Python, but not to JSON.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _first_text(value: object, *keys: str) -> str:
+    if not isinstance(value, Mapping):
+        return ""
+    return next((text for key in keys if isinstance(text := value.get(key), str) and text), "")
+
+
+def _strings(value: object) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        return {}
+    return {name: level for name, level in value.items() if isinstance(name, str) and isinstance(level, str)}
+
+
+def _unclear(problem: str) -> OutcomeUnknown:
+    return OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, f"GitHub's answer cannot be used: {problem}.")
