@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -41,7 +41,7 @@ from githubtoken_operator.domain.model import (
     InstallationToken,
     Token,
 )
-from githubtoken_operator.domain.reply import http_date
+from githubtoken_operator.domain.reply import http_date, quote
 
 API_VERSION: Final = "2022-11-28"
 """The version that every GHES knows; what we use of it is the same in 2026-03-10."""
@@ -54,6 +54,9 @@ READ_LIMIT: Final = 15.0
 """Seconds; GitHub itself cuts API calls off after 10."""
 REFRESH_READ_LIMIT: Final = 60.0
 """Seconds; a late answer can be saved, one that we no longer wait for costs the grant."""
+
+_LARGEST_SKEW: Final = timedelta(days=3650)
+"""A `Date` further off than this is nobody's clock."""
 
 _OWNER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -293,13 +296,13 @@ class GitHub:
                 response = await transport.handle_async_request(request)
                 return await _read(response)
         except _BEFORE_SENDING as error:
-            raise NotSent(reasons.GITHUB_UNAVAILABLE, f"{host} cannot be reached ({_kind(error)}).") from error
+            raise NotSent(reasons.GITHUB_UNAVAILABLE, f"{host} cannot be reached: {_words(error)}.") from error
         except (TimeoutError, httpx.TimeoutException) as error:
             raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, f"{host} did not answer in time.") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise OutcomeUnknown(
                 reasons.GITHUB_UNAVAILABLE,
-                f"The connection to {host} broke before the answer was complete ({_kind(error)}).",
+                f"The connection to {host} broke before the answer was complete ({_words(error)}).",
             ) from error
 
     def _transport(self, ca_bundle: str | None) -> httpx.AsyncBaseTransport:
@@ -312,9 +315,9 @@ class GitHub:
         """The answer with a usable `Date`, after the skew of the host's clock was taken from it."""
         now = self._now()
         date = http_date(answer.headers.get("date", ""))
-        if date is None:
+        if date is None or abs(date - now) > _LARGEST_SKEW:
             # Without one a good pair could not be stored; the host's time as it was last known is next best.
-            said = format_datetime(self._time_at(host), usegmt=True)
+            said = format_datetime(self._time_at(host).astimezone(UTC), usegmt=True)
             return replace(answer, headers={**answer.headers, "date": said})
         self._skews[host] = date - now
         self._observer.clock_skew(host, self._skews[host].total_seconds())
@@ -337,7 +340,7 @@ async def _read(response: httpx.Response) -> Answer:
             if len(body) > LARGEST_ANSWER:
                 raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, "GitHub's answer is larger than 1 MiB.")
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise httpx.ReadError(_kind(error)) from error
+        raise httpx.ReadError(_words(error)) from error
     finally:
         # What was read is whole; an error while the connection is put away takes nothing from it.
         with suppress(httpx.HTTPError):
@@ -392,7 +395,5 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc.lower()
 
 
-def _kind(error: BaseException) -> str:
-    # Not the error's own text, which could repeat what a server sent.
-    cause = error.__cause__
-    return type(cause if cause is not None else error).__name__
+def _words(error: Exception) -> str:
+    return quote(str(error)) or type(error).__name__

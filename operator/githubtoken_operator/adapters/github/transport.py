@@ -44,6 +44,19 @@ _NOT_SENT: Final = (
     aiohttp.InvalidURL,
     aiohttp.NonHttpUrlClientError,
 )
+# The first that fits; the more special ones stand first.
+_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (aiohttp.ClientConnectorDNSError, "its name cannot be resolved"),
+    (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted, check `spec.caBundle`"),
+    (aiohttp.ClientConnectorSSLError, "TLS cannot be agreed on"),
+    (aiohttp.ClientProxyConnectionError, "the proxy does not answer"),
+    (aiohttp.ClientHttpProxyError, "the proxy refuses the connection"),
+    (aiohttp.ClientConnectorError, "it accepts no connection"),
+    (aiohttp.ConnectionTimeoutError, "no connection was made in time"),
+    (aiohttp.ServerDisconnectedError, "it closed the connection"),
+    (ConnectionResetError, "it reset the connection"),
+    (aiohttp.ClientPayloadError, "the answer is cut off"),
+)
 
 
 def make_transport(ca_bundle: str | None) -> httpx.AsyncBaseTransport:
@@ -120,15 +133,15 @@ def _told_apart() -> Iterator[None]:
 
 
 def _meaning(raised: BaseException) -> httpx.TransportError:
-    # The text names the kind of error only: aiohttp's may repeat what the server sent.
-    text = type(raised).__name__
+    # The words are ours: aiohttp's text may repeat what the server sent.
+    words = next((words for kind, words in _WORDS if isinstance(raised, kind)), type(raised).__name__)
     if isinstance(raised, _NOT_SENT):
-        return httpx.ConnectError(text)
+        return httpx.ConnectError(words)
     if isinstance(raised, aiohttp.ConnectionTimeoutError):
-        return httpx.ConnectTimeout(text)
+        return httpx.ConnectTimeout(words)
     if isinstance(raised, TimeoutError):
-        return httpx.ReadTimeout(text)
-    return httpx.ReadError(text)
+        return httpx.ReadTimeout(words)
+    return httpx.ReadError(words)
 
 
 def _trust(ca_bundle: str | None) -> ssl.SSLContext:
