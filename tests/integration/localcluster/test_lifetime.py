@@ -1,4 +1,4 @@
-"""How a control plane starts, is interrupted, and ends. Each test has its own."""
+"""How a control plane starts, is interrupted, and ends: on control planes of these tests' own."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ WIDGETS = {
 UP_TIMEOUT_SECONDS = 120.0
 
 
+# One worker runs the tests that share the control plane of this module.
+SHARED = pytest.mark.xdist_group("localcluster-lifetime")
+
+
 @pytest.fixture(scope="module")
 def own(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     crds = tmp_path_factory.mktemp("crds") / "widgets.json"
@@ -58,12 +62,14 @@ def wait_until_collected(cluster: ControlPlane, name: str) -> None:
     cluster.kubectl("wait", "secret", name, "--for=delete", "--timeout=50s")
 
 
+@SHARED
 def test_what_a_custom_resource_owns_goes_with_it(own: ControlPlane) -> None:
     create_widget_with_secret(own, "owner")
     own.kubectl("delete", "widget", "owner")
     wait_until_collected(own, "owner")
 
 
+@SHARED
 def test_without_the_api_server_connections_are_refused(own: ControlPlane) -> None:
     own.stop_api_server()
     try:
@@ -74,6 +80,7 @@ def test_without_the_api_server_connections_are_refused(own: ControlPlane) -> No
     own.check()
 
 
+@SHARED
 def test_a_restarted_api_server_has_its_address_its_data_and_its_controllers(own: ControlPlane) -> None:
     create_widget_with_secret(own, "survivor")
     uid = own.get("widget", "survivor")["metadata"]["uid"]
