@@ -1,0 +1,152 @@
+"""What holds of every field of the three CRDs, read from their files."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import apidoc
+import pytest
+from githubtoken_operator.domain import reasons
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Schemas = dict[str, list[tuple[str, dict[str, Any]]]]
+
+
+@pytest.fixture(params=["GitHubToken", "GitHubApp", "ClusterGitHubApp"])
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def test_every_field_has_a_description(schemas: Schemas, kind: str) -> None:
+    assert [path for path, part in schemas[kind] if not part.get("description", "").strip()] == []
+
+
+def test_every_string_is_bounded(schemas: Schemas, kind: str) -> None:
+    strings = [(path, part) for path, part in schemas[kind] if part["type"] == "string"]
+
+    assert [path for path, part in strings if not part.keys() & {"maxLength", "enum"}] == []
+
+
+def test_every_list_is_bounded_and_a_set_or_a_map(schemas: Schemas, kind: str) -> None:
+    lists = [(path, part) for path, part in schemas[kind] if part["type"] == "array"]
+
+    assert [path for path, part in lists if "maxItems" not in part] == []
+    assert {part["x-kubernetes-list-type"] for _, part in lists} <= {"map", "set"}
+
+
+def test_every_map_is_bounded_and_so_are_its_keys(schemas: Schemas, kind: str) -> None:
+    maps = [(path, part) for path, part in schemas[kind] if "additionalProperties" in part]
+
+    assert [path for path, part in maps if "maxProperties" not in part] == []
+    # What a rule says of keys it says of all of them.
+    key_rules = [
+        any(rule["rule"].startswith("self.all(k, k.") for rule in part.get("x-kubernetes-validations", []))
+        for _, part in maps
+    ]
+    assert all(key_rules)
+
+
+def test_every_number_has_a_format_and_a_least_value(schemas: Schemas, kind: str) -> None:
+    numbers = [(path, part) for path, part in schemas[kind] if part["type"] == "integer"]
+
+    assert [path for path, part in numbers if not {"format", "minimum"} <= part.keys()] == []
+
+
+def test_nothing_unknown_is_kept(schemas: Schemas, kind: str) -> None:
+    assert [path for path, part in schemas[kind] if "x-kubernetes-preserve-unknown-fields" in part] == []
+
+
+def test_every_rule_has_a_message(schemas: Schemas, kind: str) -> None:
+    rules = [rule for _, part in schemas[kind] for rule in part.get("x-kubernetes-validations", [])]
+
+    assert [rule["rule"] for rule in rules if not rule.get("message")] == []
+
+
+def test_every_rule_about_the_whole_object_names_a_field(schemas: Schemas, kind: str) -> None:
+    (_, root), *_ = schemas[kind]
+
+    assert [rule["rule"] for rule in root.get("x-kubernetes-validations", []) if "fieldPath" not in rule] == []
+
+
+def test_the_two_kinds_of_app_differ_in_allowed_namespaces_only(crds: dict[str, Any]) -> None:
+    app, cluster_app = (
+        copy.deepcopy(crds[kind]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"])
+        for kind in ("GitHubApp", "ClusterGitHubApp")
+    )
+    del cluster_app["spec"]["properties"]["allowedNamespaces"]
+    own, shared = "the namespace of this object", "the operator's own namespace"
+
+    assert cluster_app["spec"] == _replaced(app["spec"], own, shared)
+    assert cluster_app["status"] == app["status"]
+
+
+def _replaced(part: object, old: str, new: str) -> object:
+    if isinstance(part, str):
+        return part.replace(old, new)
+    if isinstance(part, dict):
+        return {key: _replaced(value, old, new) for key, value in part.items()}
+    return [_replaced(value, old, new) for value in part] if isinstance(part, list) else part
+
+
+def test_every_reason_for_which_a_human_is_needed_is_explained(schemas: Schemas) -> None:
+    text = next(part["description"] for path, part in schemas["GitHubToken"] if path == ".status.conditions")
+
+    assert [reason for reason in reasons.HUMAN_NEEDED if f"- `{reason}`: " not in text] == []
+
+
+def test_the_reference_is_what_the_crds_say() -> None:
+    assert apidoc.main(["--check"]) == 0
+
+
+def test_a_reference_that_is_not_current_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = tmp_path / "api.md"
+    old.write_text("# Nothing\n")
+    monkeypatch.setattr(apidoc, "REFERENCE", old)
+
+    assert apidoc.main(["--check"]) == 1
+    assert "run: python tools/apidoc.py" in capsys.readouterr().err
+
+
+def test_the_reference_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apidoc, "REFERENCE", tmp_path / "api.md")
+
+    assert apidoc.main([]) == 0
+    assert apidoc.main(["--check"]) == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(
+            "| `installation.owner` | string | The login of the organisation or user that the App is installed in. "
+            "At most 100 characters.<br>*Rule:* must be the login of an organisation or user, without slashes |",
+            id="a bounded text with a rule",
+        ),
+        pytest.param(
+            "| `restartTargets[].kind` | string | The kind of the workload. Must be set. "
+            "One of `Deployment`, `StatefulSet`, `DaemonSet`. |",
+            id="a choice in a list",
+        ),
+        pytest.param(
+            "| `suspend` | boolean | If true, the token is left as it is and not renewed. Default: `false`. |",
+            id="a default",
+        ),
+        pytest.param(
+            "| `tokens` | integer | How many GitHubTokens name this App. At least 0. |",
+            id="a number",
+        ),
+        pytest.param("- `Fresh`: the stored token is valid and was obtained for the present spec.", id="a reason"),
+        pytest.param("- With `-o wide` also: APP, ACCOUNT, REVISION, MESSAGE", id="columns"),
+        pytest.param(
+            "- `spec.secret.name` (default: `metadata.name`) is immutable", id="a rule about the whole object"
+        ),
+    ],
+)
+def test_the_reference_says_of_a_field_what_the_schema_does(line: str) -> None:
+    assert line in apidoc.render(apidoc.load()).splitlines()

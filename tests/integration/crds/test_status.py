@@ -1,0 +1,133 @@
+"""The status of the three kinds: what it holds before the operator saw an object, and what can be written to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import API
+
+TIME = "2026-01-01T00:00:00Z"
+SPECS = {
+    "GitHubToken": {"appRef": {"name": "acme"}, "installation": {"id": 1}},
+    "GitHubApp": {"appID": 1},
+    "ClusterGitHubApp": {"appID": 1},
+}
+FULL_STATUS = {
+    "GitHubToken": {
+        "kind": "User",
+        "account": "alice",
+        "observedGeneration": 1,
+        "revision": 3,
+        "secretName": "ci",
+        "tokenSHA256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        "issuedTime": TIME,
+        "expirationTime": TIME,
+        "renewalTime": TIME,
+        "refreshTokenExpirationTime": TIME,
+        "permissions": {"contents": "read"},
+        "repositorySelection": "selected",
+        "failedAttempts": 1,
+        "lastFailureTime": TIME,
+        "nextAttemptTime": TIME,
+        "deviceFlow": {
+            "userCode": "WDJB-MJHT",
+            "verificationURI": "https://github.com/login/device",
+            "expirationTime": TIME,
+        },
+        "lastHandledRefreshAt": "x" * 64,
+        "lastHandledLoginAt": "x" * 64,
+    },
+    "GitHubApp": {
+        "observedGeneration": 1,
+        "slug": "acme",
+        "owner": "acme",
+        "permissions": {"contents": "read"},
+        "tokens": 2,
+    },
+}
+FULL_STATUS["ClusterGitHubApp"] = FULL_STATUS["GitHubApp"]
+
+
+def condition(**changes: object) -> dict[str, object]:
+    return {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Fresh",
+        "message": "",
+        "lastTransitionTime": TIME,
+        "observedGeneration": 1,
+    } | changes
+
+
+@pytest.fixture(params=["GitHubToken", "GitHubApp", "ClusterGitHubApp"])
+def stored(request: pytest.FixtureRequest, api: API, namespace: str) -> dict[str, Any]:
+    """One stored object of each kind."""
+    kind = request.param
+    # The name of the namespace, so that the cluster-scoped kind is new to each test as well.
+    manifest = {
+        "apiVersion": "githubtoken.dev/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": namespace},
+        "spec": SPECS[kind],
+    }
+    answer = api.create(manifest, namespace, dry_run=False)
+    assert answer.accepted, answer.body["message"]
+    return answer.body
+
+
+def test_a_new_object_does_not_count_as_seen(stored: dict[str, Any]) -> None:
+    assert stored["status"] == {"observedGeneration": -1}
+
+
+def test_a_status_in_what_a_user_applies_is_not_believed(api: API) -> None:
+    manifest = {
+        "apiVersion": "githubtoken.dev/v1alpha1",
+        "kind": "GitHubToken",
+        "metadata": {"name": "t"},
+        "spec": SPECS["GitHubToken"],
+        "status": {"observedGeneration": 1, "conditions": [condition()]},
+    }
+
+    assert api.create(manifest).body["status"] == {"observedGeneration": -1}
+
+
+def test_the_whole_status_can_be_written(api: API, namespace: str, stored: dict[str, Any]) -> None:
+    status = FULL_STATUS[stored["kind"]] | {"conditions": [condition(), condition(type="Stalled", message="m" * 1024)]}
+
+    answer = api.patch(stored, {"status": status}, namespace, subresource="/status")
+
+    assert answer.body["status"] == status
+
+
+def test_every_field_of_the_status_is_tried(crds: dict[str, Any]) -> None:
+    for kind, crd in crds.items():
+        properties = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+        assert set(properties) == set(FULL_STATUS[kind]) | {"conditions"}
+
+
+@pytest.mark.parametrize(
+    ("status", "field"),
+    [
+        pytest.param({"conditions": [condition(message="m" * 1025)]}, "status.conditions.message", id="a long message"),
+        pytest.param({"conditions": [condition(reason="")]}, "status.conditions.reason", id="no reason"),
+        pytest.param(
+            {"conditions": [condition(reason="Not Fresh")]}, "status.conditions.reason", id="a reason of two words"
+        ),
+        pytest.param({"conditions": [condition(status="Yes")]}, "status.conditions.status", id="a status of its own"),
+        pytest.param({"conditions": [condition(), condition()]}, "status.conditions", id="a condition twice"),
+        pytest.param(
+            {"conditions": [condition(type=f"T{n}") for n in range(9)]}, "status.conditions", id="nine conditions"
+        ),
+        pytest.param({"permissions": {"p" * 65: "read"}}, "status.permissions", id="a long name of a permission"),
+        pytest.param({"observedGeneration": -2}, "status.observedGeneration", id="a generation below -1"),
+    ],
+)
+def test_a_wrong_status_is_refused(
+    api: API, namespace: str, stored: dict[str, Any], status: dict[str, Any], field: str
+) -> None:
+    answer = api.patch(stored, {"status": status}, namespace, subresource="/status")
+
+    assert field in {where for where, _ in answer.causes}
