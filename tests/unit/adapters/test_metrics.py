@@ -1,0 +1,350 @@
+from __future__ import annotations
+
+import dataclasses
+import platform
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.domain.view import TokenView
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
+
+ISSUED = datetime(2026, 1, 1, 12, tzinfo=UTC)
+EXPIRES = ISSUED + timedelta(hours=8)
+RENEWS = ISSUED + timedelta(hours=5, minutes=20)
+REFRESH_TOKEN_EXPIRES = ISSUED + timedelta(days=182)
+
+
+def a_view(name: str = "alice", namespace: str = "team-a", **changes: object) -> TokenView:
+    fresh = TokenView(
+        namespace=namespace,
+        name=name,
+        kind="User",
+        app="acme",
+        secret=f"{name}-token",
+        ready="True",
+        issued=ISSUED,
+        expires=EXPIRES,
+        renews=RENEWS,
+        refresh_token_expires=REFRESH_TOKEN_EXPIRES,
+    )
+    return dataclasses.replace(fresh, **changes)  # type: ignore[arg-type]  # the builder takes any field
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def leading_metrics(clock: Clock | None = None) -> Metrics:
+    metrics = Metrics("1.2.3", monotonic=clock or Clock())
+    metrics.lead(True)
+    return metrics
+
+
+def scraped(metrics: Metrics) -> list[Sample]:
+    page = generate_latest(metrics.registry).decode()
+    return [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+
+
+def values(metrics: Metrics, name: str, /, **labels: str) -> list[float]:
+    return [s.value for s in scraped(metrics) if s.name == name and labels.items() <= s.labels.items()]
+
+
+def labels_of(metrics: Metrics, name: str) -> list[Mapping[str, str]]:
+    return [sample.labels for sample in scraped(metrics) if sample.name == name]
+
+
+def documented_metrics() -> Iterator[tuple[str, str, frozenset[str]]]:
+    for line in DOCS.read_text().splitlines():
+        if row := re.match(r"\| `(githubtoken_\w+)` \| (\w+) \| ([^|]*)\|", line):
+            yield row[1], row[2], frozenset(re.findall(r"`(\w+)`", row[3]))
+
+
+def with_everything() -> Metrics:
+    """All metrics with at least one series each."""
+    metrics = leading_metrics()
+    metrics.show(a_view(stalled_reason="ReauthorizationRequired"))
+    metrics.request("api.github.com", "mint", 201, 0.1)
+    metrics.rate_limit("api.github.com", "12345", 678, 4999)
+    metrics.clock_skew("api.github.com", 0.5)
+    metrics.watch_scheduler(pending=lambda: 1, overdue=lambda: 0)
+    metrics.watch_journal(lambda: 0)
+    return metrics
+
+
+def test_the_documentation_lists_exactly_what_is_exported() -> None:
+    page = generate_latest(with_everything().registry).decode()
+    exported = {
+        (sample.name, family.type, frozenset(sample.labels))
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if family.name.startswith("githubtoken_") and family.type != "histogram"
+    } | {
+        (family.name, family.type, frozenset(sample.labels) - {"le"})
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if family.name.startswith("githubtoken_") and family.type == "histogram"
+    }
+    assert set(documented_metrics()) == exported
+
+
+def test_every_metric_has_a_help_text_and_no_creation_time() -> None:
+    page = generate_latest(with_everything().registry).decode()
+    assert not [family.name for family in text_string_to_metric_families(page) if not family.documentation]
+    assert "_created" not in page
+
+
+def test_the_page_is_openmetrics_too() -> None:
+    page = generate_openmetrics(with_everything().registry).decode()
+    families = {family.name: family for family in parse_openmetrics(page)}
+    assert families["githubtoken"].type == "info"
+    assert families["githubtoken_refresh"].type == "counter"
+
+
+@pytest.mark.parametrize(
+    ("field", "metric", "moment"),
+    [
+        pytest.param("issued", "githubtoken_issued_timestamp_seconds", ISSUED, id="issued"),
+        pytest.param("expires", "githubtoken_expiration_timestamp_seconds", EXPIRES, id="expires"),
+        pytest.param("renews", "githubtoken_renewal_timestamp_seconds", RENEWS, id="renews"),
+        pytest.param(
+            "refresh_token_expires",
+            "githubtoken_refresh_token_expiration_timestamp_seconds",
+            REFRESH_TOKEN_EXPIRES,
+            id="refresh token expires",
+        ),
+    ],
+)
+def test_a_time_is_exported_in_unix_seconds_once_it_is_known(field: str, metric: str, moment: datetime) -> None:
+    metrics = leading_metrics()
+    metrics.show(a_view(**{field: None}))
+    assert values(metrics, metric) == []
+
+    metrics.show(a_view())
+    assert values(metrics, metric, namespace="team-a", name="alice") == [moment.timestamp()]
+
+
+@pytest.mark.parametrize("status", ["True", "False", "Unknown"])
+def test_ready_is_one_for_the_status_it_has_and_zero_for_the_others(status: str) -> None:
+    metrics = leading_metrics()
+    metrics.show(a_view(ready=status))
+    ready = {s.labels["condition"]: s.value for s in scraped(metrics) if s.name == "githubtoken_ready_status"}
+    assert ready == {other: float(other == status) for other in ("True", "False", "Unknown")}
+
+
+def test_stalled_is_there_only_while_it_is_so() -> None:
+    metrics = leading_metrics()
+    metrics.show(a_view(stalled_reason="AppNotFound"))
+    assert labels_of(metrics, "githubtoken_stalled") == [
+        {"namespace": "team-a", "name": "alice", "reason": "AppNotFound"}
+    ]
+    metrics.show(a_view(stalled_reason=None))
+    assert labels_of(metrics, "githubtoken_stalled") == []
+
+
+def test_info_says_what_a_token_is() -> None:
+    metrics = leading_metrics()
+    metrics.show(a_view(kind="Installation"))
+    assert labels_of(metrics, "githubtoken_info") == [
+        {"namespace": "team-a", "name": "alice", "kind": "Installation", "app": "acme", "secret": "alice-token"}
+    ]
+
+
+def test_a_kind_that_is_not_known_yet_is_an_empty_label() -> None:
+    metrics = leading_metrics()
+    metrics.show(a_view(kind=None))
+    assert [labels.get("kind", "") for labels in labels_of(metrics, "githubtoken_info")] == [""]
+
+
+def test_a_deleted_object_leaves_no_series() -> None:
+    metrics = leading_metrics()
+    metrics.show(a_view("alice"))
+    metrics.show(a_view("bob"))
+    metrics.forget("team-a", "alice")
+    metrics.forget("team-a", "never-seen")
+    names = {sample.labels["name"] for sample in scraped(metrics) if "name" in sample.labels}
+    assert names == {"bob"}
+
+
+def test_a_standby_exports_no_series_of_objects_but_all_others() -> None:
+    metrics = with_everything()
+    metrics.lead(False)
+    assert [sample.name for sample in scraped(metrics) if "namespace" in sample.labels] == []
+    assert values(metrics, "githubtoken_leader") == [0]
+    assert values(metrics, "githubtoken_scheduler_pending") == [1]
+
+    metrics.lead(True)
+    assert values(metrics, "githubtoken_leader") == [1]
+    assert len(labels_of(metrics, "githubtoken_info")) == 1
+
+
+def test_a_process_that_never_led_is_a_standby() -> None:
+    metrics = Metrics("1.2.3")
+    metrics.show(a_view())
+    assert labels_of(metrics, "githubtoken_info") == []
+    assert values(metrics, "githubtoken_leader") == [0]
+
+
+def test_renewals_start_at_zero_for_every_kind_and_result() -> None:
+    counted = {
+        (s.labels["kind"], s.labels["result"]): s.value
+        for s in scraped(Metrics("1.2.3"))
+        if s.name == "githubtoken_refresh_total"
+    }
+    kinds, results = ("User", "Installation"), ("success", "transient", "terminal")
+    assert counted == {(kind, result): 0.0 for kind in kinds for result in results}
+
+
+def test_a_renewal_is_counted_and_timed() -> None:
+    metrics = leading_metrics()
+    metrics.refreshed("User", "transient", 0.3)
+    metrics.refreshed("User", "success", 20.0)
+    assert values(metrics, "githubtoken_refresh_total", kind="User", result="success") == [1]
+    assert values(metrics, "githubtoken_refresh_total", kind="User", result="transient") == [1]
+    assert values(metrics, "githubtoken_refresh_total", kind="Installation", result="success") == [0]
+    buckets = {
+        s.labels["le"]: s.value
+        for s in scraped(metrics)
+        if s.name == "githubtoken_refresh_duration_seconds_bucket" and s.labels["kind"] == "User"
+    }
+    assert buckets == {
+        "0.1": 0, "0.25": 0, "0.5": 1, "1.0": 1, "2.5": 1, "5.0": 1, "10.0": 1, "30.0": 2, "+Inf": 2,
+    }  # fmt: skip
+
+
+def test_a_repair_is_counted() -> None:
+    metrics = leading_metrics()
+    assert values(metrics, "githubtoken_secret_repairs_total") == [0]
+    metrics.repaired()
+    assert values(metrics, "githubtoken_secret_repairs_total") == [1]
+
+
+@pytest.mark.parametrize(
+    ("code", "label"),
+    [
+        pytest.param(201, "201", id="status"),
+        pytest.param(None, "none", id="no answer"),
+    ],
+)
+def test_a_request_is_counted_by_its_outcome(code: int | None, label: str) -> None:
+    metrics = leading_metrics()
+    metrics.request("ghes:8443", "mint", code, 0.2)
+    assert values(metrics, "githubtoken_github_requests_total", host="ghes:8443", operation="mint", code=label) == [1]
+    assert values(metrics, "githubtoken_github_request_duration_seconds_sum", operation="mint") == [0.2]
+
+
+def test_a_rate_limit_is_shown_until_it_has_been_reset() -> None:
+    clock = Clock()
+    metrics = leading_metrics(clock)
+    metrics.rate_limit("api.github.com", "12345", 678, 4999)
+    metrics.rate_limit("api.github.com", "12345", 678, 4998)
+    metrics.rate_limit("api.github.com", "12345", None, 55)
+    name = "githubtoken_github_rate_limit_remaining"
+    assert values(metrics, name, installation="678") == [4998]
+    assert sorted(values(metrics, name, host="api.github.com", app="12345")) == [55, 4998]
+
+    clock.now += 3000
+    metrics.rate_limit("api.github.com", "12345", None, 54)
+    clock.now += 700
+    assert values(metrics, name) == [54]
+
+
+def test_a_clock_skew_keeps_its_sign() -> None:
+    metrics = leading_metrics()
+    metrics.clock_skew("api.github.com", -600.5)
+    assert values(metrics, "githubtoken_clock_skew_seconds", host="api.github.com") == [-600.5]
+
+
+def test_sources_are_read_at_each_scrape() -> None:
+    metrics = leading_metrics()
+    waiting = [1, 2, 3]
+    metrics.watch_scheduler(pending=lambda: len(waiting), overdue=lambda: 1)
+    assert values(metrics, "githubtoken_scheduler_pending") == [3]
+    assert values(metrics, "githubtoken_scheduler_overdue") == [1]
+    waiting.clear()
+    assert values(metrics, "githubtoken_scheduler_pending") == [0]
+
+
+def test_the_journal_has_a_series_only_where_there_is_a_journal() -> None:
+    metrics = leading_metrics()
+    assert values(metrics, "githubtoken_journal_entries") == []
+    metrics.watch_journal(lambda: 2)
+    assert values(metrics, "githubtoken_journal_entries") == [2]
+
+
+def test_the_build_is_named() -> None:
+    assert labels_of(Metrics("1.2.3"), "githubtoken_build_info") == [
+        {"version": "1.2.3", "python": platform.python_version()}
+    ]
+
+
+def test_two_operators_in_one_process_do_not_share_their_metrics() -> None:
+    first, second = leading_metrics(), leading_metrics()
+    first.repaired()
+    assert values(second, "githubtoken_secret_repairs_total") == [0]
+
+
+def test_scrapes_see_whole_objects_while_the_loop_changes_them() -> None:
+    metrics = leading_metrics()
+    stop = threading.Event()
+
+    def churn() -> None:
+        turn = 0
+        while not stop.is_set():
+            turn += 1
+            metrics.show(a_view(f"token-{turn % 50}"))
+            metrics.forget("team-a", f"token-{(turn + 25) % 50}")
+            metrics.rate_limit("api.github.com", str(turn % 50), None, turn)
+
+    writer = threading.Thread(target=churn)
+    writer.start()
+    try:
+        for _ in range(50):
+            for sample in scraped(metrics):
+                if sample.name == "githubtoken_expiration_timestamp_seconds":
+                    assert sample.value == EXPIRES.timestamp()
+    finally:
+        stop.set()
+        writer.join()
+
+
+names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
+
+
+@given(st.lists(st.tuples(st.booleans(), names, names), max_size=40))
+def test_the_series_are_those_of_the_objects_that_are_there(steps: list[tuple[bool, str, str]]) -> None:
+    metrics = leading_metrics()
+    present: set[tuple[str, str]] = set()
+    for shown, namespace, name in steps:
+        if shown:
+            metrics.show(a_view(name, namespace))
+            present.add((namespace, name))
+        else:
+            metrics.forget(namespace, name)
+            present.discard((namespace, name))
+    seen = [(labels["namespace"], labels["name"]) for labels in labels_of(metrics, "githubtoken_info")]
+    assert sorted(seen) == sorted(present)
+
+
+@given(st.text())
+def test_whatever_stands_in_a_label_comes_out_as_it_went_in(text: str) -> None:
+    text = text.encode(errors="ignore").decode()
+    metrics = leading_metrics()
+    metrics.show(a_view(stalled_reason=text or "x"))
+    assert labels_of(metrics, "githubtoken_stalled")[0]["reason"] == (text or "x")
