@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import API
+    from tests.integration.crds.conftest import API
 
 APP = {"name": "acme"}
 SECRET_REF = {"name": "s"}

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import API, Answer
+    from tests.integration.crds.conftest import API, Answer
 
 APP_REF = "`appRef` is immutable"
 KIND = "the kind of token (`user`, `installation`, `personal`) is immutable"

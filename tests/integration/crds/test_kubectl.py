@@ -10,8 +10,11 @@ import pytest
 from localcluster import KubectlError
 
 if TYPE_CHECKING:
-    from conftest import API
+    from collections.abc import Callable, Iterator
+
     from localcluster import ControlPlane
+
+    from tests.integration.crds.conftest import API
 
 READY = {
     "type": "Ready",
@@ -40,10 +43,22 @@ def token(name: str, app: str = "acme") -> dict[str, Any]:
     return manifest("GitHubToken", name, {"appRef": {"name": app}, "installation": {"owner": "acme"}})
 
 
-def store(api: API, namespace: str, *objects: dict[str, Any]) -> None:
-    for each in objects:
-        answer = api.create(each, namespace, dry_run=False)
-        assert answer.accepted, answer.body["message"]
+@pytest.fixture
+def store(api: API, namespace: str) -> Iterator[Callable[..., None]]:
+    """Stores objects, perhaps with a status, in the test's namespace (or the cluster) until the test ends."""
+    stored: list[dict[str, Any]] = []
+
+    def put(*objects: dict[str, Any], status: dict[str, Any] | None = None) -> None:
+        for each in objects:
+            answer = api.create(each, namespace, dry_run=False)
+            assert answer.accepted, answer.body["message"]
+            stored.append(each)
+            if status is not None:
+                assert api.patch(each, {"status": status}, namespace, subresource="/status").accepted
+
+    yield put
+    for each in stored:
+        api.delete(each, namespace)
 
 
 def table(output: str) -> list[list[str]]:
@@ -51,9 +66,10 @@ def table(output: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in output.splitlines()]
 
 
-def test_a_token_shows_its_state_in_columns(api: API, control_plane: ControlPlane, namespace: str) -> None:
-    store(api, namespace, token("ci"))
-    api.patch(token("ci"), {"status": TOKEN_STATUS}, namespace, subresource="/status")
+def test_a_token_shows_its_state_in_columns(
+    store: Callable[..., None], control_plane: ControlPlane, namespace: str
+) -> None:
+    store(token("ci"), status=TOKEN_STATUS)
 
     header, row = table(control_plane.kubectl("get", "ght", f"--namespace={namespace}"))
 
@@ -62,9 +78,10 @@ def test_a_token_shows_its_state_in_columns(api: API, control_plane: ControlPlan
     assert row[:-1] == ["ci", "True", "Fresh", "Installation", "ci-token", *times]
 
 
-def test_a_token_shows_more_when_there_is_room(api: API, control_plane: ControlPlane, namespace: str) -> None:
-    store(api, namespace, token("ci"))
-    api.patch(token("ci"), {"status": TOKEN_STATUS}, namespace, subresource="/status")
+def test_a_token_shows_more_when_there_is_room(
+    store: Callable[..., None], control_plane: ControlPlane, namespace: str
+) -> None:
+    store(token("ci"), status=TOKEN_STATUS)
 
     header, row = table(control_plane.kubectl("get", "ght", f"--namespace={namespace}", "--output=wide"))
 
@@ -74,12 +91,10 @@ def test_a_token_shows_more_when_there_is_room(api: API, control_plane: ControlP
 
 @pytest.mark.parametrize(("kind", "short"), [("GitHubApp", "gha"), ("ClusterGitHubApp", "cgha")])
 def test_an_app_shows_its_state_in_columns(
-    api: API, control_plane: ControlPlane, namespace: str, kind: str, short: str
+    store: Callable[..., None], control_plane: ControlPlane, namespace: str, kind: str, short: str
 ) -> None:
     # Named after the namespace, so that the cluster-scoped kind is new as well.
-    app = manifest(kind, namespace, {"appID": 1})
-    store(api, namespace, app)
-    api.patch(app, {"status": APP_STATUS}, namespace, subresource="/status")
+    store(manifest(kind, namespace, {"appID": 1}), status=APP_STATUS)
 
     header, row = table(control_plane.kubectl("get", short, namespace, f"--namespace={namespace}", "--output=wide"))
 
@@ -88,9 +103,9 @@ def test_an_app_shows_its_state_in_columns(
     assert row[-1] == "token valid until noon"
 
 
-def test_the_category_lists_all_kinds(api: API, control_plane: ControlPlane, namespace: str) -> None:
+def test_the_category_lists_all_kinds(store: Callable[..., None], control_plane: ControlPlane, namespace: str) -> None:
     apps = [manifest(kind, namespace, {"appID": 1}) for kind in ("GitHubApp", "ClusterGitHubApp")]
-    store(api, namespace, token("ci"), *apps)
+    store(token("ci"), *apps)
 
     lines = control_plane.kubectl("get", "githubtoken", "--all-namespaces", "--no-headers", "--output=name").split()
 
@@ -103,9 +118,9 @@ def test_the_category_lists_all_kinds(api: API, control_plane: ControlPlane, nam
 
 @pytest.mark.parametrize("words", [("ght", "ci"), ("githubtokens", "ci"), ("githubtoken/ci",)])
 def test_one_token_is_named_by_short_name_plural_or_with_a_slash(
-    api: API, control_plane: ControlPlane, namespace: str, words: tuple[str, ...]
+    store: Callable[..., None], control_plane: ControlPlane, namespace: str, words: tuple[str, ...]
 ) -> None:
-    store(api, namespace, token("ci"))
+    store(token("ci"))
 
     output = control_plane.kubectl("get", *words, f"--namespace={namespace}", "--output=name")
 
@@ -117,8 +132,10 @@ def test_a_name_after_the_category_is_refused_by_kubectl(control_plane: ControlP
         control_plane.kubectl("get", "githubtoken", "ci")
 
 
-def test_tokens_are_selected_by_their_app(api: API, control_plane: ControlPlane, namespace: str) -> None:
-    store(api, namespace, token("one"), token("two", app="other"))
+def test_tokens_are_selected_by_their_app(
+    store: Callable[..., None], control_plane: ControlPlane, namespace: str
+) -> None:
+    store(token("one"), token("two", app="other"))
 
     output = control_plane.kubectl(
         "get", "ght", f"--namespace={namespace}", "--field-selector=spec.appRef.name=other", "--output=name"

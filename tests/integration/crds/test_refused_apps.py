@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import API
+    from tests.integration.crds.conftest import API
 
 ONE_ID = "`appID` or `clientID` must be set (or both)"
 CLIENT_ID = "must be the client id of an App, such as Iv23liabc"

@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import API
+    from tests.integration.crds.conftest import API
 
 APP = {"name": "acme"}
 SECRET_REF = {"name": "s"}
@@ -32,7 +32,6 @@ URL = "must be an https URL without user, query, fragment and trailing slash"
 HTTPS = "must be https (http only for loopback hosts)"
 CA_BUNDLE = "must be certificates in PEM, encoded as base64, and no private key"
 DOCKER_TYPE = "`type` must be kubernetes.io/dockerconfigjson exactly where 'DockerConfigJSON' is among `formats`"
-BASIC_TYPE = "`type` kubernetes.io/basic-auth needs 'BasicAuth' among `formats`"
 RESERVED = "keys must not begin with githubtoken.dev/ or a *kubernetes.io/ prefix"
 LABELS = "must be valid labels of Kubernetes, such as `team` or `example.com/team`"
 ANNOTATIONS = "keys must be valid keys of annotations, such as `example.com/team`"
@@ -335,19 +334,16 @@ SECRETS = [
         id="a ServiceAccount's token as type",
     ),
     pytest.param(
-        secret(type="kubernetes.io/dockerconfigjson"), "spec.secret", DOCKER_TYPE, id="a docker type without its format"
+        secret(type="kubernetes.io/dockerconfigjson", formats=["Env"]),
+        "spec.secret",
+        DOCKER_TYPE,
+        id="a docker type for Env",
     ),
     pytest.param(
         secret(type="Opaque", formats=["DockerConfigJSON"]),
         "spec.secret",
         DOCKER_TYPE,
         id="a docker format in an Opaque Secret",
-    ),
-    pytest.param(
-        secret(type="kubernetes.io/basic-auth"), "spec.secret", BASIC_TYPE, id="basic-auth without its format"
-    ),
-    pytest.param(
-        secret(type="kubernetes.io/basic-auth", formats=["Env"]), "spec.secret", BASIC_TYPE, id="basic-auth for Env"
     ),
     pytest.param(
         secret(formats=["Yaml"]),

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import API
+    from collections.abc import Iterator
+
+    from tests.integration.crds.conftest import API
 
 TIME = "2026-01-01T00:00:00Z"
 SPECS = {
@@ -63,7 +65,7 @@ def condition(**changes: object) -> dict[str, object]:
 
 
 @pytest.fixture(params=["GitHubToken", "GitHubApp", "ClusterGitHubApp"])
-def stored(request: pytest.FixtureRequest, api: API, namespace: str) -> dict[str, Any]:
+def stored(request: pytest.FixtureRequest, api: API, namespace: str) -> Iterator[dict[str, Any]]:
     """One stored object of each kind."""
     kind = request.param
     # The name of the namespace, so that the cluster-scoped kind is new to each test as well.
@@ -75,7 +77,8 @@ def stored(request: pytest.FixtureRequest, api: API, namespace: str) -> dict[str
     }
     answer = api.create(manifest, namespace, dry_run=False)
     assert answer.accepted, answer.body["message"]
-    return answer.body
+    yield answer.body
+    api.delete(manifest, namespace)
 
 
 def test_a_new_object_does_not_count_as_seen(stored: dict[str, Any]) -> None:
