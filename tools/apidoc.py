@@ -1,4 +1,3 @@
-# ruff: noqa: INP001  A script, not part of a package.
 """The reference of the API in docs/api.md, written from the CRDs.
 
     python tools/apidoc.py            writes docs/api.md

@@ -7,14 +7,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from localcluster import KubectlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from localcluster import ControlPlane
-
     from tests.integration.crds.conftest import API
+
+    from localcluster import ControlPlane
 
 READY = {
     "type": "Ready",

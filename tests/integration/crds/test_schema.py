@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-import apidoc
 import pytest
+
+import apidoc
 from githubtoken_operator.domain import reasons
 
 if TYPE_CHECKING:
