@@ -7,6 +7,9 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from githubtoken_operator import settings
 from githubtoken_operator.settings import (
     Address,
@@ -21,8 +24,6 @@ from githubtoken_operator.settings import (
     parse_log_level,
     parse_namespaces,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from githubtoken_operator.domain.durations import format_duration, parse_duration
 from hypothesis import given
 from hypothesis import strategies as st
+
+from githubtoken_operator.domain.durations import format_duration, parse_duration
 
 
 @pytest.mark.parametrize(
