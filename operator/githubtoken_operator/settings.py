@@ -19,9 +19,10 @@ LogFormat = Literal["json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 _DNS_LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
-_DNS_NAME: Final = re.compile(rf"{_DNS_LABEL.pattern}(?:\.{_DNS_LABEL.pattern})*")
+_HOST_LABEL: Final = r"[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?"
+_HOST_NAME: Final = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
-_MAX_DNS_NAME: Final = 253
+_MAX_HOST_NAME: Final = 253
 _MAX_PORT: Final = 65535
 _MIN_LEASE: Final = timedelta(seconds=2)
 _MAX_LEASE: Final = timedelta(minutes=10)
@@ -113,7 +114,7 @@ def parse_address(text: str) -> Address:
             raise ValueError(f"must have an IPv6 address between the brackets, such as `[::1]:8080`, not {text!r}")
     elif ":" in host:
         raise ValueError(f"must have an IPv6 address in brackets, such as `[::1]:8080`, not {text!r}")
-    elif host and not _DNS_NAME.fullmatch(host.lower()):
+    elif host and not _HOST_NAME.fullmatch(host.lower()):
         raise ValueError(f"must have a host name or an IP address before the port, not {text!r}")
     return Address(host, int(port))
 
@@ -173,7 +174,7 @@ def parse_log_level(text: str) -> LogLevel:
 
 def _host_name(host: str, text: str) -> str:
     # A name whose last label is a number is read as an IPv4 address by some resolvers and refused by others.
-    is_name = len(host) <= _MAX_DNS_NAME and _DNS_NAME.fullmatch(host) and not host.rpartition(".")[2].isdigit()
+    is_name = len(host) <= _MAX_HOST_NAME and _HOST_NAME.fullmatch(host) and not host.rpartition(".")[2].isdigit()
     if is_name or _is_ipv4(host):
         return host
     raise _not_a_host(text)

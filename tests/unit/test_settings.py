@@ -65,6 +65,7 @@ def test_what_is_not_an_address_is_refused(text: str, complaint: str) -> None:
     [
         pytest.param("GitHub.Example.com", "github.example.com", id="lower case"),
         pytest.param("ghes:8443", "ghes:8443", id="with a port"),
+        pytest.param("ghes_1.local", "ghes_1.local", id="underscore"),
         pytest.param("*.example.com", "*.example.com", id="suffix"),
         pytest.param("127.0.0.1", "127.0.0.1", id="IPv4"),
         pytest.param("127.0.0.1:8443", "127.0.0.1:8443", id="IPv4 with a port"),

@@ -159,14 +159,14 @@ class Metrics:
 
     # --- The GitHub client's observer ---
 
-    def request(self, host: str, operation: str, code: int | str | None, seconds: float) -> None:
+    def request(self, host: str, operation: str, code: int | None, seconds: float) -> None:
         """Count a request; `code` is the HTTP status, or None where no answer came."""
         self._requests.labels(host, operation, NO_ANSWER if code is None else str(code)).inc()
         self._request_duration.labels(host, operation).observe(seconds)
 
-    def rate_limit(self, host: str, app: str, installation: int | str | None, remaining: int) -> None:
-        """Note what GitHub says is left of an installation's, or an App's own, primary limit."""
-        self._rate_limits.note(host, app, "" if installation is None else str(installation), remaining)
+    def rate_limit(self, host: str, app: str, installation: str, remaining: int) -> None:
+        """Note what GitHub says is left of a primary limit; `installation` is empty for a user token."""
+        self._rate_limits.note(host, app, installation, remaining)
 
     def clock_skew(self, host: str, seconds: float) -> None:
         """Note by how much this machine's clock is ahead of the host's."""
