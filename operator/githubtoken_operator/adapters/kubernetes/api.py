@@ -1,0 +1,150 @@
+"""Requests to the API server: raw JSON in and out, one error tree.
+
+    ApiError
+    ├── NotFound       404
+    ├── Conflict       409: the resourceVersion or uid is not the present one, or the object exists
+    ├── Forbidden      403: RBAC, a quota or an admission policy
+    │   └── Terminating    the namespace is being deleted
+    ├── Invalid        400, 422
+    └── Unavailable    429, 5xx, no answer: try again
+
+The client's response models are not used: building them costs as much as the request, and their validation errors
+quote the data of Secrets. Messages are the API server's own, redacted and cut.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from githubtoken_operator.domain.redaction import redact
+
+REQUEST_TIMEOUT: Final = 20.0
+"""Seconds for a whole request. The API server's own limit for non-watch requests is 60."""
+CONNECTIONS: Final = 32
+_MESSAGE_LIMIT: Final = 256
+
+
+class ApiError(Exception):
+    """The API server refused, or could not be asked."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        self.message = redact(message)[:_MESSAGE_LIMIT]
+        super().__init__(f"{status}: {self.message}")
+
+
+class NotFound(ApiError):
+    """There is no such object."""
+
+
+class Conflict(ApiError):
+    """Somebody else was faster."""
+
+
+class Forbidden(ApiError):
+    """The operator may not do this."""
+
+
+class Terminating(Forbidden):
+    """The namespace is being deleted: nothing can be created in it any more."""
+
+
+class Invalid(ApiError):
+    """The object is not acceptable as it is."""
+
+
+class Unavailable(ApiError):
+    """No answer, or one that asks to try again."""
+
+
+class Api:
+    """A connection pool to one API server, made from the in-cluster ServiceAccount or a kubeconfig."""
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        configuration.connection_pool_maxsize = CONNECTIONS
+        self._client = client.ApiClient(configuration)
+
+    @classmethod
+    async def connect(cls, context: str | None = None) -> Self:
+        """Raises `ApiError` where neither a ServiceAccount nor a usable kubeconfig is there."""
+        configuration = client.Configuration()
+        try:
+            if context is None:
+                await _load_default(configuration)
+            else:
+                await config.load_kube_config(context=context, client_configuration=configuration)
+        except config.ConfigException as error:
+            raise ApiError(0, f"no access to a cluster: {error}") from error
+        return cls(configuration)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._client.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The answer's JSON object. Raises a subclass of `ApiError`."""
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+        url = self._client.configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        try:
+            response = await self._client.call_api(method, url, headers, body=body, _request_timeout=REQUEST_TIMEOUT)
+            raw: bytes = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(0, f"the API server cannot be reached: {type(error).__name__}") from error
+        return _parsed(response.status, raw)
+
+
+async def _load_default(configuration: client.Configuration) -> None:
+    try:
+        config.load_incluster_config(client_configuration=configuration)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=configuration)
+
+
+def _parsed(status: int, raw: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(raw)
+    except ValueError as error:
+        raise Unavailable(status, "the answer is not JSON") from error
+    if 200 <= status < 300:  # noqa: PLR2004 - the HTTP classes need no names.
+        parsed: dict[str, Any] = answer
+        return parsed
+    message = str(answer.get("message", "")) if isinstance(answer, dict) else ""
+    raise _error_class(status, message)(status, message)
+
+
+def _error_class(status: int, message: str) -> type[ApiError]:
+    if status == 403 and "being terminated" in message:  # noqa: PLR2004
+        return Terminating
+    by_status: dict[int, type[ApiError]] = {
+        400: Invalid,
+        401: Unavailable,  # The ServiceAccount's token is being replaced: the next request has the new one.
+        403: Forbidden,
+        404: NotFound,
+        409: Conflict,
+        422: Invalid,
+    }
+    return by_status.get(status, Unavailable)

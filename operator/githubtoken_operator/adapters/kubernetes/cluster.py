@@ -1,0 +1,129 @@
+"""What the operator does with Kubernetes objects: reads, writes under a resourceVersion, applies, events.
+
+Reads are quorum reads, never a cache. Every write of ours goes by one field manager.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+from githubtoken_operator.adapters.kubernetes.api import Api, NotFound
+from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.times import format_time
+
+FIELD_MANAGER: Final = "githubtoken-operator"
+API_VERSION: Final = "githubtoken.dev/v1alpha1"
+_APPLY: Final = "application/apply-patch+yaml"
+_EVENT_MESSAGE_LIMIT: Final = 1024
+
+
+class Kind(Enum):
+    """The kinds that the operator reads and writes: API version, kind, path."""
+
+    TOKEN = (API_VERSION, "GitHubToken", "/apis/githubtoken.dev/v1alpha1/namespaces/{namespace}/githubtokens")
+    APP = (API_VERSION, "GitHubApp", "/apis/githubtoken.dev/v1alpha1/namespaces/{namespace}/githubapps")
+    SECRET = ("v1", "Secret", "/api/v1/namespaces/{namespace}/secrets")
+
+    def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
+        """The URL path of one object, or of the collection."""
+        parts = [self.value[2].format(namespace=namespace), name, subresource]
+        return "/".join(part for part in parts if part)
+
+
+class Cluster:
+    """The objects of one cluster."""
+
+    def __init__(self, api: Api, *, announce: Callable[[Kind, JSON], None] | None = None) -> None:
+        """`announce` is told of each Secret that was read or is about to be written, whose event is then no news."""
+        self._api = api
+        self._announce = announce
+
+    async def read(self, kind: Kind, namespace: str, name: str) -> JSON | None:
+        """The object as it is now, or None."""
+        try:
+            found = await self._api.request("GET", kind.path(namespace, name))
+        except NotFound:
+            return None
+        self._tell(kind, found)
+        return found
+
+    async def create(self, kind: Kind, body: JSON) -> JSON:
+        """Creates; `Conflict` where the object exists."""
+        return await self._write(kind, "POST", kind.path(body["metadata"]["namespace"]), body)
+
+    async def replace(self, kind: Kind, body: JSON) -> JSON:
+        """PUT under the body's resourceVersion; `Conflict` or `NotFound` where it is not the present one."""
+        meta = body["metadata"]
+        return await self._write(kind, "PUT", kind.path(meta["namespace"], meta["name"]), body)
+
+    async def apply(self, kind: Kind, body: JSON, *, subresource: str = "") -> JSON:
+        """Server-side apply with force; `Conflict` where `metadata.uid` or `resourceVersion` is not the present one.
+
+        Without a uid, an apply re-creates an object that was deleted meanwhile.
+        """
+        meta = body["metadata"]
+        path = kind.path(meta["namespace"], meta["name"], subresource)
+        return await self._write(kind, "PATCH", path, body, content_type=_APPLY, query={"force": "true"})
+
+    async def apply_status(self, kind: Kind, of: JSON, status: JSON) -> JSON:
+        """Applies `status` to the object whose metadata are `of`, under its resourceVersion.
+
+        The API server ignores a wrong uid on a status subresource, so the resourceVersion is what keeps an old object's
+        status off a re-created one.
+        """
+        api_version, name, _ = kind.value
+        meta = {key: of[key] for key in ("name", "namespace", "resourceVersion")}
+        body = {"apiVersion": api_version, "kind": name, "metadata": meta, "status": status}
+        return await self.apply(kind, body, subresource="status")
+
+    async def exists(self, kind: Kind) -> bool:
+        """Whether the API server serves this kind, that is, whether its CRD is installed."""
+        api_version, name, _ = kind.value
+        try:
+            listed = await self._api.request("GET", f"/apis/{api_version}")
+        except NotFound:
+            return False
+        return any(resource["kind"] == name for resource in listed["resources"])
+
+    async def emit(self, kind: Kind, about: JSON, *, warning: bool, reason: str, message: str, now: datetime) -> None:
+        """Makes one event about the object whose metadata (name, namespace, uid) are `about`."""
+        api_version, name, _ = kind.value
+        time = format_time(now)
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{about['name'][:200]}.{uuid.uuid4().hex[:16]}", "namespace": about["namespace"]},
+            "involvedObject": {"apiVersion": api_version, "kind": name, **about},
+            "type": "Warning" if warning else "Normal",
+            "reason": reason,
+            "message": message[:_EVENT_MESSAGE_LIMIT],
+            "source": {"component": FIELD_MANAGER},
+            "reportingComponent": FIELD_MANAGER,
+            "reportingInstance": FIELD_MANAGER,
+            "firstTimestamp": time,
+            "lastTimestamp": time,
+            "count": 1,
+        }
+        await self._api.request("POST", f"/api/v1/namespaces/{about['namespace']}/events", body=event)
+
+    async def _write(
+        self,
+        kind: Kind,
+        method: str,
+        path: str,
+        body: JSON,
+        *,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> JSON:
+        self._tell(kind, body)
+        manager = {"fieldManager": FIELD_MANAGER, **(query or {})}
+        return await self._api.request(method, path, body=body, content_type=content_type, query=manager)
+
+    def _tell(self, kind: Kind, body: JSON) -> None:
+        if kind is Kind.SECRET and self._announce is not None:
+            self._announce(kind, body)

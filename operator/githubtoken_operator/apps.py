@@ -1,0 +1,261 @@
+"""GitHubApps: read with their Secrets into what requests need, and checked with GitHub where `domain.appcheck` says so.
+
+Tokens ask `resolve` and `ensure_checked`; the App's own `run` writes its status and wakes the tokens that it concerns.
+What was read is reused for a few seconds, so that the tokens of one App do not read it a hundred times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.github.jwt import load_private_key
+from githubtoken_operator.adapters.kubernetes.api import Conflict
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.domain import appcheck, hosts, reasons
+from githubtoken_operator.domain.appcheck import Check
+from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
+from githubtoken_operator.domain.model import JSON, App, PrivateKey, Token
+from githubtoken_operator.domain.resources import GitHubApp, KeyRef, parse_app
+from githubtoken_operator.domain.secrets import decoded_bytes
+from githubtoken_operator.domain.status import ready_of
+from githubtoken_operator.scheduler import Next
+from githubtoken_operator.watched import Ref, Watched
+
+REUSE: Final = timedelta(seconds=10)
+"""So long what was read of an App serves its tokens; a watched change ends it at once."""
+RECHECK_MISSING: Final = timedelta(seconds=10)
+"""A key Secret without our label makes no event, so while one is missing it is looked for again."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A GitHubApp with its Secrets, as they were at one moment.
+
+    `app` is None where the spec cannot be used. `error` concerns every token, `key_error` installation tokens only,
+    `client_secret_error` user tokens only. `digest` changes with anything that could mend a failure.
+    """
+
+    at: datetime
+    source: GitHubApp | None = None
+    body: JSON | None = None
+    app: App | None = None
+    error: TokenError | None = None
+    key_error: TokenError | None = None
+    client_secret_error: TokenError | None = None
+    digest: str = ""
+    reads: frozenset[Ref] = frozenset()
+
+    @property
+    def key(self) -> PrivateKey | None:
+        """The parsed private key."""
+        return self.app.private_key if self.app else None
+
+
+class Apps:
+    """The Apps of the cluster. `wake` makes an object's run due."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        github: GitHub,
+        watched: Watched,
+        allowed_hosts: Sequence[str],
+        wake: Callable[[Ref], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._cluster = cluster
+        self._github = github
+        self._watched = watched
+        self._allowed_hosts = allowed_hosts
+        self._wake = wake
+        self._now = now
+        self._resolved: dict[Ref, Resolved] = {}
+        self._checks: dict[Ref, Check] = {}
+        self._client_ids: dict[str, str] = {}
+        self._locks: defaultdict[Ref, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def resolve(self, ref: Ref) -> Resolved:
+        """The App as it is, or as it was read within `REUSE`."""
+        async with self._locks[ref]:
+            known = self._resolved.get(ref)
+            if known is None or self._now() - known.at > REUSE:
+                known = self._resolved[ref] = await self._read(ref)
+            return known
+
+    def forget(self, changed: Ref) -> None:
+        """Ends the reuse of what `changed` (the App or a Secret of it) was part of."""
+        for ref, known in list(self._resolved.items()):
+            if changed == ref or changed in known.reads:
+                del self._resolved[ref]
+
+    async def ensure_checked(self, ref: Ref) -> None:
+        """Asks GitHub about the App where that is due. Raises what GitHub refused; no answer counts as no check."""
+        resolved = await self.resolve(ref)
+        source, app, key = resolved.source, resolved.app, resolved.key
+        if source is None or app is None or key is None:
+            return
+        async with self._locks[ref]:
+            check = self._checks.get(ref) or appcheck.remembered(source)
+            if check is None or check.is_due(source, key.fingerprint, self._now()):
+                try:
+                    info = await self._github.get_app(app)
+                except Transient as error:
+                    logger.info("%s was not checked: %s", ref, error.message)
+                    return
+                except Terminal as error:
+                    check = appcheck.refused(source, key.fingerprint, self._now(), error, check)
+                else:
+                    check = appcheck.accepted(source, key.fingerprint, self._now(), info)
+                self._wake(ref)
+            self._checks[ref] = check
+        if check.error is not None:
+            raise check.error
+
+    async def client_id(self, app: App) -> str:
+        """The client id, which user tokens need; learnt from `GET /app` where the spec gives only `appID`."""
+        if app.client_id is not None:
+            return app.client_id
+        if app.identity not in self._client_ids:
+            learnt = (await self._github.get_app(app)).client_id if app.private_key else None
+            if learnt is None:
+                raise Terminal(reasons.APP_NOT_READY, "user tokens need the App's client id: set its `spec.clientID`")
+            self._client_ids[app.identity] = learnt
+        return self._client_ids[app.identity]
+
+    async def run(self, ref: Ref) -> Next | None:
+        """One run for a GitHubApp: read, check where due, write status, wake the tokens that a change concerns."""
+        before = self._resolved.pop(ref, None)
+        resolved = await self.resolve(ref)
+        self._watched.depends(ref, resolved.reads)
+        tokens = self._watched.dependents(ref)
+        if before is None or before.digest != resolved.digest:
+            for token in tokens:
+                self._wake(token)
+        if resolved.source is None or resolved.body is None:
+            self._watched.depends(ref, ())
+            self._checks.pop(ref, None)
+            return None
+        error = resolved.error or (resolved.key_error if resolved.source.private_key else None)
+        if error is None:
+            try:
+                await self.ensure_checked(ref)
+            except Terminal as refused:
+                logger.warning("%s: %s", ref, refused.message)
+        check = None if error else self._checks.get(ref)
+        await self._record(resolved.source, resolved.body, check, error, len(tokens))
+        return self._again(resolved, error, check)
+
+    def _again(self, resolved: Resolved, error: TokenError | None, check: Check | None) -> Next | None:
+        unanswered = check is None and resolved.key is not None
+        if error is not None or resolved.client_secret_error is not None or unanswered:
+            due = self._now() + RECHECK_MISSING
+        elif check is not None and check.error is not None:
+            due = check.next_look
+        else:
+            return None
+        return Next(due.timestamp(), due.timestamp())
+
+    async def _record(
+        self, source: GitHubApp, body: JSON, check: Check | None, error: TokenError | None, tokens: int
+    ) -> None:
+        now = self._now()
+        status = appcheck.build_status(source, check=check, error=error, tokens=tokens, now=now)
+        if status == source.status:
+            return
+        meta = body["metadata"]
+        try:
+            await self._cluster.apply_status(Kind.APP, meta, status)
+        except Conflict:
+            self._wake(Ref(Kind.APP, source.namespace, source.name))
+            return
+        state, reason = ready_of(status)
+        if (state, reason) != ready_of(source.status):
+            about = {"name": source.name, "namespace": source.namespace, "uid": source.uid}
+            message = status["conditions"][0]["message"]
+            await self._cluster.emit(Kind.APP, about, warning=state == "False", reason=reason, message=message, now=now)
+
+    async def _read(self, ref: Ref) -> Resolved:
+        now = self._now()
+        body = await self._cluster.read(Kind.APP, ref.namespace, ref.name)
+        source = parse_app(body) if body is not None else None
+        if source is None or source.deleting:
+            message = f"there is no GitHubApp `{ref.name}` in this namespace: create it, or mend `spec.appRef.name`"
+            return Resolved(now, error=Terminal(reasons.APP_NOT_FOUND, message), reads=frozenset({ref}))
+        key_pem, key_error = await self._read_key(
+            source, source.private_key, "private key", reasons.PRIVATE_KEY_MISSING
+        )
+        secret, secret_error = await self._read_key(
+            source, source.client_secret, "client secret", reasons.CLIENT_SECRET_MISSING
+        )
+        key: PrivateKey | None = None
+        try:
+            key = load_private_key(key_pem) if key_pem else None
+        except Terminal as error:
+            key_error = error
+        app = App(
+            app_id=source.app_id,
+            client_id=source.client_id,
+            api_url=source.api_url,
+            web_url=source.web_url,
+            ca_bundle=source.ca_bundle,
+            private_key=key,
+            client_secret=Token(secret.decode(errors="replace").strip()) if secret else None,
+        )
+        refs = (source.private_key, source.client_secret)
+        return Resolved(
+            at=now,
+            source=source,
+            body=body,
+            app=app,
+            error=self._unusable(source),
+            key_error=key_error if source.private_key else _no_private_key(ref.name),
+            client_secret_error=secret_error,
+            digest=_digest(source, key_pem, secret),
+            reads=frozenset({ref, *(Ref(Kind.SECRET, ref.namespace, item.name) for item in refs if item)}),
+        )
+
+    async def _read_key(
+        self, source: GitHubApp, where: KeyRef | None, what: str, reason: str
+    ) -> tuple[bytes | None, Terminal | None]:
+        """The bytes under a Secret's key, or why there are none."""
+        if where is None:
+            return None, None
+        secret = await self._cluster.read(Kind.SECRET, source.namespace, where.name)
+        if secret is None:
+            return None, Terminal(reason, f"the {what} is missing: there is no Secret `{where.name}`; create it")
+        value = decoded_bytes(secret, where.key)
+        if not value:
+            return None, Terminal(reason, f"the {what} is missing: Secret `{where.name}` has no key `{where.key}`")
+        return value, None
+
+    def _unusable(self, source: GitHubApp) -> TokenError | None:
+        if source.invalid is not None:
+            return source.invalid
+        for field, url in (("apiURL", source.api_url), ("webURL", source.web_url)):
+            if problem := hosts.check_url(url, self._allowed_hosts):
+                return Terminal(reasons.HOST_NOT_ALLOWED, f"`spec.{field}` {problem}")
+        return None
+
+
+def _no_private_key(name: str) -> Terminal:
+    return Terminal(
+        reasons.PRIVATE_KEY_MISSING,
+        f"GitHubApp `{name}` has no `spec.privateKeySecretRef`, which installation tokens need",
+    )
+
+
+def _digest(source: GitHubApp, *secrets: bytes | None) -> str:
+    """Changes with anything of the App that could mend a failure."""
+    parts = [source.uid, str(source.generation), *(hashlib.sha256(item or b"").hexdigest() for item in secrets)]
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()

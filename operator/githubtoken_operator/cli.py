@@ -1,0 +1,125 @@
+"""The command `githubtoken`. Every flag of `run` is also an environment variable, `GITHUBTOKEN_` and its name.
+
+A wrong flag or a missing CRD ends the process with one clear line and a code that is not 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Callable
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from githubtoken_operator import __version__, app, settings
+from githubtoken_operator.adapters import logs
+from githubtoken_operator.adapters.http_server import CannotListen
+from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _count(maximum: int) -> Callable[[str], int]:
+    return lambda text: settings.parse_count(text, maximum=maximum)
+
+
+class _Parsed(click.ParamType[Any]):
+    """A value that one of the `settings.parse_*` functions reads."""
+
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:  # noqa: ANN401 - click's
+        """Reads the flag's text; what is no text is the default."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _option(flag: str, kind: str, parse: Callable[[str], object], text: str) -> Callable[[F], F]:
+    field = flag.removeprefix("--").replace("-", "_")
+    default = getattr(Settings(), field)
+    shown = str(default) if default else "none"
+    kind_of_value = _Parsed(kind, parse)
+    return click.option(
+        flag, envvar=_variable(field), type=kind_of_value, default=default, show_default=shown, help=text
+    )
+
+
+def _switch(flags: str, text: str) -> Callable[[F], F]:
+    field = flags.partition("/")[0].removeprefix("--").replace("-", "_")
+    return click.option(
+        flags, envvar=_variable(field), default=getattr(Settings(), field), show_default=True, help=text
+    )
+
+
+def _variable(field: str) -> str:
+    return f"GITHUBTOKEN_{field.upper()}"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+def cli() -> None:
+    """Keep GitHub tokens in Kubernetes Secrets and renew them before they expire."""
+
+
+@cli.command()
+@_option("--namespaces", "list", settings.parse_namespaces, "Namespaces to serve, separated by commas; none means all.")
+@_option("--metrics-address", "address", settings.parse_address, "Where /metrics is served.")
+@_option("--health-address", "address", settings.parse_address, "Where /healthz and /readyz are served.")
+@_option(
+    "--allowed-hosts",
+    "hosts",
+    settings.parse_allowed_hosts,
+    "Hosts that Apps may name beside GitHub's own: `host`, `host:port` or `*.suffix`, separated by commas.",
+)
+@_option("--concurrency", "number", _count(100), "GitHubTokens that are worked on at once.")
+@_option("--github-requests-per-minute", "number", _count(100_000), "Pace of requests for each App and host.")
+@_switch(
+    "--verify-before-publish/--no-verify-before-publish",
+    "See GitHub accept a new installation token before it is published.",
+)
+@_option("--log-format", "format", settings.parse_log_format, "`json` or `text`.")
+@_option("--log-level", "level", settings.parse_log_level, "`debug`, `info`, `warning` or `error`.")
+def run(**flags: Any) -> None:  # noqa: ANN401 - one keyword for each flag above
+    """Run the operator until SIGTERM; every flag is also an environment variable, GITHUBTOKEN_ and its name."""
+    chosen = Settings(**flags)
+    logs.configure(chosen.log_format, chosen.log_level)
+    try:
+        asyncio.run(app.run(chosen))
+    except (app.CannotStart, CannotListen) as error:
+        raise click.ClickException(str(error)) from error
+    except ApiError as error:
+        raise click.ClickException(error.message) from error
+
+
+@cli.command()
+def crds() -> None:
+    """Print the CustomResourceDefinitions, for `kubectl apply --server-side -f -`."""
+    texts = [file.read_text() for file in sorted(_crd_folder().iterdir(), key=lambda file: file.name)]
+    click.echo("".join(text if text.startswith("---") else f"---\n{text}" for text in texts), nl=False)
+
+
+@cli.command()
+def version() -> None:
+    """Print the versions of the operator and of Python."""
+    click.echo(f"githubtoken-operator {__version__} (Python {platform.python_version()})")
+
+
+def _crd_folder() -> Traversable:
+    """The folder that the wheel carries; in a checkout, the one that it is made from."""
+    packaged = resources.files("githubtoken_operator") / "crds"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "deploy" / "crds"
+
+
+def main() -> None:
+    """Entry point of `githubtoken` and of `kubectl githubtoken`."""
+    cli(prog_name="githubtoken")

@@ -1,0 +1,111 @@
+"""When a GitHubApp is checked with GitHub, and what its status says.
+
+An App is checked (`GET /app`) when its spec or key changes and before the first mint after an hour, never because of a
+restart: status remembers which generation and key were checked, and when. A refusal stands until the spec or key
+changes, or until the next look, which comes later each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from githubtoken_operator.domain import reasons, schedule
+from githubtoken_operator.domain.errors import Terminal, TokenError
+from githubtoken_operator.domain.model import AppInfo
+from githubtoken_operator.domain.resources import GitHubApp
+from githubtoken_operator.domain.status import READY, condition, find_condition
+from githubtoken_operator.domain.times import format_time, parse_time
+
+CHECK_EVERY: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The last check: of which generation and key, when, with what result; `failures` in a row."""
+
+    generation: int
+    fingerprint: str
+    at: datetime
+    slug: str | None = None
+    owner: str | None = None
+    permissions: Mapping[str, str] | None = None
+    error: Terminal | None = None
+    failures: int = 0
+
+    def is_due(self, source: GitHubApp, fingerprint: str, now: datetime) -> bool:
+        """Whether GitHub is to be asked again."""
+        if (self.generation, self.fingerprint) != (source.generation, fingerprint):
+            return True
+        return now >= (self.next_look if self.error else self.at + CHECK_EVERY)
+
+    @property
+    def next_look(self) -> datetime:
+        """When a refused App is looked at again."""
+        return schedule.next_attempt(
+            now=self.at, attempts=max(self.failures, 1), terminal=True, retry_after=None, expires=None
+        )
+
+
+def remembered(source: GitHubApp) -> Check | None:
+    """The check that status speaks of."""
+    status = source.status
+    at, ready = parse_time(status.get("lastCheckTime")), find_condition(status, READY)
+    if at is None or ready is None:
+        return None
+    refused = ready["status"] == "False" and ready["reason"] == reasons.AUTHENTICATION_FAILED
+    return Check(
+        generation=int(status.get("observedGeneration", -1)),
+        fingerprint=str(status.get("keyFingerprint", "")),
+        at=at,
+        slug=status.get("slug"),
+        owner=status.get("owner"),
+        permissions=status.get("permissions"),
+        error=Terminal(ready["reason"], ready["message"]) if refused else None,
+        failures=1 if refused else 0,
+    )
+
+
+def accepted(source: GitHubApp, fingerprint: str, now: datetime, info: AppInfo) -> Check:
+    """A check that GitHub answered with the App."""
+    return Check(source.generation, fingerprint, now, info.slug, info.owner, info.permissions)
+
+
+def refused(source: GitHubApp, fingerprint: str, now: datetime, error: Terminal, before: Check | None) -> Check:
+    """A check that GitHub refused."""
+    return Check(
+        source.generation, fingerprint, now, error=error, failures=1 + (before.failures if before is not None else 0)
+    )
+
+
+def build_status(
+    source: GitHubApp, *, check: Check | None, error: TokenError | None, tokens: int, now: datetime
+) -> dict[str, Any]:
+    """The whole status of a GitHubApp. `error` is what its spec and Secrets lack; `tokens` is how many use it."""
+    if error is not None:
+        ready = ("False", error.reason, error.message)
+    elif check is None and source.private_key is None:
+        ready = ("True", reasons.NOT_CHECKED, "no private key: only user tokens can be served")
+    elif check is None:
+        ready = ("Unknown", reasons.PENDING, "GitHub has not answered yet")
+    elif check.error is not None:
+        ready = ("False", check.error.reason, check.error.message)
+    else:
+        ready = ("True", reasons.ACCEPTED, f"GitHub accepts the key {check.fingerprint}")
+    state, reason, message = ready
+    status: dict[str, Any] = {
+        "observedGeneration": source.generation,
+        "tokens": tokens,
+        "conditions": [condition(source.status, READY, state, reason, message, generation=source.generation, now=now)],
+    }
+    if check is not None:
+        status |= {
+            "slug": check.slug,
+            "owner": check.owner,
+            "permissions": dict(check.permissions) if check.permissions else None,
+            "keyFingerprint": check.fingerprint,
+            "lastCheckTime": format_time(check.at),
+        }
+    return {key: value for key, value in status.items() if value is not None}

@@ -1,0 +1,363 @@
+"""The credential Secret of a user token: what it says, what to do about it, and how it is rewritten.
+
+The rules are those of the rotation protocol (docs/rotation.md). GitHub accepts each refresh token once, so:
+tokens are compared by SHA-256 only; a token that GitHub refused, or that is known to be spent, is never sent again;
+a newer sign-in always wins over the operator's own pair. Every write is a whole Secret for a PUT under the
+resourceVersion that was read: these functions return new bodies and never change what they are given.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final
+
+from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.errors import Terminal
+from githubtoken_operator.domain.model import JSON, AccessToken, Token
+from githubtoken_operator.domain.resources import PREFIX, GitHubToken
+from githubtoken_operator.domain.secrets import (
+    ADOPT,
+    ROLE,
+    ROLE_CREDENTIAL,
+    ROLE_TOKEN,
+    access_token_keys,
+    annotations_of,
+    controller_uid,
+    decoded,
+    encoded,
+    labels_of,
+)
+from githubtoken_operator.domain.times import parse_time
+
+NAME: Final = PREFIX + "name"
+CLIENT_ID: Final = PREFIX + "client-id"
+REVISION: Final = PREFIX + "revision"
+OURS: Final = PREFIX + "refresh-token-sha256"
+"""The refresh token that the operator last wrote; another one under the key was put there by a human."""
+PARENT: Final = PREFIX + "parent-sha256"
+"""The refresh token that this pair was obtained with."""
+SEED: Final = PREFIX + "seed-sha256"
+"""The first refresh token of the chain."""
+REFUSED: Final = PREFIX + "refused-sha256"
+"""A refresh token that GitHub answered `bad_refresh_token` for."""
+INTENT: Final = PREFIX + "refresh-intent"
+"""Who is about to send which refresh token; void unless it names the one under the key."""
+SEEDS_TAKEN: Final = PREFIX + "seeds-taken"
+SEEDS_REMEMBERED: Final = 20
+
+_REFRESH_TOKEN: Final = re.compile(r"ghr_[A-Za-z0-9._-]+|[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A rotation that somebody announced; `attempt` tells two of the same token apart."""
+
+    token: str
+    holder: str
+    attempt: int
+    started: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a credential Secret says. `access` is the stored pair where it is of this chain."""
+
+    refresh_token: Token | None
+    access: AccessToken | None
+    revision: int
+    client_id: str | None
+    ours: str | None
+    parent: str | None
+    seed: str | None
+    refused: str | None
+    intent: Intent | None
+    seeds_taken: tuple[str, ...]
+
+    @property
+    def current(self) -> str | None:
+        """SHA-256 of the refresh token under the key."""
+        return self.refresh_token.sha256 if self.refresh_token else None
+
+    @property
+    def seeded(self) -> bool:
+        """Whether the refresh token is not the operator's own, so that the token beside it is not of this chain."""
+        return self.current != self.ours
+
+    def knows(self, seed: Token) -> bool:
+        """Whether a seed is an old file applied again."""
+        seen = (*self.seeds_taken, self.current, self.ours, self.parent, self.seed, self.refused)
+        return seed.sha256 in seen
+
+
+def read(secret: JSON) -> Credential:
+    """The credential in a Secret of role `credential`."""
+    notes = annotations_of(secret)
+    text = decoded(secret, "refresh_token")
+    refresh_token = Token(text) if text else None
+    ours = notes.get(OURS)
+    intent = _read_intent(notes.get(INTENT))
+    current = refresh_token.sha256 if refresh_token else None
+    revision = notes.get(REVISION, "")
+    return Credential(
+        refresh_token=refresh_token,
+        access=_read_access(secret, refresh_token) if current == ours else None,
+        revision=int(revision) if revision.isdecimal() else 0,
+        client_id=notes.get(CLIENT_ID),
+        ours=ours,
+        parent=notes.get(PARENT),
+        seed=notes.get(SEED),
+        refused=notes.get(REFUSED),
+        intent=intent if intent and intent.token == current else None,
+        seeds_taken=_read_seeds(notes.get(SEEDS_TAKEN)),
+    )
+
+
+# --- What to do ------------------------------------------------------------------------------------------------------
+
+
+def read_seed(text: str | None) -> Token | None:
+    """The refresh token that a human stored, or None where it is not one; white space around it is not part of it."""
+    stripped = (text or "").strip()
+    return Token(stripped) if _REFRESH_TOKEN.fullmatch(stripped) else None
+
+
+def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
+    """Why the Secret may not serve as this GitHubToken's credential; None where it is absent, ours or given to us."""
+    if secret is None or token.user is None:
+        return None
+    name = token.user.credential
+    if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL and annotations_of(secret).get(NAME) == token.name:
+        return f"Secret `{name}` is immutable: delete it and sign in again" if secret.get("immutable") else None
+    if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
+        return f"Secret `{name}` is the credential of GitHubToken `{annotations_of(secret).get(NAME)}`"
+    if annotations_of(secret).get(ADOPT) == "true" and not _unadoptable(secret):
+        return None
+    return (
+        f"Secret `{name}` was made by somebody else: delete it, name another in `spec.user.credentialSecretName`, "
+        f'or annotate it `{ADOPT}: "true"`'
+    )
+
+
+def refusal(credential: Credential, client_id: str) -> Terminal | None:
+    """Why the refresh token under the key must not be sent; the first rule that fits."""
+    for rule in _REFUSALS:
+        if found := rule(credential, client_id):
+            return found
+    return None
+
+
+_RefusalRule = Callable[[Credential, str], Terminal | None]
+
+
+def _no_refresh_token(credential: Credential, _client_id: str) -> Terminal | None:
+    if credential.refresh_token is not None:
+        return None
+    return Terminal(
+        reasons.CREDENTIAL_MISSING,
+        "there is no refresh token to start from: put one into the Secret that `spec.user.seedSecretRef` names",
+    )
+
+
+def _refused_by_github(credential: Credential, _client_id: str) -> Terminal | None:
+    if credential.refused is None or credential.refused != credential.current:
+        return None
+    return Terminal(
+        reasons.REAUTHORIZATION_REQUIRED,
+        "GitHub refuses the refresh token: it is spent, expired or revoked; sign in again and "
+        "put the new refresh token into the seed Secret",
+    )
+
+
+def _spent(credential: Credential, _client_id: str) -> Terminal | None:
+    if not credential.seeded or credential.current not in (credential.parent, credential.seed):
+        return None
+    return Terminal(
+        reasons.REAUTHORIZATION_REQUIRED,
+        "an old, spent refresh token was put back into the credential Secret: stop applying it again, sign in "
+        "again and put the new refresh token into the seed Secret",
+    )
+
+
+def _of_another_app(credential: Credential, client_id: str) -> Terminal | None:
+    if credential.client_id in (None, client_id):
+        return None
+    return Terminal(
+        reasons.REAUTHORIZATION_REQUIRED,
+        f"the stored refresh token belongs to the App with client id `{credential.client_id}`: sign in with the "
+        "present App and put its refresh token into the seed Secret",
+    )
+
+
+_REFUSALS: Final[Sequence[_RefusalRule]] = (_no_refresh_token, _refused_by_github, _spent, _of_another_app)
+
+
+# --- Saving a pair ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A pair that GitHub gave, with what is needed to save it whatever happened meanwhile.
+
+    `parent`: SHA-256 of the refresh token that was sent. `ours`: the annotation `refresh-token-sha256` as it was read
+    before. `seed`: the first token of the chain.
+    """
+
+    access: AccessToken
+    parent: str
+    seed: str
+    ours: str | None
+
+
+class Placement(Enum):
+    """What to do with a grant, given the credential Secret as it is now."""
+
+    SAVED = "the store has this pair"
+    PUT = "the store still has the parent: replace it under the resourceVersion just read"
+    SUPERSEDED = "a newer sign-in, or a human deleted the Secret: the pair is discarded"
+
+
+def place(secret: JSON | None, grant: Grant) -> Placement:
+    """The table of the protocol's section on saving a pair; first row that fits."""
+    if secret is None:
+        return Placement.SUPERSEDED
+    stored = read(secret)
+    new = grant.access.refresh_token
+    if new is not None and stored.current == new.sha256 and decoded(secret, "token") == grant.access.token.reveal():
+        return Placement.SAVED
+    if stored.current == grant.parent and stored.ours in (None, grant.ours):
+        return Placement.PUT
+    return Placement.SUPERSEDED
+
+
+# --- New bodies ------------------------------------------------------------------------------------------------------
+
+
+def with_seed(secret: JSON | None, seed: Token, token: GitHubToken, client_id: str) -> dict[str, Any]:
+    """The Secret with a human's refresh token under the key, remembered as taken; intent and refusal are removed."""
+    body = _body(secret, token, client_id)
+    taken = _read_seeds(annotations_of(body).get(SEEDS_TAKEN))
+    remembered = [*taken, seed.sha256][-SEEDS_REMEMBERED:]
+    return _with(body, data={"refresh_token": seed.reveal()}, notes={SEEDS_TAKEN: json.dumps(remembered)}).without(
+        INTENT, REFUSED
+    )
+
+
+def with_intent(secret: JSON, intent: Intent, token: GitHubToken, client_id: str) -> dict[str, Any]:
+    """The Secret with the announcement of a rotation. An adopted Secret becomes ours with this write."""
+    text = json.dumps(
+        {"token": intent.token, "holder": intent.holder, "attempt": intent.attempt, "startedAt": intent.started}
+    )
+    return _with(_body(secret, token, client_id), notes={INTENT: text}).body
+
+
+def without_intent(secret: JSON) -> dict[str, Any]:
+    """The Secret after a rotation that certainly did not happen."""
+    return _with(secret).without(INTENT)
+
+
+def with_refusal(secret: JSON, refused: Token) -> dict[str, Any]:
+    """The Secret with the mark that GitHub refuses this refresh token; it counts only while it is under the key."""
+    return _with(secret, notes={REFUSED: refused.sha256}).without(INTENT)
+
+
+def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
+    """The Secret with the new pair. Where expiry was switched off the old refresh token is kept beside it."""
+    access = grant.access
+    keys = access_token_keys(access)
+    if access.refresh_token is not None:
+        keys["refresh_token"] = access.refresh_token.reveal()
+    change = _with(
+        secret,
+        notes={
+            OURS: access.refresh_token.sha256 if access.refresh_token else grant.parent,
+            PARENT: grant.parent,
+            SEED: grant.seed,
+            REVISION: str(read(secret).revision + 1),
+        },
+    )
+    change.body["data"] = encoded(keys)
+    return change.without(INTENT, REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    body: dict[str, Any]
+
+    def without(self, *notes: str) -> dict[str, Any]:
+        for note in notes:
+            self.body["metadata"]["annotations"].pop(note, None)
+        return self.body
+
+
+def _with(secret: JSON, *, data: dict[str, str] | None = None, notes: dict[str, str] | None = None) -> _Change:
+    body: dict[str, Any] = copy.deepcopy(dict(secret))
+    body["metadata"]["annotations"] = {**annotations_of(secret), **(notes or {})}
+    body["data"] = {**(secret.get("data") or {}), **encoded(data or {})}
+    body["metadata"].pop("managedFields", None)
+    return _Change(body)
+
+
+def _body(secret: JSON | None, token: GitHubToken, client_id: str) -> dict[str, Any]:
+    name = token.user.credential if token.user else ""
+    base: JSON = secret or {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {"name": name, "namespace": token.namespace},
+    }
+    body = _with(base, notes={NAME: token.name, CLIENT_ID: client_id}).body
+    body["metadata"]["labels"] = {**labels_of(base), ROLE: ROLE_CREDENTIAL}
+    return body
+
+
+def _unadoptable(secret: JSON) -> bool:
+    return bool(
+        secret.get("immutable")
+        or secret.get("type") != "Opaque"
+        or controller_uid(secret)
+        or labels_of(secret).get(ROLE) == ROLE_TOKEN
+    )
+
+
+def _read_access(secret: JSON, refresh_token: Token | None) -> AccessToken | None:
+    text, created = decoded(secret, "token"), parse_time(decoded(secret, "created"))
+    if text is None or created is None:
+        return None
+    expires, refresh_expires = (parse_time(decoded(secret, key)) for key in ("expires_at", "refresh_expires_at"))
+    return AccessToken(
+        token=Token(text),
+        type=decoded(secret, "type") or "bearer",
+        scope=decoded(secret, "scope") or "",
+        created=created,
+        expires_in=_seconds(created, expires),
+        expires_at=expires,
+        refresh_token=refresh_token,
+        refresh_expires_in=_seconds(created, refresh_expires),
+        refresh_expires_at=refresh_expires,
+    )
+
+
+def _seconds(start: datetime, end: datetime | None) -> int | None:
+    return int((end - start).total_seconds()) if end else None
+
+
+def _read_intent(text: str | None) -> Intent | None:
+    try:
+        raw = json.loads(text or "null")
+        return Intent(str(raw["token"]), str(raw["holder"]), int(raw["attempt"]), str(raw["startedAt"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_seeds(text: str | None) -> tuple[str, ...]:
+    try:
+        raw = json.loads(text or "[]")
+    except ValueError:
+        return ()
+    return tuple(str(item) for item in raw) if isinstance(raw, list) else ()

@@ -1,0 +1,246 @@
+"""GitHubToken and GitHubApp objects as frozen values: the edge where an API object becomes something to decide on.
+
+The API server has validated what the CRD's schema and CEL rules can say; what is left to check here is what this
+version does not serve yet. Such a field is refused by name (`InvalidSpec`), never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.durations import parse_duration
+from githubtoken_operator.domain.errors import Terminal
+from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.times import parse_time
+
+PREFIX: Final = "githubtoken.dev/"
+"""Of every label and annotation that is ours."""
+REFRESH_REQUESTED_AT: Final = PREFIX + "refresh-requested-at"
+"""Annotation of a GitHubToken: a new value asks for a renewal at once."""
+ECHO_LIMIT: Final = 64
+"""So many characters of a request annotation are kept in status."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRef:
+    """One key of a Secret in the object's own namespace."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserSource:
+    """`spec.user`: where the first refresh token comes from and where the pair is kept."""
+
+    credential: str
+    seed: KeyRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationSource:
+    """`spec.installation`: exactly one of `id`, `owner`, `repository` is set."""
+
+    id: int | None = None
+    owner: str | None = None
+    repository: str | None = None
+    repositories: tuple[str, ...] = ()
+    repository_ids: tuple[int, ...] = ()
+    permissions: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def narrowed_to(self) -> tuple[str, ...]:
+        """Repository names that the token is narrowed to; `repository` finds the installation and narrows to itself."""
+        return (self.repository.split("/")[1],) if self.repository else self.repositories
+
+
+@dataclass(frozen=True, slots=True)
+class SecretTemplate:
+    """`spec.secret`: what the consumer's Secret looks like beside the token."""
+
+    name: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """What status remembers of failed attempts; all empty after a success."""
+
+    attempts: int = 0
+    last: datetime | None = None
+    next: datetime | None = None
+
+
+NO_FAILURES: Final = Failures()
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubToken:
+    """A GitHubToken: exactly one of `user` and `installation` is set, unless `invalid` says why there is none."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    deleting: bool
+    app: str
+    user: UserSource | None
+    installation: InstallationSource | None
+    secret: SecretTemplate
+    renew_before: timedelta | None
+    renew_before_percentage: int | None
+    retain: bool
+    suspend: bool
+    refresh_requested: str | None
+    status: JSON
+    invalid: Terminal | None
+
+    @property
+    def failures(self) -> Failures:
+        """What the last run wrote of its failures, so that a restart goes on waiting where it was."""
+        return Failures(
+            attempts=int(self.status.get("failedAttempts", 0)),
+            last=parse_time(self.status.get("lastFailureTime")),
+            next=parse_time(self.status.get("nextAttemptTime")),
+        )
+
+    @property
+    def seen(self) -> bool:
+        """Whether status speaks of the present spec."""
+        return self.status.get("observedGeneration") == self.generation
+
+    @property
+    def refresh_pending(self) -> bool:
+        """Whether somebody asked for a renewal that was not handled yet."""
+        return self.refresh_requested is not None and self.refresh_requested != self.status.get("lastHandledRefreshAt")
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubApp:
+    """A GitHubApp object: ids, hosts, and where its secrets are."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    deleting: bool
+    app_id: int | None
+    client_id: str | None
+    private_key: KeyRef | None
+    client_secret: KeyRef | None
+    api_url: str
+    web_url: str
+    ca_bundle: str | None
+    status: JSON
+    invalid: Terminal | None
+
+
+def parse_token(body: JSON) -> GitHubToken:
+    """The value of a GitHubToken object that the API server accepted."""
+    meta, spec = body["metadata"], body.get("spec", {})
+    name = meta["name"]
+    secret = spec.get("secret") or {}
+    renew_before = spec.get("renewBefore")
+    requested = (meta.get("annotations") or {}).get(REFRESH_REQUESTED_AT)
+    return GitHubToken(
+        namespace=meta["namespace"],
+        name=name,
+        uid=meta["uid"],
+        generation=meta.get("generation", 0),
+        resource_version=meta.get("resourceVersion", ""),
+        deleting="deletionTimestamp" in meta,
+        app=(spec.get("appRef") or {}).get("name", ""),
+        user=_user(name, spec["user"]) if "user" in spec else None,
+        installation=_installation(spec["installation"]) if "installation" in spec else None,
+        secret=SecretTemplate(secret.get("name", name), secret.get("labels") or {}, secret.get("annotations") or {}),
+        renew_before=parse_duration(renew_before) if renew_before else None,
+        renew_before_percentage=spec.get("renewBeforePercentage"),
+        retain=spec.get("deletionPolicy") == "Retain",
+        suspend=bool(spec.get("suspend")),
+        refresh_requested=requested[:ECHO_LIMIT] if requested else None,
+        status=body.get("status") or {},
+        invalid=_refusal(spec, _TOKEN_FIELDS_NOT_SERVED),
+    )
+
+
+def parse_app(body: JSON) -> GitHubApp:
+    """The value of a GitHubApp object that the API server accepted."""
+    meta, spec = body["metadata"], body.get("spec", {})
+    return GitHubApp(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        generation=meta.get("generation", 0),
+        resource_version=meta.get("resourceVersion", ""),
+        deleting="deletionTimestamp" in meta,
+        app_id=spec.get("appID"),
+        client_id=spec.get("clientID"),
+        private_key=_key_ref(spec.get("privateKeySecretRef"), "private-key.pem"),
+        client_secret=_key_ref(spec.get("clientSecretSecretRef"), "client-secret"),
+        api_url=spec.get("apiURL", "https://api.github.com"),
+        web_url=spec.get("webURL", "https://github.com"),
+        ca_bundle=spec.get("caBundle"),
+        status=body.get("status") or {},
+        invalid=_refusal(spec, _APP_FIELDS_NOT_SERVED),
+    )
+
+
+def _user(name: str, user: JSON) -> UserSource:
+    return UserSource(
+        credential=user.get("credentialSecretName", f"{name}-credential"),
+        seed=_key_ref(user.get("seedSecretRef"), "refresh_token"),
+    )
+
+
+def _installation(installation: JSON) -> InstallationSource:
+    return InstallationSource(
+        id=installation.get("id"),
+        owner=installation.get("owner"),
+        repository=installation.get("repository"),
+        repositories=tuple(sorted(installation.get("repositories") or ())),
+        repository_ids=tuple(sorted(installation.get("repositoryIDs") or ())),
+        permissions=tuple(sorted((installation.get("permissions") or {}).items())),
+    )
+
+
+def _key_ref(ref: JSON | None, key: str) -> KeyRef | None:
+    return KeyRef(ref["name"], ref.get("key", key)) if ref else None
+
+
+_FieldRule = tuple[str, Callable[[JSON], object]]
+
+_TOKEN_FIELDS_NOT_SERVED: Final[Sequence[_FieldRule]] = (
+    ("spec.personal", lambda spec: "personal" in spec),
+    ("spec.user.deviceFlow", lambda spec: "deviceFlow" in spec.get("user", {})),
+    ("spec.user.login", lambda spec: "login" in spec.get("user", {})),
+    ("spec.appRef.kind", lambda spec: spec.get("appRef", {}).get("kind", "GitHubApp") != "GitHubApp"),
+    ("spec.secret.type", lambda spec: spec.get("secret", {}).get("type", "Opaque") != "Opaque"),
+    ("spec.secret.formats", lambda spec: spec.get("secret", {}).get("formats")),
+    ("spec.secret.data", lambda spec: spec.get("secret", {}).get("data")),
+    ("spec.deletionPolicy", lambda spec: spec.get("deletionPolicy") == "Revoke"),
+    ("spec.restartTargets", lambda spec: spec.get("restartTargets")),
+    ("spec.propagation", lambda spec: spec.get("propagation", "Kubelet") != "Kubelet"),
+)
+_APP_FIELDS_NOT_SERVED: Final[Sequence[_FieldRule]] = (
+    ("spec.maxPermissions", lambda spec: "maxPermissions" in spec),
+    ("spec.allowedRepositories", lambda spec: "allowedRepositories" in spec),
+)
+
+
+def _refusal(spec: JSON, rules: Sequence[_FieldRule]) -> Terminal | None:
+    """The first field that this version does not serve with the value it has."""
+    for field, is_set in rules:
+        if is_set(spec):
+            return Terminal(
+                reasons.INVALID_SPEC,
+                f"`{field}` is set to a value that this version of the operator does not serve yet: "
+                "remove the field, or set it to its default",
+            )
+    return None

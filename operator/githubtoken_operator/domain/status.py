@@ -1,0 +1,164 @@
+"""The status of a GitHubToken, computed whole from one run and compared with what is stored.
+
+A condition's `lastTransitionTime` moves only when its `status` flips. Everything is cut to the CRD's bounds, because a
+string that is too long would fail the whole write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.consumer import Issued
+from githubtoken_operator.domain.decide import BackingOff, Observation, Paused
+from githubtoken_operator.domain.errors import TokenError
+from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.resources import Failures
+from githubtoken_operator.domain.times import format_time
+
+MESSAGE_LIMIT: Final = 1024
+READY: Final = "Ready"
+STALLED: Final = "Stalled"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What GitHub really gave, for `account`, `permissions` and `repositorySelection`."""
+
+    account: str | None = None
+    permissions: Mapping[str, str] | None = None
+    repository_selection: str | None = None
+
+    @classmethod
+    def of(cls, status: JSON) -> Granted:
+        """What status remembers of it."""
+        return cls(status.get("account"), status.get("permissions"), status.get("repositorySelection"))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one run ended: the token that the Secret now holds, the error that stands, what is counted of failures."""
+
+    issued: Issued | None
+    granted: Granted
+    due: datetime | None
+    error: TokenError | None
+    failures: Failures
+
+
+def build(seen: Observation, result: Result) -> dict[str, Any]:
+    """The whole status document; what is unknown is left out."""
+    token, issued = seen.token, result.issued
+    ready, reason, message = _readiness(seen, result)
+    status: dict[str, Any] = {
+        "observedGeneration": token.generation,
+        "kind": "User" if token.user else "Installation",
+        "secretName": token.secret.name,
+        "account": result.granted.account,
+        "permissions": dict(result.granted.permissions) if result.granted.permissions else None,
+        "repositorySelection": result.granted.repository_selection,
+        "lastHandledRefreshAt": token.status.get("lastHandledRefreshAt"),
+    }
+    if issued is not None:
+        access = issued.access
+        status |= {
+            "revision": issued.revision,
+            "tokenSHA256": access.token.sha256_base64,
+            "issuedTime": format_time(access.created),
+            "expirationTime": _time(access.expires_at),
+            "renewalTime": None if token.suspend else _time(result.due),
+            "refreshTokenExpirationTime": _time(access.refresh_expires_at),
+        }
+    if result.failures.attempts:
+        status |= {
+            "failedAttempts": result.failures.attempts,
+            "lastFailureTime": _time(result.failures.last),
+            "nextAttemptTime": _time(result.failures.next),
+        }
+    conditions = [(READY, ready, reason, message)]
+    if result.error is not None and result.error.reason in reasons.HUMAN_NEEDED:
+        conditions.append((STALLED, "True", result.error.reason, result.error.message))
+    elif isinstance(result.error, BackingOff) and (stalled := find_condition(token.status, STALLED)):
+        conditions.append((STALLED, "True", stalled["reason"], stalled["message"]))
+    status["conditions"] = [
+        condition(token.status, kind, state, why, text, generation=token.generation, now=seen.now)
+        for kind, state, why, text in conditions
+    ]
+    return {key: value for key, value in status.items() if value is not None}
+
+
+def condition(
+    before: JSON, kind: str, state: str, reason: str, message: str, *, generation: int, now: datetime
+) -> dict[str, Any]:
+    """One condition; it keeps its transition time while its status stays."""
+    old = find_condition(before, kind)
+    since = old["lastTransitionTime"] if old and old.get("status") == state else format_time(now)
+    return {
+        "type": kind,
+        "status": state,
+        "reason": reason,
+        "message": message[:MESSAGE_LIMIT],
+        "lastTransitionTime": since,
+        "observedGeneration": generation,
+    }
+
+
+def find_condition(status: JSON, kind: str) -> JSON | None:
+    """The condition of that type, or None."""
+    for item in status.get("conditions") or ():
+        if item.get("type") == kind:
+            found: JSON = item
+            return found
+    return None
+
+
+def ready_of(status: JSON) -> tuple[str, str]:
+    """Status and reason of the `Ready` condition, `("Unknown", "Pending")` before there is one."""
+    ready = find_condition(status, READY)
+    return (ready["status"], ready["reason"]) if ready else ("Unknown", reasons.PENDING)
+
+
+def stalled_reason(status: JSON) -> str | None:
+    """The reason of the `Stalled` condition while a human is needed."""
+    stalled = find_condition(status, STALLED)
+    return str(stalled["reason"]) if stalled else None
+
+
+def _readiness(seen: Observation, result: Result) -> tuple[str, str, str]:
+    """Ready: status, reason, message."""
+    error, issued = result.error, result.issued
+    expires = issued.access.expires_at if issued else None
+    stored = issued is not None and (expires is None or expires > seen.now)
+    for_spec = issued is not None and seen.spec_hash in (None, issued.spec_hash) and seen.token.invalid is None
+    valid = "token does not expire" if expires is None else f"token valid until {format_time(expires)}"
+    if isinstance(error, BackingOff):
+        return _unchanged(seen, stored=stored)
+    if seen.token.suspend and (error is None or isinstance(error, Paused)):
+        if stored and for_spec:
+            return "True", reasons.FRESH, f"suspended; {valid}"
+        return "False", reasons.SUSPENDED, "suspended: set `spec.suspend` to false to get a token"
+    if stored and for_spec:
+        return "True", reasons.FRESH, f"{valid}; refresh failing: {error.message}" if error else valid
+    if error is not None:
+        state = "Unknown" if error.reason == reasons.PENDING else "False"
+        return state, error.reason, f"{error.message}; {valid}, of an earlier spec" if stored else error.message
+    if issued is not None:
+        return "False", reasons.EXPIRED, f"token expired at {_time(expires)}"
+    return "Unknown", reasons.PENDING, "no token was obtained yet"
+
+
+def _unchanged(seen: Observation, *, stored: bool) -> tuple[str, str, str]:
+    """Until the next attempt, what the last failure said stands; only the token's own expiry flips it."""
+    old = find_condition(seen.token.status, READY)
+    if old is None:
+        return "Unknown", reasons.PENDING, "waiting for the next attempt"
+    if old["status"] == "True" and not stored:
+        return "False", reasons.EXPIRED, str(old["message"])
+    return str(old["status"]), str(old["reason"]), str(old["message"])
+
+
+def _time(time: datetime | None) -> str | None:
+    return format_time(time) if time else None

@@ -1,0 +1,270 @@
+"""Reads everything that one decision depends on into one frozen observation.
+
+The consumer's Secret is read before the credential Secret: a writer that publishes from what was read here, under the
+consumer's resourceVersion, can then never put an older token over a newer one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.kubernetes.api import Forbidden, Terminating
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.apps import Apps, Resolved
+from githubtoken_operator.domain import consumer, credential, reasons, schedule
+from githubtoken_operator.domain.consumer import Issued
+from githubtoken_operator.domain.credential import Credential
+from githubtoken_operator.domain.decide import Observation
+from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
+from githubtoken_operator.domain.model import JSON, App, Token
+from githubtoken_operator.domain.resources import Failures, GitHubToken, KeyRef, UserSource, parse_token
+from githubtoken_operator.domain.secrets import decoded
+from githubtoken_operator.domain.status import Granted, ready_of
+from githubtoken_operator.pacing import Pacing
+from githubtoken_operator.rotation import UserTokens
+from githubtoken_operator.watched import Ref, Watched
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one run leaves for the next of the same object. Losing it, as a restart does, costs nothing but a look.
+
+    `held` is the installation token last seen or minted, from which a deleted Secret is restored. `error` and `inputs`
+    are of the last failed attempt; `request` is the refresh request that the last attempt was made for, `answered` the
+    last one that got its token. `told` is what the last event spoke of.
+    """
+
+    uid: str
+    held: Issued | None = None
+    granted: Granted | None = None
+    error: TokenError | None = None
+    inputs: str = ""
+    request: str | None = None
+    answered: str | None = None
+    told: tuple[str, str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The observation, what only acting on it needs, and the objects that were read.
+
+    `stored` is the token in the consumer's Secret; `renewal` is of the token that is held. `local_time` is our clock
+    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure.
+    """
+
+    observation: Observation
+    body: JSON
+    resolved: Resolved
+    local_time: datetime
+    stored: Issued | None
+    renewal: schedule.Renewal | None
+    inputs: str
+    reads: frozenset[Ref]
+
+    @property
+    def app(self) -> App:
+        """The App; a decision to obtain is made only where there is one."""
+        if self.resolved.app is None:
+            raise Terminal(reasons.APP_NOT_READY, "the App cannot be used")
+        return self.resolved.app
+
+    @property
+    def host(self) -> str:
+        """The host that obtaining a token talks to."""
+        return self.app.web_host if self.observation.token.user else self.app.api_host
+
+    def holding(self, issued: Issued) -> Gathered:
+        """The same after `issued` was obtained."""
+        seen = replace(self.observation, issued=issued)
+        return replace(self, observation=seen, renewal=_renewal(seen.token, issued))
+
+    def after(self, failures: Failures) -> Gathered:
+        """The same after an attempt failed."""
+        return replace(self, observation=replace(self.observation, failures=failures))
+
+
+class Gatherer:
+    """Observes GitHubTokens."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        github: GitHub,
+        apps: Apps,
+        users: UserTokens,
+        pacing: Pacing,
+        watched: Watched,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._cluster = cluster
+        self._github = github
+        self._apps = apps
+        self._users = users
+        self._pacing = pacing
+        self._watched = watched
+        self._now = now
+        self._monotonic = monotonic
+
+    async def gather(self, key: Ref, memory_of: Callable[[str], Memory], body: JSON | None = None) -> Gathered | None:
+        """The observation of one GitHubToken; None where it is gone or going. Raises `ApiError`.
+
+        `body` is the object where it was just read.
+        """
+        body = self._watched.take(key) or body or await self._cluster.read(Kind.TOKEN, key.namespace, key.name)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            return None
+        token = parse_token(body)
+        memory = memory_of(token.uid)
+        if memory.answered is not None:
+            token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
+        app_ref = Ref(Kind.APP, token.namespace, token.app)
+        resolved = await self._apps.resolve(app_ref)
+        local_time = self._now()
+        now = local_time + self._skew(resolved.app)
+        seen = Observation(
+            now=now,
+            token=token,
+            secret=None,
+            failures=token.failures,
+            spec_hash=consumer.spec_hash(token, resolved.app) if resolved.app else None,
+            trouble=_app_trouble(token, resolved),
+            limit=self._limit(token, resolved.app),
+            last_error=memory.error,
+        )
+        inputs = [resolved.digest, *ready_of(resolved.source.status)] if resolved.source else []
+        stored: Issued | None = None
+        try:
+            secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
+            conflict = consumer.conflict(secret, token)
+            stored = consumer.read(secret) if secret is not None and not conflict else None
+            seen = replace(seen, secret=secret, conflict=conflict)
+            if token.user is not None:
+                seen, found = await self._gather_user(seen, token.user, resolved)
+                inputs += found
+            else:
+                seen = replace(seen, issued=_newer(memory.held, stored, now))
+        except Terminating:
+            raise
+        except Forbidden as error:
+            denied = Terminal(reasons.MISSING_PERMISSION, f"the API server refuses a read: {error.message}")
+            seen = replace(seen, denied=denied)
+        renewal = _renewal(token, seen.issued)
+        digest = hashlib.sha256("/".join(inputs).encode()).hexdigest()
+        asked = token.refresh_pending and memory.request != token.refresh_requested
+        return Gathered(
+            observation=replace(
+                seen,
+                due=renewal.due if renewal else None,
+                retry_now=asked or memory.inputs not in ("", digest),
+            ),
+            body=body,
+            resolved=resolved,
+            local_time=local_time,
+            stored=stored,
+            renewal=renewal,
+            inputs=digest,
+            reads=frozenset({app_ref, *_secrets(token)}),
+        )
+
+    async def _gather_user(
+        self, seen: Observation, user: UserSource, resolved: Resolved
+    ) -> tuple[Observation, list[str]]:
+        """What a user token adds: the credential Secret and the seed. Also what could mend a failure."""
+        token = seen.token
+        secret = await self._cluster.read(Kind.SECRET, token.namespace, user.credential)
+        if conflict := credential.conflict(secret, token):
+            return replace(seen, conflict=seen.conflict or conflict), []
+        stored = credential.read(secret) if secret is not None else None
+        seed, problem = await self._read_seed(token, user.seed)
+        newer = seed if seed is not None and not (stored and stored.knows(seed)) else None
+        trouble = seen.trouble
+        if trouble is None and newer is None:
+            trouble = self._credential_trouble(stored, problem, resolved.app)
+        changed: dict[str, Any] = {"trouble": trouble, "newer_seed": newer if resolved.error is None else None}
+        if stored is not None:
+            changed["seeded"] = stored.refresh_token is not None and stored.seeded
+            if stored.access is not None:
+                changed["issued"] = Issued(stored.access, stored.revision, seen.spec_hash or "")
+        current = (stored.current if stored else None) or ""
+        return replace(seen, **changed), [current, seed.sha256 if seed else ""]
+
+    async def _read_seed(self, token: GitHubToken, where: KeyRef | None) -> tuple[Token | None, str]:
+        """The seed, or what is wrong with it."""
+        if where is None:
+            return None, "set `spec.user.seedSecretRef`"
+        secret = await self._cluster.read(Kind.SECRET, token.namespace, where.name)
+        if secret is None:
+            return None, f"there is no Secret `{where.name}`: create it with a refresh token under `{where.key}`"
+        seed = credential.read_seed(decoded(secret, where.key))
+        if seed is None:
+            return None, f"`{where.key}` of Secret `{where.name}` must hold a refresh token of GitHub (`ghr_…`)"
+        return seed, ""
+
+    def _credential_trouble(self, stored: Credential | None, problem: str, app: App | None) -> TokenError | None:
+        if stored is None or stored.refresh_token is None:
+            return Terminal(reasons.CREDENTIAL_MISSING, f"there is no refresh token to start from: {problem}")
+        return self._users.hindrance(stored, app.client_id if app else None)
+
+    def _skew(self, app: App | None) -> timedelta:
+        """How far GitHub's clock is ahead of ours, as far as its answers have shown."""
+        return self._github.skew(app.api_host) if app else timedelta(0)
+
+    def _limit(self, token: GitHubToken, app: App | None) -> RateLimited | None:
+        if app is None:
+            return None
+        host = app.web_host if token.user else app.api_host
+        left = (self._pacing.paused_until(app.identity, host) or 0.0) - self._monotonic()
+        if left <= 0:
+            return None
+        message = f"GitHub limits the App on {host}: waiting {left:.0f} s more"
+        return RateLimited(reasons.RATE_LIMITED, message, retry_after=left)
+
+
+def _app_trouble(token: GitHubToken, resolved: Resolved) -> TokenError | None:
+    if resolved.error is not None:
+        if resolved.error.reason == reasons.INVALID_SPEC:
+            return Terminal(reasons.APP_NOT_READY, f"GitHubApp `{token.app}`: {resolved.error.message}")
+        return resolved.error
+    return resolved.key_error if token.installation else resolved.client_secret_error
+
+
+def _newer(held: Issued | None, stored: Issued | None, now: datetime) -> Issued | None:
+    """The token to go on with: the remembered one, unless a valid one of a later revision is in the Secret."""
+    if held is None or (stored is not None and stored.revision > held.revision):
+        return stored
+    expired = held.access.expires_at is not None and held.access.expires_at <= now
+    return stored or held if expired else held
+
+
+def _renewal(token: GitHubToken, issued: Issued | None) -> schedule.Renewal | None:
+    if issued is None or issued.access.expires_at is None:
+        return None
+    access = issued.access
+    found = schedule.renewal(
+        issued=access.created,
+        expires=issued.access.expires_at,
+        renew_before=token.renew_before,
+        renew_before_percentage=token.renew_before_percentage,
+        uid=token.uid,
+        revision=issued.revision,
+    )
+    if access.refresh_expires_at is None:
+        return found
+    for_refresh_token = schedule.refresh_token_renewal(issued=access.created, refresh_expires=access.refresh_expires_at)
+    return replace(found, due=min(found.due, for_refresh_token))
+
+
+def _secrets(token: GitHubToken) -> list[Ref]:
+    names = [token.secret.name]
+    if token.user is not None:
+        names.append(token.user.credential)
+        if token.user.seed is not None:
+            names.append(token.user.seed.name)
+    return [Ref(Kind.SECRET, token.namespace, name) for name in names]

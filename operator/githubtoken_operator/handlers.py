@@ -1,0 +1,124 @@
+"""kopf's part: it watches, we decide. One thin handler per watched kind; each only wakes keys.
+
+No change handlers, timers, daemons, indexes or peering: each of them writes to users' objects or keeps a task per
+object. Handlers never raise and do no I/O. kopf ends with `drain`, which lets work in flight finish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import kopf
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.apps import Apps
+from githubtoken_operator.domain.secrets import ROLE
+from githubtoken_operator.scheduler import Scheduler
+from githubtoken_operator.watched import Ref, Watched
+
+DELETED: Final = "DELETED"
+GROUP: Final = "githubtoken.dev"
+VERSION: Final = "v1alpha1"
+
+logger = logging.getLogger(__name__)
+
+
+class Backoffs:
+    """Seconds between attempts to reach the API server: 1, 1, 2, 3, 5 … 15, then 15 for half an hour.
+
+    kopf ends the process when they are used up; a shorter list would end it while the API server is upgraded.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((1, 1, 2, 3, 5, 8, 13), itertools.repeat(15.0, 120))
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What the handlers tell of what they see."""
+
+    watched: Watched
+    apps: Apps
+    scheduler: Scheduler[Ref]
+    stop: asyncio.Event
+
+
+def settings() -> kopf.OperatorSettings:
+    """Settings of kopf that keep it small and patient; the reasons are measured ones."""
+    chosen = kopf.OperatorSettings()
+    chosen.peering.standalone = True
+    # No watch of CRDs and namespaces; whether ours are there is checked at the start.
+    chosen.scanning.disabled = True
+    # A worker per object keeps its body until it idles out: the largest part of kopf's memory.
+    chosen.queueing.idle_timeout = 0.1
+    chosen.queueing.exit_timeout = 25.0
+    chosen.watching.chunk_size = 500
+    chosen.watching.server_timeout = 600
+    chosen.watching.connect_timeout = 30
+    chosen.watching.reconnect_backoff = 1.0
+    # One server-side selector for all roles: foreign Secrets never reach us.
+    chosen.watching.label_selectors["secrets"] = ROLE
+    chosen.networking.request_timeout = 30
+    chosen.networking.connect_timeout = 10
+    chosen.networking.error_backoffs = Backoffs()
+    chosen.posting.enabled = False
+    chosen.persistence.finalizer = f"{GROUP}/operator"
+    return chosen
+
+
+def registry(wiring: Wiring) -> kopf.OperatorRegistry:
+    """The handlers, bound to `wiring`."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.startup(registry=handlers)
+    async def listen_to_signals(**_: Any) -> None:
+        # kopf has just put its own handlers on these signals; ours also tell a rotation not to begin.
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, wiring.stop.set)
+
+    @kopf.on.event(GROUP, VERSION, "githubtokens", registry=handlers)
+    async def on_token(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+        ref = _ref(Kind.TOKEN, body)
+        raw = dict(body)
+        if wiring.watched.is_news(ref, raw, deleted=type == DELETED):
+            if type != DELETED:
+                wiring.watched.put(ref, raw)
+            wiring.scheduler.wake(ref)
+
+    @kopf.on.event(GROUP, VERSION, "githubapps", registry=handlers)
+    async def on_app(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+        ref = _ref(Kind.APP, body)
+        if wiring.watched.is_news(ref, dict(body), deleted=type == DELETED):
+            wiring.apps.forget(ref)
+            wiring.scheduler.wake(ref)
+
+    @kopf.on.event("", "v1", "secrets", registry=handlers)
+    async def on_secret(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+        ref = _ref(Kind.SECRET, body)
+        raw = dict(body)
+        if wiring.watched.is_news(ref, raw, deleted=type == DELETED):
+            wiring.apps.forget(ref)
+            for key in wiring.watched.dependents(ref):
+                wiring.scheduler.wake(key)
+
+    @kopf.on.cleanup(registry=handlers)
+    async def drain(**_: Any) -> None:
+        await wiring.scheduler.drain()
+
+    return handlers
+
+
+def _ref(kind: Kind, body: kopf.Body) -> Ref:
+    meta = body["metadata"]
+    return Ref(kind, meta["namespace"], meta["name"])

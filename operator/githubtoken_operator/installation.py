@@ -1,0 +1,71 @@
+"""Getting an installation's token: find the installation, mint, and see GitHub accept the token before it is published.
+
+Minting never invalidates an earlier token, so an attempt may be repeated at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.errors import Terminal, Transient
+from githubtoken_operator.domain.model import App, Installation, InstallationToken
+from githubtoken_operator.domain.resources import InstallationSource
+
+PROBE_DELAYS: Final = (0.25, 0.5, 1.0, 1.5, 2.0, 2.5)
+"""Seconds between looks at a new token. GitHub's replicas lag by less than a second as a rule; 5 s is plenty."""
+
+
+class InstallationTokens:
+    """Mints installation tokens; remembers which installation a selector means."""
+
+    def __init__(
+        self, github: GitHub, *, verify: bool, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._github = github
+        self._verify = verify
+        self._sleep = sleep
+        self._installations: dict[tuple[str, str, int | str], Installation] = {}
+
+    async def obtain(self, app: App, source: InstallationSource) -> tuple[InstallationToken, Installation]:
+        """A new token that GitHub accepts, and where it is from. Raises `TokenError`."""
+        installation = await self._find(app, source)
+        try:
+            minted = await self._github.create_installation_token(
+                app,
+                installation.id,
+                repositories=source.narrowed_to,
+                repository_ids=source.repository_ids,
+                permissions=dict(source.permissions),
+            )
+        except Terminal as error:
+            if error.reason == reasons.INSTALLATION_NOT_FOUND:
+                # The App may have been uninstalled and installed again under another id.
+                self._installations.pop(_key(app, source), None)
+            raise
+        if self._verify:
+            await self._see_accepted(app, minted)
+        return minted, installation
+
+    async def _find(self, app: App, source: InstallationSource) -> Installation:
+        key = _key(app, source)
+        if key not in self._installations:
+            self._installations[key] = await self._github.find_installation(
+                app, id=source.id, owner=source.owner, repository=source.repository
+            )
+        return self._installations[key]
+
+    async def _see_accepted(self, app: App, minted: InstallationToken) -> None:
+        for delay in (*PROBE_DELAYS, None):
+            if await self._github.probe(app, minted.access.token):
+                return
+            if delay is not None:
+                await self._sleep(delay)
+        raise Transient(reasons.GITHUB_UNAVAILABLE, "GitHub does not accept the token that it has just issued")
+
+
+def _key(app: App, source: InstallationSource) -> tuple[str, str, int | str]:
+    return app.api_url, app.identity, source.id or source.owner or source.repository or ""

@@ -1,0 +1,268 @@
+"""One run for one GitHubToken: observe, decide, act, record. Returns when it wants to run next.
+
+    observe   `gatherer`: all inputs, with the time, in one frozen value
+    decide    `domain.decide`, pure
+    act       get a token; then the consumer's Secret, always before status
+    record    one status write, only if it differs; one event, only on a transition; one log line; counters
+
+After a crash between the Secret and status, the Secret alone suffices.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, Terminating
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster
+from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
+from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
+from githubtoken_operator.apps import Apps
+from githubtoken_operator.domain import consumer, reasons, schedule
+from githubtoken_operator.domain.consumer import Issued
+from githubtoken_operator.domain.decide import (
+    RECHECK_MISSING,
+    RECHECKED,
+    Halt,
+    Obtain,
+    Publish,
+    TakeSeed,
+    Wait,
+    decide,
+    must_publish,
+)
+from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, Transient
+from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.resources import Failures, InstallationSource
+from githubtoken_operator.domain.status import Granted, Result
+from githubtoken_operator.domain.view import Kind
+from githubtoken_operator.gatherer import Gathered, Gatherer, Memory
+from githubtoken_operator.installation import InstallationTokens
+from githubtoken_operator.pacing import Pacing
+from githubtoken_operator.recorder import Recorder
+from githubtoken_operator.rotation import StartOver, UserTokens
+from githubtoken_operator.scheduler import Next
+from githubtoken_operator.watched import Ref, Watched
+
+MOST_PASSES: Final = 4
+"""Of observe, decide, act in one run: taking a seed, rotating and publishing are one pass each."""
+RETRY_CONFLICT: Final = timedelta(milliseconds=200)
+RETRY_API: Final = timedelta(seconds=2)
+"""While the API server is away nothing can be recorded, so the key simply comes back."""
+
+logger = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Runs GitHubTokens."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        gatherer: Gatherer,
+        apps: Apps,
+        installations: InstallationTokens,
+        users: UserTokens,
+        pacing: Pacing,
+        recorder: Recorder,
+        watched: Watched,
+        metrics: Metrics,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._cluster = cluster
+        self._gatherer = gatherer
+        self._apps = apps
+        self._installations = installations
+        self._users = users
+        self._pacing = pacing
+        self._recorder = recorder
+        self._watched = watched
+        self._metrics = metrics
+        self._now = now
+        self._monotonic = monotonic
+        self._memories: dict[Ref, Memory] = {}
+
+    async def run(self, key: Ref) -> Next | None:
+        """One run; never raises for what the cluster or GitHub do."""
+        try:
+            return await self._run(key)
+        except (Conflict, StartOver):
+            return self._in(RETRY_CONFLICT)
+        except Terminating:
+            logger.info("%s: the namespace is being deleted", key)
+            return None
+        except ApiError as error:
+            logger.warning("%s: %s", key, error.message)
+            return self._in(RETRY_API)
+
+    async def _run(self, key: Ref) -> Next | None:
+        body: JSON | None = None
+        for _ in range(MOST_PASSES):
+            gathered = await self._gatherer.gather(key, lambda uid: self._memory(key, uid), body)
+            if gathered is None:
+                self._forget(key)
+                return None
+            body = gathered.body
+            self._watched.depends(key, gathered.reads)
+            seen, memory = gathered.observation, self._memories[key]
+            match decide(seen):
+                case TakeSeed(seed):
+                    await self._users.take_seed(seen.token, seed, await self._apps.client_id(gathered.app))
+                case Obtain(cause):
+                    if delay := self._pacing.delay(gathered.app.identity, gathered.host, self._monotonic()):
+                        return self._in(timedelta(seconds=delay))
+                    try:
+                        issued = await self._obtain(gathered, memory, cause)
+                    except TokenError as error:
+                        return await self._failed(gathered, memory, error)
+                    if issued is not None:
+                        return await self._publish(gathered.holding(issued), memory, None)
+                case Publish(hindrance):
+                    return await self._publish(gathered, memory, hindrance)
+                case Wait(hindrance):
+                    return await self._settle(gathered, memory, hindrance)
+                case Halt(error, recheck):
+                    return await self._settle(gathered, memory, error, recheck=recheck)
+        return self._in(RETRY_CONFLICT)
+
+    # --- act ---------------------------------------------------------------------------------------------------------
+
+    async def _obtain(self, gathered: Gathered, memory: Memory, cause: str) -> Issued | None:
+        """Gets a token. A user's pair is stored then, and None says: publish it from the store. Raises `TokenError`."""
+        token = gathered.observation.token
+        memory.request = token.refresh_requested
+        kind: Kind = "User" if token.user else "Installation"
+        started = self._monotonic()
+        issued: Issued | None = None
+        try:
+            if token.installation is not None:
+                issued = await self._mint(gathered, memory, token.installation)
+            else:
+                await self._users.rotate(token, gathered.app, await self._apps.client_id(gathered.app))
+        except TokenError as error:
+            if error.reason != reasons.PENDING:
+                result: RefreshResult = "transient" if isinstance(error, Transient) else "terminal"
+                self._metrics.refreshed(kind, result, self._monotonic() - started)
+            raise
+        self._metrics.refreshed(kind, "success", self._monotonic() - started)
+        memory.answered, memory.error, memory.inputs = token.refresh_requested, None, ""
+        where = {"namespace": token.namespace, "githubtoken": token.name}
+        logger.info("obtained a token because %s", cause, extra=where)
+        return issued
+
+    async def _mint(self, gathered: Gathered, memory: Memory, source: InstallationSource) -> Issued:
+        token, app = gathered.observation.token, gathered.app
+        await self._apps.ensure_checked(Ref(ObjectKind.APP, token.namespace, token.app))
+        minted, installation = await self._installations.obtain(app, source)
+        before = gathered.observation.issued
+        revision = 1 + max(before.revision if before else 0, int(token.status.get("revision", 0)))
+        memory.held = Issued(minted.access, revision, consumer.spec_hash(token, app))
+        memory.granted = Granted(installation.account, minted.permissions, minted.repository_selection)
+        return memory.held
+
+    async def _publish(self, gathered: Gathered, memory: Memory, hindrance: TokenError | None) -> Next | None:
+        """Applies the consumer's Secret under what was read of it, from the token that is held."""
+        seen = gathered.observation
+        if seen.issued is None:
+            return await self._settle(gathered, memory, hindrance)
+        body = consumer.render(seen.token, seen.issued, adopted=consumer.adopts(seen.secret))
+        if seen.secret is not None:
+            meta = seen.secret["metadata"]
+            body["metadata"] |= {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
+        else:
+            # An apply with a resourceVersion creates what is absent, and conflicts with what appeared meanwhile.
+            body["metadata"]["resourceVersion"] = "1"
+        try:
+            await self._cluster.apply(ObjectKind.SECRET, body)
+        except Terminating:
+            raise
+        except (Forbidden, Invalid) as refused:
+            message = f"the API server refuses to write Secret `{seen.token.secret.name}`: {refused.message}"
+            return await self._failed(gathered, memory, Terminal(reasons.MISSING_PERMISSION, message), publish=False)
+        published = gathered.stored.revision if gathered.stored else seen.token.status.get("revision")
+        if published == seen.issued.revision:
+            self._metrics.repaired()
+        return await self._settle(replace(gathered, stored=seen.issued), memory, hindrance)
+
+    # --- record ------------------------------------------------------------------------------------------------------
+
+    async def _failed(
+        self, gathered: Gathered, memory: Memory, error: TokenError, *, publish: bool = True
+    ) -> Next | None:
+        """Counts a failed attempt; what is held stays published."""
+        seen = gathered.observation
+        if error.reason == reasons.PENDING:
+            return await self._settle(gathered, memory, error)
+        memory.error, memory.inputs = error, gathered.inputs
+        retry_after = error.retry_after if isinstance(error, Transient) else None
+        if isinstance(error, RateLimited) and retry_after is not None:
+            self._pacing.pause(gathered.app.identity, gathered.host, self._monotonic() + retry_after)
+        attempts = seen.failures.attempts + 1
+        again = schedule.next_attempt(
+            now=seen.now,
+            attempts=attempts,
+            terminal=isinstance(error, Terminal),
+            retry_after=retry_after,
+            expires=seen.issued.access.expires_at if seen.issued else None,
+        )
+        failed = gathered.after(Failures(attempts, seen.now, again))
+        if publish and must_publish(seen):
+            return await self._publish(failed, memory, error)
+        return await self._settle(failed, memory, error)
+
+    async def _settle(
+        self, gathered: Gathered, memory: Memory, error: TokenError | None, *, recheck: timedelta | None = None
+    ) -> Next | None:
+        """Records how the run ended and says when the next one is due."""
+        seen = gathered.observation
+        result = Result(
+            issued=gathered.stored,
+            granted=memory.granted or Granted.of(seen.token.status),
+            due=gathered.renewal.due if gathered.renewal else None,
+            error=error,
+            failures=seen.failures if error else Failures(),
+        )
+        if memory.held is None and seen.token.installation is not None:
+            memory.held = gathered.stored
+        await self._recorder.record(gathered, memory, result)
+        return self._next(gathered, result, recheck)
+
+    def _next(self, gathered: Gathered, result: Result, recheck: timedelta | None) -> Next | None:
+        """The earliest of: renewal, next attempt, the end of a pause, a second look, the token's expiry."""
+        seen, error = gathered.observation, result.error
+        expires = result.issued.access.expires_at if result.issued else None
+        times = [expires, result.failures.next]
+        if error is None:
+            times.append(result.due)
+        if recheck is None and error is not None and error.reason in RECHECKED:
+            recheck = RECHECK_MISSING
+        if recheck is not None:
+            times.append(seen.now + recheck)
+        if isinstance(error, Transient) and error.retry_after is not None:
+            times.append(seen.now + timedelta(seconds=error.retry_after))
+        ahead = [time for time in times if time is not None and time > seen.now]
+        if not ahead:
+            return None
+        offset = seen.now - gathered.local_time
+        due = (min(ahead) - offset).timestamp()
+        return Next(due, (expires - offset).timestamp() if expires else due)
+
+    def _memory(self, key: Ref, uid: str) -> Memory:
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != uid:
+            memory = self._memories[key] = Memory(uid)
+        return memory
+
+    def _forget(self, key: Ref) -> None:
+        self._memories.pop(key, None)
+        self._watched.depends(key, ())
+        self._metrics.forget(key.namespace, key.name)
+
+    def _in(self, wait: timedelta) -> Next:
+        due = (self._now() + wait).timestamp()
+        return Next(due, due)

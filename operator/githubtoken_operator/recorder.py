@@ -1,0 +1,110 @@
+"""What a run leaves behind: status, event, metrics. Written only where it differs from what was said before."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import cast
+
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.domain import reasons, status
+from githubtoken_operator.domain.durations import format_duration
+from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.resources import GitHubToken
+from githubtoken_operator.domain.status import Result
+from githubtoken_operator.domain.times import parse_time
+from githubtoken_operator.domain.view import ConditionStatus, TokenView
+from githubtoken_operator.gatherer import Gathered, Memory
+
+ANY: str = "*"
+"""An earlier process saw a failure whose reason status does not tell; any failure counts as the same one."""
+
+logger = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Writes what users see of a GitHubToken."""
+
+    def __init__(self, *, cluster: Cluster, metrics: Metrics, now: Callable[[], datetime]) -> None:
+        self._cluster = cluster
+        self._metrics = metrics
+        self._now = now
+
+    async def record(self, gathered: Gathered, memory: Memory, result: Result) -> None:
+        """Status, then an event for a transition. Raises `Conflict` where the object changed meanwhile."""
+        token = gathered.observation.token
+        written: JSON = gathered.body.get("status") or {}
+        new = status.build(gathered.observation, result)
+        self._metrics.show(_view(token, new))
+        if new != written:
+            try:
+                await self._cluster.apply_status(Kind.TOKEN, gathered.body["metadata"], new)
+            except Forbidden as error:
+                logger.warning("status of %s/%s cannot be written: %s", token.namespace, token.name, error.message)
+        before = memory.told or _told_by(written)
+        told = (*status.ready_of(new), result.error.reason if result.error else "")
+        memory.told = told
+        if not _same(before, told):
+            _, reason, failing = told
+            conditions = new["conditions"]
+            message = result.error.message if result.error else conditions[0]["message"]
+            await self._emit(token, warning=bool(failing), reason=failing or reason, message=message)
+        await self._tell_ignored(gathered, token)
+
+    async def _tell_ignored(self, gathered: Gathered, token: GitHubToken) -> None:
+        """Says once per spec, or at the first token, that `renewBefore` cannot be followed."""
+        renewal, issued = gathered.renewal, gathered.observation.issued
+        if renewal is None or not renewal.renew_before_ignored or token.renew_before is None or issued is None:
+            return
+        if token.seen and token.status.get("revision") is not None:
+            return
+        message = (
+            f"`spec.renewBefore` ({format_duration(token.renew_before)}) must be less than the token's life "
+            f"({issued.access.expires_in} s): renewal happens when a third of the life is left"
+        )
+        await self._emit(token, warning=True, reason=reasons.RENEW_BEFORE_IGNORED, message=message)
+
+    async def _emit(self, token: GitHubToken, *, warning: bool, reason: str, message: str) -> None:
+        where = {"namespace": token.namespace, "githubtoken": token.name, "reason": reason}
+        logger.log(logging.WARNING if warning else logging.INFO, "%s: %s", reason, message, extra=where)
+        about = {"name": token.name, "namespace": token.namespace, "uid": token.uid}
+        try:
+            await self._cluster.emit(
+                Kind.TOKEN, about, warning=warning, reason=reason, message=message, now=self._now()
+            )
+        except Conflict:
+            raise
+        except ApiError as error:
+            # An event is a convenience: its loss must not repeat the run that it speaks of.
+            logger.warning("an event was not written: %s", error.message, extra=where)
+
+
+def _told_by(written: JSON) -> tuple[str, str, str]:
+    """What events have said, as far as status shows after a restart."""
+    failing = status.stalled_reason(written) or (ANY if written.get("failedAttempts") else "")
+    return (*status.ready_of(written), failing)
+
+
+def _same(before: tuple[str, str, str], after: tuple[str, str, str]) -> bool:
+    if before[2] == ANY and after[2]:
+        return before[:2] == after[:2]
+    return before == after
+
+
+def _view(token: GitHubToken, new: JSON) -> TokenView:
+    return TokenView(
+        namespace=token.namespace,
+        name=token.name,
+        kind=new["kind"],
+        app=token.app,
+        secret=token.secret.name,
+        ready=cast("ConditionStatus", status.ready_of(new)[0]),
+        stalled_reason=status.stalled_reason(new),
+        issued=parse_time(new.get("issuedTime")),
+        expires=parse_time(new.get("expirationTime")),
+        renews=parse_time(new.get("renewalTime")),
+        refresh_token_expires=parse_time(new.get("refreshTokenExpirationTime")),
+    )

@@ -1,0 +1,178 @@
+"""Runs a key when it is due: earliest deadline first, one run of a key at a time, a bounded number at once.
+
+It knows nothing of tokens. A key is any hashable value; `run(key)` returns when it wants to run next, or None. Waking a
+key that is running makes it run once more afterwards, so nothing that happened meanwhile is missed.
+
+`DueQueue` is pure; `Scheduler` is the loop around it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+LONGEST_SLEEP: Final = 30.0
+"""Seconds. Due times follow the wall clock, which may be set while we sleep."""
+RETRY_AFTER_CRASH: Final = 30.0
+"""Seconds until a key is run again whose run ended in an error that nobody foresaw."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """When a key runs next, and until when it matters; both Unix seconds."""
+
+    due: float
+    deadline: float
+
+
+class DueQueue(Generic[K]):
+    """Keys with a due time and a deadline; of those that are due, the one with the earliest deadline comes first."""
+
+    def __init__(self) -> None:
+        self._entries: dict[K, tuple[Next, int]] = {}
+        self._by_due: list[tuple[float, int, K]] = []
+        self._by_deadline: list[tuple[float, int, K]] = []
+        self._serial = itertools.count()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, key: K, entry: Next) -> None:
+        """Queues `key`; an entry that is already queued stays if it is due earlier."""
+        queued = self._entries.get(key)
+        if queued is not None and queued[0].due <= entry.due:
+            return
+        serial = next(self._serial)
+        self._entries[key] = (entry, serial)
+        heapq.heappush(self._by_due, (entry.due, serial, key))
+
+    def discard(self, key: K) -> None:
+        """Forgets `key`."""
+        self._entries.pop(key, None)
+
+    def pop(self, now: float) -> K | None:
+        """Takes out the due key with the earliest deadline, or None."""
+        while self._by_due and self._by_due[0][0] <= now:
+            _, serial, key = heapq.heappop(self._by_due)
+            if self._is_current(key, serial):
+                heapq.heappush(self._by_deadline, (self._entries[key][0].deadline, serial, key))
+        while self._by_deadline:
+            _, serial, key = heapq.heappop(self._by_deadline)
+            if self._is_current(key, serial):
+                del self._entries[key]
+                return key
+        return None
+
+    def next_due(self) -> float | None:
+        """When the earliest entry is due; in the past where something could be popped."""
+        while self._by_deadline and not self._is_current(self._by_deadline[0][2], self._by_deadline[0][1]):
+            heapq.heappop(self._by_deadline)
+        if self._by_deadline:
+            return 0.0
+        while self._by_due and not self._is_current(self._by_due[0][2], self._by_due[0][1]):
+            heapq.heappop(self._by_due)
+        return self._by_due[0][0] if self._by_due else None
+
+    def overdue(self, now: float) -> int:
+        """How many entries have passed their deadline."""
+        # A scrape asks from another thread: the copy is made in one step, while a loop over the live entries is not.
+        return sum(entry.deadline < now for entry, _ in tuple(self._entries.values()))
+
+    def _is_current(self, key: K, serial: int) -> bool:
+        queued = self._entries.get(key)
+        return queued is not None and queued[1] == serial
+
+
+class Scheduler(Generic[K]):
+    """Runs due keys until it is drained. Start it before `kopf.operator()`, which ends tasks that it does not know."""
+
+    def __init__(
+        self, run: Callable[[K], Awaitable[Next | None]], *, concurrency: int, now: Callable[[], float]
+    ) -> None:
+        self._run = run
+        self._concurrency = concurrency
+        self._now = now
+        self._queue: DueQueue[K] = DueQueue()
+        self._running: dict[K, asyncio.Task[None]] = {}
+        self._woken: dict[K, Next] = {}
+        self._changed = asyncio.Event()
+        self._stopping = False
+        self._loop: asyncio.Task[None] | None = None
+
+    @property
+    def pending(self) -> int:
+        """How many keys wait for their due time or for a free place."""
+        return len(self._queue)
+
+    @property
+    def overdue(self) -> int:
+        """How many keys wait although their deadline has passed."""
+        return self._queue.overdue(self._now())
+
+    def start(self) -> None:
+        """Begins to run keys."""
+        self._loop = asyncio.create_task(self._dispatch(), name="scheduler")
+
+    def wake(self, key: K, *, delay: float = 0.0) -> None:
+        """Makes `key` due in `delay` seconds at the latest."""
+        due = self._now() + delay
+        self.add(key, Next(due, due))
+
+    def add(self, key: K, entry: Next) -> None:
+        """Makes `key` due; while it runs, the entry is queued for afterwards."""
+        if key in self._running:
+            waiting = self._woken.get(key)
+            self._woken[key] = entry if waiting is None or entry.due < waiting.due else waiting
+            return
+        self._queue.add(key, entry)
+        self._changed.set()
+
+    async def drain(self) -> None:
+        """Starts nothing new and waits until what runs has ended, however long that takes."""
+        self._stopping = True
+        self._changed.set()
+        if self._loop is not None:
+            await self._loop
+        while self._running:
+            await asyncio.wait(list(self._running.values()))
+
+    async def _dispatch(self) -> None:
+        while not self._stopping:
+            self._changed.clear()
+            while len(self._running) < self._concurrency and (key := self._queue.pop(self._now())) is not None:
+                self._running[key] = asyncio.create_task(self._run_once(key), name=f"run {key}")
+            try:
+                await asyncio.wait_for(self._changed.wait(), self._pause())
+            except TimeoutError:
+                continue
+
+    def _pause(self) -> float:
+        due = self._queue.next_due()
+        if due is None or len(self._running) >= self._concurrency:
+            return LONGEST_SLEEP
+        return min(max(due - self._now(), 0.0), LONGEST_SLEEP)
+
+    async def _run_once(self, key: K) -> None:
+        entry: Next | None = None
+        try:
+            entry = await self._run(key)
+        except Exception:
+            # A defect in one run must not end the others; it is logged with its trace and tried again.
+            logger.exception("the run of %s failed", key)
+            now = self._now()
+            entry = Next(now + RETRY_AFTER_CRASH, now + RETRY_AFTER_CRASH)
+        finally:
+            del self._running[key]
+            for item in (entry, self._woken.pop(key, None)):
+                if item is not None:
+                    self._queue.add(key, item)
+            self._changed.set()

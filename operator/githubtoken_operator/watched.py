@@ -1,0 +1,92 @@
+"""What the watches have told: which keys an object concerns, and the newest body of what has not been worked on yet.
+
+A run reports which objects it read; an event about one of them wakes the key. Events that say nothing new (our own
+writes coming back, the re-delivery after a re-list) are recognised by a fingerprint and wake nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.domain.model import JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One object of the cluster. A Ref to a GitHubToken or GitHubApp is also the scheduler's key for it."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value[1]} {self.namespace}/{self.name}"
+
+
+class Watched:
+    """The index from objects to the keys that depend on them."""
+
+    def __init__(self) -> None:
+        self._dependents: defaultdict[Ref, set[Ref]] = defaultdict(set)
+        self._reads: dict[Ref, frozenset[Ref]] = {}
+        self._fingerprints: dict[Ref, str] = {}
+        self._unhandled: dict[Ref, JSON] = {}
+
+    def depends(self, key: Ref, on: Iterable[Ref]) -> None:
+        """Replaces what `key` was said to depend on."""
+        reads = frozenset(on)
+        for ref in self._reads.get(key, frozenset()) - reads:
+            self._dependents[ref].discard(key)
+            if not self._dependents[ref]:
+                del self._dependents[ref]
+        for ref in reads:
+            self._dependents[ref].add(key)
+        if reads:
+            self._reads[key] = reads
+        else:
+            self._reads.pop(key, None)
+
+    def dependents(self, ref: Ref) -> tuple[Ref, ...]:
+        """The keys that depend on `ref`."""
+        return tuple(self._dependents.get(ref, ()))
+
+    def is_news(self, ref: Ref, body: JSON, *, deleted: bool) -> bool:
+        """Whether an event says something that was neither seen nor written by us. Remembers it."""
+        if deleted:
+            self._unhandled.pop(ref, None)
+            self._fingerprints.pop(ref, None)
+            return True
+        fingerprint = _fingerprint(ref.kind, body)
+        known = self._fingerprints.get(ref) == fingerprint
+        self._fingerprints[ref] = fingerprint
+        return not known
+
+    def expect(self, ref: Ref, body: JSON) -> None:
+        """Says what we are about to write, so that its echo is not news."""
+        self._fingerprints[ref] = _fingerprint(ref.kind, body)
+
+    def put(self, ref: Ref, body: JSON) -> None:
+        """Keeps the newest body until a run takes it, which saves that run a read."""
+        self._unhandled[ref] = body
+
+    def take(self, ref: Ref) -> JSON | None:
+        """The body that an event brought and no run has used yet."""
+        return self._unhandled.pop(ref, None)
+
+
+def _fingerprint(kind: Kind, body: JSON) -> str:
+    """What a change of the object is recognised by: never its status, never what the API server keeps for itself."""
+    meta = body["metadata"]
+    owners = sorted(owner.get("uid", "") for owner in meta.get("ownerReferences") or ())
+    noted: list[Any] = [meta.get("annotations") or {}, bool(meta.get("deletionTimestamp"))]
+    if kind is Kind.SECRET:
+        noted += [body.get("data") or {}, meta.get("labels") or {}, owners, body.get("immutable")]
+    else:
+        noted += [meta.get("uid"), meta.get("generation")]
+    return hashlib.sha256(json.dumps(noted, sort_keys=True).encode()).hexdigest()
