@@ -86,15 +86,6 @@ def check_form(url: str) -> str | None:
     return next((problem for applies, problem in rules if applies), None)
 
 
-def check_entry(entry: str) -> str | None:
-    """Why an entry of `--allowed-hosts` is not one, as the end of "`ENTRY` …"; None where it is."""
-    name = entry.removeprefix("*.")
-    place = _place(name)
-    if place is None or (entry != name and place.is_ip):
-        return "must be `host`, `host:port` or `*.suffix`"
-    return None
-
-
 def is_loopback(host: str) -> bool:
     """Whether a host name or IP address (without brackets) is this machine by its very name."""
     name = host.lower().removesuffix(".")
@@ -108,7 +99,8 @@ def is_loopback(host: str) -> bool:
 
 def _fits(entry: str, place: _Place, port: int) -> bool:
     name = entry.removeprefix("*.")
-    wanted = _place(name)
+    # In an entry, unlike in a URL, an IPv6 address may stand without brackets.
+    wanted = _place(f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name)
     if wanted is None or (wanted.port is not None and wanted.port != port):
         return False
     if entry == name:
@@ -117,13 +109,8 @@ def _fits(entry: str, place: _Place, port: int) -> bool:
 
 
 def _place(netloc: str) -> _Place | None:
-    """Host and port of a URL or an entry; None where they are not beyond doubt."""
+    """Host and port as a URL has them; None where they are not beyond doubt."""
     text = netloc.lower()
-    try:
-        # A bare IPv6 address, which only an entry can be.
-        return _Place(str(ipaddress.IPv6Address(text)), None, is_ip=True) if "%" not in text else None
-    except ValueError:
-        pass
     if text.startswith("["):
         inner, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):

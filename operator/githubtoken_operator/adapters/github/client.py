@@ -76,14 +76,14 @@ T = TypeVar("T")
 class Observer(Protocol):
     """Who counts requests; the metrics implement it."""
 
-    def request(self, host: str, operation: str, code: str, seconds: float) -> None:
-        """One request is over; `code` is the status, or `not_sent` or `unknown` where no answer came."""
+    def request(self, host: str, operation: str, code: int | None, seconds: float) -> None:
+        """One request is over; `code` is the status, or None where no answer came."""
 
     def rate_limit(self, host: str, app: str, installation: str, remaining: int) -> None:
         """Requests that GitHub still allows in this hour; `installation` is empty for a user token."""
 
     def clock_skew(self, host: str, seconds: float) -> None:
-        """GitHub's clock less ours."""
+        """Our clock less GitHub's: positive while ours is ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,13 +268,10 @@ class GitHub:
     async def _send(self, call: _Call) -> Answer:
         host = urlsplit(call.url).netloc
         started = time.monotonic()
-        code = "unknown"
+        code = None
         try:
             answer = await self._exchange(call)
-            code = str(answer.status)
-        except NotSent:
-            code = "not_sent"
-            raise
+            code = answer.status
         finally:
             self._observer.request(host, call.operation, code, time.monotonic() - started)
         return self._dated(host, answer)
@@ -320,7 +317,7 @@ class GitHub:
             said = format_datetime(self._time_at(host).astimezone(UTC), usegmt=True)
             return replace(answer, headers={**answer.headers, "date": said})
         self._skews[host] = date - now
-        self._observer.clock_skew(host, self._skews[host].total_seconds())
+        self._observer.clock_skew(host, (now - date).total_seconds())
         return answer
 
     def _time_at(self, host: str) -> datetime:

@@ -1,0 +1,478 @@
+"""What is sent to GitHub, what is repeated, and what a failure on the way means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from githubtoken_operator.adapters.github.client import LARGEST_ANSWER, GitHub
+from githubtoken_operator.adapters.github.jwt import RSAKey, load_private_key
+from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.answers import ClockSkewed, refreshed_token
+from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal, TokenError
+from githubtoken_operator.domain.model import App, AppInfo, Installation, Token
+
+NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+CANARY = "CANARYcanary0123456789CANARYcanary012345"
+REFRESH_TOKEN = Token(f"ghr_{CANARY}")
+EXPIRED = "'Expiration time' claim ('exp') must be a numeric value representing the future time"
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+class Observed:
+    """What the metrics would be told."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, int | None]] = []
+        self.limits: list[tuple[str, str, str, int]] = []
+        self.skews: list[tuple[str, float]] = []
+
+    def request(self, host: str, operation: str, code: int | None, seconds: float) -> None:
+        assert seconds >= 0
+        self.requests.append((host, operation, code))
+
+    def rate_limit(self, host: str, app: str, installation: str, remaining: int) -> None:
+        self.limits.append((host, app, installation, remaining))
+
+    def clock_skew(self, host: str, seconds: float) -> None:
+        self.skews.append((host, seconds))
+
+
+class Wire:
+    """A GitHub of canned answers, the client that speaks to it, and what was sent."""
+
+    def __init__(self, *answers: httpx.Response | Handler | Exception) -> None:
+        self.answers = list(answers)
+        self.sent: list[httpx.Request] = []
+        self.observed = Observed()
+        self.ca_bundles: list[str | None] = []
+        self.now = NOW
+        self.github = GitHub(
+            transport_for=self._transport_for,
+            now=lambda: self.now,
+            observer=self.observed,
+            user_agent="githubtoken-operator/1.2.3",
+        )
+
+    def _transport_for(self, ca_bundle: str | None) -> httpx.AsyncBaseTransport:
+        self.ca_bundles.append(ca_bundle)
+        return httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, httpx.Response) else answer(request)
+
+    def claims(self, number: int) -> dict[str, Any]:
+        bearer = self.sent[number].headers["authorization"].removeprefix("Bearer ")
+        options = {"verify_signature": False, "verify_exp": False, "verify_iat": False}
+        return dict(jwt.decode(bearer, options=options))
+
+
+def answer(status: int, document: object = None, *, date: datetime | None = NOW, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    if date is not None:
+        named["date"] = format_datetime(date, usegmt=True)
+    return httpx.Response(status, headers=named, content=json.dumps(document).encode())
+
+
+def minted(date: datetime = NOW) -> httpx.Response:
+    return answer(201, {"token": "ghs_new", "expires_at": (date + timedelta(hours=1)).isoformat()}, date=date)
+
+
+@cache
+def key() -> RSAKey:
+    private = rsa.generate_private_key(65537, 2048)
+    return load_private_key(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def app(
+    client_id: str | None = "Iv23",
+    *,
+    secret: str | None = "s3cret",
+    api_url: str = "https://api.github.com",
+    ca: str | None = None,
+) -> App:
+    return App(
+        app_id=12,
+        client_id=client_id,
+        api_url=api_url,
+        web_url="https://github.com",
+        ca_bundle=ca,
+        private_key=key(),
+        client_secret=Token(secret) if secret else None,
+    )
+
+
+# --- requests of an App ----------------------------------------------------------------------------------------------
+
+
+async def test_the_app_is_asked_for_with_the_headers_that_github_wants() -> None:
+    wire = Wire(answer(200, {"slug": "bot", "owner": {"login": "acme"}}))
+    assert await wire.github.get_app(app()) == AppInfo("bot", "acme", None, {})
+    (request,) = wire.sent
+    assert (request.method, str(request.url)) == ("GET", "https://api.github.com/app")
+    assert request.headers["accept"] == "application/vnd.github+json"
+    assert request.headers["x-github-api-version"] == "2022-11-28"
+    assert request.headers["user-agent"] == "githubtoken-operator/1.2.3"
+    assert wire.claims(0)["iss"] == "Iv23"
+    assert wire.observed.requests == [("api.github.com", "get_app", 200)]
+
+
+@pytest.mark.parametrize(
+    ("selector", "path"),
+    [
+        ({"id": 7}, "/app/installations/7"),
+        ({"owner": "acme"}, "/users/acme/installation"),
+        ({"owner": "alice_corp"}, "/users/alice_corp/installation"),
+        ({"repository": "acme/web.site_1"}, "/repos/acme/web.site_1/installation"),
+    ],
+)
+async def test_an_installation_is_found_by_id_owner_or_repository(selector: dict[str, Any], path: str) -> None:
+    wire = Wire(answer(200, {"id": 7, "account": {"login": "acme"}}))
+    found = await wire.github.find_installation(app(api_url="https://ghes.example.com/api/v3"), **selector)
+    assert found == Installation(7, "acme")
+    assert str(wire.sent[0].url) == f"https://ghes.example.com/api/v3{path}"
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {},
+        {"owner": ""},
+        {"owner": ".."},
+        {"owner": "a/b"},
+        {"owner": "a?b"},
+        {"owner": "a%2fb"},
+        {"owner": "ac me"},
+        {"owner": "acme\n"},
+        {"owner": "-acme"},
+        {"owner": "é"},
+        {"repository": "website"},
+        {"repository": "acme/"},
+        {"repository": "/website"},
+        {"repository": "acme/.."},
+        {"repository": "acme/."},
+        {"repository": "../app"},
+        {"repository": "acme/web/site"},
+        {"repository": "acme/web#site"},
+        {"repository": "acme/" + "a" * 101},
+    ],
+)
+async def test_names_that_would_change_the_path_are_refused_before_anything_is_sent(selector: dict[str, str]) -> None:
+    wire = Wire()
+    with pytest.raises(Terminal) as caught:
+        await wire.github.find_installation(app(), **selector)  # type: ignore[arg-type]
+    assert caught.value.reason == reasons.INVALID_SPEC
+    assert "must" in caught.value.message
+    assert wire.sent == []
+
+
+@pytest.mark.parametrize("name", ["acme/website", "..", "", "web site"])
+async def test_repositories_to_narrow_to_must_be_names_without_owner(name: str) -> None:
+    wire = Wire()
+    with pytest.raises(Terminal) as caught:
+        await wire.github.create_installation_token(app(), 7, repositories=[name])
+    assert caught.value.reason == reasons.INVALID_SPEC
+    assert wire.sent == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "body"),
+    [
+        ({}, {}),
+        ({"repositories": ["website"]}, {"repositories": ["website"]}),
+        ({"repository_ids": [1, 2], "permissions": {}}, {"repository_ids": [1, 2]}),
+        ({"permissions": {"contents": "read"}}, {"permissions": {"contents": "read"}}),
+    ],
+)
+async def test_only_what_narrows_the_token_is_sent(asked: dict[str, Any], body: dict[str, Any]) -> None:
+    wire = Wire(minted())
+    token = await wire.github.create_installation_token(app(), 7, **asked)
+    assert token.access.token == Token("ghs_new")
+    assert (wire.sent[0].method, wire.sent[0].url.path) == ("POST", "/app/installations/7/access_tokens")
+    assert json.loads(wire.sent[0].content) == body
+
+
+async def test_a_renamed_repository_is_followed_once_on_the_same_host() -> None:
+    target = "https://api.github.com/repositories/5/installation"
+    wire = Wire(answer(301, location=target), answer(200, {"id": 7, "account": {"login": "acme"}}))
+    assert (await wire.github.find_installation(app(), repository="acme/old")).id == 7
+    assert str(wire.sent[1].url) == target
+    assert wire.sent[1].headers["authorization"] == wire.sent[0].headers["authorization"]
+
+
+async def test_a_second_redirect_is_not_followed() -> None:
+    moved = [answer(301, location=f"/repositories/{number}/installation") for number in range(3)]
+    wire = Wire(*moved)
+    with pytest.raises(TokenError, match="redirect"):
+        await wire.github.find_installation(app(), repository="acme/old")
+    assert len(wire.sent) == 2
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://evil.example/repositories/5/installation",
+        "http://api.github.com/repositories/5/installation",
+        "https://api.github.com:8443/repositories/5/installation",
+        "https://api.github.com@evil.example/x",
+        "//evil.example/x",
+        "https://[evil",
+        "",
+    ],
+)
+async def test_no_redirect_leads_to_another_host(location: str) -> None:
+    wire = Wire(answer(301, location=location))
+    with pytest.raises(TokenError, match="redirect"):
+        await wire.github.find_installation(app(), repository="acme/old")
+    assert len(wire.sent) == 1
+
+
+async def test_a_post_is_never_redirected() -> None:
+    wire = Wire(answer(307, location="https://api.github.com/x"))
+    with pytest.raises(TokenError, match="redirect"):
+        await wire.github.create_installation_token(app(), 7)
+    assert len(wire.sent) == 1
+
+
+# --- clocks ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+async def test_a_clock_that_is_off_is_repaired_once_by_the_answers_date(minutes: int) -> None:
+    theirs = NOW + timedelta(minutes=minutes)
+    wire = Wire(answer(401, {"message": EXPIRED}, date=theirs), minted(theirs))
+    token = await wire.github.create_installation_token(app(), 7, permissions={"contents": "read"})
+    assert token.access.expires_at == theirs + timedelta(hours=1)
+    assert wire.claims(1)["iat"] == int(theirs.timestamp()) - 60
+    assert wire.sent[0].content == wire.sent[1].content
+    assert wire.github.skew("api.github.com") == timedelta(minutes=minutes)
+    assert wire.observed.skews == [("api.github.com", -minutes * 60.0)] * 2
+
+
+async def test_the_skew_is_remembered_for_the_next_request() -> None:
+    theirs = NOW + timedelta(minutes=10)
+    wire = Wire(answer(401, {"message": EXPIRED}, date=theirs), minted(theirs), minted(theirs))
+    for _ in range(2):
+        await wire.github.create_installation_token(app(), 7)
+    assert len(wire.sent) == 3
+    assert wire.claims(2)["iat"] == int(theirs.timestamp()) - 60
+
+
+async def test_a_clock_that_stays_refused_is_not_repaired_twice() -> None:
+    wire = Wire(*[answer(401, {"message": EXPIRED}) for _ in range(3)])
+    with pytest.raises(ClockSkewed, match="synchronise"):
+        await wire.github.get_app(app())
+    assert len(wire.sent) == 2
+    assert wire.sent[0].headers["authorization"] != wire.sent[1].headers["authorization"] or wire.now == NOW
+
+
+async def test_each_host_has_a_skew_of_its_own() -> None:
+    wire = Wire(answer(200, {"slug": "bot"}, date=NOW + timedelta(hours=1)))
+    await wire.github.get_app(app())
+    assert wire.github.skew("api.github.com") == timedelta(hours=1)
+    assert wire.github.skew("github.com") == timedelta()
+
+
+@pytest.mark.parametrize("date", ["", "nonsense", "Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_an_answer_without_a_usable_date_gets_the_hosts_time_as_last_known(date: str) -> None:
+    theirs = NOW + timedelta(minutes=3)
+    pair = {"access_token": "ghu_new", "expires_in": 60, "refresh_token": "ghr_new", "refresh_token_expires_in": 600}
+    undated = httpx.Response(200, headers={"date": date} if date else {}, json=pair)
+    wire = Wire(answer(200, {"error": "surprise"}, date=theirs), undated)
+    for _ in range(2):
+        got = await wire.github.refresh(app(), REFRESH_TOKEN)
+    assert refreshed_token(got, REFRESH_TOKEN).created == theirs
+    assert wire.github.skew("github.com") == timedelta(minutes=3)
+
+
+# --- refresh ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_refresh_is_one_form_on_a_connection_of_its_own() -> None:
+    wire = Wire(answer(200, {"anything": "goes"}))
+    raw = await wire.github.refresh(app(), REFRESH_TOKEN)
+    assert (raw.status, json.loads(raw.body)) == (200, {"anything": "goes"})
+    (request,) = wire.sent
+    assert (request.method, str(request.url)) == ("POST", "https://github.com/login/oauth/access_token")
+    assert request.headers["accept"] == "application/json"
+    assert request.headers["connection"] == "close"
+    assert "authorization" not in request.headers
+    assert parse_qs(request.content.decode()) == {
+        "client_id": ["Iv23"],
+        "client_secret": ["s3cret"],
+        "grant_type": ["refresh_token"],
+        "refresh_token": [REFRESH_TOKEN.reveal()],
+    }
+    assert request.extensions["timeout"] == {"connect": 5, "write": 5, "pool": 5, "read": 60}
+
+
+async def test_a_token_of_the_device_flow_is_refreshed_without_client_secret() -> None:
+    wire = Wire(answer(200, {}))
+    await wire.github.refresh(app(secret=None), REFRESH_TOKEN)
+    assert "client_secret" not in parse_qs(wire.sent[0].content.decode())
+
+
+async def test_without_a_client_id_nothing_is_spent() -> None:
+    wire = Wire()
+    with pytest.raises(Terminal) as caught:
+        await wire.github.refresh(app(client_id=None), REFRESH_TOKEN)
+    assert caught.value.reason == reasons.APP_NOT_READY
+    assert wire.sent == []
+
+
+@pytest.mark.parametrize("status", [200, 302, 403, 429, 500, 502])
+async def test_a_refresh_returns_whatever_came(status: int) -> None:
+    wire = Wire(answer(status, None, location="https://github.com/x"))
+    assert (await wire.github.refresh(app(), REFRESH_TOKEN)).status == status
+    assert len(wire.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (httpx.ConnectError("its name cannot be resolved"), NotSent),
+        (httpx.ConnectTimeout("no connection was made in time"), NotSent),
+        (httpx.PoolTimeout("no slot"), NotSent),
+        (httpx.WriteTimeout("slow"), OutcomeUnknown),
+        (httpx.WriteError("broken pipe"), OutcomeUnknown),
+        (httpx.ReadTimeout("slow"), OutcomeUnknown),
+        (httpx.ReadError("it reset the connection"), OutcomeUnknown),
+        (httpx.RemoteProtocolError("not HTTP"), OutcomeUnknown),
+        (TimeoutError(), OutcomeUnknown),
+    ],
+)
+async def test_only_what_failed_before_it_was_sent_is_certainly_not_spent(
+    failure: Exception, kind: type[TokenError]
+) -> None:
+    wire = Wire(failure)
+    with pytest.raises(TokenError) as caught:
+        await wire.github.refresh(app(), REFRESH_TOKEN)
+    assert (type(caught.value), caught.value.reason) == (kind, reasons.GITHUB_UNAVAILABLE)
+    assert "github.com" in caught.value.message
+    assert len(wire.sent) == 1
+    assert wire.observed.requests == [("github.com", "refresh", None)]
+
+
+class Broken(httpx.AsyncByteStream):
+    """A body that breaks off with an error that elsewhere would mean that nothing was sent."""
+
+    async def __aiter__(self) -> Any:  # noqa: ANN401
+        yield b'{"access_token"'
+        raise httpx.ConnectError("it closed the connection")
+
+
+async def test_an_answer_that_breaks_off_leaves_the_outcome_unknown() -> None:
+    wire = Wire(httpx.Response(200, stream=Broken()))
+    with pytest.raises(OutcomeUnknown):
+        await wire.github.refresh(app(), REFRESH_TOKEN)
+
+
+@pytest.mark.parametrize(("size", "fits"), [(LARGEST_ANSWER, True), (LARGEST_ANSWER + 1, False)])
+async def test_an_answer_is_read_up_to_one_mebibyte(size: int, *, fits: bool) -> None:
+    wire = Wire(httpx.Response(200, content=b"x" * size))
+    if fits:
+        assert len((await wire.github.refresh(app(), REFRESH_TOKEN)).body) == size
+    else:
+        with pytest.raises(OutcomeUnknown, match="1 MiB"):
+            await wire.github.refresh(app(), REFRESH_TOKEN)
+
+
+async def test_no_error_and_no_log_shows_what_was_sent(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(0)
+    failures = [
+        httpx.ConnectError(f"ghr_{CANARY}"),
+        httpx.ReadError(f"Bearer {CANARY}"),
+        answer(200, {"error": CANARY}),
+    ]
+    wire = Wire(*failures)
+    for _ in failures:
+        try:
+            refreshed_token(await wire.github.refresh(app(secret=CANARY), REFRESH_TOKEN), REFRESH_TOKEN)
+        except TokenError as error:
+            assert CANARY not in str(error)  # noqa: PT017
+    assert wire.answers == []
+    assert CANARY not in caplog.text
+
+
+# --- requests with a token -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "accepted"), [(200, True), (401, False), (403, True), (404, True), (429, True), (502, True)]
+)
+async def test_a_probe_only_takes_401_for_a_token_that_is_not_there_yet(status: int, *, accepted: bool) -> None:
+    wire = Wire(answer(status, {"message": "x"}, x_ratelimit_remaining="4999"))
+    assert await wire.github.probe(app(), Token("ghs_new"), installation_id=7) is accepted
+    assert str(wire.sent[0].url) == "https://api.github.com/rate_limit"
+    assert wire.sent[0].headers["authorization"] == "Bearer ghs_new"
+    assert wire.observed.limits == [("api.github.com", "12", "7", 4999)]
+
+
+@pytest.mark.parametrize("failure", [httpx.ConnectError("x"), httpx.ReadTimeout("x")])
+async def test_a_probe_that_gets_no_answer_knows_nothing(failure: Exception) -> None:
+    assert await Wire(failure).github.probe(app(), Token("ghs_new")) is False
+
+
+@pytest.mark.parametrize("remaining", ["", "many", "-1", "1.5"])
+async def test_a_limit_that_is_no_number_is_not_observed(remaining: str) -> None:
+    wire = Wire(answer(200, {}, x_ratelimit_remaining=remaining))
+    await wire.github.probe(app(), Token("ghs_new"))
+    assert wire.observed.limits == []
+
+
+async def test_the_login_is_asked_for_with_the_users_token() -> None:
+    wire = Wire(answer(200, {"login": "alice"}, x_ratelimit_remaining="5"))
+    assert await wire.github.get_login(app(), Token("ghu_new")) == "alice"
+    assert wire.sent[0].url.path == "/user"
+    assert wire.observed.limits == [("api.github.com", "12", "", 5)]
+
+
+@pytest.mark.parametrize("text", ["", "ghu_a\nb", "ghu_a b", "ghu_é"])
+async def test_a_token_that_is_no_header_value_is_not_sent(text: str) -> None:
+    wire = Wire()
+    with pytest.raises(Terminal) as caught:
+        await wire.github.get_login(app(), Token(text))
+    assert caught.value.reason == reasons.CREDENTIAL_MISSING
+    assert wire.sent == []
+
+
+async def test_each_ca_bundle_has_one_transport() -> None:
+    wire = Wire(*[answer(200, {"login": "alice"}) for _ in range(4)])
+    for ca in (None, "PEM", None, "PEM"):
+        await wire.github.get_login(app(ca=ca), Token("ghu_new"))
+    assert wire.ca_bundles == [None, "PEM"]
+
+
+async def test_closing_closes_every_transport() -> None:
+    closed: list[str | None] = []
+
+    class Transport(httpx.MockTransport):
+        async def aclose(self) -> None:
+            closed.append("closed")
+
+    wire = Wire()
+    async with GitHub(
+        transport_for=lambda _ca: Transport(lambda _request: answer(200, {"login": "alice"})),
+        now=lambda: NOW,
+        observer=wire.observed,
+        user_agent="x",
+    ) as github:
+        for ca in (None, "PEM"):
+            await github.get_login(app(ca=ca), Token("ghu_new"))
+    assert closed == ["closed", "closed"]
