@@ -45,16 +45,14 @@ class CannotStart(Exception):
 
 async def run(settings: Settings) -> None:
     """Runs the operator until SIGTERM. Raises `CannotStart`, `ApiError` or `CannotListen` where it cannot begin."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop, ready = asyncio.Event(), asyncio.Event()
+    _stop_on_signals(stop)
     async with AsyncExitStack() as stack:
         metrics = Metrics(__version__)
         metrics.lead(True)
         heartbeat = _Heartbeat()
-        beating = asyncio.create_task(heartbeat.beat(), name="heartbeat")
-        stack.callback(beating.cancel)
-        ready = asyncio.Event()
+        for name, coroutine in (("heartbeat", heartbeat.beat()), ("signals", _take_signals_back(ready, stop))):
+            stack.callback(asyncio.create_task(coroutine, name=name).cancel)
         stack.enter_context(
             HttpServer(
                 metrics_address=settings.metrics_address,
@@ -118,6 +116,7 @@ def _wire(settings: Settings, api: Api, github: GitHub, metrics: Metrics, stop: 
     reconciler = Reconciler(
         cluster=cluster,
         gatherer=gatherer,
+        github=github,
         apps=apps,
         installations=InstallationTokens(github, verify=settings.verify_before_publish),
         users=users,
@@ -129,7 +128,18 @@ def _wire(settings: Settings, api: Api, github: GitHub, metrics: Metrics, stop: 
         monotonic=time.monotonic,
     )
     metrics.watch_scheduler(pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue)
-    return handlers.Wiring(watched=watched, apps=apps, scheduler=scheduler, stop=stop)
+    return handlers.Wiring(watched=watched, apps=apps, scheduler=scheduler)
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def _take_signals_back(ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Replaces kopf's own signal handlers, so that a rotation sees the signal too and does not begin any more."""
+    await ready.wait()
+    _stop_on_signals(stop)
 
 
 async def _require_crds(cluster: Cluster) -> None:

@@ -6,10 +6,8 @@ object. Handlers never raise and do no I/O. kopf ends with `drain`, which lets w
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,7 +44,6 @@ class Wiring:
     watched: Watched
     apps: Apps
     scheduler: Scheduler[Ref]
-    stop: asyncio.Event
 
 
 def settings() -> kopf.OperatorSettings:
@@ -79,13 +76,6 @@ def registry(wiring: Wiring) -> kopf.OperatorRegistry:
     @kopf.on.login(registry=handlers)
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
-
-    @kopf.on.startup(registry=handlers)
-    async def listen_to_signals(**_: Any) -> None:
-        # kopf has just put its own handlers on these signals; ours also tell a rotation not to begin.
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, wiring.stop.set)
 
     @kopf.on.event(GROUP, VERSION, "githubtokens", registry=handlers)
     async def on_token(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's

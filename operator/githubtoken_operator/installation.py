@@ -47,7 +47,7 @@ class InstallationTokens:
                 self._installations.pop(_key(app, source), None)
             raise
         if self._verify:
-            await self._see_accepted(app, minted)
+            await self._see_accepted(app, installation, minted)
         return minted, installation
 
     async def _find(self, app: App, source: InstallationSource) -> Installation:
@@ -58,9 +58,9 @@ class InstallationTokens:
             )
         return self._installations[key]
 
-    async def _see_accepted(self, app: App, minted: InstallationToken) -> None:
+    async def _see_accepted(self, app: App, installation: Installation, minted: InstallationToken) -> None:
         for delay in (*PROBE_DELAYS, None):
-            if await self._github.probe(app, minted.access.token):
+            if await self._github.probe(app, minted.access.token, installation_id=installation.id):
                 return
             if delay is not None:
                 await self._sleep(delay)

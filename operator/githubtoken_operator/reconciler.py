@@ -16,9 +16,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
+from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.domain import consumer, reasons, schedule
@@ -64,6 +66,7 @@ class Reconciler:
         *,
         cluster: Cluster,
         gatherer: Gatherer,
+        github: GitHub,
         apps: Apps,
         installations: InstallationTokens,
         users: UserTokens,
@@ -76,6 +79,7 @@ class Reconciler:
     ) -> None:
         self._cluster = cluster
         self._gatherer = gatherer
+        self._github = github
         self._apps = apps
         self._installations = installations
         self._users = users
@@ -144,6 +148,8 @@ class Reconciler:
                 issued = await self._mint(gathered, memory, token.installation)
             else:
                 await self._users.rotate(token, gathered.app, await self._apps.client_id(gathered.app))
+                if gathered.observation.seeded:
+                    memory.granted = Granted()
         except TokenError as error:
             if error.reason != reasons.PENDING:
                 result: RefreshResult = "transient" if isinstance(error, Transient) else "terminal"
@@ -151,8 +157,7 @@ class Reconciler:
             raise
         self._metrics.refreshed(kind, "success", self._monotonic() - started)
         memory.answered, memory.error, memory.inputs = token.refresh_requested, None, ""
-        where = {"namespace": token.namespace, "githubtoken": token.name}
-        logger.info("obtained a token because %s", cause, extra=where)
+        logger.info("obtained a token because %s", cause, extra=about(token.namespace, token.name))
         return issued
 
     async def _mint(self, gathered: Gathered, memory: Memory, source: InstallationSource) -> Issued:
@@ -215,10 +220,28 @@ class Reconciler:
             return await self._publish(failed, memory, error)
         return await self._settle(failed, memory, error)
 
+    async def _learn_account(self, gathered: Gathered, memory: Memory) -> None:
+        """Asks whose user token it is, once per sign-in and after it was published: the answer changes nothing."""
+        seen = gathered.observation
+        known = (memory.granted or Granted.of(seen.token.status)).account
+        if seen.token.user is None or seen.issued is None or gathered.resolved.app is None or known is not None:
+            return
+        try:
+            login = await self._github.get_login(gathered.resolved.app, seen.issued.access.token)
+        except TokenError as error:
+            logger.info(
+                "whose token it is will be asked again: %s",
+                error.message,
+                extra=about(seen.token.namespace, seen.token.name),
+            )
+        else:
+            memory.granted = Granted(account=login)
+
     async def _settle(
         self, gathered: Gathered, memory: Memory, error: TokenError | None, *, recheck: timedelta | None = None
     ) -> Next | None:
         """Records how the run ended and says when the next one is due."""
+        await self._learn_account(gathered, memory)
         seen = gathered.observation
         result = Result(
             issued=gathered.stored,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
+from githubtoken_operator.adapters import logs
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
@@ -68,12 +69,12 @@ class Recorder:
         await self._emit(token, warning=True, reason=reasons.RENEW_BEFORE_IGNORED, message=message)
 
     async def _emit(self, token: GitHubToken, *, warning: bool, reason: str, message: str) -> None:
-        where = {"namespace": token.namespace, "githubtoken": token.name, "reason": reason}
+        where = logs.about(token.namespace, token.name) | {"reason": reason}
         logger.log(logging.WARNING if warning else logging.INFO, "%s: %s", reason, message, extra=where)
-        about = {"name": token.name, "namespace": token.namespace, "uid": token.uid}
+        involved = {"name": token.name, "namespace": token.namespace, "uid": token.uid}
         try:
             await self._cluster.emit(
-                Kind.TOKEN, about, warning=warning, reason=reason, message=message, now=self._now()
+                Kind.TOKEN, involved, warning=warning, reason=reason, message=message, now=self._now()
             )
         except Conflict:
             raise
