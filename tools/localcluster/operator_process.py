@@ -1,0 +1,125 @@
+"""The operator as a process of its own, `githubtoken run`, for tests, the demo and the benchmark."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+READY_WITHIN: Final = 60.0
+"""Seconds until `/readyz` answers 200; half a second is usual."""
+
+
+class OperatorDied(Exception):
+    """The process ended by itself; the message has the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorProcess:
+    """A running operator: its process, the addresses it listens on, and the file with its log."""
+
+    process: subprocess.Popen[bytes]
+    metrics_url: str
+    health_url: str
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.process.pid
+
+    def wait_ready(self) -> None:
+        """Returns once `/readyz` says so. Raises `OperatorDied`."""
+        deadline = time.monotonic() + READY_WITHIN
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise OperatorDied(f"exit code {self.process.returncode}\n{self._tail()}")
+            if self._answers("/readyz"):
+                return
+            time.sleep(0.05)
+        raise OperatorDied(f"not ready after {READY_WITHIN:.0f} s\n{self._tail()}")
+
+    def metrics(self) -> str:
+        """The page of metrics."""
+        with urllib.request.urlopen(f"{self.metrics_url}/metrics", timeout=10) as page:  # noqa: S310 - our own address
+            text: bytes = page.read()
+        return text.decode()
+
+    def stop(self, *, within: float = 60.0) -> int:
+        """Ends it by SIGTERM and returns its exit code; kills it where it does not end."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """Ends it by SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+    def _answers(self, path: str) -> bool:
+        try:
+            with urllib.request.urlopen(self.health_url + path, timeout=5) as answer:  # noqa: S310 - our own address
+                return bool(answer.status == 200)  # noqa: PLR2004
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _tail(self) -> str:
+        return "\n".join(self.log.read_text().splitlines()[-20:])
+
+
+def start_operator(
+    kubeconfig: Path, log: Path, *flags: str, environment: Mapping[str, str] | None = None
+) -> OperatorProcess:
+    """Starts `githubtoken run` with `flags`; the caller waits until it is ready, and stops it."""
+    metrics, health = (f"127.0.0.1:{port}" for port in _free_ports(2))
+    command: Sequence[str] = (
+        sys.executable, "-m", "githubtoken_operator", "run",
+        "--metrics-address", metrics, "--health-address", health, *flags,
+    )  # fmt: skip
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, "KUBECONFIG": str(kubeconfig), **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    return OperatorProcess(process, f"http://{metrics}", f"http://{health}", log)
+
+
+@contextmanager
+def running_operator(
+    kubeconfig: Path, log: Path, *flags: str, environment: Mapping[str, str] | None = None
+) -> Iterator[OperatorProcess]:
+    """A ready operator; it is stopped at the end."""
+    operator = start_operator(kubeconfig, log, *flags, environment=environment)
+    try:
+        operator.wait_ready()
+        yield operator
+    finally:
+        operator.stop()
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for item in sockets:
+            item.bind(("127.0.0.1", 0))
+        return [item.getsockname()[1] for item in sockets]
+    finally:
+        for item in sockets:
+            item.close()
