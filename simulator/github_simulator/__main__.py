@@ -69,6 +69,8 @@ async def _run(arguments: argparse.Namespace) -> None:
     if arguments.seed:
         seed = DEMO if arguments.seed == "demo" else json.loads(await asyncio.to_thread(Path(arguments.seed).read_text))
         made = plant(simulation, seed)
+    # Before the first line is printed: whoever reads it may end us at once.
+    ended = _end_of_use(until_stdin_closes=arguments.until_stdin_closes)
     async with Server(options, simulation) as server:
         told = asdict(server.addresses)
         if arguments.port_file:
@@ -76,7 +78,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         _say(told, as_json=arguments.json)
         if made is not None and not arguments.json:
             _write(json.dumps(made, indent=2))
-        await _end_of_use(until_stdin_closes=arguments.until_stdin_closes)
+        await ended.wait()
 
 
 def _say(addresses: dict[str, str | None], *, as_json: bool) -> None:
@@ -103,14 +105,14 @@ def _replace(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-async def _end_of_use(*, until_stdin_closes: bool) -> None:
-    """Wait for SIGINT or SIGTERM, or for the end of stdin: the sign that whoever started us is gone."""
+def _end_of_use(*, until_stdin_closes: bool) -> asyncio.Event:
+    """Set by SIGINT or SIGTERM, or by the end of stdin: the sign that whoever started us is gone."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     if until_stdin_closes:
         loop.add_reader(sys.stdin.fileno(), lambda: ended.set() if not os.read(sys.stdin.fileno(), 4096) else None)
-    await ended.wait()
+    return ended
 
 
 if __name__ == "__main__":

@@ -195,7 +195,8 @@ class Control:
             slug: Its name; must be new.
             token_life: Seconds that an installation token lives (default 3600).
             user_token_life: Seconds that a user token lives (default 28800).
-            settings: `owner`, `kind` (`github-app`, `oauth-app`), `key=False`, `permissions`, `tokens_expire`,
+            settings: `owner`, `kind` (`github-app`, `oauth-app`), `key=False`, `private_key` (PEM, instead of a
+                generated one), `permissions`, `tokens_expire`,
                 `device_flow`, `refresh_token_life`, `device_code_life`, `device_interval`, `stale_device_polls`.
         """
         lives = {"installation_token_life": token_life, "user_token_life": user_token_life}

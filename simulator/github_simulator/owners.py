@@ -61,8 +61,8 @@ def find_user(simulation: Simulation, login: str) -> Account:
 def create_app(simulation: Simulation, body: dict[str, Any]) -> dict[str, Any]:
     """A new App; the document has its private key and client secret.
 
-    The body has `slug`, and optionally `owner`, `kind`, `client_secret`, `key` (False: without a key) and the fields of
-    `APP_SETTINGS`.
+    The body has `slug`, and optionally `owner`, `kind`, `client_secret`, `key` (False: without a key), `private_key`
+    (PEM, instead of a generated one) and the fields of `APP_SETTINGS`.
     """
     slug = body.get("slug")
     if not isinstance(slug, str) or not slug:
@@ -77,7 +77,7 @@ def create_app(simulation: Simulation, body: dict[str, Any]) -> dict[str, Any]:
     change_app(app, {name: value for name, value in body.items() if name in APP_SETTINGS})
     document = app_document(app) | {"client_secret": app.client_secrets[0], "private_key": None, "key_id": None}
     if body.get("key", True) and kind == "github-app":
-        document |= add_key(app)
+        document |= add_key(app, body.get("private_key"))
     return document
 
 
@@ -93,9 +93,12 @@ def change_app(app: App, changes: dict[str, Any]) -> None:
         setattr(app, name, APP_SETTINGS[name](value))
 
 
-def add_key(app: App) -> dict[str, Any]:
-    """A new key of the App beside those it has: `key_id` and the private half, `private_key` (PEM, PKCS#1)."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+def add_key(app: App, given: str | None = None) -> dict[str, Any]:
+    """Another key of the App: `key_id` and the private half, `private_key` (PEM, PKCS#1).
+
+    A `given` private key (PEM) is used as it is, which spares a caller with many Apps the time to generate keys.
+    """
+    key = _loaded(given) if given else rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
     # The key's name is random like a client secret, but it is no secret.
     key_id = client_secret()[:12]
     app.keys[key_id] = key.public_key()
@@ -103,6 +106,13 @@ def add_key(app: App) -> dict[str, Any]:
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
     return {"key_id": key_id, "private_key": pem.decode()}
+
+
+def _loaded(pem: str) -> rsa.RSAPrivateKey:
+    key = serialization.load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ControlError("`private_key` must be an RSA key")
+    return key
 
 
 def app_document(app: App) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import itertools
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from github_simulator.process import SimulatorProcess
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from github_simulator.control_client import App, Control, Installation, Pair
 
 _NUMBERS = itertools.count(1)
+# One key for all Apps of these tests: generating one takes a tenth of a second.
+_KEY = (
+    rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    .private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    .decode()
+)
 
 
 @dataclass
@@ -109,7 +118,7 @@ def enterprise_server() -> Iterator[SimulatorProcess]:
         yield simulator
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
     with httpx.Client(trust_env=False) as client:
         yield client
@@ -118,7 +127,7 @@ def http() -> Iterator[httpx.Client]:
 def make_scene(simulator: SimulatorProcess, http: httpx.Client, **settings: Any) -> Scene:  # noqa: ANN401
     reset(simulator.control)
     number = next(_NUMBERS)
-    app = simulator.control.create_app(f"app-{number}-{time.time_ns()}", **settings)
+    app = simulator.control.create_app(f"app-{number}", private_key=_KEY, **settings)
     installation = simulator.control.install(app, f"acme-{number}", repositories=["website", "api"])
     return Scene(simulator, app, installation, http)
 

@@ -207,7 +207,7 @@ def test_a_connection_can_break_in_the_middle_of_an_answer(scene: Scene) -> None
         pytest.param({"token": "ghs_line\nbreak"}, "token", "ghs_line\nbreak", id="newline"),
     ],
 )
-def test_fields_of_a_mint_can_be_replaced(scene: Scene, fields: dict[str, str], name: str, value: str) -> None:
+def test_fields_of_a_mint_can_be_replaced(scene: Scene, fields: dict[str, Any], name: str, value: str) -> None:
     scene.github.override("mint", **fields)
     assert scene.mint().json()[name] == value
     assert scene.mint().json()[name] != value

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -44,7 +44,7 @@ def test_fields_are_taken_from_form_json_and_query(scene: Scene, way: str) -> No
         "grant_type": "refresh_token",
         "refresh_token": scene.sign_in().refresh_token,
     }
-    sent = {"form": {"data": fields}, "json": {"json": fields}, "query": {"params": fields}}[way]
+    sent: dict[str, Any] = {"form": {"data": fields}, "json": {"json": fields}, "query": {"params": fields}}[way]
     answer = scene.http.post(scene.simulator.web_url + TOKEN_PATH, headers={"Accept": "application/json"}, **sent)
     assert answer.json()["access_token"].startswith("ghu_")
 

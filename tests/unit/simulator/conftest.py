@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+
 from github_simulator import oauth
 from github_simulator.model import App, Installation
 from github_simulator.state import State

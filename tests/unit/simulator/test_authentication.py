@@ -4,6 +4,7 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
+
 from github_simulator import authentication, installations
 from github_simulator.authentication import Credentials, LoginGuard, parse_authorization
 from github_simulator.errors import ApiError

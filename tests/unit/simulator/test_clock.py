@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from github_simulator.clock import VirtualClock, http_date, iso8601
 
 

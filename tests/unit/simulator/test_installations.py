@@ -3,14 +3,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from github_simulator import installations
 from github_simulator.errors import ApiError
 from github_simulator.state import revoke
 
 if TYPE_CHECKING:
-    from github_simulator.model import AccessToken, Installation, Repository
-
     from tests.unit.simulator.conftest import World
+
+    from github_simulator.model import AccessToken, Installation, Repository
 
 
 def mint(world: World, installation: Installation, **body: object) -> tuple[str, AccessToken, list[Repository] | None]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from github_simulator.errors import ApiError
 from github_simulator.rate_limits import RateLimits
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from github_simulator.spends import Presentation, Spends, Verdict
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.strategies import booleans, data, integers
+
+from github_simulator.spends import Presentation, Spends, Verdict
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DataObject

@@ -5,6 +5,7 @@ import hashlib
 import re
 
 import pytest
+
 from github_simulator import tokens
 
 
