@@ -13,11 +13,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import load_private_key
-from githubtoken_operator.adapters.kubernetes.api import Conflict
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import appcheck, hosts, reasons
 from githubtoken_operator.domain.appcheck import Check
@@ -34,7 +34,17 @@ REUSE: Final = timedelta(seconds=10)
 RECHECK_MISSING: Final = timedelta(seconds=10)
 """A key Secret without our label makes no event, so while one is missing it is looked for again."""
 
+COUNT_AFTER: Final = 5.0
+"""Seconds that the count of an App's tokens waits, so that many that come together are counted once."""
+
 logger = logging.getLogger(__name__)
+
+
+class Wake(Protocol):
+    """Makes an object's run due, in `delay` seconds at the latest."""
+
+    def __call__(self, key: Ref, *, delay: float = 0.0) -> None:
+        """What `Scheduler.wake` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ class Apps:
         github: GitHub,
         watched: Watched,
         allowed_hosts: Sequence[str],
-        wake: Callable[[Ref], None],
+        wake: Wake,
         now: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
@@ -82,6 +92,7 @@ class Apps:
         self._now = now
         self._resolved: dict[Ref, Resolved] = {}
         self._checks: dict[Ref, Check] = {}
+        self._digests: dict[Ref, str] = {}
         self._client_ids: dict[str, str] = {}
         self._locks: defaultdict[Ref, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -122,6 +133,11 @@ class Apps:
         if check.error is not None:
             raise check.error
 
+    def count_again(self, ref: Ref) -> None:
+        """Says that a token began or ceased to use the App."""
+        if ref in self._digests:
+            self._wake(ref, delay=COUNT_AFTER)
+
     async def client_id(self, app: App) -> str:
         """The client id, which user tokens need; learnt from `GET /app` where the spec gives only `appID`."""
         if app.client_id is not None:
@@ -134,17 +150,28 @@ class Apps:
         return self._client_ids[app.identity]
 
     async def run(self, ref: Ref) -> Next | None:
-        """One run for a GitHubApp: read, check where due, write status, wake the tokens that a change concerns."""
-        before = self._resolved.pop(ref, None)
+        """One run for a GitHubApp; never raises for what the cluster or GitHub do."""
+        try:
+            return await self._run(ref)
+        except ApiError as error:
+            logger.warning("%s: %s", ref, error.message)
+            due = (self._now() + RECHECK_MISSING).timestamp()
+            return Next(due, due)
+
+    async def _run(self, ref: Ref) -> Next | None:
+        """Read, check where due, write status, wake the tokens that a change concerns."""
+        self._resolved.pop(ref, None)
         resolved = await self.resolve(ref)
         self._watched.depends(ref, resolved.reads)
         tokens = self._watched.dependents(ref)
-        if before is None or before.digest != resolved.digest:
+        if self._digests.get(ref) != resolved.digest:
+            self._digests[ref] = resolved.digest
             for token in tokens:
                 self._wake(token)
         if resolved.source is None or resolved.body is None:
             self._watched.depends(ref, ())
             self._checks.pop(ref, None)
+            self._digests.pop(ref, None)
             return None
         error = resolved.error or (resolved.key_error if resolved.source.private_key else None)
         if error is None:
@@ -186,6 +213,13 @@ class Apps:
             await self._cluster.emit(Kind.APP, about, warning=state == "False", reason=reason, message=message, now=now)
 
     async def _read(self, ref: Ref) -> Resolved:
+        try:
+            return await self._read_all(ref)
+        except Forbidden as error:
+            denied = Terminal(reasons.MISSING_PERMISSION, f"the API server refuses a read: {error.message}")
+            return Resolved(self._now(), error=denied, reads=frozenset({ref}))
+
+    async def _read_all(self, ref: Ref) -> Resolved:
         now = self._now()
         body = await self._cluster.read(Kind.APP, ref.namespace, ref.name)
         source = parse_app(body) if body is not None else None

@@ -74,6 +74,12 @@ class Gathered:
         return self.resolved.app
 
     @property
+    def app_ref(self) -> Ref:
+        """The GitHubApp that `appRef` names, whether or not it is there."""
+        token = self.observation.token
+        return Ref(Kind.APP, token.namespace, token.app)
+
+    @property
     def host(self) -> str:
         """The host that obtaining a token talks to."""
         return self.app.web_host if self.observation.token.user else self.app.api_host

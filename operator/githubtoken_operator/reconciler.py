@@ -112,11 +112,15 @@ class Reconciler:
                 self._forget(key)
                 return None
             body = gathered.body
-            self._watched.depends(key, gathered.reads)
+            if self._watched.depends(key, gathered.reads):
+                self._apps.count_again(gathered.app_ref)
             seen, memory = gathered.observation, self._memories[key]
             match decide(seen):
                 case TakeSeed(seed):
-                    await self._users.take_seed(seen.token, seed, await self._apps.client_id(gathered.app))
+                    try:
+                        await self._users.take_seed(seen.token, seed, await self._apps.client_id(gathered.app))
+                    except TokenError as error:
+                        return await self._failed(gathered, memory, error)
                 case Obtain(cause):
                     if delay := self._pacing.delay(gathered.app.identity, gathered.host, self._monotonic()):
                         return self._in(timedelta(seconds=delay))
@@ -162,7 +166,7 @@ class Reconciler:
 
     async def _mint(self, gathered: Gathered, memory: Memory, source: InstallationSource) -> Issued:
         token, app = gathered.observation.token, gathered.app
-        await self._apps.ensure_checked(Ref(ObjectKind.APP, token.namespace, token.app))
+        await self._apps.ensure_checked(gathered.app_ref)
         minted, installation = await self._installations.obtain(app, source)
         before = gathered.observation.issued
         revision = 1 + max(before.revision if before else 0, int(token.status.get("revision", 0)))
@@ -283,6 +287,9 @@ class Reconciler:
 
     def _forget(self, key: Ref) -> None:
         self._memories.pop(key, None)
+        for ref in self._watched.reads(key):
+            if ref.kind is ObjectKind.APP:
+                self._apps.count_again(ref)
         self._watched.depends(key, ())
         self._metrics.forget(key.namespace, key.name)
 

@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, NotFound
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import answers, credential, reasons
 from githubtoken_operator.domain.credential import Credential, Grant, Intent, Placement
@@ -77,10 +77,7 @@ class UserTokens:
             return
         secret = await self._cluster.read(Kind.SECRET, token.namespace, token.user.credential)
         body = credential.with_seed(secret, seed, token, client_id)
-        try:
-            await (self._cluster.replace(Kind.SECRET, body) if secret else self._cluster.create(Kind.SECRET, body))
-        except (Conflict, NotFound) as error:
-            raise StartOver from error
+        await self._write(body, create=secret is None)
 
     def hindrance(self, stored: Credential, client_id: str | None) -> TokenError | None:
         """Why the stored refresh token must not be sent now."""
@@ -110,7 +107,7 @@ class UserTokens:
         # Step 2. From here on nobody else who follows the protocol sends this token.
         attempt = stored.intent.attempt + 1 if stored.intent else 1
         intent = Intent(sent.sha256, self._holder, attempt, format_time(self._now()))
-        secret = await self._announce(credential.with_intent(secret, intent, token, client_id))
+        secret = await self._write(credential.with_intent(secret, intent, token, client_id))
 
         # Step 3. The only request of the operator that must not be made twice.
         if self._stopping():
@@ -149,11 +146,18 @@ class UserTokens:
             raise hindrance
         return secret, stored
 
-    async def _announce(self, body: JSON) -> JSON:
+    async def _write(self, body: JSON, *, create: bool = False) -> JSON:
+        """Writes the credential Secret under its resourceVersion, before anything irreversible."""
         try:
-            return await self._cluster.replace(Kind.SECRET, body)
+            return await (self._cluster.create if create else self._cluster.replace)(Kind.SECRET, body)
         except (Conflict, NotFound) as error:
             raise StartOver from error
+        except Terminating:
+            raise
+        except (Forbidden, Invalid) as error:
+            name = body["metadata"]["name"]
+            message = f"the API server refuses to write Secret `{name}`: {error.message}"
+            raise Terminal(reasons.MISSING_PERMISSION, message) from error
 
     async def _withdraw(self, secret: JSON) -> None:
         """Removes the intent of a rotation that did not happen. Best effort: it is void once the token changes."""
@@ -164,10 +168,7 @@ class UserTokens:
 
     async def _mark_refused(self, secret: JSON, sent: Token) -> None:
         """Sees to it that a refused token is never sent again, also after a restart; somebody else may have won."""
-        try:
-            await self._cluster.replace(Kind.SECRET, credential.with_refusal(secret, sent))
-        except (Conflict, NotFound) as error:
-            raise StartOver from error
+        await self._write(credential.with_refusal(secret, sent))
 
     async def _save(self, secret: JSON, grant: Grant) -> None:
         """Replaces the stored pair under the resourceVersion of step 2, else by the table of `credential.place`."""

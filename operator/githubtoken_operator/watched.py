@@ -38,10 +38,14 @@ class Watched:
         self._fingerprints: dict[Ref, str] = {}
         self._unhandled: dict[Ref, JSON] = {}
 
-    def depends(self, key: Ref, on: Iterable[Ref]) -> None:
-        """Replaces what `key` was said to depend on."""
-        reads = frozenset(on)
-        for ref in self._reads.get(key, frozenset()) - reads:
+    def reads(self, key: Ref) -> frozenset[Ref]:
+        """What `key` was last said to depend on."""
+        return self._reads.get(key, frozenset())
+
+    def depends(self, key: Ref, on: Iterable[Ref]) -> bool:
+        """Replaces what `key` was said to depend on; says whether that is a change."""
+        reads, before = frozenset(on), self.reads(key)
+        for ref in before - reads:
             self._dependents[ref].discard(key)
             if not self._dependents[ref]:
                 del self._dependents[ref]
@@ -51,6 +55,7 @@ class Watched:
             self._reads[key] = reads
         else:
             self._reads.pop(key, None)
+        return reads != before
 
     def dependents(self, ref: Ref) -> tuple[Ref, ...]:
         """The keys that depend on `ref`."""

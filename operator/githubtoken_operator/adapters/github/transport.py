@@ -148,8 +148,9 @@ def _trust(ca_bundle: str | None) -> ssl.SSLContext:
     if ca_bundle is None:
         return httpx.create_ssl_context(trust_env=True)
     try:
-        return ssl.create_default_context(cadata=ca_bundle)
-    except (ssl.SSLError, ValueError) as error:
+        # Without data the standard library would trust the usual CAs instead of none, hence the line break.
+        return ssl.create_default_context(cadata=ca_bundle + "\n")
+    except (ssl.SSLError, ValueError, TypeError) as error:
         raise Terminal(
             reasons.INVALID_SPEC, "`spec.caBundle` must be the base64 of one or more certificates in PEM."
         ) from error
