@@ -395,8 +395,8 @@ def test_429_is_a_limit_even_without_any_mark(reader: Reader) -> None:
 
 
 def test_what_remains_is_a_mark_only_in_a_refusal() -> None:
-    headers = {"x_ratelimit_remaining": "0", "x_ratelimit_reset": RESET}
-    assert installation_token(answer(201, minted(), **headers)).access.expires_in == 3600
+    given = answer(201, minted(), x_ratelimit_remaining="0", x_ratelimit_reset=RESET)
+    assert installation_token(given).access.expires_in == 3600
 
 
 # --- the smaller answers ---------------------------------------------------------------------------------------------

@@ -79,8 +79,7 @@ class Wire:
 
     def claims(self, number: int) -> dict[str, Any]:
         bearer = self.sent[number].headers["authorization"].removeprefix("Bearer ")
-        options = {"verify_signature": False, "verify_exp": False, "verify_iat": False}
-        return dict(jwt.decode(bearer, options=options))
+        return dict(jwt.decode(bearer, options={"verify_signature": False, "verify_exp": False, "verify_iat": False}))
 
 
 def answer(status: int, document: object = None, *, date: datetime | None = NOW, **headers: str) -> httpx.Response:
@@ -279,7 +278,6 @@ async def test_a_clock_that_stays_refused_is_not_repaired_twice() -> None:
     with pytest.raises(ClockSkewed, match="synchronise"):
         await wire.github.get_app(app())
     assert len(wire.sent) == 2
-    assert wire.sent[0].headers["authorization"] != wire.sent[1].headers["authorization"] or wire.now == NOW
 
 
 async def test_each_host_has_a_skew_of_its_own() -> None:
@@ -395,17 +393,12 @@ async def test_an_answer_is_read_up_to_one_mebibyte(size: int, *, fits: bool) ->
 
 async def test_no_error_and_no_log_shows_what_was_sent(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
-    failures = [
-        httpx.ConnectError(f"ghr_{CANARY}"),
-        httpx.ReadError(f"Bearer {CANARY}"),
-        answer(200, {"error": CANARY}),
-    ]
-    wire = Wire(*failures)
-    for _ in failures:
-        try:
+    surprise = answer(200, {"error": CANARY})
+    wire = Wire(httpx.ConnectError(f"ghr_{CANARY}"), httpx.ReadError(f"Bearer {CANARY}"), surprise)
+    for _ in range(3):
+        with pytest.raises(TokenError) as caught:
             refreshed_token(await wire.github.refresh(app(secret=CANARY), REFRESH_TOKEN), REFRESH_TOKEN)
-        except TokenError as error:
-            assert CANARY not in str(error)  # noqa: PT017
+        assert CANARY not in str(caught.value)
     assert wire.answers == []
     assert CANARY not in caplog.text
 
