@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ class Scene:
     def jwt(self, **changes: Any) -> str:  # noqa: ANN401 - claims of any kind
         now = int(self.github.clock().now)
         claims = {"iss": str(self.app.id), "iat": now - 60, "exp": now + 300, **changes}
-        return jwt.encode(claims, self.app.private_key or "", algorithm="RS256")
+        return jwt.encode(claims, _parsed(self.app.private_key or ""), algorithm="RS256")
 
     def call(self, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx.Response:  # noqa: ANN401
         """Call the API as the App, or with a token."""
@@ -81,6 +82,13 @@ class Scene:
             refresh_token=refresh_token,
             **options,
         )
+
+
+@functools.cache
+def _parsed(pem: str) -> rsa.RSAPrivateKey:
+    key = serialization.load_pem_private_key(pem.encode(), password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
 
 
 def reset(github: Control) -> None:
