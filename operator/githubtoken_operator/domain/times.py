@@ -14,9 +14,9 @@ def parse_time(text: str | None) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        return parsed.astimezone(UTC).replace(microsecond=0) if parsed.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return parsed.astimezone(UTC).replace(microsecond=0) if parsed.tzinfo else None
 
 
 def format_time(time: datetime) -> str:
