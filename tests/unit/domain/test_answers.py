@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain import reasons
@@ -479,6 +479,7 @@ statuses = st.sampled_from([200, 201, 204, 301, 400, 401, 403, 404, 408, 422, 42
 
 
 @pytest.mark.parametrize("reader", READERS)
+@settings(deadline=None)
 @given(status=statuses, headers=headers, body=st.binary(max_size=200) | documents)
 def test_whatever_comes_it_is_a_value_or_a_token_error_that_shows_no_secret(
     reader: Reader, status: int, headers: dict[str, str], body: bytes
@@ -501,6 +502,7 @@ def raised_by(reader: Reader, given: Answer) -> TokenError | None:
     return None
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=600))
 def test_githubs_text_is_repeated_on_one_line_and_bounded(text: str) -> None:
     error = error_of(installation_token, answer(422, words(text)))

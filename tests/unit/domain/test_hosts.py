@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.hosts import check_form, check_url, is_allowed, is_loopback
@@ -155,6 +155,7 @@ def test_other_hosts_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)
 
 
+@settings(deadline=None)
 @given(
     prefix=st.sampled_from(["https://", "http://", "https:", ""]),
     text=st.text(alphabet="gihtub.comevl@:/\\?#[]%0123456789 *é\n", max_size=30),
@@ -166,6 +167,7 @@ def test_what_is_allowed_is_githubs_host_and_nothing_more(prefix: str, text: str
         assert host in {"github.com", "api.github.com"} or host.endswith(".ghe.com")
 
 
+@settings(deadline=None)
 @given(url=st.text(max_size=60), entry=st.text(max_size=20))
 def test_no_text_makes_the_check_fail(url: str, entry: str) -> None:
     for tried in (url, f"https://{url}", f"https://[{url}]"):

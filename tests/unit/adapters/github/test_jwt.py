@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from cryptography.x509.oid import NameOID
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from githubtoken_operator.adapters.github.jwt import app_jwt, load_private_key
@@ -127,6 +127,7 @@ def test_what_is_not_an_rsa_private_key_is_called_by_its_name(make: object, says
     assert "must be" in caught.value.message
 
 
+@settings(deadline=None)
 @given(
     middle=st.binary(max_size=200), label=st.sampled_from([b"RSA PRIVATE KEY", b"PRIVATE KEY", b"EC PRIVATE KEY", b"X"])
 )
