@@ -84,7 +84,12 @@ class SimulatorProcess:
         command = [sys.executable, "-m", "github_simulator", "--json", "--until-stdin-closes", *self._arguments]
         # The program is this package itself, run by this interpreter.
         self._process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # Ctrl-C is for the starter, which ends the simulator in order.
+            start_new_session=True,
         )
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:

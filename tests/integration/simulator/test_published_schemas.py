@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import httpx
     from pydantic import BaseModel
+
     from tests.integration.simulator.conftest import Scene
 
 VERSION = {"X-GitHub-Api-Version": "2026-03-10"}
