@@ -1,0 +1,480 @@
+"""A world for each test: a namespace on the real API server, Apps at the simulator, and the operator as a process.
+
+API server, simulator and operator are shared by the tests of a worker; each test has a namespace and Apps of its own.
+After each test the world looks for secrets where none may be: in the operator's log, in events, and in the status and
+annotations of everything in the namespace.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import re
+import secrets
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from github_simulator.control_client import App, Control, Installation, Ledger, Request
+from github_simulator.process import SimulatorProcess
+from githubtoken_operator.domain.redaction import redact
+from localcluster import ControlPlane
+from localcluster.operator_process import OperatorProcess, running_operator
+
+REPOSITORY: Final = Path(__file__).parents[3]
+WITHIN: Final = 45.0
+"""Seconds until a condition must have come about; it usually takes a tenth of one."""
+POLL: Final = 0.1
+ALLOWED_HOSTS: Final = ("--allowed-hosts", "127.0.0.1")
+
+Object = dict[str, Any]
+
+_PATHS: Final = {
+    "Namespace": "/api/v1/namespaces",
+    "Secret": "/api/v1/namespaces/{}/secrets",
+    "Event": "/api/v1/namespaces/{}/events",
+    "GitHubToken": "/apis/githubtoken.dev/v1alpha1/namespaces/{}/githubtokens",
+    "GitHubApp": "/apis/githubtoken.dev/v1alpha1/namespaces/{}/githubapps",
+}
+_NUMBERS = itertools.count(1)
+
+_TOKEN: Final = re.compile(r"gh[oprsu]_\w{8,}|github_pat_\w{8,}|eyJ[\w-]{8,}\.eyJ|PRIVATE KEY-----")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]{16,}")
+
+
+def pem(
+    *, password: bytes | None = None, form: serialization.PrivateFormat = serialization.PrivateFormat.TraditionalOpenSSL
+) -> str:
+    """A new RSA key in PEM."""
+    protection = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return (
+        rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        .private_bytes(serialization.Encoding.PEM, form, protection)
+        .decode()
+    )
+
+
+_KEY: Final = pem()
+"""One key for most Apps: making one takes a tenth of a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The `Ready` condition."""
+
+    status: str
+    reason: str
+    message: str
+
+
+class Cluster:
+    """The API server as an administrator sees it, without a client library in between."""
+
+    def __init__(self, control_plane: ControlPlane) -> None:
+        self.control_plane = control_plane
+        context = ssl.create_default_context(cafile=str(control_plane.ca_file))
+        headers = {"Authorization": f"Bearer {control_plane.token}"}
+        self._http = httpx.Client(base_url=control_plane.server, verify=context, headers=headers, timeout=30)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def send(self, method: str, kind: str, namespace: str, name: str = "", body: object = None) -> httpx.Response:
+        path = _PATHS[kind].format(namespace) + (f"/{name}" if name else "")
+        headers = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
+        return self._http.request(method, path, json=body, headers=headers)
+
+    def get(self, kind: str, namespace: str, name: str) -> Object | None:
+        answer = self.send("GET", kind, namespace, name)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else _object(answer)
+
+    def list(self, kind: str, namespace: str) -> list[Object]:
+        items: list[Object] = _object(self.send("GET", kind, namespace))["items"]
+        return items
+
+    def create(self, manifest: Mapping[str, Any], namespace: str) -> Object:
+        return _object(self.send("POST", manifest["kind"], namespace, body=manifest))
+
+    def patch(self, kind: str, namespace: str, name: str, patch: Mapping[str, Any]) -> Object:
+        return _object(self.send("PATCH", kind, namespace, name, patch))
+
+    def delete(self, kind: str, namespace: str, name: str = "") -> None:
+        """Deletes one object, or all of them; what is not there is deleted already."""
+        answer = self.send("DELETE", kind, namespace, name)
+        assert answer.is_success or answer.status_code == httpx.codes.NOT_FOUND, answer.text
+
+
+def _object(answer: httpx.Response) -> Object:
+    assert answer.is_success, f"{answer.request.method} {answer.request.url.path}: {answer.text}"
+    found: Object = answer.json()
+    return found
+
+
+@dataclass
+class World:
+    """What one test lives in. Names are of objects in its namespace."""
+
+    cluster: Cluster
+    namespace: str
+    simulator: SimulatorProcess
+    operator: OperatorProcess
+    canaries: list[str] = field(default_factory=list, repr=False)
+    _identities: set[int | str | None] = field(default_factory=set)
+    _log_start: int = 0
+
+    def __post_init__(self) -> None:
+        self._log_start = self.operator.log.stat().st_size
+
+    @property
+    def github(self) -> Control:
+        return self.simulator.control
+
+    @property
+    def account(self) -> str:
+        """An organisation of this test alone."""
+        return f"acme-{self.namespace}"
+
+    # --- making things -----------------------------------------------------------------------------------------------
+
+    def register(self, *, own_key: bool = False, **settings: Any) -> App:  # noqa: ANN401 - the simulator's settings
+        """An App at the simulator, not yet known to the cluster."""
+        key: dict[str, Any] = {} if own_key else {"private_key": _KEY}
+        app = self.github.create_app(f"bot-{self.namespace}-{next(_NUMBERS)}", **key, **settings)
+        self.canaries += [app.client_secret, *(line for line in (app.private_key or "").splitlines() if len(line) > 40)]
+        return app
+
+    def install(self, app: App, **settings: Any) -> Installation:  # noqa: ANN401 - the simulator's settings
+        return self.github.install(
+            app, self.account, **{"repositories": ["website", "api"], "permissions": {"contents": "write"}, **settings}
+        )
+
+    def app(self, name: str = "acme", *, installed: bool = True, **settings: Any) -> App:  # noqa: ANN401 - as above
+        """An App at the simulator, installed on `account`, with its Secret and GitHubApp."""
+        app = self.register(**settings)
+        if installed:
+            self.install(app)
+        self.app_secret(app, f"{name}-app")
+        self.github_app(app, name)
+        return app
+
+    def app_secret(self, app: App, name: str = "acme-app", **changes: str | None) -> None:
+        """The Secret of an App; keys are given with `_` for `-` and `.`, and None leaves one out."""
+        data = {"private-key.pem": app.private_key, "client-secret": app.client_secret}
+        data |= {
+            {"private_key_pem": "private-key.pem", "client_secret": "client-secret"}[k]: v for k, v in changes.items()
+        }
+        self.secret(name, {key: value for key, value in data.items() if value is not None}, role="app")
+
+    def github_app(self, app: App, name: str = "acme", **spec: Any) -> None:  # noqa: ANN401 - fields of any kind
+        """A GitHubApp; a field that is None is left out."""
+        whole = {
+            "appID": app.id,
+            "clientID": app.client_id,
+            "privateKeySecretRef": {"name": f"{name}-app"},
+            "clientSecretSecretRef": {"name": f"{name}-app"},
+            "apiURL": self.simulator.api_url,
+            "webURL": self.simulator.web_url,
+            **spec,
+        }
+        self._identities |= {app.id, app.client_id, *(whole[key] for key in ("appID", "clientID") if whole[key])}
+        self.create("GitHubApp", name, {key: value for key, value in whole.items() if value is not None})
+
+    def installation_token(
+        self,
+        name: str = "ci",
+        *,
+        app: str = "acme",
+        secret: Object | None = None,
+        **source: Any,  # noqa: ANN401
+    ) -> None:
+        """A GitHubToken of the installation on `account`, or of what `source` says."""
+        selected = {"id", "owner", "repository"} & source.keys()
+        installation = source if selected else {"owner": self.account, **source}
+        self.token(
+            name, {"appRef": {"name": app}, "installation": installation, **({"secret": secret} if secret else {})}
+        )
+
+    def user_token(self, name: str = "alice", *, app: str = "acme", seed: str | None = None) -> None:
+        """A GitHubToken of a user, and the Secret with its seed if there is one."""
+        if seed is not None:
+            self.seed(name, seed)
+        self.token(name, {"appRef": {"name": app}, "user": {"seedSecretRef": {"name": f"{name}-seed"}}})
+
+    def seed(self, name: str, refresh_token: str) -> None:
+        """The seed's Secret of a user token, made or changed."""
+        self.secret(f"{name}-seed", {"refresh_token": refresh_token}, role="seed")
+
+    def sign_in(self, app: App, user: str = "alice", **settings: Any) -> str:  # noqa: ANN401 - the simulator's
+        """A refresh token of a fresh sign-in."""
+        refresh_token = self.github.sign_in(app, user, **settings).refresh_token
+        assert refresh_token is not None
+        self.canaries.append(refresh_token)
+        return refresh_token
+
+    def token(self, name: str, spec: Mapping[str, Any]) -> None:
+        self.create("GitHubToken", name, spec)
+
+    def create(self, kind: str, name: str, spec: Mapping[str, Any]) -> None:
+        manifest = {"apiVersion": "githubtoken.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+        self.cluster.create(manifest, self.namespace)
+
+    def secret(
+        self,
+        name: str,
+        data: Mapping[str, str],
+        *,
+        role: str | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
+        """A Secret of somebody else than the operator; one that is there is replaced."""
+        labels = {"githubtoken.dev/role": role} if role else {}
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "labels": labels, "annotations": dict(annotations or {})},
+            "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+        }
+        if self.get("Secret", name) is None:
+            self.cluster.create(manifest, self.namespace)
+        else:
+            self.cluster.send("PUT", "Secret", self.namespace, name, manifest).raise_for_status()
+
+    def patch(self, name: str, patch: Mapping[str, Any], *, kind: str = "GitHubToken") -> None:
+        self.cluster.patch(kind, self.namespace, name, patch)
+
+    def change(self, name: str, *, kind: str = "GitHubToken", **spec: Any) -> None:  # noqa: ANN401 - fields of any kind
+        """Changes fields of a spec."""
+        self.patch(name, {"spec": spec}, kind=kind)
+
+    def annotate(self, name: str, *, kind: str = "GitHubToken", **annotations: str | None) -> None:
+        """Sets our annotations, given with `_` for `-`."""
+        ours = {f"githubtoken.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
+        self.patch(name, {"metadata": {"annotations": ours}}, kind=kind)
+
+    def delete(self, kind: str, name: str) -> None:
+        self.cluster.delete(kind, self.namespace, name)
+
+    # --- looking at things -------------------------------------------------------------------------------------------
+
+    def get(self, kind: str, name: str) -> Object | None:
+        return self.cluster.get(kind, self.namespace, name)
+
+    def status(self, name: str = "ci", *, kind: str = "GitHubToken") -> Object:
+        status: Object = (self.get(kind, name) or {}).get("status", {})
+        return status
+
+    def ready(self, name: str = "ci", *, kind: str = "GitHubToken") -> Ready:
+        return ready_of(self.get(kind, name) or {})
+
+    def data(self, name: str) -> dict[str, str]:
+        """The keys of a Secret as text, empty where there is no Secret. Tokens seen here are canaries from now on."""
+        found = (self.get("Secret", name) or {}).get("data") or {}
+        decoded = {key: base64.b64decode(value).decode() for key, value in found.items()}
+        self.canaries += [decoded[key] for key in ("token", "refresh_token") if decoded.get(key)]
+        return decoded
+
+    def events(self, name: str = "ci", *, kind: str = "GitHubToken", reason: str | None = None) -> list[Object]:
+        """The events about an object, oldest first."""
+        about = [
+            event
+            for event in self.cluster.list("Event", self.namespace)
+            if (event["involvedObject"]["kind"], event["involvedObject"]["name"]) == (kind, name)
+            and reason in {None, event["reason"]}
+        ]
+        return sorted(about, key=lambda event: event["metadata"]["creationTimestamp"])
+
+    def requests(self, *operations: str, app: App | None = None) -> list[Request]:
+        """Requests to GitHub of this world's Apps and of Apps that GitHub does not know, or those of one App."""
+        whose = {app.id, app.client_id} if app else {*self._identities, None}
+        return [
+            request
+            for request in self.github.ledger().requests
+            if (request.app_id if request.app_id is not None else request.client_id) in whose
+            and (not operations or request.operation in operations)
+        ]
+
+    def ledger(self) -> Ledger:
+        return self.github.ledger()
+
+    def double_spends(self) -> int:
+        return sum(spend.app_id in self._identities for spend in self.ledger().double_spends)
+
+    def log(self) -> str:
+        """What the operator has logged since this world began."""
+        with self.operator.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode()
+
+    def logged(self) -> list[Object]:
+        """The operator's log lines about this namespace."""
+        lines = [line for line in self.log().splitlines() if self.namespace in line]
+        return [json.loads(line) if line.startswith("{") else {"message": line} for line in lines]
+
+    # --- waiting -----------------------------------------------------------------------------------------------------
+
+    def wait_for(
+        self,
+        name: str,
+        condition: Callable[[Object], object],
+        *,
+        kind: str = "GitHubToken",
+        within: float = WITHIN,
+    ) -> Object:
+        """The object as soon as the condition holds for it; a missing one is `{}`."""
+        deadline = time.monotonic() + within
+        while True:
+            found = self.get(kind, name) or {}
+            if condition(found):
+                return found
+            if time.monotonic() > deadline:
+                raise AssertionError(self._tell(kind, name, found))
+            time.sleep(POLL)
+
+    def wait_ready(self, name: str = "ci", *, revision: int = 1, **options: Any) -> Object:  # noqa: ANN401
+        """Waits until the token is ready, at the revision or a later one."""
+        return self.wait_for(
+            name,
+            lambda token: ready_of(token).status == "True" and token["status"].get("revision", 0) >= revision,
+            **options,
+        )
+
+    def wait_reason(self, name: str, reason: str, **options: Any) -> Ready:  # noqa: ANN401
+        """Waits until the object is not ready for that reason."""
+        return ready_of(
+            self.wait_for(
+                name, lambda found: ready_of(found).status == "False" and ready_of(found).reason == reason, **options
+            )
+        )
+
+    def wait_failing(self, name: str = "ci", **options: Any) -> Ready:  # noqa: ANN401
+        """Waits until the token is ready although the next one cannot be had."""
+        return ready_of(self.wait_for(name, lambda found: "; refresh failing: " in ready_of(found).message, **options))
+
+    def wait_until(self, condition: Callable[[], object], what: str, *, within: float = WITHIN) -> None:
+        deadline = time.monotonic() + within
+        while not condition():
+            assert time.monotonic() < deadline, f"{what} did not come about"
+            time.sleep(POLL)
+
+    def settle(self, seconds: float = 2.0) -> None:
+        """Gives the operator time to do what it must not do."""
+        time.sleep(seconds)
+
+    def _tell(self, kind: str, name: str, found: Object) -> str:
+        events = [(event["reason"], event["message"]) for event in self.events(name, kind=kind)[-5:]]
+        requests = [(request.operation, request.status, request.error) for request in self.requests()[-10:]]
+        log = [line.get("message") for line in self.logged()[-10:]]
+        shown = {"status": found.get("status"), "events": events, "requests": requests, "log": log}
+        return redact(f"{kind} {name} did not come to that: {json.dumps(shown, indent=1)}")
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def leaks(self) -> list[str]:
+        """Where a secret stands that must not, as text that does not repeat it."""
+        for secret in self.cluster.list("Secret", self.namespace):
+            self.data(secret["metadata"]["name"])
+        places: dict[str, str] = {"the log": self.log()}
+        for kind in ("GitHubToken", "GitHubApp", "Event"):
+            for item in self.cluster.list(kind, self.namespace):
+                places[f"{kind} {item['metadata']['name']}"] = json.dumps(item)
+        for secret in self.cluster.list("Secret", self.namespace):
+            places[f"metadata of Secret {secret['metadata']['name']}"] = json.dumps(secret["metadata"])
+        places["the metrics"] = self.operator.metrics() if self.operator.process.poll() is None else ""
+        return [f"{place} has {what}" for place, text in places.items() for what in find_secrets(text, self.canaries)]
+
+
+def ready_of(item: Mapping[str, Any]) -> Ready:
+    """The `Ready` condition of an object."""
+    for found in item.get("status", {}).get("conditions", ()):
+        if found["type"] == "Ready":
+            return Ready(found["status"], found["reason"], found["message"])
+    return Ready("Unknown", "", "")
+
+
+def find_secrets(text: str, canaries: list[str]) -> list[str]:
+    """What kinds of secrets the text holds, plain or as base64 at any offset."""
+    found = [f"a canary ({len(canary)} characters)" for canary in set(canaries) if canary in text]
+    found += [f"something like `{match[:6]}…`" for match in _TOKEN.findall(text)]
+    for run in _BASE64.findall(text):
+        for offset in range(4):
+            part = run[offset:]
+            decoded = base64.b64decode(part[: len(part) // 4 * 4]).decode("latin-1")
+            found += [f"something like `{match[:6]}…` as base64" for match in _TOKEN.findall(decoded)]
+            found += ["a canary as base64" for canary in set(canaries) if canary in decoded]
+    return found
+
+
+@contextmanager
+def world_in(
+    cluster: Cluster, simulator: SimulatorProcess, operator: OperatorProcess, namespace: str
+) -> Iterator[World]:
+    """A world; at its end nothing of it is left to do for the operator, and no secret has shown."""
+    simulator.control.reset_ledger()
+    world = World(cluster, namespace, simulator, operator)
+    try:
+        yield world
+        leaks = world.leaks()
+    finally:
+        simulator.control.clear_faults()
+        cluster.delete("GitHubToken", namespace)
+        cluster.delete("GitHubApp", namespace)
+    assert leaks == []
+
+
+@contextmanager
+def new_namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace; its deletion is asked for, but not waited for."""
+    name = f"test-{secrets.token_hex(4)}"
+    cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, "")
+    yield name
+    cluster.delete("Namespace", "", name)
+
+
+# --- fixtures --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def cluster(control_plane: ControlPlane) -> Iterator[Cluster]:
+    cluster = Cluster(control_plane)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
+def operator(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """The operator that the tests of a worker share."""
+    log = tmp_path_factory.mktemp("operator") / "log"
+    with running_operator(control_plane.kubeconfig, log, *ALLOWED_HOSTS, "--log-level", "debug") as operator:
+        yield operator
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A new namespace, made without kubectl: these tests are many."""
+    with new_namespace(cluster) as name:
+        yield name
+
+
+@pytest.fixture
+def world(cluster: Cluster, simulator: SimulatorProcess, operator: OperatorProcess, namespace: str) -> Iterator[World]:
+    """A world whose operator is shared. The operator is alive at its end, and has met nothing that nobody foresaw."""
+    with world_in(cluster, simulator, operator, namespace) as world:
+        yield world
+    assert operator.process.poll() is None, "the operator ended"
+    assert "Traceback" not in world.log(), "the log has a traceback"
