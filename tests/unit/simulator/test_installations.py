@@ -9,9 +9,8 @@ from github_simulator.errors import ApiError
 from github_simulator.state import revoke
 
 if TYPE_CHECKING:
-    from tests.unit.simulator.conftest import World
-
     from github_simulator.model import AccessToken, Installation, Repository
+    from tests.unit.simulator.conftest import World
 
 
 def mint(world: World, installation: Installation, **body: object) -> tuple[str, AccessToken, list[Repository] | None]:

@@ -12,9 +12,8 @@ from github_simulator import jwt_check
 from github_simulator.errors import ApiError
 
 if TYPE_CHECKING:
-    from tests.unit.simulator.conftest import World
-
     from github_simulator.model import App
+    from tests.unit.simulator.conftest import World
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.simulator.conftest import World
 
 from github_simulator import oauth
 from github_simulator.errors import OAuthError
 from github_simulator.model import REFRESH_TOKEN_LIFE, USER_TOKEN_LIFE, WebCode
+from tests.unit.simulator.conftest import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
