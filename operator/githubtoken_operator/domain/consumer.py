@@ -26,6 +26,7 @@ from githubtoken_operator.domain.secrets import (
     decoded,
     encoded,
     labels_of,
+    revision_of,
 )
 from githubtoken_operator.domain.times import format_time, parse_time
 
@@ -115,8 +116,8 @@ def read(secret: JSON) -> Issued | None:
         refresh_expires_in=int((refresh_expires - created).total_seconds()) if refresh_expires else None,
         refresh_expires_at=refresh_expires,
     )
-    revision = notes.get(REVISION, "")
-    return Issued(access, int(revision) if revision.isdecimal() else 1, notes.get(SPEC_HASH, ""))
+    revision = revision_of(notes.get(REVISION))
+    return Issued(access, 1 if revision is None else revision, notes.get(SPEC_HASH, ""))
 
 
 def differs(secret: JSON, desired: JSON) -> bool:

@@ -32,6 +32,7 @@ from githubtoken_operator.domain.secrets import (
     decoded,
     encoded,
     labels_of,
+    revision_of,
 )
 from githubtoken_operator.domain.times import parse_time
 
@@ -103,11 +104,10 @@ def read(secret: JSON) -> Credential:
     ours = notes.get(OURS)
     intent = _read_intent(notes.get(INTENT))
     current = refresh_token.sha256 if refresh_token else None
-    revision = notes.get(REVISION, "")
     return Credential(
         refresh_token=refresh_token,
         access=_read_access(secret, refresh_token) if current == ours else None,
-        revision=int(revision) if revision.isdecimal() else 0,
+        revision=revision_of(notes.get(REVISION)) or 0,
         client_id=notes.get(CLIENT_ID),
         ours=ours,
         parent=notes.get(PARENT),

@@ -23,6 +23,8 @@ ROLE_APP: Final = "app"
 """A human's Secret with an App's private key or client secret."""
 ADOPT: Final = PREFIX + "adopt"
 """Annotation by which somebody hands a Secret of theirs to the operator."""
+_REVISION_DIGITS: Final = 15
+"""More than there can be tokens, and well within the 64 bits of status."""
 
 
 def decoded(secret: JSON, key: str) -> str | None:
@@ -55,6 +57,11 @@ def annotations_of(secret: JSON) -> JSON:
 def labels_of(secret: JSON) -> JSON:
     """The labels, empty where there are none."""
     return secret["metadata"].get("labels") or {}
+
+
+def revision_of(text: str | None) -> int | None:
+    """The revision that an annotation tells, or None where it is not one that status can hold."""
+    return int(text) if text is not None and text.isdecimal() and len(text) <= _REVISION_DIGITS else None
 
 
 def controller_uid(secret: JSON) -> str | None:
