@@ -1,0 +1,195 @@
+"""API objects become values; what this version does not serve is refused by the field's name, never ignored."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.resources import (
+    ECHO_LIMIT,
+    REFRESH_REQUESTED_AT,
+    Failures,
+    InstallationSource,
+    KeyRef,
+    UserSource,
+    parse_token,
+)
+from tests.unit.builders import NOW, githubapp, githubtoken, githubtoken_body, user_githubtoken
+
+NOT_SERVED = [
+    pytest.param({"personal": {"secretRef": {"name": "pat"}}}, "spec.personal", id="personal"),
+    pytest.param({"user": {"deviceFlow": {"scopes": []}}}, "spec.user.deviceFlow", id="deviceFlow"),
+    pytest.param({"user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow, empty"),
+    pytest.param({"user": {"login": "alice"}}, "spec.user.login", id="login"),
+    pytest.param({"appRef": {"kind": "ClusterGitHubApp", "name": "acme"}}, "spec.appRef.kind", id="appRef.kind"),
+    pytest.param({"secret": {"type": "kubernetes.io/basic-auth"}}, "spec.secret.type", id="secret.type"),
+    pytest.param({"secret": {"formats": ["Env"]}}, "spec.secret.formats", id="secret.formats"),
+    pytest.param({"secret": {"data": {"x": "${token}"}}}, "spec.secret.data", id="secret.data"),
+    pytest.param({"deletionPolicy": "Revoke"}, "spec.deletionPolicy", id="deletionPolicy"),
+    pytest.param(
+        {"restartTargets": [{"kind": "Deployment", "name": "web"}]}, "spec.restartTargets", id="restartTargets"
+    ),
+    pytest.param({"propagation": "Immediate"}, "spec.propagation", id="propagation"),
+]
+DEFAULTS = [
+    pytest.param({"appRef": {"kind": "GitHubApp", "name": "acme"}}, id="appRef.kind"),
+    pytest.param({"secret": {}}, id="an empty secret"),
+    pytest.param({"secret": {"type": "Opaque"}}, id="secret.type"),
+    pytest.param({"secret": {"formats": []}}, id="no formats"),
+    pytest.param({"secret": {"data": {}}}, id="no data"),
+    pytest.param({"deletionPolicy": "Delete"}, id="deletionPolicy"),
+    pytest.param({"deletionPolicy": "Retain"}, id="deletionPolicy Retain"),
+    pytest.param({"restartTargets": []}, id="no restartTargets"),
+    pytest.param({"propagation": "Kubelet"}, id="propagation"),
+    pytest.param({"suspend": False}, id="suspend"),
+    pytest.param({"user": {}}, id="an empty user"),
+]
+
+
+@pytest.mark.parametrize(("spec", "field"), NOT_SERVED)
+def test_a_field_that_is_not_served_is_refused_by_name(spec: dict[str, Any], field: str) -> None:
+    refused = githubtoken(**spec).invalid
+    assert refused is not None
+    assert refused.reason == reasons.INVALID_SPEC
+    assert f"`{field}`" in refused.message
+    assert "remove the field" in refused.message
+
+
+@pytest.mark.parametrize("spec", DEFAULTS)
+def test_a_default_that_is_written_out_is_served(spec: dict[str, Any]) -> None:
+    assert githubtoken(**spec).invalid is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        pytest.param({"maxPermissions": {"contents": "read"}}, "spec.maxPermissions", id="maxPermissions"),
+        pytest.param({"maxPermissions": {}}, "spec.maxPermissions", id="maxPermissions, nothing allowed"),
+        pytest.param({"allowedRepositories": ["acme/*"]}, "spec.allowedRepositories", id="allowedRepositories"),
+        pytest.param({"allowedRepositories": []}, "spec.allowedRepositories", id="allowedRepositories, none allowed"),
+    ],
+)
+def test_a_limit_of_an_app_that_is_not_enforced_yet_is_refused(spec: dict[str, Any], field: str) -> None:
+    refused = githubapp(**spec).invalid
+    assert refused is not None
+    assert refused.reason == reasons.INVALID_SPEC
+    assert f"`{field}`" in refused.message
+
+
+def test_names_that_are_not_given_follow_the_objects_name() -> None:
+    token = user_githubtoken("web")
+    assert token.secret.name == "web"
+    assert token.user == UserSource(credential="web-credential", seed=KeyRef("alice-seed", "refresh_token"))
+
+
+def test_names_that_are_given_are_taken() -> None:
+    token = githubtoken(
+        secret={"name": "ci-token", "labels": {"team": "a"}, "annotations": {"note": "b"}},
+        user={"credentialSecretName": "kept", "seedSecretRef": {"name": "seed", "key": "token"}},
+    )
+    assert (token.secret.name, token.secret.labels, token.secret.annotations) == (
+        "ci-token",
+        {"team": "a"},
+        {"note": "b"},
+    )
+    assert token.user == UserSource(credential="kept", seed=KeyRef("seed", "token"))
+
+
+def test_a_user_token_may_have_no_seed() -> None:
+    assert githubtoken(user={}).user == UserSource(credential="ci-credential", seed=None)
+
+
+def test_the_order_in_which_an_installation_is_narrowed_does_not_matter() -> None:
+    one = githubtoken(
+        installation={
+            "owner": "acme",
+            "repositories": ["b", "a"],
+            "permissions": {"issues": "read", "contents": "read"},
+        }
+    )
+    other = githubtoken(
+        installation={
+            "owner": "acme",
+            "repositories": ["a", "b"],
+            "permissions": {"contents": "read", "issues": "read"},
+        }
+    )
+    assert one.installation == other.installation
+    assert one.installation is not None
+    assert one.installation.narrowed_to == ("a", "b")
+
+
+def test_a_repository_finds_the_installation_and_narrows_to_itself() -> None:
+    assert InstallationSource(repository="acme/website").narrowed_to == ("website",)
+
+
+def test_durations_and_flags_are_read() -> None:
+    token = githubtoken(renewBefore="1h30m", suspend=True, deletionPolicy="Retain")
+    assert token.renew_before == timedelta(minutes=90)
+    assert token.suspend
+    assert token.retain
+
+
+def test_what_is_not_set_is_off() -> None:
+    token = githubtoken()
+    assert (token.renew_before, token.renew_before_percentage) == (None, None)
+    assert not token.suspend
+    assert not token.retain
+    assert not token.deleting
+    assert token.failures == Failures()
+
+
+def test_failures_are_read_from_status_so_that_a_restart_goes_on_waiting() -> None:
+    token = githubtoken(
+        status={
+            "failedAttempts": 3,
+            "lastFailureTime": "2026-03-01T12:00:00Z",
+            "nextAttemptTime": "2026-03-01T12:00:20Z",
+        }
+    )
+    assert token.failures == Failures(3, NOW, NOW + timedelta(seconds=20))
+
+
+@pytest.mark.parametrize(
+    ("requested", "handled", "pending"),
+    [
+        pytest.param(None, None, False, id="nobody asked"),
+        pytest.param("1", None, True, id="asked for the first time"),
+        pytest.param("1", "1", False, id="handled"),
+        pytest.param("2", "1", True, id="asked again"),
+        pytest.param("", None, False, id="an empty value asks for nothing"),
+        pytest.param("x" * 100, "x" * ECHO_LIMIT, False, id="only the first 64 characters count"),
+    ],
+)
+def test_a_refresh_request_is_pending_until_its_value_is_echoed(
+    *, requested: str | None, handled: str | None, pending: bool
+) -> None:
+    token = githubtoken(
+        annotations={} if requested is None else {REFRESH_REQUESTED_AT: requested},
+        status={} if handled is None else {"lastHandledRefreshAt": handled},
+    )
+    assert token.refresh_pending is pending
+
+
+def test_a_status_about_an_earlier_spec_does_not_count_as_seen() -> None:
+    assert githubtoken(generation=2, status={"observedGeneration": 2}).seen
+    assert not githubtoken(generation=2, status={"observedGeneration": 1}).seen
+    assert not githubtoken().seen
+
+
+def test_an_app_is_read_with_its_defaults() -> None:
+    found = githubapp(clientID=None, privateKeySecretRef={"name": "key"}, clientSecretSecretRef=None)
+    assert (found.app_id, found.client_id) == (12345, None)
+    assert (found.api_url, found.web_url, found.ca_bundle) == ("https://api.github.com", "https://github.com", None)
+    assert found.private_key == KeyRef("key", "private-key.pem")
+    assert found.client_secret is None
+    assert found.invalid is None
+
+
+def test_an_object_without_status_is_read() -> None:
+    body = githubtoken_body()
+    del body["status"]
+    assert not parse_token(body).seen
