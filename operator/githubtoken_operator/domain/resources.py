@@ -6,6 +6,7 @@ version does not serve yet. Such a field is refused by name (`InvalidSpec`), nev
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -186,7 +187,7 @@ def parse_app(body: JSON) -> GitHubApp:
         client_secret=_key_ref(spec.get("clientSecretSecretRef"), "client-secret"),
         api_url=spec.get("apiURL", "https://api.github.com"),
         web_url=spec.get("webURL", "https://github.com"),
-        ca_bundle=spec.get("caBundle"),
+        ca_bundle=_pem(spec.get("caBundle")),
         status=body.get("status") or {},
         invalid=_refusal(spec, _APP_FIELDS_NOT_SERVED),
     )
@@ -208,6 +209,11 @@ def _installation(installation: JSON) -> InstallationSource:
         repository_ids=tuple(sorted(installation.get("repositoryIDs") or ())),
         permissions=tuple(sorted((installation.get("permissions") or {}).items())),
     )
+
+
+def _pem(bundle: str | None) -> str | None:
+    """The PEM text of a `caBundle`, which the API server has seen to be base64."""
+    return b64decode(bundle).decode(errors="replace") if bundle else None
 
 
 def _key_ref(ref: JSON | None, key: str) -> KeyRef | None:
