@@ -1,0 +1,321 @@
+"""The consumer's Secret: whose it may be, what it looks like, and what a restarted operator learns from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from githubtoken_operator.domain import consumer
+from githubtoken_operator.domain.consumer import Issued
+from githubtoken_operator.domain.model import AccessToken, Token
+from githubtoken_operator.domain.resources import GitHubToken
+from githubtoken_operator.domain.secrets import ADOPT, ROLE, decoded, encoded
+from tests.unit.builders import access_token, app, githubtoken, issued, pair, published, secret, user_githubtoken
+
+OURS: dict[str, Any] = {"labels": {ROLE: "token"}, "annotations": {consumer.NAME: "ci"}}
+
+
+# --- The spec's hash -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spec", "canonical"),
+    [
+        pytest.param(
+            {"installation": {"id": 678}},
+            '{"app":"12345","host":"https://api.github.com","id":678,"kind":"installation"}',
+            id="an installation by id",
+        ),
+        pytest.param(
+            {"installation": {"owner": "acme", "repositories": ["b", "a"], "permissions": {"contents": "read"}}},
+            '{"app":"12345","host":"https://api.github.com","kind":"installation","owner":"acme",'
+            '"permissions":{"contents":"read"},"repositories":["a","b"]}',
+            id="by owner, narrowed",
+        ),
+        pytest.param(
+            {"installation": {"repository": "acme/website"}},
+            '{"app":"12345","host":"https://api.github.com","kind":"installation","repository":"acme/website"}',
+            id="by repository",
+        ),
+        pytest.param(
+            {"installation": {"id": 1, "repositoryIDs": [3, 2]}},
+            '{"app":"12345","host":"https://api.github.com","id":1,"kind":"installation","repositoryIDs":[2,3]}',
+            id="narrowed by ids",
+        ),
+        pytest.param({"user": {}}, '{"app":"12345","host":"https://api.github.com","kind":"user"}', id="a user token"),
+    ],
+)
+def test_an_upgrade_of_the_operator_mints_nothing_anew(spec: dict[str, Any], canonical: str) -> None:
+    # The hashes are stored in the Secrets of running clusters: a change of them mints every token again.
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    assert consumer.spec_hash(githubtoken(**spec), app()) == f"v1:{digest}"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"renewBefore": "20m"}, id="renewBefore"),
+        pytest.param({"renewBeforePercentage": 50}, id="renewBeforePercentage"),
+        pytest.param({"suspend": True}, id="suspend"),
+        pytest.param({"deletionPolicy": "Retain"}, id="deletionPolicy"),
+        pytest.param({"secret": {"name": "other", "labels": {"a": "b"}}}, id="the Secret's looks"),
+        pytest.param({"uid": "uid-other"}, id="another object of that name"),
+    ],
+)
+def test_what_only_concerns_storing_and_renewing_asks_for_no_other_token(spec: dict[str, Any]) -> None:
+    assert consumer.spec_hash(githubtoken(**spec), app()) == consumer.spec_hash(githubtoken(), app())
+
+
+def test_what_a_token_is_obtained_for_is_told_apart() -> None:
+    specs: list[dict[str, Any]] = [
+        {"installation": {"id": 678}},
+        {"installation": {"id": 679}},
+        {"installation": {"owner": "acme"}},
+        {"installation": {"repository": "acme/website"}},
+        {"installation": {"id": 678, "repositories": ["website"]}},
+        {"installation": {"id": 678, "repositoryIDs": [1]}},
+        {"installation": {"id": 678, "permissions": {"contents": "read"}}},
+        {"installation": {"id": 678, "permissions": {"contents": "write"}}},
+        {"user": {}},
+    ]
+    apps = [app(), app(app_id=2), app(api_url="https://ghe.example/api/v3")]
+    hashes = [consumer.spec_hash(githubtoken(**spec), each) for spec in specs for each in apps]
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_a_client_id_that_is_added_to_an_app_asks_for_no_other_token() -> None:
+    assert consumer.spec_hash(githubtoken(), app(client_id=None)) == consumer.spec_hash(githubtoken(), app())
+
+
+# --- What it looks like, and what it tells ---------------------------------------------------------------------------
+
+
+def test_the_secret_says_what_it_holds_for_whom_and_since_when() -> None:
+    token = githubtoken(secret={"name": "ci-token", "labels": {"team": "a"}, "annotations": {"note": "b"}})
+    held = issued(token, number=3)
+    body = consumer.render(token, held)
+    assert body["type"] == "Opaque"
+    assert "stringData" not in body
+    assert body["data"] == encoded(
+        {
+            "token": "ghs_token3",
+            "type": "bearer",
+            "created": "2026-03-01T12:00:00Z",
+            "expires_in": "3600",
+            "expires_at": "2026-03-01T13:00:00Z",
+        }
+    )
+    meta = body["metadata"]
+    assert (meta["name"], meta["namespace"]) == ("ci-token", "team")
+    assert meta["labels"] == {"team": "a", "githubtoken.dev/role": "token"}
+    assert meta["annotations"] == {
+        "note": "b",
+        "githubtoken.dev/issued-at": "2026-03-01T12:00:00Z",
+        "githubtoken.dev/expires-at": "2026-03-01T13:00:00Z",
+        "githubtoken.dev/revision": "3",
+        "githubtoken.dev/spec-hash": held.spec_hash,
+        "githubtoken.dev/token-sha256": held.access.token.sha256,
+        "githubtoken.dev/name": "ci",
+    }
+    (owner,) = meta["ownerReferences"]
+    assert owner == {
+        "apiVersion": "githubtoken.dev/v1alpha1",
+        "kind": "GitHubToken",
+        "name": "ci",
+        "uid": "uid-ci",
+        "controller": True,
+    }
+
+
+def test_a_consumer_never_gets_the_refresh_token() -> None:
+    token = user_githubtoken()
+    body = consumer.render(token, issued(token, access=pair()))
+    assert "refresh_token" not in body["data"]
+    assert "refresh_expires_at" in body["data"]
+    assert "ghr_" not in str([decoded(body, key) for key in body["data"]])
+
+
+@pytest.mark.parametrize(
+    ("token", "adopted"),
+    [
+        pytest.param(githubtoken(deletionPolicy="Retain"), False, id="Retain"),
+        pytest.param(githubtoken(), True, id="adopted"),
+    ],
+)
+def test_a_secret_that_outlives_its_githubtoken_has_no_owner(token: GitHubToken, *, adopted: bool) -> None:
+    assert consumer.render(token, issued(), adopted=adopted)["metadata"]["ownerReferences"] == []
+
+
+times = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
+    lambda time: time.replace(microsecond=0)
+)
+seconds = st.none() | st.integers(min_value=1, max_value=10**8)
+
+
+@st.composite
+def any_issued(draw: st.DrawFn) -> Issued:
+    created, life, refresh_life = draw(times), draw(seconds), draw(seconds)
+    access = AccessToken(
+        token=Token(draw(st.from_regex(r"gh[ous]_[A-Za-z0-9._-]+", fullmatch=True))),
+        type="bearer",
+        created=created,
+        scope=draw(st.sampled_from(["", "repo", "repo,gist"])),
+        expires_in=life,
+        expires_at=created + timedelta(seconds=life) if life is not None else None,
+        refresh_expires_in=refresh_life,
+        refresh_expires_at=created + timedelta(seconds=refresh_life) if refresh_life is not None else None,
+    )
+    return Issued(access, draw(st.integers(min_value=0, max_value=10**12)), consumer.spec_hash(githubtoken(), app()))
+
+
+@given(held=any_issued())
+def test_a_restarted_operator_reads_what_was_rendered(held: Issued) -> None:
+    assert consumer.read(consumer.render(githubtoken(), held)) == held
+    assert not consumer.differs(published(githubtoken(), held), consumer.render(githubtoken(), held))
+
+
+def edited(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    body = published(githubtoken(), issued())
+    change(body)
+    return body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(edited(lambda it: it["data"].update(encoded({"token": "ghs_other"}))), id="another token"),
+        pytest.param(edited(lambda it: it["data"].update(token="//")), id="a token that is not text"),
+        pytest.param(edited(lambda it: it["data"].pop("token")), id="no token"),
+        pytest.param(edited(lambda it: it.pop("data")), id="no data"),
+        pytest.param(
+            edited(lambda it: it["metadata"]["annotations"].pop(consumer.TOKEN_SHA256)), id="no word of which token"
+        ),
+        pytest.param(
+            edited(lambda it: it["metadata"]["annotations"].update({consumer.ISSUED_AT: "now"})), id="no issue time"
+        ),
+        pytest.param(edited(lambda it: it["metadata"].pop("annotations")), id="no annotations"),
+    ],
+)
+def test_a_token_that_the_annotations_do_not_speak_of_is_not_trusted(body: dict[str, Any]) -> None:
+    assert consumer.read(body) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "revision"),
+    [
+        pytest.param("12", 12, id="a number"),
+        pytest.param("twelve", 1, id="a word"),
+        pytest.param("-1", 1, id="negative"),
+        pytest.param("9" * 20, 1, id="more than status can hold"),
+        pytest.param("9" * 5000, 1, id="more digits than Python reads"),
+    ],
+)
+def test_a_revision_that_cannot_be_is_taken_for_the_first(text: str, revision: int) -> None:
+    body = edited(lambda it: it["metadata"]["annotations"].update({consumer.REVISION: text}))
+    found = consumer.read(body)
+    assert found is not None
+    assert found.revision == revision
+
+
+# --- Repair ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "repaired"),
+    [
+        pytest.param(lambda _: None, False, id="as it was written"),
+        pytest.param(lambda it: it["data"].update(encoded({"mine": "1"})), False, id="a foreign key"),
+        pytest.param(lambda it: it["metadata"]["labels"].update(mine="1"), False, id="a foreign label"),
+        pytest.param(lambda it: it["metadata"]["annotations"].update(mine="1"), False, id="a foreign annotation"),
+        pytest.param(lambda it: it["data"].pop("expires_at"), True, id="a key is gone"),
+        pytest.param(lambda it: it.pop("data"), True, id="all data are gone"),
+        pytest.param(lambda it: it["data"].update(encoded({"type": "basic"})), True, id="a key was edited"),
+        pytest.param(lambda it: it["metadata"]["labels"].pop(ROLE), True, id="the role is gone"),
+        pytest.param(lambda it: it["metadata"].pop("annotations"), True, id="the annotations are gone"),
+        pytest.param(lambda it: it["metadata"].pop("ownerReferences"), True, id="the owner is gone"),
+    ],
+)
+def test_what_the_operator_wrote_is_repaired_and_nothing_else(
+    change: Callable[[dict[str, Any]], object], *, repaired: bool
+) -> None:
+    assert consumer.differs(edited(change), consumer.render(githubtoken(), issued())) is repaired
+
+
+# --- Whose it is -----------------------------------------------------------------------------------------------------
+
+GIVEN = {ADOPT: "true"}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(None, id="absent"),
+        pytest.param(secret(**OURS, owner="uid-ci"), id="ours"),
+        pytest.param(secret(**OURS), id="retained by an earlier one of this name, or adopted"),
+        pytest.param(secret(annotations=GIVEN), id="given for adoption"),
+        pytest.param(secret(annotations=GIVEN, labels={ROLE: "seed"}), id="a seed given for adoption"),
+    ],
+)
+def test_a_secret_may_be_written(found: dict[str, Any] | None) -> None:
+    assert consumer.conflict(found, githubtoken()) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        pytest.param(secret(), "made by somebody else", id="somebody else's"),
+        pytest.param(secret(annotations={ADOPT: "yes"}), "made by somebody else", id="not given in so many words"),
+        pytest.param(secret(labels={ROLE: "token"}), "made by somebody else", id="the label alone makes it nobody's"),
+        pytest.param(secret(annotations=GIVEN, immutable=True), "is immutable", id="immutable"),
+        pytest.param(secret(**OURS, owner="uid-ci", immutable=True), "is immutable", id="ours, made immutable"),
+        pytest.param(secret(annotations=GIVEN, type="kubernetes.io/tls"), "must be `Opaque`", id="another type"),
+        pytest.param(
+            secret(annotations=GIVEN, labels={ROLE: "credential"}), "has the role `credential`", id="a credential"
+        ),
+        pytest.param(secret(annotations=GIVEN, labels={ROLE: "app"}), "has the role `app`", id="an App's key"),
+        pytest.param(secret(annotations=GIVEN, owner="uid-other"), "controlled by another object", id="controlled"),
+        pytest.param(secret(**OURS, owner="uid-earlier"), "an earlier GitHubToken `ci`", id="a predecessor's"),
+        pytest.param(
+            secret(labels={ROLE: "token"}, annotations={consumer.NAME: "web"}, owner="uid-web"),
+            "belongs to GitHubToken `web`",
+            id="another GitHubToken's",
+        ),
+        pytest.param(
+            secret(labels={ROLE: "token"}, annotations={consumer.NAME: "web", **GIVEN}),
+            "belongs to GitHubToken `web`",
+            id="another GitHubToken's, adopted by it",
+        ),
+    ],
+)
+def test_a_secret_that_is_not_ours_is_refused_with_a_word_of_what_to_do(found: dict[str, Any], message: str) -> None:
+    said = consumer.conflict(found, githubtoken())
+    assert said is not None
+    assert said.startswith("Secret `ci` ")
+    assert message in said
+
+
+def test_an_adopted_secret_is_ours_from_then_on() -> None:
+    token = githubtoken()
+    foreign = secret(annotations=GIVEN, data={"mine": "1"})
+    assert consumer.adopts(foreign)
+    body = consumer.render(token, issued(), adopted=True)
+    body["metadata"]["annotations"] |= GIVEN
+    assert consumer.conflict(body, token) is None
+    assert consumer.is_ours(body, token)
+
+
+def test_the_spec_names_the_secret_in_the_message() -> None:
+    token = githubtoken(secret={"name": "other"})
+    assert (consumer.conflict(secret("other"), token) or "").startswith("Secret `other` ")
+
+
+def test_an_access_token_that_does_not_expire_says_nothing_of_expiry() -> None:
+    body = consumer.render(githubtoken(), issued(access=access_token(life=None)))
+    assert consumer.EXPIRES_AT not in body["metadata"]["annotations"]
+    assert body["data"].keys() == {"token", "type", "created"}
