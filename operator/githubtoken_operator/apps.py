@@ -270,7 +270,7 @@ class Apps:
             return None, Terminal(reason, f"the {what} is missing: there is no Secret `{where.name}`; create it")
         value = decoded_bytes(secret, where.key)
         if not value:
-            return None, Terminal(reason, f"the {what} is missing: Secret `{where.name}` has no key `{where.key}`")
+            return None, Terminal(reason, f"the {what} is missing: put it under `{where.key}` of Secret `{where.name}`")
         return value, None
 
     def _unusable(self, source: GitHubApp) -> TokenError | None:
@@ -285,7 +285,7 @@ class Apps:
 def _no_private_key(name: str) -> Terminal:
     return Terminal(
         reasons.PRIVATE_KEY_MISSING,
-        f"GitHubApp `{name}` has no `spec.privateKeySecretRef`, which installation tokens need",
+        f"set `spec.privateKeySecretRef` of GitHubApp `{name}`: installation tokens need the App's private key",
     )
 
 
