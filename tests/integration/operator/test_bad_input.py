@@ -117,9 +117,13 @@ INSTALLATION_TOKENS = [
     pytest.param(no_app, "AppNotFound", "create it", 0, id="the App is not there"),
     pytest.param(no_key_secret, "PrivateKeyMissing", "create it", 0, id="the key's Secret is not there"),
     pytest.param(
-        with_key(lambda: None), "PrivateKeyMissing", "has no key `private-key.pem`", 0, id="the Secret has no such key"
+        with_key(lambda: None),
+        "PrivateKeyMissing",
+        "put it under `private-key.pem`",
+        0,
+        id="the Secret has no such key",
     ),
-    pytest.param(no_key_named, "PrivateKeyMissing", "spec.privateKeySecretRef", 0, id="the App names no key"),
+    pytest.param(no_key_named, "PrivateKeyMissing", "set `spec.privateKeySecretRef`", 0, id="the App names no key"),
     pytest.param(
         with_key(lambda: "let me in"),
         "PrivateKeyInvalid",
@@ -245,7 +249,11 @@ USER_TOKENS = [
         wrong_client_secret, "AuthenticationFailed", "`spec.clientSecretSecretRef`", 1, id="a wrong client secret"
     ),
     pytest.param(
-        no_client_secret_in_secret, "ClientSecretMissing", "has no key `client-secret`", 0, id="no client secret there"
+        no_client_secret_in_secret,
+        "ClientSecretMissing",
+        "put it under `client-secret`",
+        0,
+        id="no client secret there",
     ),
     pytest.param(
         no_client_secret_named, "AuthenticationFailed", "`spec.clientSecretSecretRef`", 1, id="no client secret named"
