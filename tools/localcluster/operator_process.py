@@ -97,6 +97,8 @@ def start_operator(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            # Ctrl-C is for the starter, which ends the operator in order.
+            start_new_session=True,
         )
     return OperatorProcess(process, f"http://{metrics}", f"http://{health}", log)
 

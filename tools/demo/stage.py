@@ -1,0 +1,111 @@
+"""Starts the control plane, the simulator and the operator as processes, and ends them in the reverse order.
+
+Ctrl-C reaches only the demo itself: every process is in a session of its own, and is ended by its id. If the demo is
+killed, `localcluster.guard` and the simulator's closed input end them. All files are in the control plane's folder.
+
+The operator runs with the rights of deploy/rbac and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from demo.console import Console
+from demo.interrupts import Interrupts
+from github_simulator.process import SimulatorProcess
+from localcluster import Binaries, ControlPlane
+from localcluster.kubeconfig import write_kubeconfig
+from localcluster.operator_process import OperatorDied, OperatorProcess, start_operator
+from localcluster.process import Guard
+
+DEPLOY: Final = Path(__file__).parents[2] / "deploy"
+OPERATOR_NAMESPACE: Final = "githubtoken-system"
+SERVICE_ACCOUNT: Final = "githubtoken-operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that runs."""
+
+    cluster: ControlPlane
+    simulator: SimulatorProcess
+    operator: OperatorProcess
+    kubectl: Path
+
+    @property
+    def metrics_page(self) -> str:
+        """The address of the operator's metrics."""
+        return f"{self.operator.metrics_url}/metrics"
+
+    def check(self) -> None:
+        """Raises `OperatorDied` or `ControlPlaneError` where a process has ended by itself."""
+        self.cluster.check()
+        exit_code = self.operator.process.poll()
+        if exit_code is not None:
+            tail = "\n".join(self.operator.log.read_text().splitlines()[-20:])
+            raise OperatorDied(f"the operator ended with exit code {exit_code}\n{tail}")
+
+
+@contextmanager
+def stage(binaries: Binaries, console: Console, interrupts: Interrupts) -> Iterator[Stage]:
+    """Everything started and ready; it is gone after the block. Raises what the three starts raise."""
+    with ExitStack() as stack:
+        console.step("starting a Kubernetes control plane: etcd, kube-apiserver, kube-controller-manager")
+        cluster = stack.enter_context(ControlPlane(binaries, crds=DEPLOY / "crds"))
+        console.step(f"ready at {cluster.server}, with the CustomResourceDefinitions of deploy/crds")
+        console.step("starting a GitHub: the simulator")
+        simulator = stack.enter_context(SimulatorProcess())
+        console.step(f"ready: REST API {simulator.api_url}, web host {simulator.web_url}")
+        kubeconfig = _operator_kubeconfig(cluster)
+        hosts = ",".join(dict.fromkeys(urlsplit(url).netloc for url in (simulator.api_url, simulator.web_url)))
+        console.step("starting the operator, with the rights of deploy/rbac:")
+        console.step(f"  githubtoken run --allowed-hosts {hosts}")
+        guard = Guard()
+        stack.callback(guard.close)
+        # Between the start of a process and the note that it must be ended nothing may come.
+        with interrupts.held():
+            operator = start_operator(
+                kubeconfig,
+                cluster.folder / "operator.log",
+                *("--allowed-hosts", hosts, "--log-format", "text"),
+                environment=_environment(cluster.folder),
+            )
+            stack.callback(operator.stop)
+            guard.add_process(operator.pid)
+        operator.wait_ready()
+        ready = Stage(cluster, simulator, operator, binaries.kubectl)
+        console.step(f"ready; metrics at {ready.metrics_page}")
+        yield ready
+
+
+def _operator_kubeconfig(cluster: ControlPlane) -> Path:
+    """A kubeconfig for the ServiceAccount of deploy/rbac."""
+    cluster.kubectl("apply", "--server-side", f"--filename={DEPLOY / 'rbac'}")
+    issued = cluster.kubectl("create", "token", SERVICE_ACCOUNT, f"--namespace={OPERATOR_NAMESPACE}", "--duration=24h")
+    path = cluster.folder / "operator.kubeconfig"
+    write_kubeconfig(
+        path,
+        server=cluster.server,
+        ca_file=cluster.ca_file,
+        user=SERVICE_ACCOUNT,
+        token=issued.strip(),
+        namespace=OPERATOR_NAMESPACE,
+    )
+    return path
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    journal = folder / "journal"
+    journal.mkdir(mode=0o700)
+    return {
+        "GITHUBTOKEN_OPERATOR_NAMESPACE": OPERATOR_NAMESPACE,
+        "GITHUBTOKEN_JOURNAL_DIR": str(journal),
+        # Whoever needs a proxy to reach the world needs none for this machine.
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
