@@ -24,6 +24,7 @@ from githubtoken_operator.domain.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.secrets import (
     ADOPT,
     ROLE,
+    ROLE_APP,
     ROLE_CREDENTIAL,
     ROLE_TOKEN,
     access_token_keys,
@@ -321,7 +322,7 @@ def _unadoptable(secret: JSON) -> bool:
         secret.get("immutable")
         or secret.get("type") != "Opaque"
         or controller_uid(secret)
-        or labels_of(secret).get(ROLE) == ROLE_TOKEN
+        or labels_of(secret).get(ROLE) in (ROLE_APP, ROLE_TOKEN)
     )
 
 
