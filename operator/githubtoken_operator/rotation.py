@@ -28,7 +28,6 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import answers, credential, reasons
 from githubtoken_operator.domain.credential import Credential, Grant, Intent, Placement
 from githubtoken_operator.domain.errors import (
-    NotSent,
     OutcomeUnknown,
     RefreshTokenRefused,
     Terminal,
@@ -45,6 +44,14 @@ SAVE_DELAYS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to save a pair; the last one repeats for ever."""
 
 logger = logging.getLogger(__name__)
+
+
+def _no_client_secret() -> Terminal:
+    """Without a secret GitHub refreshes only what came from the device flow, and names the client's credentials."""
+    return Terminal(
+        reasons.CLIENT_SECRET_MISSING,
+        "GitHub asks for the App's client secret: put it into a Secret and set `spec.clientSecretSecretRef` of the App",
+    )
 
 
 class StartOver(Exception):
@@ -122,8 +129,10 @@ class UserTokens:
         except RefreshTokenRefused:
             await self._mark_refused(secret, sent)
             raise
-        except (NotSent, Transient, Terminal):
+        except (Transient, Terminal) as error:
             await self._withdraw(secret)
+            if error.reason == reasons.AUTHENTICATION_FAILED and app.client_secret is None:
+                raise _no_client_secret() from error
             raise
 
         # Step 4.

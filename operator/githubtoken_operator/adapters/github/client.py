@@ -7,97 +7,36 @@ may have.
 - Nothing is repeated, except once a request whose JWT GitHub refused for its times, with a JWT for GitHub's time. A
   refresh never is: its caller decides, after it has read the store again.
 - A refresh is sent over a connection of its own, so that one that went stale cannot make its outcome unknown.
-- No redirect is followed, except once from a repository that was renamed, on the same host.
-- Answers are read up to 1 MiB. Secrets are sent in headers and bodies only, never in a URL.
+- Secrets are sent in headers and bodies only, never in a URL.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar
-from urllib.parse import urlencode, urljoin, urlsplit
+from typing import Final, Self, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 
 from githubtoken_operator.adapters.github.jwt import app_jwt
-from githubtoken_operator.adapters.github.transport import make_transport
+from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT, Call, Observer, Sender
 from githubtoken_operator.domain import answers, reasons
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal
-from githubtoken_operator.domain.model import (
-    Answer,
-    App,
-    AppInfo,
-    Installation,
-    InstallationToken,
-    Token,
-)
-from githubtoken_operator.domain.reply import http_date, quote
+from githubtoken_operator.domain.model import Answer, App, AppInfo, Installation, InstallationToken, Token
 
 API_VERSION: Final = "2022-11-28"
 """The version that every GHES knows; what we use of it is the same in 2026-03-10."""
-LARGEST_ANSWER: Final = 1024 * 1024
-"""Bytes; a token with 500 repositories of full description is well below."""
-
-SEND_LIMIT: Final = 5.0
-"""Seconds for name, connection, TLS and writing: what the checks of the Lease reckon with."""
-READ_LIMIT: Final = 15.0
-"""Seconds; GitHub itself cuts API calls off after 10."""
-REFRESH_READ_LIMIT: Final = 60.0
-"""Seconds; a late answer can be saved, one that we no longer wait for costs the grant."""
-
-_LARGEST_SKEW: Final = timedelta(days=3650)
-"""A `Date` further off than this is nobody's clock."""
-
 _OWNER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_MOVED: Final = frozenset({301, 302, 307, 308})
-_BEFORE_SENDING: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
 _HEADER_VALUE: Final = re.compile(r"[!-~]+")
 
 T = TypeVar("T")
-
-
-class Observer(Protocol):
-    """Who counts requests; the metrics implement it."""
-
-    def request(self, host: str, operation: str, code: int | None, seconds: float) -> None:
-        """One request is over; `code` is the status, or None where no answer came."""
-
-    def rate_limit(self, host: str, app: str, installation: str, remaining: int) -> None:
-        """Requests that GitHub still allows in this hour; `installation` is empty for a user token."""
-
-    def clock_skew(self, host: str, seconds: float) -> None:
-        """Our clock less GitHub's: positive while ours is ahead."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request; `body` and `headers` may hold secrets."""
-
-    app: App
-    operation: str
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
-    read_limit: float = READ_LIMIT
-    pool_limit: float = READ_LIMIT
 
 
 class GitHub:
@@ -112,12 +51,8 @@ class GitHub:
         user_agent: str,
     ) -> None:
         """`transport_for` makes the transport for a CA bundle (PEM, or None); `now` is the local clock, aware."""
-        self._transport_for = transport_for or make_transport
-        self._transports: dict[str | None, httpx.AsyncBaseTransport] = {}
-        self._now = now
         self._observer = observer
-        self._user_agent = user_agent
-        self._skews: dict[str, timedelta] = {}
+        self._sender = Sender(transport_for=transport_for, now=now, observer=observer, user_agent=user_agent)
 
     async def __aenter__(self) -> Self:
         return self
@@ -129,13 +64,11 @@ class GitHub:
 
     async def aclose(self) -> None:
         """Closes all connections; what is under way fails."""
-        while self._transports:
-            _, transport = self._transports.popitem()
-            await transport.aclose()
+        await self._sender.aclose()
 
     def skew(self, host: str) -> timedelta:
         """How far that host's clock is ahead of ours, by its last answer; zero where none came yet."""
-        return self._skews.get(host, timedelta())
+        return self._sender.skew(host)
 
     async def get_app(self, app: App) -> AppInfo:
         """`GET /app`: whether GitHub accepts the App's id and key, and what it says of the App."""
@@ -220,7 +153,7 @@ class GitHub:
         form = {"client_id": app.client_id, "grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
         if app.client_secret is not None:
             form["client_secret"] = app.client_secret.reveal()
-        call = _Call(
+        call = Call(
             app=app,
             operation="refresh",
             method="POST",
@@ -234,115 +167,36 @@ class GitHub:
             read_limit=REFRESH_READ_LIMIT,
             pool_limit=SEND_LIMIT,
         )
-        return await self._send(call)
+        return await self._sender.send(call)
 
     async def _as_app(
         self, app: App, operation: str, path: str, parse: Callable[[Answer], T], *, post: bytes | None = None
     ) -> T:
-        call = _Call(
+        call = Call(
             app=app,
             operation=operation,
             method="GET" if post is None else "POST",
             url=app.api_url + path,
-            headers=_headers(app_jwt(app, self._time_at(app.api_host))),
+            headers=_headers(app_jwt(app, self._sender.time_at(app.api_host))),
             body=post or b"",
         )
-        answer = await self._send_following(call)
+        answer = await self._sender.send_following(call)
         try:
             return parse(answer)
         except answers.ClockSkewed:
             # The answer's own `Date` has just become the skew.
-            bearer = app_jwt(app, self._time_at(app.api_host), renew=True)
-        return parse(await self._send_following(replace(call, headers=_headers(bearer))))
+            bearer = app_jwt(app, self._sender.time_at(app.api_host), renew=True)
+        return parse(await self._sender.send_following(replace(call, headers=_headers(bearer))))
 
     async def _with_token(self, app: App, operation: str, path: str, token: Token) -> Answer:
         if not _HEADER_VALUE.fullmatch(token.reveal()):
             raise Terminal(reasons.CREDENTIAL_MISSING, "The token must be text without spaces or line breaks.")
-        return await self._send(_Call(app, operation, "GET", app.api_url + path, _headers(token.reveal())))
-
-    async def _send_following(self, call: _Call) -> Answer:
-        answer = await self._send(call)
-        target = _moved_to(call, answer)
-        return answer if target is None else await self._send(replace(call, url=target))
-
-    async def _send(self, call: _Call) -> Answer:
-        host = urlsplit(call.url).netloc
-        started = time.monotonic()
-        code = None
-        try:
-            answer = await self._exchange(call)
-            code = answer.status
-        finally:
-            self._observer.request(host, call.operation, code, time.monotonic() - started)
-        return self._dated(host, answer)
-
-    async def _exchange(self, call: _Call) -> Answer:
-        transport = self._transport(call.app.ca_bundle)
-        timeout = httpx.Timeout(call.read_limit, connect=SEND_LIMIT, write=SEND_LIMIT, pool=call.pool_limit)
-        host = urlsplit(call.url).netloc
-        try:
-            request = httpx.Request(
-                call.method,
-                call.url,
-                headers={"user-agent": self._user_agent, "accept-encoding": "identity", **call.headers},
-                content=call.body,
-                extensions={"timeout": timeout.as_dict()},
-            )
-            # The transport's limits are for each read; this one is for an answer that trickles in.
-            async with asyncio.timeout(call.pool_limit + call.read_limit):
-                response = await transport.handle_async_request(request)
-                return await _read(response)
-        except _BEFORE_SENDING as error:
-            raise NotSent(reasons.GITHUB_UNAVAILABLE, f"{host} cannot be reached: {_words(error)}.") from error
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, f"{host} did not answer in time.") from error
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            raise OutcomeUnknown(
-                reasons.GITHUB_UNAVAILABLE,
-                f"The connection to {host} broke before the answer was complete ({_words(error)}).",
-            ) from error
-
-    def _transport(self, ca_bundle: str | None) -> httpx.AsyncBaseTransport:
-        transport = self._transports.get(ca_bundle)
-        if transport is None:
-            transport = self._transports[ca_bundle] = self._transport_for(ca_bundle)
-        return transport
-
-    def _dated(self, host: str, answer: Answer) -> Answer:
-        """The answer with a usable `Date`, after the skew of the host's clock was taken from it."""
-        now = self._now()
-        date = http_date(answer.headers.get("date", ""))
-        if date is None or abs(date - now) > _LARGEST_SKEW:
-            # Without one a good pair could not be stored; the host's time as it was last known is next best.
-            said = format_datetime(self._time_at(host).astimezone(UTC), usegmt=True)
-            return replace(answer, headers={**answer.headers, "date": said})
-        self._skews[host] = date - now
-        self._observer.clock_skew(host, (now - date).total_seconds())
-        return answer
-
-    def _time_at(self, host: str) -> datetime:
-        return self._now() + self.skew(host)
+        return await self._sender.send(Call(app, operation, "GET", app.api_url + path, _headers(token.reveal())))
 
     def _observe_limit(self, app: App, answer: Answer, installation: str) -> None:
         remaining = answer.headers.get("x-ratelimit-remaining", "")
         if remaining.isascii() and remaining.isdigit():
             self._observer.rate_limit(app.api_host, app.identity, installation, int(remaining))
-
-
-async def _read(response: httpx.Response) -> Answer:
-    body = bytearray()
-    try:
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > LARGEST_ANSWER:
-                raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, "GitHub's answer is larger than 1 MiB.")
-    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise httpx.ReadError(_words(error)) from error
-    finally:
-        # What was read is whole; an error while the connection is put away takes nothing from it.
-        with suppress(httpx.HTTPError):
-            await response.aclose()
-    return Answer(status=response.status_code, headers=dict(response.headers.items()), body=bytes(body))
 
 
 def _headers(bearer: str) -> dict[str, str]:
@@ -374,23 +228,3 @@ def _check(pattern: re.Pattern[str], name: str, must: str) -> None:
         raise Terminal(
             reasons.INVALID_SPEC, f"{must}, of letters, digits, `-`, `_` and, in a repository's name, `.`, not `..`."
         )
-
-
-def _moved_to(call: _Call, answer: Answer) -> str | None:
-    """Where a GET is sent on to, if that is on the same host: credentials never follow to another."""
-    if call.method != "GET" or answer.status not in _MOVED:
-        return None
-    try:
-        target = urljoin(call.url, answer.headers.get("location", ""))
-        return target if target != call.url and _origin(target) == _origin(call.url) else None
-    except ValueError:
-        return None
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
-
-
-def _words(error: Exception) -> str:
-    return quote(str(error)) or type(error).__name__

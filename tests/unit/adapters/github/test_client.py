@@ -16,8 +16,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from githubtoken_operator.adapters.github.client import LARGEST_ANSWER, GitHub
+from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import RSAKey, load_private_key
+from githubtoken_operator.adapters.github.sending import LARGEST_ANSWER
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.answers import ClockSkewed, refreshed_token
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal, TokenError

@@ -1,0 +1,208 @@
+"""One request and its answer, over one transport for each CA bundle.
+
+What is raised says whether the request can have reached GitHub. Each answer's `Date` is compared with our clock, which
+gives the skew of each host.
+
+- Nothing is repeated, and no redirect is followed, except once from a repository that was renamed, on the same host.
+- Answers are read up to 1 MiB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Final, Protocol
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from githubtoken_operator.adapters.github.transport import make_transport
+from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown
+from githubtoken_operator.domain.model import Answer, App
+from githubtoken_operator.domain.reply import http_date, quote
+
+LARGEST_ANSWER: Final = 1024 * 1024
+"""Bytes; a token with 500 repositories of full description is well below."""
+
+SEND_LIMIT: Final = 5.0
+"""Seconds for name, connection, TLS and writing: what the checks of the Lease reckon with."""
+READ_LIMIT: Final = 15.0
+"""Seconds; GitHub itself cuts API calls off after 10."""
+REFRESH_READ_LIMIT: Final = 60.0
+"""Seconds; a late answer can be saved, one that we no longer wait for costs the grant."""
+
+_LARGEST_SKEW: Final = timedelta(days=3650)
+"""A `Date` further off than this is nobody's clock."""
+
+_MOVED: Final = frozenset({301, 302, 307, 308})
+_BEFORE_SENDING: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+
+
+class Observer(Protocol):
+    """Who counts requests; the metrics implement it."""
+
+    def request(self, host: str, operation: str, code: int | None, seconds: float) -> None:
+        """One request is over; `code` is the status, or None where no answer came."""
+
+    def rate_limit(self, host: str, app: str, installation: str, remaining: int) -> None:
+        """Requests that GitHub still allows in this hour; `installation` is empty for a user token."""
+
+    def clock_skew(self, host: str, seconds: float) -> None:
+        """Our clock less GitHub's: positive while ours is ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request; `body` and `headers` may hold secrets."""
+
+    app: App
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    read_limit: float = READ_LIMIT
+    pool_limit: float = READ_LIMIT
+
+
+class Sender:
+    """The connections to all hosts, and what their answers show of their clocks."""
+
+    def __init__(
+        self,
+        *,
+        transport_for: Callable[[str | None], httpx.AsyncBaseTransport] | None,
+        now: Callable[[], datetime],
+        observer: Observer,
+        user_agent: str,
+    ) -> None:
+        self._transport_for = transport_for or make_transport
+        self._transports: dict[str | None, httpx.AsyncBaseTransport] = {}
+        self._now = now
+        self._observer = observer
+        self._user_agent = user_agent
+        self._skews: dict[str, timedelta] = {}
+
+    async def aclose(self) -> None:
+        """Closes all connections; what is under way fails."""
+        while self._transports:
+            _, transport = self._transports.popitem()
+            await transport.aclose()
+
+    def skew(self, host: str) -> timedelta:
+        """How far that host's clock is ahead of ours, by its last answer; zero where none came yet."""
+        return self._skews.get(host, timedelta())
+
+    async def send_following(self, call: Call) -> Answer:
+        """Sends it, and once more where the answer is a redirect on the same host."""
+        answer = await self.send(call)
+        target = _moved_to(call, answer)
+        return answer if target is None else await self.send(replace(call, url=target))
+
+    async def send(self, call: Call) -> Answer:
+        """Sends it once. Raises `NotSent` or `OutcomeUnknown` where no whole answer came."""
+        host = urlsplit(call.url).netloc
+        started = time.monotonic()
+        code = None
+        try:
+            answer = await self._exchange(call)
+            code = answer.status
+        finally:
+            self._observer.request(host, call.operation, code, time.monotonic() - started)
+        return self._dated(host, answer)
+
+    async def _exchange(self, call: Call) -> Answer:
+        transport = self._transport(call.app.ca_bundle)
+        timeout = httpx.Timeout(call.read_limit, connect=SEND_LIMIT, write=SEND_LIMIT, pool=call.pool_limit)
+        host = urlsplit(call.url).netloc
+        try:
+            request = httpx.Request(
+                call.method,
+                call.url,
+                headers={"user-agent": self._user_agent, "accept-encoding": "identity", **call.headers},
+                content=call.body,
+                extensions={"timeout": timeout.as_dict()},
+            )
+            # The transport's limits are for each read; this one is for an answer that trickles in.
+            async with asyncio.timeout(call.pool_limit + call.read_limit):
+                response = await transport.handle_async_request(request)
+                return await _read(response)
+        except _BEFORE_SENDING as error:
+            raise NotSent(reasons.GITHUB_UNAVAILABLE, f"{host} cannot be reached: {_words(error)}.") from error
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, f"{host} did not answer in time.") from error
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise OutcomeUnknown(
+                reasons.GITHUB_UNAVAILABLE,
+                f"The connection to {host} broke before the answer was complete ({_words(error)}).",
+            ) from error
+
+    def _transport(self, ca_bundle: str | None) -> httpx.AsyncBaseTransport:
+        transport = self._transports.get(ca_bundle)
+        if transport is None:
+            transport = self._transports[ca_bundle] = self._transport_for(ca_bundle)
+        return transport
+
+    def _dated(self, host: str, answer: Answer) -> Answer:
+        """The answer with a usable `Date`, after the skew of the host's clock was taken from it."""
+        now = self._now()
+        date = http_date(answer.headers.get("date", ""))
+        if date is None or abs(date - now) > _LARGEST_SKEW:
+            # Without one a good pair could not be stored; the host's time as it was last known is next best.
+            said = format_datetime(self.time_at(host).astimezone(UTC), usegmt=True)
+            return replace(answer, headers={**answer.headers, "date": said})
+        self._skews[host] = date - now
+        self._observer.clock_skew(host, (now - date).total_seconds())
+        return answer
+
+    def time_at(self, host: str) -> datetime:
+        """What that host's clock shows now, as far as is known."""
+        return self._now() + self.skew(host)
+
+
+async def _read(response: httpx.Response) -> Answer:
+    body = bytearray()
+    try:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > LARGEST_ANSWER:
+                raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, "GitHub's answer is larger than 1 MiB.")
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise httpx.ReadError(_words(error)) from error
+    finally:
+        # What was read is whole; an error while the connection is put away takes nothing from it.
+        with suppress(httpx.HTTPError):
+            await response.aclose()
+    return Answer(status=response.status_code, headers=dict(response.headers.items()), body=bytes(body))
+
+
+def _moved_to(call: Call, answer: Answer) -> str | None:
+    """Where a GET is sent on to, if that is on the same host: credentials never follow to another."""
+    if call.method != "GET" or answer.status not in _MOVED:
+        return None
+    try:
+        target = urljoin(call.url, answer.headers.get("location", ""))
+        return target if target != call.url and _origin(target) == _origin(call.url) else None
+    except ValueError:
+        return None
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
+def _words(error: Exception) -> str:
+    return quote(str(error)) or type(error).__name__
