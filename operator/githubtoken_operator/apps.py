@@ -21,7 +21,7 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, For
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import appcheck, hosts, reasons
 from githubtoken_operator.domain.appcheck import Check
-from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
+from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, Transient
 from githubtoken_operator.domain.model import JSON, App, PrivateKey, Token
 from githubtoken_operator.domain.resources import GitHubApp, KeyRef, parse_app
 from githubtoken_operator.domain.secrets import decoded_bytes
@@ -94,6 +94,7 @@ class Apps:
         self._checks: dict[Ref, Check] = {}
         self._digests: dict[Ref, str] = {}
         self._client_ids: dict[str, str] = {}
+        self._limits: dict[Ref, tuple[datetime, RateLimited]] = {}
         self._locks: defaultdict[Ref, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def resolve(self, ref: Ref) -> Resolved:
@@ -111,7 +112,10 @@ class Apps:
                 del self._resolved[ref]
 
     async def ensure_checked(self, ref: Ref) -> None:
-        """Asks GitHub about the App where that is due. Raises what GitHub refused; no answer counts as no check."""
+        """Asks GitHub about the App where that is due. Raises what GitHub refused, and its limit until it ends.
+
+        No answer counts as no check.
+        """
         resolved = await self.resolve(ref)
         source, app, key = resolved.source, resolved.app, resolved.key
         if source is None or app is None or key is None:
@@ -119,8 +123,12 @@ class Apps:
         async with self._locks[ref]:
             check = self._checks.get(ref) or appcheck.remembered(source)
             if check is None or check.is_due(source, key.fingerprint, self._now()):
+                self._raise_limit(ref)
                 try:
                     info = await self._github.get_app(app)
+                except RateLimited as error:
+                    self._limits[ref] = self._now() + timedelta(seconds=error.retry_after or 0), error
+                    raise
                 except Transient as error:
                     logger.info("%s was not checked: %s", ref, error.message)
                     return
@@ -132,6 +140,16 @@ class Apps:
             self._checks[ref] = check
         if check.error is not None:
             raise check.error
+
+    def _raise_limit(self, ref: Ref) -> None:
+        """Raises the limit that GitHub stated at the last look, as long as it lasts."""
+        if ref not in self._limits:
+            return
+        until, error = self._limits[ref]
+        left = (until - self._now()).total_seconds()
+        if left > 0:
+            raise RateLimited(error.reason, error.message, retry_after=left)
+        del self._limits[ref]
 
     def count_again(self, ref: Ref) -> None:
         """Says that a token began or ceased to use the App."""
@@ -172,20 +190,23 @@ class Apps:
             self._watched.depends(ref, ())
             self._checks.pop(ref, None)
             self._digests.pop(ref, None)
+            self._limits.pop(ref, None)
             return None
         error = resolved.error or (resolved.key_error if resolved.source.private_key else None)
         if error is None:
             try:
                 await self.ensure_checked(ref)
-            except Terminal as refused:
+            except (Terminal, RateLimited) as refused:
                 logger.warning("%s: %s", ref, refused.message)
         check = None if error else self._checks.get(ref)
         await self._record(resolved.source, resolved.body, check, error, len(tokens))
-        return self._again(resolved, error, check)
+        return self._again(ref, resolved, error, check)
 
-    def _again(self, resolved: Resolved, error: TokenError | None, check: Check | None) -> Next | None:
+    def _again(self, ref: Ref, resolved: Resolved, error: TokenError | None, check: Check | None) -> Next | None:
         unanswered = check is None and resolved.key is not None
-        if error is not None or resolved.client_secret_error is not None or unanswered:
+        if unanswered and error is None and ref in self._limits:
+            due = self._limits[ref][0]
+        elif error is not None or resolved.client_secret_error is not None or unanswered:
             due = self._now() + RECHECK_MISSING
         elif check is not None and check.error is not None:
             due = check.next_look
