@@ -344,7 +344,7 @@ class World:
         """Waits until the token is ready, at the revision or a later one."""
         return self.wait_for(
             name,
-            lambda token: ready_of(token).status == "True" and token["status"].get("revision", 0) >= revision,
+            lambda token: ready_of(token).status == "True" and token["status"].get("revision", 1) >= revision,
             **options,
         )
 
@@ -366,7 +366,7 @@ class World:
             assert time.monotonic() < deadline, f"{what} did not come about"
             time.sleep(POLL)
 
-    def settle(self, seconds: float = 2.0) -> None:
+    def settle(self, seconds: float = 1.5) -> None:
         """Gives the operator time to do what it must not do."""
         time.sleep(seconds)
 

@@ -234,6 +234,20 @@ def no_client_secret_named(world: World) -> None:
     world.user_token(seed=world.sign_in(app))
 
 
+def no_client_id_and_no_key(world: World) -> None:
+    app = world.register()
+    world.app_secret(app)
+    world.github_app(app, clientID=None, privateKeySecretRef=None)
+    world.user_token(seed=world.sign_in(app))
+
+
+def no_client_id_and_another_key(world: World) -> None:
+    app = world.register()
+    world.app_secret(app, private_key_pem=another_key())
+    world.github_app(app, clientID=None)
+    world.user_token(seed=world.sign_in(app))
+
+
 USER_TOKENS = [
     pytest.param(lambda world: world.user_token(), "AppNotFound", "create it", 0, id="no App"),
     pytest.param(no_seed, "CredentialMissing", "there is no Secret `alice-seed`: create it", 0, id="no seed's Secret"),
@@ -257,6 +271,10 @@ USER_TOKENS = [
     ),
     pytest.param(
         no_client_secret_named, "AuthenticationFailed", "`spec.clientSecretSecretRef`", 1, id="no client secret named"
+    ),
+    pytest.param(no_client_id_and_no_key, "AppNotReady", "set its `spec.clientID`", 0, id="no client id"),
+    pytest.param(
+        no_client_id_and_another_key, "AuthenticationFailed", "must be a key of this App", 0, id="a client id unlearnt"
     ),
 ]
 
