@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from localcluster import Binaries, ControlPlane, locate
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ from localcluster import KubectlError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.integration.crds.conftest import API
-
     from localcluster import ControlPlane
+    from tests.integration.crds.conftest import API
 
 READY = {
     "type": "Ready",

@@ -11,9 +11,8 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.integration.crds.conftest import API
-
     from localcluster import ControlPlane
+    from tests.integration.crds.conftest import API
 
 RBAC = Path(__file__).parents[3] / "deploy" / "rbac"
 OWN_NAMESPACE = "githubtoken-system"

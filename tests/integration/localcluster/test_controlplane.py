@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+
 from localcluster import ControlPlane, KubectlError
 
 if TYPE_CHECKING:

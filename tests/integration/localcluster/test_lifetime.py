@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
 from localcluster import Binaries, ControlPlane, ControlPlaneError, KubectlError, launch
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from localcluster.binaries import Binaries, locate, locate_or_build
 from localcluster.build import cached_folder
 from localcluster.errors import BinariesError

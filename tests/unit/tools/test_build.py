@@ -4,6 +4,7 @@ import fcntl
 from typing import TYPE_CHECKING
 
 import pytest
+
 from localcluster.build import build, build_flags, cache_key, cache_root, cached_folder, wait_with_progress
 from localcluster.errors import BuildError
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from localcluster.access import service_account_objects
 from localcluster.kubeconfig import write_kubeconfig, write_service_account_key
 

