@@ -56,19 +56,20 @@ def stage(binaries: Binaries, console: Console, interrupts: Interrupts) -> Itera
     """Everything started and ready; it is gone after the block. Raises what the three starts raise."""
     with ExitStack() as stack:
         console.step("starting a Kubernetes control plane: etcd, kube-apiserver, kube-controller-manager")
-        cluster = stack.enter_context(ControlPlane(binaries, crds=DEPLOY / "crds"))
+        with interrupts.held():
+            cluster = stack.enter_context(ControlPlane(binaries, crds=DEPLOY / "crds"))
         console.step(f"ready at {cluster.server}, with the CustomResourceDefinitions of deploy/crds")
         console.step("starting a GitHub: the simulator")
-        simulator = stack.enter_context(SimulatorProcess())
+        with interrupts.held():
+            simulator = stack.enter_context(SimulatorProcess())
         console.step(f"ready: REST API {simulator.api_url}, web host {simulator.web_url}")
         kubeconfig = _operator_kubeconfig(cluster)
         hosts = ",".join(dict.fromkeys(urlsplit(url).netloc for url in (simulator.api_url, simulator.web_url)))
         console.step("starting the operator, with the rights of deploy/rbac:")
         console.step(f"  githubtoken run --allowed-hosts {hosts}")
-        guard = Guard()
-        stack.callback(guard.close)
-        # Between the start of a process and the note that it must be ended nothing may come.
         with interrupts.held():
+            guard = Guard()
+            stack.callback(guard.close)
             operator = start_operator(
                 kubeconfig,
                 cluster.folder / "operator.log",
@@ -80,6 +81,8 @@ def stage(binaries: Binaries, console: Console, interrupts: Interrupts) -> Itera
         operator.wait_ready()
         ready = Stage(cluster, simulator, operator, binaries.kubectl)
         console.step(f"ready; metrics at {ready.metrics_page}")
+        # Runs first at the end.
+        stack.callback(interrupts.ignore)
         yield ready
 
 

@@ -1,0 +1,162 @@
+"""`make demo` as a user runs it: what it says, how it ends, and that nothing is left behind.
+
+A temporary folder of its own marks everything that a run makes: its files are in it, its processes inherit its name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psutil
+import pytest
+
+REPOSITORY: Final = Path(__file__).parents[2]
+GOES_ON: Final = 240.0
+"""Seconds after which a demo that does not end is killed: the test then fails."""
+ROTATED: Final = re.compile(
+    r"^\d\d:\d\d:\d\d  (\w+) rotated: revision (\d+), expires \d\d:\d\d:\d\d → \d\d:\d\d:\d\d, Secret (\w+)$",
+    re.MULTILINE,
+)
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class Demo:
+    """A running `make demo`, in a process group of its own, as in a terminal."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        # A make around this test must not tell the inner one what to do; nor does anybody set what the demo reads.
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "GITHUBTOKEN_"))
+        }
+        self.folder = folder
+        self.process = subprocess.Popen(
+            ["make", "demo", *arguments],
+            cwd=REPOSITORY,
+            env={**inherited, "TMPDIR": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def read_until(self, text: str) -> str:
+        """Reads up to the line that has the text; the end of the output is a failure."""
+        lines: list[str] = []
+        for line in self._output():
+            lines.append(line)
+            if text in line:
+                return "".join(lines)
+        raise AssertionError(f"{text!r} never came:\n{''.join(lines)}")
+
+    def end(self) -> tuple[int, str]:
+        """The exit code and the rest of what it says."""
+        rest, _ = self.process.communicate(timeout=GOES_ON)
+        return self.process.returncode, rest
+
+    def survivors(self) -> list[str]:
+        """Processes that were started by it and are still there."""
+        found = []
+        for process in psutil.process_iter(["environ", "cmdline"]):
+            # None where the process ended meanwhile or is another user's.
+            environment = process.info["environ"] or {}
+            if environment.get("TMPDIR") == str(self.folder) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.info["cmdline"] or ()))
+        return found
+
+    def _output(self) -> Iterator[str]:
+        assert self.process.stdout is not None
+        return iter(self.process.stdout.readline, "")
+
+
+@contextmanager
+def running_demo(folder: Path, *arguments: str) -> Iterator[Demo]:
+    demo = Demo(folder, *arguments)
+    try:
+        yield demo
+    finally:
+        if demo.process.poll() is None:
+            os.killpg(demo.process.pid, signal.SIGKILL)
+            demo.process.wait()
+
+
+def nothing_is_left(demo: Demo) -> bool:
+    assert demo.survivors() == []
+    assert list(demo.folder.iterdir()) == []
+    return True
+
+
+def test_the_demo_ends_by_itself_when_every_token_was_rotated_and_always_valid(tmp_path: Path) -> None:
+    with running_demo(tmp_path, "SECONDS=90") as demo:
+        # The marker works: were it not for it, nothing could ever be found to be left.
+        begun = demo.read_until("ready at https://127.0.0.1:")
+        assert any("kube-apiserver" in command for command in demo.survivors())
+        code, said = demo.end()
+    said = begun + said
+    assert code == 0, said
+    rotations = [(name, int(revision), secret) for name, revision, secret in ROTATED.findall(said)]
+    assert {(name, secret) for name, _, secret in rotations} == {("alice", "alice"), ("ci", "ci")}
+    for name in ("alice", "ci"):
+        revisions = [revision for other, revision, _ in rotations if other == name]
+        assert revisions == list(range(2, 2 + len(revisions)))
+    assert re.search(
+        r"^All went well\. Rotated: alice .+, ci .+\. GitHub took the token at each of \d+ looks\.$", said, re.MULTILINE
+    )
+    assert re.search(r"^  NAME +READY +REASON +KIND +SECRET +EXPIRES +RENEWS +AGE$", said, re.MULTILINE)
+    assert re.search(r"^  alice +True +Fresh +User +alice ", said, re.MULTILINE)
+    assert re.search(r"^  ci +True +Fresh +Installation +ci ", said, re.MULTILINE)
+    assert "kind: GitHubApp" in said
+    assert "kind: GitHubToken" in said
+    assert re.search(r"kubectl --kubeconfig \S+", said)
+    assert re.search(r"curl -s http://127\.0\.0\.1:\d+/metrics", said)
+    assert "FAILED" not in said
+    assert not re.search(r"gh[a-z]_\w", said), "a token was printed"
+    assert "PRIVATE KEY" not in said
+    assert "\x1b" not in said, "control characters without a terminal"
+    assert nothing_is_left(demo)
+
+
+@pytest.mark.parametrize(
+    ("number", "until"),
+    [
+        pytest.param(signal.SIGINT, "starting a Kubernetes control plane", id="Ctrl-C while the control plane starts"),
+        pytest.param(signal.SIGINT, "ci is there", id="Ctrl-C after the first Secret"),
+        pytest.param(signal.SIGTERM, "starting the operator", id="SIGTERM while the operator starts"),
+    ],
+)
+def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, until: str) -> None:
+    with running_demo(tmp_path) as demo:
+        demo.read_until(until)
+        # A terminal sends Ctrl-C to the whole group.
+        os.killpg(demo.process.pid, number)
+        code, said = demo.end()
+    assert code != 0
+    assert "Ended. Nothing is left behind." in said
+    assert "Traceback" not in said
+    assert nothing_is_left(demo)
+
+
+def test_a_demo_that_is_too_short_for_a_rotation_fails_and_says_which_token(tmp_path: Path) -> None:
+    with running_demo(tmp_path, "SECONDS=5") as demo:
+        code, said = demo.end()
+    assert code != 0
+    assert "alice was not rotated: it is still at revision 1" in said
+    assert "ci was not rotated: it is still at revision 1" in said
+    assert nothing_is_left(demo)
+
+
+def test_a_wrong_flag_gets_one_clear_line(tmp_path: Path) -> None:
+    with running_demo(tmp_path, "SECONDS=soon") as demo:
+        code, said = demo.end()
+    assert code != 0
+    assert "must be a whole number of seconds from 1 to 86400, such as 90, not 'soon'" in said
+    assert "Traceback" not in said
+    assert nothing_is_left(demo)
