@@ -153,5 +153,5 @@ def problems(tallies: Collection[Tally], double_spends: int) -> list[str]:
         elif tally.rotations == 0:
             found.append(f"{tally.name} was not rotated: it is still at revision {tally.held.revision}")
     if double_spends:
-        found.append(f"a spent refresh token was sent again, {double_spends} times")
+        found.append(f"GitHub was sent a spent refresh token (double spends: {double_spends})")
     return found
