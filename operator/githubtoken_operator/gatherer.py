@@ -36,7 +36,8 @@ class Memory:
 
     `held` is the installation token last seen or minted, from which a deleted Secret is restored. `error` and `inputs`
     are of the last failed attempt; `request` is the refresh request that the last attempt was made for, `answered` the
-    last one that got its token. `told` is what the last event spoke of.
+    last one that got its token. `account_looks` is how often GitHub may still be asked whose token it is. `told` is
+    what the last event spoke of.
     """
 
     uid: str
@@ -46,6 +47,7 @@ class Memory:
     inputs: str = ""
     request: str | None = None
     answered: str | None = None
+    account_looks: int = 0
     told: tuple[str, str, str] | None = None
 
 
@@ -131,7 +133,7 @@ class Gatherer:
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
         app_ref = Ref(Kind.APP, token.namespace, token.app)
-        resolved = await self._apps.resolve(app_ref)
+        resolved = await self._apps.resolve(app_ref) if token.invalid is None else Resolved(self._now())
         local_time = self._now()
         now = local_time + self._skew(resolved.app)
         seen = Observation(

@@ -23,11 +23,9 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
 from githubtoken_operator.apps import Apps
-from githubtoken_operator.domain import consumer, reasons, schedule
+from githubtoken_operator.domain import consumer, followup, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import (
-    RECHECK_MISSING,
-    RECHECKED,
     Halt,
     Obtain,
     Publish,
@@ -40,7 +38,6 @@ from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import Failures, InstallationSource
 from githubtoken_operator.domain.status import Granted, Result
-from githubtoken_operator.domain.view import Kind
 from githubtoken_operator.gatherer import Gathered, Gatherer, Memory
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.pacing import Pacing
@@ -54,6 +51,9 @@ MOST_PASSES: Final = 4
 RETRY_CONFLICT: Final = timedelta(milliseconds=200)
 RETRY_API: Final = timedelta(seconds=2)
 """While the API server is away nothing can be recorded, so the key simply comes back."""
+
+ACCOUNT_LOOKS: Final = 3
+"""So often GitHub is asked whose token a rotated one is: replicas that lag behind do not know it at first."""
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +144,6 @@ class Reconciler:
         """Gets a token. A user's pair is stored then, and None says: publish it from the store. Raises `TokenError`."""
         token = gathered.observation.token
         memory.request = token.refresh_requested
-        kind: Kind = "User" if token.user else "Installation"
         started = self._monotonic()
         issued: Issued | None = None
         try:
@@ -152,14 +151,14 @@ class Reconciler:
                 issued = await self._mint(gathered, memory, token.installation)
             else:
                 await self._users.rotate(token, gathered.app, await self._apps.client_id(gathered.app))
-                if gathered.observation.seeded:
-                    memory.granted = Granted()
+                known = (memory.granted or Granted.of(token.status)).account is not None
+                memory.account_looks = ACCOUNT_LOOKS if gathered.observation.seeded or not known else 0
         except TokenError as error:
             if error.reason != reasons.PENDING:
                 result: RefreshResult = "transient" if isinstance(error, Transient) else "terminal"
-                self._metrics.refreshed(kind, result, self._monotonic() - started)
+                self._metrics.refreshed(token.kind, result, self._monotonic() - started)
             raise
-        self._metrics.refreshed(kind, "success", self._monotonic() - started)
+        self._metrics.refreshed(token.kind, "success", self._monotonic() - started)
         memory.answered, memory.error, memory.inputs = token.refresh_requested, None, ""
         logger.info("obtained a token because %s", cause, extra=about(token.namespace, token.name))
         return issued
@@ -208,37 +207,26 @@ class Reconciler:
         if error.reason == reasons.PENDING:
             return await self._settle(gathered, memory, error)
         memory.error, memory.inputs = error, gathered.inputs
-        retry_after = error.retry_after if isinstance(error, Transient) else None
-        if isinstance(error, RateLimited) and retry_after is not None:
-            self._pacing.pause(gathered.app.identity, gathered.host, self._monotonic() + retry_after)
-        attempts = seen.failures.attempts + 1
-        again = schedule.next_attempt(
-            now=seen.now,
-            attempts=attempts,
-            terminal=isinstance(error, Terminal),
-            retry_after=retry_after,
-            expires=seen.issued.access.expires_at if seen.issued else None,
-        )
-        failed = gathered.after(Failures(attempts, seen.now, again))
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            self._pacing.pause(gathered.app.identity, gathered.host, self._monotonic() + error.retry_after)
+        failed = gathered.after(followup.count_failure(seen, error))
         if publish and must_publish(seen):
             return await self._publish(failed, memory, error)
         return await self._settle(failed, memory, error)
 
     async def _learn_account(self, gathered: Gathered, memory: Memory) -> None:
-        """Asks whose user token it is, once per sign-in and after it was published: the answer changes nothing."""
+        """Asks whose token a rotated one is, after it was published: the answer changes nothing but status."""
         seen = gathered.observation
-        known = (memory.granted or Granted.of(seen.token.status)).account
-        if seen.token.user is None or seen.issued is None or gathered.resolved.app is None or known is not None:
+        if memory.account_looks == 0 or seen.issued is None or not seen.valid:
             return
+        memory.account_looks -= 1
         try:
-            login = await self._github.get_login(gathered.resolved.app, seen.issued.access.token)
+            login = await self._github.get_login(gathered.app, seen.issued.access.token)
         except TokenError as error:
-            logger.info(
-                "whose token it is will be asked again: %s",
-                error.message,
-                extra=about(seen.token.namespace, seen.token.name),
-            )
+            where = about(seen.token.namespace, seen.token.name)
+            logger.info("it is not known yet whose token this is: %s", error.message, extra=where)
         else:
+            memory.account_looks = 0
             memory.granted = Granted(account=login)
 
     async def _settle(
@@ -257,27 +245,12 @@ class Reconciler:
         if memory.held is None and seen.token.installation is not None:
             memory.held = gathered.stored
         await self._recorder.record(gathered, memory, result)
-        return self._next(gathered, result, recheck)
-
-    def _next(self, gathered: Gathered, result: Result, recheck: timedelta | None) -> Next | None:
-        """The earliest of: renewal, next attempt, the end of a pause, a second look, the token's expiry."""
-        seen, error = gathered.observation, result.error
-        expires = result.issued.access.expires_at if result.issued else None
-        times = [expires, result.failures.next]
-        if error is None:
-            times.append(result.due)
-        if recheck is None and error is not None and error.reason in RECHECKED:
-            recheck = RECHECK_MISSING
-        if recheck is not None:
-            times.append(seen.now + recheck)
-        if isinstance(error, Transient) and error.retry_after is not None:
-            times.append(seen.now + timedelta(seconds=error.retry_after))
-        ahead = [time for time in times if time is not None and time > seen.now]
-        if not ahead:
+        due = followup.next_run(seen, result, recheck)
+        if due is None:
             return None
         offset = seen.now - gathered.local_time
-        due = (min(ahead) - offset).timestamp()
-        return Next(due, (expires - offset).timestamp() if expires else due)
+        expires = result.issued.access.expires_at if result.issued else None
+        return Next((due - offset).timestamp(), ((expires or due) - offset).timestamp())
 
     def _memory(self, key: Ref, uid: str) -> Memory:
         memory = self._memories.get(key)

@@ -17,6 +17,7 @@ from githubtoken_operator.domain.durations import parse_duration
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.times import parse_time
+from githubtoken_operator.domain.view import Kind
 
 PREFIX: Final = "githubtoken.dev/"
 """Of every label and annotation that is ours."""
@@ -101,6 +102,11 @@ class GitHubToken:
     refresh_requested: str | None
     status: JSON
     invalid: Terminal | None
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of token, as `status.kind` shows it."""
+        return "User" if self.user else "Installation" if self.installation else "Personal"
 
     @property
     def failures(self) -> Failures:

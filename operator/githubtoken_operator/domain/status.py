@@ -55,7 +55,7 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
     ready, reason, message = _readiness(seen, result)
     status: dict[str, Any] = {
         "observedGeneration": token.generation,
-        "kind": "User" if token.user else "Installation",
+        "kind": token.kind,
         "secretName": token.secret.name,
         "account": result.granted.account,
         "permissions": dict(result.granted.permissions) if result.granted.permissions else None,

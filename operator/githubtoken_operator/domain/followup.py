@@ -1,0 +1,49 @@
+"""What follows a run: how a failed attempt is counted, and when the object is run next."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from githubtoken_operator.domain import reasons, schedule
+from githubtoken_operator.domain.decide import RECHECK_MISSING, Observation
+from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
+from githubtoken_operator.domain.resources import Failures
+from githubtoken_operator.domain.status import Result
+
+RECHECKED: Final = frozenset({reasons.CREDENTIAL_MISSING, reasons.REAUTHORIZATION_REQUIRED})
+"""Reasons whose cure is a Secret that may come without our label."""
+
+
+def count_failure(seen: Observation, error: TokenError) -> Failures:
+    """The failures so far with this one, and when to try again."""
+    attempts = seen.failures.attempts + 1
+    again = schedule.next_attempt(
+        now=seen.now,
+        attempts=attempts,
+        terminal=isinstance(error, Terminal),
+        retry_after=stated_wait(error),
+        expires=seen.issued.access.expires_at if seen.issued else None,
+    )
+    return Failures(attempts, seen.now, again)
+
+
+def next_run(seen: Observation, result: Result, recheck: timedelta | None = None) -> datetime | None:
+    """The earliest of: renewal, next attempt, the end of a stated wait, a second look, the token's expiry.
+
+    In GitHub's time, as `seen.now`. None where only an event can change anything.
+    """
+    error = result.error
+    times = [result.issued.access.expires_at if result.issued else None, result.failures.next]
+    if error is None:
+        times.append(result.due)
+    elif recheck is None and error.reason in RECHECKED:
+        recheck = RECHECK_MISSING
+    waits = [recheck, timedelta(seconds=wait) if (wait := stated_wait(error)) is not None else None]
+    times += [seen.now + wait for wait in waits if wait is not None]
+    return min((time for time in times if time is not None and time > seen.now), default=None)
+
+
+def stated_wait(error: TokenError | None) -> float | None:
+    """Seconds that GitHub, or a rule of ours, asked for."""
+    return error.retry_after if isinstance(error, Transient) else None
