@@ -7,6 +7,8 @@ number after Ctrl-C or SIGTERM.
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import re
 import sys
 from typing import Final
@@ -33,6 +35,9 @@ _BROKEN: Final = (LocalClusterError, SimulatorFailedError, ControlFailedError, O
 def main(arguments: list[str] | None = None) -> int:
     """Runs the demo; returns the exit code."""
     flags = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Where the terminal knows no arrow, a question mark does.
+        sys.stdout.reconfigure(errors="replace")
     console = Console(sys.stdout)
     interrupts = Interrupts()
     interrupts.install()
@@ -42,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
         console.gap()
         console.line("Ended. Nothing is left behind.")
         return interrupted.exit_code
+    except BrokenPipeError:
+        # Whoever read us has gone, as `| head` does; the interpreter's last flush must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except _BROKEN as error:
         console.gap()
         console.line(f"The demo failed: {error}", "bad")
