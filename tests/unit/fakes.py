@@ -1,0 +1,502 @@
+"""A cluster and a GitHub in memory, with every moment of every call as a place for a fault.
+
+`Faults` numbers the calls of both together. At each there are two moments: `BEFORE` its effect and `AFTER` it, when the
+answer is on its way. What is planned for a moment is done there: it raises, as a broken connection or the death of the
+process would, or it changes the world behind the operator's back.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, Final, Literal
+
+from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.kubernetes.api import Api, Conflict, Invalid, NotFound, Unavailable
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.apps import Apps
+from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown
+from githubtoken_operator.domain.model import (
+    JSON,
+    AccessToken,
+    Answer,
+    App,
+    AppInfo,
+    Installation,
+    InstallationToken,
+    Token,
+)
+from githubtoken_operator.gatherer import Gatherer
+from githubtoken_operator.installation import InstallationTokens
+from githubtoken_operator.pacing import Pacing
+from githubtoken_operator.reconciler import Reconciler
+from githubtoken_operator.recorder import Recorder
+from githubtoken_operator.rotation import UserTokens
+from githubtoken_operator.scheduler import Next
+from githubtoken_operator.watched import Ref, Watched
+from tests.unit.builders import NAMESPACE, NOW
+
+Moment = Literal["before", "after"]
+BEFORE: Final = "before"
+AFTER: Final = "after"
+MOMENTS: Final[tuple[Moment, Moment]] = (BEFORE, AFTER)
+
+
+class Killed(BaseException):
+    """SIGKILL: the process is gone at this very moment, whatever it would catch."""
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    """Something to plan: the call ends so."""
+
+    def strike() -> None:
+        raise error
+
+    return strike
+
+
+API_AWAY: Final = Unavailable(0, "the API server cannot be reached")
+NOT_SENT: Final = NotSent("GitHubUnavailable", "GitHub cannot be reached")
+LOST: Final = OutcomeUnknown("GitHubUnavailable", "GitHub did not answer in time")
+
+
+@dataclass
+class Clock:
+    """The time of a test; `sleep` moves it instead of waiting."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def monotonic(self) -> float:
+        return (self.now - NOW).total_seconds()
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Faults:
+    """Numbers the calls, remembers them, and does what is planned for their moments."""
+
+    calls: list[str] = field(default_factory=list)
+    reached: list[tuple[str, Moment]] = field(default_factory=list)
+    _by_number: dict[int, Callable[[], None]] = field(default_factory=dict)
+    _by_name: dict[tuple[str, Moment], Callable[[], None]] = field(default_factory=dict)
+
+    def at(self, number: int, do: Callable[[], None]) -> None:
+        """Plans something for the `number`-th moment from now on, counted from 0; once."""
+        self._by_number[len(self.reached) + number] = do
+
+    def on(self, call: str, do: Callable[[], None], *, moment: Moment = BEFORE) -> None:
+        """Plans something for each call of that name ("PUT secrets/ci-credential") until `clear`."""
+        self._by_name[call, moment] = do
+
+    def once(self, call: str, do: Callable[[], None], *, moment: Moment = BEFORE) -> None:
+        """The same for the next such call only."""
+
+        def strike() -> None:
+            del self._by_name[call, moment]
+            do()
+
+        self.on(call, strike, moment=moment)
+
+    def clear(self) -> None:
+        """Nothing is planned any more."""
+        self._by_number.clear()
+        self._by_name.clear()
+
+    def begin(self, call: str) -> None:
+        """A call is under way."""
+        self.calls.append(call)
+        self._reach(call, BEFORE)
+
+    def end(self, call: str) -> None:
+        """A call has had its effect."""
+        self._reach(call, AFTER)
+
+    def _reach(self, call: str, moment: Moment) -> None:
+        number = len(self.reached)
+        self.reached.append((call, moment))
+        for do in (self._by_number.pop(number, None), self._by_name.get((call, moment))):
+            if do is not None:
+                do()
+
+
+class ApiServer(Api):
+    """The API server's rules for objects, as far as the operator relies on them, over a dictionary.
+
+    Keys are `secrets/ci`: all objects are in one namespace. Events are kept in `events`.
+    """
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
+        self._applied: dict[str, set[tuple[str, str]]] = {}
+        self._version = 100
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    # --- What others do in the cluster: no call of the operator, no fault ---
+
+    def put(self, body: Mapping[str, Any]) -> None:
+        """Somebody creates or replaces an object."""
+        stored = copy.deepcopy(dict(body))
+        key = f"{stored['kind'].lower()}s/{stored['metadata']['name']}"
+        self._store(key, stored)
+
+    def edit(self, key: str, change: Callable[[dict[str, Any]], object]) -> None:
+        """Somebody edits an object."""
+        stored = copy.deepcopy(self.objects[key])
+        change(stored)
+        self._store(key, stored)
+
+    def delete(self, key: str) -> None:
+        """Somebody deletes an object."""
+        del self.objects[key]
+        self._applied.pop(key, None)
+
+    # --- The API ---
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """One request; `body` goes the way that JSON goes."""
+        key = path.split("/namespaces/team/")[1] if "/namespaces/team/" in path else path
+        call = f"{method} {key}"
+        self.faults.begin(call)
+        answer = self._answer(method, key, json.loads(json.dumps(body)))
+        self.faults.end(call)
+        return copy.deepcopy(answer)
+
+    def _answer(self, method: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        if method == "GET":
+            return self._found(key)
+        if method == "POST" and key == "events":
+            self.events.append(body)
+            return body
+        if method == "POST":
+            return self._create(f"{key}/{body['metadata']['name']}", body)
+        if method == "PUT":
+            return self._replace(key, body)
+        return self._apply_status(key.removesuffix("/status"), body) if "/status" in key else self._apply(key, body)
+
+    def _found(self, key: str) -> dict[str, Any]:
+        if key not in self.objects:
+            raise NotFound(404, f"{key} not found")
+        return self.objects[key]
+
+    def _create(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        if key in self.objects:
+            raise Conflict(409, f"{key} already exists")
+        if "resourceVersion" in body["metadata"]:
+            raise Invalid(400, "resourceVersion should not be set on objects to be created")
+        return self._store(key, body)
+
+    def _replace(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        present = self._found(key)
+        self._check(present, body["metadata"])
+        if present.get("immutable") and present.get("data") != body.get("data"):
+            raise Invalid(422, "data: field is immutable when `immutable` is set")
+        return self._store(key, body)
+
+    def _apply(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        present = self.objects.get(key)
+        if present is None:
+            # A resourceVersion does not keep an apply from creating; a uid does.
+            if "uid" in body["metadata"]:
+                raise Conflict(409, f"{key}: uid mismatch, there is no such object")
+            body["metadata"].pop("resourceVersion", None)
+            self._applied[key] = _fields(body)
+            return self._store(key, body)
+        self._check(present, body["metadata"])
+        if body.get("type") != present.get("type"):
+            raise Invalid(422, "type: field is immutable")
+        merged = copy.deepcopy(present)
+        dropped = self._applied.get(key, set()) - _fields(body)
+        for part in _PARTS:
+            kept = {name: it for name, it in _part(merged, part).items() if (part, name) not in dropped}
+            _holder(merged, part)[part] = kept | _part(body, part)
+        owners = {owner["uid"]: owner for owner in merged["metadata"].get("ownerReferences", ())}
+        owners = {uid: owner for uid, owner in owners.items() if ("owners", uid) not in dropped}
+        owners |= {owner["uid"]: owner for owner in body["metadata"].get("ownerReferences", ())}
+        merged["metadata"]["ownerReferences"] = list(owners.values())
+        self._applied[key] = _fields(body)
+        return self._store(key, merged)
+
+    def _apply_status(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        present = self._found(key)
+        # A wrong uid is ignored here, the resourceVersion is not.
+        self._check(present, {"resourceVersion": body["metadata"]["resourceVersion"]})
+        return self._store(key, {**copy.deepcopy(present), "status": body["status"]})
+
+    def _check(self, present: JSON, meta: JSON) -> None:
+        for name in ("resourceVersion", "uid"):
+            if meta.get(name) not in (None, present["metadata"][name]):
+                raise Conflict(409, f"{name} is not the present one")
+
+    def _store(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        present = self.objects.get(key)
+        meta = body["metadata"] = dict(body["metadata"])
+        if present is None:
+            self._version += 1
+            meta |= {"uid": meta.get("uid") or f"uid-{self._version}"}
+        else:
+            meta |= {"uid": present["metadata"]["uid"], "resourceVersion": present["metadata"]["resourceVersion"]}
+            if body == present:
+                # A write that changes nothing keeps the resourceVersion.
+                return present
+        self._version += 1
+        meta["resourceVersion"] = str(self._version)
+        self.objects[key] = body
+        return body
+
+
+_PARTS: Final = ("data", "labels", "annotations")
+
+
+def _holder(body: dict[str, Any], part: str) -> dict[str, Any]:
+    found: dict[str, Any] = body if part == "data" else body["metadata"]
+    return found
+
+
+def _part(body: dict[str, Any], part: str) -> dict[str, Any]:
+    return _holder(body, part).get(part) or {}
+
+
+def _fields(body: dict[str, Any]) -> set[tuple[str, str]]:
+    """The fields that an apply sets, and that are removed once a later one leaves them out."""
+    named = {(part, name) for part in _PARTS for name in _part(body, part)}
+    return named | {("owners", owner["uid"]) for owner in body["metadata"].get("ownerReferences", ())}
+
+
+class FakeGitHub(GitHub):
+    """A GitHub with one App: refresh tokens are accepted once, installation tokens are minted as often as asked.
+
+    `spent_twice` are the refresh tokens that were presented again although their answer was delivered, `replayed` those
+    presented again of which nobody got the answer. `children` is which refresh token each of them was exchanged for.
+    """
+
+    def __init__(self, faults: Faults, clock: Clock) -> None:
+        self.faults = faults
+        self.clock = clock
+        self.live: set[str] = set()
+        self.access: str | None = None
+        self.delivered: set[str] = set()
+        self.spent: set[str] = set()
+        self.spent_twice: list[str] = []
+        self.replayed: list[str] = []
+        self.children: dict[str, str] = {}
+        self.minted: list[Token] = []
+        self.accepted_after = 0
+        self.refuses: dict[str, Exception] = {}
+        self.life = timedelta(hours=1)
+        self.clock_ahead = timedelta(0)
+        self._number = 0
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+    def sign_in(self, name: str) -> Token:
+        """A human signs in: a new refresh token, which is accepted once."""
+        self.live.add(f"ghr_{name}")
+        return Token(f"ghr_{name}")
+
+    def skew(self, host: str) -> timedelta:
+        return self.clock_ahead
+
+    async def refresh(self, app: App, refresh_token: Token) -> Answer:
+        self._begin("refresh")
+        sent = refresh_token.reveal()
+        body = self._spend(sent)
+        self.faults.end("refresh")
+        self.delivered.add(sent)
+        date = format_datetime(self.clock.now + self.clock_ahead, usegmt=True)
+        return Answer(200, {"date": date}, json.dumps(body).encode())
+
+    async def get_app(self, app: App) -> AppInfo:
+        self._begin("get_app")
+        self.faults.end("get_app")
+        return AppInfo("acme", "acme", "Iv23learnt", {"contents": "write"})
+
+    async def find_installation(
+        self,
+        app: App,
+        *,
+        id: int | None = None,  # noqa: A002 - as the client has it
+        owner: str | None = None,
+        repository: str | None = None,
+    ) -> Installation:
+        self._begin("find_installation")
+        self.faults.end("find_installation")
+        return Installation(id or 678, "acme")
+
+    async def create_installation_token(
+        self,
+        app: App,
+        installation_id: int,
+        *,
+        repositories: object = (),
+        repository_ids: object = (),
+        permissions: Mapping[str, str] | None = None,
+    ) -> InstallationToken:
+        self._begin("mint")
+        self._number += 1
+        token = Token(f"ghs_minted{self._number}")
+        self.minted.append(token)
+        self.faults.end("mint")
+        created = (self.clock.now + self.clock_ahead).replace(microsecond=0)
+        seconds = int(self.life.total_seconds())
+        access = AccessToken(token, "bearer", created, expires_in=seconds, expires_at=created + self.life)
+        return InstallationToken(access, {"metadata": "read"}, "all")
+
+    async def probe(self, app: App, token: Token, *, installation_id: int | None = None) -> bool:
+        self._begin("probe")
+        self.faults.end("probe")
+        self.accepted_after -= 1
+        return self.accepted_after < 0
+
+    async def get_login(self, app: App, token: Token) -> str:
+        self._begin("get_login")
+        self.faults.end("get_login")
+        return "alice"
+
+    def _begin(self, call: str) -> None:
+        self.faults.begin(call)
+        if call in self.refuses:
+            raise self.refuses[call]
+
+    def _spend(self, sent: str) -> dict[str, Any]:
+        if sent in self.spent:
+            (self.spent_twice if sent in self.delivered else self.replayed).append(sent)
+        if sent not in self.live:
+            return {"error": "bad_refresh_token", "error_description": "The refresh token is invalid or expired."}
+        self._number += 1
+        self.live.remove(sent)
+        self.spent.add(sent)
+        refresh, self.access = f"ghr_pair{self._number}", f"ghu_pair{self._number}"
+        self.live.add(refresh)
+        self.children[sent] = refresh
+        return {
+            "access_token": self.access,
+            "expires_in": 28_800,
+            "refresh_token": refresh,
+            "refresh_token_expires_in": 15_811_200,
+            "token_type": "bearer",
+            "scope": "",
+        }
+
+
+class World:
+    """A cluster, a GitHub and a clock that outlive the operator's processes."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.clock = Clock()
+        self.api = ApiServer(self.faults)
+        self.github = FakeGitHub(self.faults, self.clock)
+
+    def start(self) -> Process:
+        """A new process of the operator, which remembers nothing."""
+        return Process(self)
+
+    def status(self, name: str = "ci") -> dict[str, Any]:
+        found: dict[str, Any] = self.api.objects[f"githubtokens/{name}"]["status"]
+        return found
+
+    def secret(self, name: str = "ci") -> dict[str, Any]:
+        return self.api.objects[f"secrets/{name}"]
+
+    @property
+    def event_reasons(self) -> list[str]:
+        return [event["reason"] for event in self.api.events]
+
+
+class Process:
+    """One process of the operator: everything that is lost when it ends, wired as in the application."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.stopping = False
+        self.woken: list[tuple[Ref, float]] = []
+        self.metrics = Metrics("test")
+        self.metrics.lead(True)
+        self.watched = Watched()
+        clock, github = world.clock, world.github
+        self.cluster = Cluster(world.api)
+        self.pacing = Pacing()
+        self.apps = Apps(
+            cluster=self.cluster,
+            github=github,
+            watched=self.watched,
+            allowed_hosts=(),
+            wake=self._wake,
+            now=clock,
+        )
+        self.users = UserTokens(
+            cluster=self.cluster, github=github, stopping=lambda: self.stopping, now=clock, sleep=clock.sleep
+        )
+        gatherer = Gatherer(
+            cluster=self.cluster,
+            github=github,
+            apps=self.apps,
+            users=self.users,
+            pacing=self.pacing,
+            watched=self.watched,
+            now=clock,
+            monotonic=clock.monotonic,
+        )
+        self.reconciler = Reconciler(
+            cluster=self.cluster,
+            gatherer=gatherer,
+            github=github,
+            apps=self.apps,
+            installations=InstallationTokens(github, verify=True, sleep=clock.sleep),
+            users=self.users,
+            pacing=self.pacing,
+            recorder=Recorder(cluster=self.cluster, metrics=self.metrics, now=clock),
+            watched=self.watched,
+            metrics=self.metrics,
+            now=clock,
+            monotonic=clock.monotonic,
+        )
+
+    def _wake(self, key: Ref, *, delay: float = 0.0) -> None:
+        self.woken.append((key, delay))
+
+    async def run(self, name: str = "ci") -> Next | None:
+        """One run for a GitHubToken."""
+        return await self.reconciler.run(token_ref(name))
+
+    async def settle(self, name: str = "ci") -> None:
+        """Runs it whenever it is due, the clock jumping there, until nothing is due for minutes."""
+        clock = self.world.clock
+        for _ in range(40):
+            due = await self.run(name)
+            if due is None or due.due - clock.now.timestamp() > PATIENCE.total_seconds():
+                return
+            clock.now = max(clock.now, datetime.fromtimestamp(due.due, UTC))
+
+
+PATIENCE: Final = timedelta(minutes=5)
+
+
+def token_ref(name: str = "ci") -> Ref:
+    return Ref(Kind.TOKEN, NAMESPACE, name)
