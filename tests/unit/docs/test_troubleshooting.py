@@ -1,0 +1,50 @@
+"""docs/troubleshooting.md explains every reason that the operator gives, and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from githubtoken_operator.domain import reasons
+
+PAGE: Final = (Path(__file__).parents[3] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+ROW: Final = re.compile(r"^\| `(\w+)` \| (\w+) \| (.+) \| (.+) \|$", re.MULTILINE)
+ROWS: Final = {found[1]: found for found in ROW.finditer(PAGE)}
+ALL: Final = {value for value in vars(reasons).values() if isinstance(value, str) and re.fullmatch(r"[A-Z]\w+", value)}
+
+
+def test_reasons_were_found() -> None:
+    assert {reasons.FRESH, reasons.ACCEPTED, reasons.RENEW_BEFORE_IGNORED} <= ALL
+
+
+@pytest.mark.parametrize("reason", sorted(ALL - {reasons.RENEW_BEFORE_IGNORED}))
+def test_every_reason_has_a_row_that_says_what_it_means_and_what_to_do(reason: str) -> None:
+    assert reason in ROWS
+    _, of, meaning, cure = ROWS[reason].groups()
+    assert of in {"GitHubToken", "GitHubApp", "both"}
+    assert meaning.endswith(".")
+    assert cure.endswith((".", "?"))
+
+
+def test_every_row_is_of_a_reason_that_the_operator_gives() -> None:
+    assert set(ROWS) <= ALL
+
+
+def test_no_reason_has_two_rows() -> None:
+    assert len(ROW.findall(PAGE)) == len(ROWS)
+
+
+def test_every_line_of_the_table_was_read() -> None:
+    assert len(re.findall(r"^\| `", PAGE, re.MULTILINE)) == len(ROWS)
+
+
+@pytest.mark.parametrize("reason", sorted(reasons.HUMAN_NEEDED))
+def test_a_reason_that_needs_a_human_says_what_to_do(reason: str) -> None:
+    assert not ROWS[reason][4].startswith("Nothing")
+
+
+def test_the_event_that_is_no_reason_of_a_condition_is_explained() -> None:
+    assert f"`{reasons.RENEW_BEFORE_IGNORED}`" in PAGE
