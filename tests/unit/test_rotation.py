@@ -17,6 +17,7 @@ from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
 from githubtoken_operator.domain import credential, reasons
 from githubtoken_operator.domain.credential import INTENT, REFUSED, Intent
 from githubtoken_operator.domain.errors import Terminal, Transient
+from githubtoken_operator.domain.model import Token
 from githubtoken_operator.domain.resources import parse_token
 from githubtoken_operator.domain.secrets import decoded, encoded
 from githubtoken_operator.domain.status import ready_of
@@ -475,6 +476,14 @@ async def test_sigterm_at_any_moment_leaves_nothing_half_done(begin: Beginning) 
         assert_settled(world)
 
 
+async def test_after_sigterm_nothing_is_sent_any_more() -> None:
+    world = await running()
+    process = world.start()
+    world.faults.once(PUT_CREDENTIAL, partial(setattr, process, "stopping", True), moment=AFTER)
+    await process.run()
+    assert len(world.github.spent) == 1
+
+
 # --- Rotation by itself ----------------------------------------------------------------------------------------------
 
 
@@ -519,3 +528,11 @@ async def test_the_pair_goes_on_with_the_chains_memory() -> None:
     assert stored.access is not None
     assert stored.access.created == NOW + timedelta(hours=6)
     assert len(stored.seeds_taken) == 1
+
+
+async def test_after_a_new_sign_in_a_new_chain_begins() -> None:
+    world = await running()
+    newer = sign_in_by_hand(world)
+    await world.start().settle()
+    stored = credential.read(world.api.objects[CREDENTIAL])
+    assert stored.seed == stored.parent == Token(newer).sha256
