@@ -1,0 +1,300 @@
+"""The scheduler: earliest deadline first, one run of a key at a time, a bounded number at once, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from githubtoken_operator.scheduler import RETRY_AFTER_CRASH, DueQueue, Next, Scheduler
+
+# --- The queue -------------------------------------------------------------------------------------------------------
+
+
+def queue(**entries: tuple[float, float]) -> DueQueue[str]:
+    made: DueQueue[str] = DueQueue()
+    for key, (due, deadline) in entries.items():
+        made.add(key, Next(due, deadline))
+    return made
+
+
+def popped(of: DueQueue[str], now: float) -> list[str]:
+    found: list[str] = []
+    while (key := of.pop(now)) is not None:
+        found.append(key)
+    return found
+
+
+def test_of_what_is_due_the_earliest_deadline_comes_first() -> None:
+    assert popped(queue(late=(1, 30), soon=(3, 10), middle=(2, 20), not_due=(6, 0)), now=5) == [
+        "soon",
+        "middle",
+        "late",
+    ]
+
+
+def test_an_urgent_key_that_becomes_due_overtakes_those_that_wait() -> None:
+    waiting = queue(a=(1, 100), b=(2, 200), urgent=(5, 6))
+    assert waiting.pop(3) == "a"
+    assert waiting.pop(5) == "urgent"
+    assert waiting.pop(5) == "b"
+
+
+def test_a_key_is_queued_once_and_the_earlier_time_counts() -> None:
+    one = queue(a=(10, 20))
+    one.add("a", Next(5, 50))
+    one.add("a", Next(7, 7))
+    assert len(one) == 1
+    assert one.pop(4) is None
+    assert popped(one, 5) == ["a"]
+    assert popped(one, 100) == []
+
+
+def test_a_key_that_was_forgotten_does_not_come_back() -> None:
+    one = queue(a=(1, 2), b=(1, 3))
+    one.discard("a")
+    one.discard("unknown")
+    assert popped(one, 5) == ["b"]
+    assert one.next_due() is None
+
+
+def test_the_next_due_time_is_that_of_the_earliest_entry_that_counts() -> None:
+    one = queue(a=(10, 10), b=(20, 20))
+    assert one.next_due() == 10
+    one.discard("a")
+    assert one.next_due() == 20
+    one.add("b", Next(15, 20))
+    assert one.next_due() == 15
+
+
+def test_what_could_run_at_once_is_due_in_the_past() -> None:
+    one = queue(a=(10, 10), b=(11, 11))
+    one.pop(12)
+    due = one.next_due()
+    assert due is not None
+    assert due <= 12
+
+
+def test_a_key_is_overdue_once_its_deadline_has_passed() -> None:
+    one = queue(a=(1, 5), b=(1, 10), c=(50, 60))
+    assert [one.overdue(now) for now in (5, 6, 11, 61)] == [0, 1, 2, 3]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 20), st.integers(0, 40), st.booleans()), max_size=40),
+    st.integers(0, 25),
+)
+def test_whatever_is_added_and_forgotten_the_queue_gives_each_due_key_once_by_deadline(
+    steps: list[tuple[str, int, int, bool]], now: int
+) -> None:
+    one: DueQueue[str] = DueQueue()
+    expected: dict[str, Next] = {}
+    for key, due, deadline, discard in steps:
+        if discard:
+            one.discard(key)
+            expected.pop(key, None)
+        else:
+            one.add(key, Next(due, deadline))
+            if key not in expected or due < expected[key].due:
+                expected[key] = Next(due, deadline)
+    assert len(one) == len(expected)
+    found = popped(one, now)
+    assert sorted(found) == sorted(key for key, entry in expected.items() if entry.due <= now)
+    assert [expected[key].deadline for key in found] == sorted(expected[key].deadline for key in found)
+
+
+# --- The loop --------------------------------------------------------------------------------------------------------
+
+
+async def rounds(number: int = 20) -> None:
+    """Lets everything run that can."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+class Workshop:
+    """Runs that begin, and end when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.began: list[str] = []
+        self.ended: list[str] = []
+        self.most = 0
+        self.returns: dict[str, Next] = {}
+        self.crashes: set[str] = set()
+        self._gates: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(0))
+        self.scheduler: Scheduler[str] = Scheduler(self.run, concurrency=2, now=lambda: self.now)
+
+    @property
+    def running(self) -> int:
+        return len(self.began) - len(self.ended)
+
+    async def run(self, key: str) -> Next | None:
+        self.began.append(key)
+        self.most = max(self.most, self.running)
+        await self._gates[key].acquire()
+        self.ended.append(key)
+        if key in self.crashes:
+            raise ZeroDivisionError
+        return self.returns.pop(key, None)
+
+    async def finish(self, *keys: str) -> None:
+        for key in keys:
+            self._gates[key].release()
+        await rounds()
+
+
+@pytest.fixture
+async def workshop() -> AsyncIterator[Workshop]:
+    made = Workshop()
+    made.scheduler.start()
+    yield made
+    for key in "abcdef":
+        for _ in range(10):
+            made._gates[key].release()
+    await made.scheduler.drain()
+
+
+async def test_a_key_that_is_woken_runs(workshop: Workshop) -> None:
+    workshop.scheduler.wake("a")
+    await rounds()
+    assert workshop.began == ["a"]
+
+
+async def test_only_so_many_run_at_once_and_the_rest_waits_in_order_of_deadline(workshop: Workshop) -> None:
+    workshop.scheduler.add("a", Next(0, 1))
+    workshop.scheduler.add("b", Next(0, 2))
+    await rounds()
+    for key, deadline in (("c", 30), ("d", 10), ("e", 20)):
+        workshop.scheduler.add(key, Next(0, deadline))
+    await rounds()
+    assert workshop.began == ["a", "b"]
+    assert workshop.scheduler.pending == 3
+    await workshop.finish("a")
+    assert workshop.began == ["a", "b", "d"]
+    await workshop.finish("b", "d", "c", "e")
+    assert workshop.began == ["a", "b", "d", "e", "c"]
+    assert workshop.most == 2
+
+
+async def test_a_key_runs_once_at_a_time_and_once_more_where_it_was_woken_meanwhile(workshop: Workshop) -> None:
+    workshop.scheduler.wake("a")
+    await rounds()
+    for _ in range(3):
+        workshop.scheduler.wake("a")
+    await rounds()
+    assert workshop.began == ["a"]
+    await workshop.finish("a")
+    assert workshop.began == ["a", "a"]
+    await workshop.finish("a")
+    assert workshop.began == ["a", "a"]
+    assert workshop.scheduler.pending == 0
+
+
+async def test_a_run_says_when_it_wants_to_run_next(workshop: Workshop) -> None:
+    workshop.returns["a"] = Next(50, 60)
+    workshop.scheduler.wake("a")
+    await rounds()
+    await workshop.finish("a")
+    assert workshop.scheduler.pending == 1
+    assert workshop.began == ["a"]
+    workshop.now = 50
+    workshop.scheduler.wake("b")
+    await rounds()
+    assert workshop.began == ["a", "b", "a"]
+
+
+async def test_a_run_that_wants_no_other_is_not_run_again(workshop: Workshop) -> None:
+    workshop.scheduler.wake("a")
+    await rounds()
+    await workshop.finish("a")
+    assert workshop.scheduler.pending == 0
+
+
+async def test_what_came_meanwhile_and_is_earlier_than_what_the_run_wants_wins(workshop: Workshop) -> None:
+    workshop.returns["a"] = Next(1000, 1000)
+    workshop.scheduler.wake("a")
+    await rounds()
+    workshop.scheduler.wake("a", delay=20)
+    workshop.scheduler.wake("a", delay=40)
+    await workshop.finish("a")
+    workshop.now = 20
+    workshop.scheduler.wake("b")
+    await rounds()
+    assert workshop.began.count("a") == 2
+
+
+async def test_a_delay_is_waited_for(workshop: Workshop) -> None:
+    workshop.scheduler.wake("a", delay=10)
+    await rounds()
+    assert workshop.began == []
+    workshop.now = 10
+    workshop.scheduler.wake("b")
+    await rounds()
+    assert sorted(workshop.began) == ["a", "b"]
+
+
+async def test_keys_that_wait_beyond_their_deadline_are_overdue(workshop: Workshop) -> None:
+    for key in "abcd":
+        workshop.scheduler.add(key, Next(0, 5))
+    await rounds()
+    assert workshop.scheduler.overdue == 0
+    workshop.now = 6
+    assert workshop.scheduler.overdue == 2
+
+
+async def test_a_crash_of_one_run_is_logged_and_tried_again_and_ends_nothing_else(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    workshop.crashes.add("a")
+    workshop.scheduler.wake("a")
+    await rounds()
+    with caplog.at_level(logging.ERROR):
+        await workshop.finish("a")
+    (record,) = caplog.records
+    assert record.getMessage() == "the run of a failed"
+    assert record.exc_info is not None
+    workshop.scheduler.wake("b")
+    await rounds()
+    assert workshop.began == ["a", "b"]
+    workshop.now = RETRY_AFTER_CRASH
+    workshop.scheduler.wake("c")
+    await workshop.finish("b")
+    assert sorted(workshop.began) == ["a", "a", "b", "c"]
+
+
+async def test_a_key_that_is_woken_while_its_run_crashes_need_not_wait_so_long(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    workshop.crashes.add("a")
+    workshop.scheduler.wake("a")
+    await rounds()
+    workshop.scheduler.wake("a")
+    await workshop.finish("a")
+    assert workshop.began == ["a", "a"]
+    assert len(caplog.records) == 1
+
+
+async def test_a_drain_finishes_what_runs_and_starts_nothing(workshop: Workshop) -> None:
+    for key in "abc":
+        workshop.scheduler.wake(key)
+    await rounds()
+    drained = asyncio.create_task(workshop.scheduler.drain())
+    await rounds()
+    assert not drained.done()
+    workshop.scheduler.wake("d")
+    workshop.scheduler.wake("a")
+    await workshop.finish("a")
+    assert not drained.done()
+    await workshop.finish("b")
+    assert drained.done()
+    assert workshop.began == workshop.ended == ["a", "b"]
+
+
+async def test_a_scheduler_that_was_never_started_is_drained_at_once() -> None:
+    await Workshop().scheduler.drain()
