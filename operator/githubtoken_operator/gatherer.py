@@ -84,12 +84,15 @@ class Gathered:
     @property
     def host(self) -> str:
         """The host that obtaining a token talks to."""
-        return self.app.web_host if self.observation.token.user else self.app.api_host
+        return _host(self.observation.token, self.app)
 
     def holding(self, issued: Issued) -> Gathered:
-        """The same after `issued` was obtained."""
-        seen = replace(self.observation, issued=issued)
-        return replace(self, observation=seen, renewal=_renewal(seen.token, issued))
+        """The same after `issued` was obtained, which answers the refresh request if there was one."""
+        token = self.observation.token
+        if token.refresh_requested is not None:
+            token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
+        seen = replace(self.observation, issued=issued, token=token)
+        return replace(self, observation=seen, renewal=_renewal(token, issued))
 
     def after(self, failures: Failures) -> Gathered:
         """The same after an attempt failed."""
@@ -135,7 +138,7 @@ class Gatherer:
         app_ref = Ref(Kind.APP, token.namespace, token.app)
         resolved = await self._apps.resolve(app_ref) if token.invalid is None else Resolved(self._now())
         local_time = self._now()
-        now = local_time + self._skew(resolved.app)
+        now = local_time + self._skew(token, resolved.app)
         seen = Observation(
             now=now,
             token=token,
@@ -181,6 +184,12 @@ class Gatherer:
             reads=frozenset({app_ref, *_secrets(token)}),
         )
 
+    def timed(self, gathered: Gathered) -> Gathered:
+        """The same at this moment. GitHub's answer may just have shown that our clock is off."""
+        local_time = self._now()
+        now = local_time + self._skew(gathered.observation.token, gathered.resolved.app)
+        return replace(gathered, local_time=local_time, observation=replace(gathered.observation, now=now))
+
     async def _gather_user(
         self, seen: Observation, user: UserSource, resolved: Resolved
     ) -> tuple[Observation, list[str]]:
@@ -220,19 +229,23 @@ class Gatherer:
             return Terminal(reasons.CREDENTIAL_MISSING, f"there is no refresh token to start from: {problem}")
         return self._users.hindrance(stored, app.client_id if app else None)
 
-    def _skew(self, app: App | None) -> timedelta:
+    def _skew(self, token: GitHubToken, app: App | None) -> timedelta:
         """How far GitHub's clock is ahead of ours, as far as its answers have shown."""
-        return self._github.skew(app.api_host) if app else timedelta(0)
+        return self._github.skew(_host(token, app)) if app else timedelta(0)
 
     def _limit(self, token: GitHubToken, app: App | None) -> RateLimited | None:
         if app is None:
             return None
-        host = app.web_host if token.user else app.api_host
+        host = _host(token, app)
         left = (self._pacing.paused_until(app.identity, host) or 0.0) - self._monotonic()
         if left <= 0:
             return None
         message = f"GitHub limits the App on {host}: waiting {left:.0f} s more"
         return RateLimited(reasons.RATE_LIMITED, message, retry_after=left)
+
+
+def _host(token: GitHubToken, app: App) -> str:
+    return app.web_host if token.user else app.api_host
 
 
 def _app_trouble(token: GitHubToken, resolved: Resolved) -> TokenError | None:
