@@ -127,9 +127,9 @@ class Reconciler:
                     try:
                         issued = await self._obtain(gathered, memory, cause)
                     except TokenError as error:
-                        return await self._failed(gathered, memory, error)
+                        return await self._failed(self._gatherer.timed(gathered), memory, error)
                     if issued is not None:
-                        return await self._publish(gathered.holding(issued), memory, None)
+                        return await self._publish(self._gatherer.timed(gathered).holding(issued), memory, None)
                 case Publish(hindrance):
                     return await self._publish(gathered, memory, hindrance)
                 case Wait(hindrance):
