@@ -249,6 +249,10 @@ class World:
         else:
             self.cluster.send("PUT", "Secret", self.namespace, name, manifest).raise_for_status()
 
+    def secret_key(self, name: str, key: str, value: str) -> None:
+        """Somebody changes one key of a Secret."""
+        self.patch(name, {"data": {key: base64.b64encode(value.encode()).decode()}}, kind="Secret")
+
     def patch(self, name: str, patch: Mapping[str, Any], *, kind: str = "GitHubToken") -> None:
         self.cluster.patch(kind, self.namespace, name, patch)
 

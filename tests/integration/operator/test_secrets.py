@@ -1,0 +1,264 @@
+"""The consumer's Secret: what is in it, whose it is, and that it comes back as it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from github_simulator.control_client import sha256
+
+if TYPE_CHECKING:
+    from tests.integration.operator.conftest import World
+
+PREFIX = "githubtoken.dev/"
+
+
+def secret_of(world: World, name: str = "ci") -> dict[str, Any]:
+    found = world.get("Secret", name)
+    assert found is not None
+    return found
+
+
+def test_a_secret_has_the_properties_of_the_token_and_what_a_restarted_operator_needs(world: World) -> None:
+    world.app()
+    world.installation_token(
+        secret={"name": "ci-token", "labels": {"team": "web"}, "annotations": {"example.com/team": "web"}}
+    )
+    token = world.wait_ready()
+    secret, data, status = secret_of(world, "ci-token"), world.data("ci-token"), token["status"]
+    meta = secret["metadata"]
+    assert data.keys() == {"token", "type", "created", "expires_at", "expires_in"}
+    assert (data["type"], data["created"], data["expires_at"], data["expires_in"]) == (
+        "bearer",
+        status["issuedTime"],
+        status["expirationTime"],
+        "3600",
+    )
+    assert secret["type"] == "Opaque"
+    assert meta["labels"] == {f"{PREFIX}role": "token", "team": "web"}
+    spec_hash = meta["annotations"].pop(f"{PREFIX}spec-hash")
+    assert spec_hash.startswith("v1:")
+    assert len(spec_hash) == 67
+    assert meta["annotations"] == {
+        f"{PREFIX}issued-at": status["issuedTime"],
+        f"{PREFIX}expires-at": status["expirationTime"],
+        f"{PREFIX}revision": "1",
+        f"{PREFIX}token-sha256": sha256(data["token"]),
+        f"{PREFIX}name": "ci",
+        "example.com/team": "web",
+    }
+    assert meta["ownerReferences"] == [
+        {
+            "apiVersion": "githubtoken.dev/v1alpha1",
+            "kind": "GitHubToken",
+            "name": "ci",
+            "uid": token["metadata"]["uid"],
+            "controller": True,
+        }
+    ]
+    assert {entry["manager"] for entry in meta["managedFields"]} == {"githubtoken-operator"}
+
+
+# --- restored --------------------------------------------------------------------------------------------------------
+
+
+def test_a_deleted_secret_is_restored_without_a_call_to_github(world: World) -> None:
+    world.app()
+    world.installation_token()
+    world.wait_ready()
+    before, requests = world.data("ci"), len(world.requests())
+    world.delete("Secret", "ci")
+    world.wait_for("ci", bool, kind="Secret")
+    assert world.data("ci") == before
+    world.settle(0.5)
+    assert len(world.requests()) == requests
+    assert world.ready().status == "True"
+
+
+def test_a_deleted_secret_of_a_user_is_restored_without_a_call_to_github(world: World) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_for("alice", lambda token: token.get("status", {}).get("account"))
+    before, requests = world.data("alice"), len(world.requests())
+    world.delete("Secret", "alice")
+    world.wait_for("alice", bool, kind="Secret")
+    assert world.data("alice") == before
+    world.settle(0.5)
+    assert len(world.requests()) == requests
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param({"data": {"token": "Z2hzX2VkaXRlZA=="}}, id="another token"),
+        pytest.param({"data": {"token": None}}, id="no token"),
+        pytest.param({"data": {"expires_at": "c29vbg=="}}, id="another expiry"),
+        pytest.param({"data": None}, id="no data"),
+        pytest.param({"metadata": {"annotations": {f"{PREFIX}token-sha256": "0"}}}, id="another hash"),
+        pytest.param({"metadata": {"annotations": {f"{PREFIX}spec-hash": None}}}, id="no hash of the spec"),
+        pytest.param({"metadata": {"annotations": {f"{PREFIX}expires-at": "2040-01-01T00:00:00Z"}}}, id="another date"),
+        pytest.param({"metadata": {"ownerReferences": None}}, id="no owner"),
+        pytest.param({"metadata": {"labels": {"team": None}}}, id="no label"),
+    ],
+)
+def test_an_edited_secret_is_restored_without_a_call_to_github(world: World, edit: dict[str, Any]) -> None:
+    world.app()
+    world.installation_token(secret={"labels": {"team": "web"}})
+    world.wait_ready()
+    meta, before, requests = secret_of(world)["metadata"], world.data("ci"), len(world.requests())
+    parts = ("labels", "annotations", "ownerReferences")
+    world.patch("ci", edit, kind="Secret")
+    world.wait_for(
+        "ci",
+        lambda secret: world.data("ci") == before and all(secret["metadata"].get(part) == meta[part] for part in parts),
+        kind="Secret",
+    )
+    world.settle(0.5)
+    assert len(world.requests()) == requests
+    assert world.status()["revision"] == 1
+
+
+def test_keys_and_labels_of_others_stay(world: World) -> None:
+    world.app()
+    world.installation_token()
+    world.wait_ready()
+    world.secret_key("ci", "theirs", "kept")
+    world.patch("ci", {"metadata": {"labels": {"theirs": "kept"}}}, kind="Secret")
+    world.annotate("ci", refresh_requested_at="now")
+    world.wait_ready(revision=2)
+    assert world.data("ci")["theirs"] == "kept"
+    assert secret_of(world)["metadata"]["labels"]["theirs"] == "kept"
+
+
+# --- removed ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_deleted_githubtoken_takes_its_secret_and_its_metrics_along(world: World) -> None:
+    world.app()
+    world.installation_token()
+    world.wait_ready()
+    labels = f'{{name="ci",namespace="{world.namespace}"}}'
+    assert f"githubtoken_expiration_timestamp_seconds{labels}" in world.operator.metrics()
+    world.delete("GitHubToken", "ci")
+    # The garbage collector learns of a new kind of owner every 30 seconds.
+    world.wait_for("ci", lambda secret: not secret, kind="Secret", within=90)
+    world.wait_until(lambda: world.namespace not in world.operator.metrics(), "the end of the series")
+    world.settle(0.5)
+    assert world.get("Secret", "ci") is None
+
+
+def test_a_retained_secret_outlives_its_githubtoken_and_serves_its_successor(world: World) -> None:
+    world.app()
+    spec = {"appRef": {"name": "acme"}, "installation": {"owner": world.account}, "deletionPolicy": "Retain"}
+    world.token("ci", spec)
+    world.wait_ready()
+    assert "ownerReferences" not in secret_of(world)["metadata"]
+    before = world.data("ci")
+    world.delete("GitHubToken", "ci")
+    world.settle(1)
+    assert world.data("ci") == before
+    world.token("ci", spec)
+    world.wait_ready()
+    assert world.data("ci") == before
+    assert len(world.requests("mint")) == 1
+
+
+# --- somebody else's -------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_of_somebody_else_is_left_alone_until_it_is_given_to_us(world: World) -> None:
+    world.app()
+    world.secret("ci", {"theirs": "precious", "token": "theirs too"})
+    version = secret_of(world)["metadata"]["resourceVersion"]
+    world.installation_token()
+    ready = world.wait_reason("ci", "SecretConflict")
+    assert 'annotate it `githubtoken.dev/adopt: "true"`' in ready.message
+    world.settle()
+    assert secret_of(world)["metadata"]["resourceVersion"] == version
+    assert len(world.events(reason="SecretConflict")) == 1
+    assert world.requests("mint") == []
+    world.annotate("ci", kind="Secret", adopt="true")
+    world.wait_ready()
+    assert world.data("ci")["theirs"] == "precious"
+    assert world.data("ci")["token"].startswith("ghs_")
+    assert "ownerReferences" not in secret_of(world)["metadata"]
+    world.delete("GitHubToken", "ci")
+    world.settle(1)
+    assert world.data("ci")["theirs"] == "precious"
+
+
+OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "theirs", "uid": "d8b2ff17-0000-4000-8000-000000000000"}
+
+NOT_ADOPTABLE = [
+    pytest.param({"immutable": True}, "is immutable", id="an immutable one"),
+    pytest.param({"type": "kubernetes.io/basic-auth"}, "has the type", id="one of another type"),
+    pytest.param({"labels": {f"{PREFIX}role": "app"}}, "has the role `app`", id="an App's"),
+    pytest.param({"labels": {f"{PREFIX}role": "credential"}}, "has the role `credential`", id="a credential"),
+    pytest.param(
+        {"labels": {f"{PREFIX}role": "token"}, "annotations": {f"{PREFIX}name": "other"}},
+        "belongs to GitHubToken `other`",
+        id="another GitHubToken's",
+    ),
+]
+
+
+@pytest.mark.parametrize(("shape", "says"), NOT_ADOPTABLE)
+def test_some_secrets_are_never_adopted(world: World, shape: dict[str, Any], says: str) -> None:
+    annotations = {f"{PREFIX}adopt": "true", **shape.get("annotations", {})}
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "ci", "labels": shape.get("labels", {}), "annotations": annotations},
+        "type": shape.get("type", "Opaque"),
+        "immutable": shape.get("immutable", False),
+        "data": {"username": "dGhlaXJz", "password": "dGhlaXJz"},
+    }
+    version = world.cluster.create(manifest, world.namespace)["metadata"]["resourceVersion"]
+    world.app()
+    world.installation_token()
+    assert says in world.wait_reason("ci", "SecretConflict").message
+    assert secret_of(world)["metadata"]["resourceVersion"] == version
+    assert world.requests("mint") == []
+
+
+def test_of_two_githubtokens_with_one_secret_the_first_keeps_it(world: World) -> None:
+    world.app()
+    world.installation_token("first", secret={"name": "shared"})
+    world.wait_ready("first")
+    before = world.data("shared")
+    world.installation_token("second", secret={"name": "shared"})
+    assert "belongs to GitHubToken `first`" in world.wait_reason("second", "SecretConflict").message
+    world.settle(0.5)
+    assert world.data("shared") == before
+    assert world.ready("first").status == "True"
+    assert len(world.requests("mint")) == 1
+
+
+def test_a_credential_of_somebody_else_is_left_alone(world: World) -> None:
+    app = world.app()
+    world.secret("alice-credential", {"theirs": "precious"})
+    world.user_token(seed=world.sign_in(app))
+    assert "Secret `alice-credential` was made by somebody else" in world.wait_reason("alice", "SecretConflict").message
+    assert world.data("alice-credential") == {"theirs": "precious"}
+    assert world.requests("refresh") == []
+    world.annotate("alice-credential", kind="Secret", adopt="true")
+    world.wait_ready("alice")
+
+
+# --- a namespace that goes -------------------------------------------------------------------------------------------
+
+
+def test_a_namespace_that_is_deleted_makes_no_noise(world: World) -> None:
+    app = world.app(token_life=6, user_token_life=6)
+    world.installation_token()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready()
+    world.wait_ready("alice")
+    world.cluster.delete("Namespace", "", world.namespace)
+    gone = lambda: world.cluster.get("Namespace", "", world.namespace) is None  # noqa: E731 - it is a name for a wait
+    world.wait_until(gone, "the end of the namespace", within=90)
+    world.wait_until(lambda: world.namespace not in world.operator.metrics(), "the end of the series")
+    noise = [line for line in world.logged() if line.get("level") in {"WARNING", "ERROR", "CRITICAL"}]
+    assert noise == []
+    assert world.double_spends() == 0

@@ -1,0 +1,210 @@
+"""User tokens: a seed is taken up, the pair is rotated over and over, and no refresh token is ever spent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from github_simulator.control_client import App, sha256
+
+if TYPE_CHECKING:
+    from tests.integration.operator.conftest import World
+
+
+def test_a_seed_is_taken_up_and_rotated_over_and_over(world: World) -> None:
+    app = world.app(user_token_life=6)
+    seed = world.sign_in(app)
+    world.user_token(seed=seed)
+    pairs = set()
+    for revision in (1, 2, 3, 4):
+        world.wait_ready("alice", revision=revision)
+        data = world.data("alice-credential")
+        pairs.add((data["token"], data["refresh_token"]))
+    assert len(pairs) == 4
+    assert world.double_spends() == 0
+    assert len({request.status for request in world.requests("refresh")}) == 1
+    assert len(world.events("alice", reason="Fresh")) == 1
+    assert world.data("alice-seed") == {"refresh_token": seed}
+
+
+def test_the_stored_pair_is_the_living_one(world: World) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    status = world.wait_ready("alice")["status"]
+    consumers, ours = world.data("alice"), world.data("alice-credential")
+    assert world.github.token_is_alive(sha256(consumers["token"]))
+    assert world.github.token_is_alive(sha256(ours["refresh_token"]))
+    assert consumers["token"] == ours["token"]
+    assert consumers.keys() == {
+        "token", "type", "created", "expires_in", "expires_at", "refresh_expires_in", "refresh_expires_at",
+    }  # fmt: skip
+    assert ours.keys() == {*consumers, "refresh_token"}
+    assert status["refreshTokenExpirationTime"] == ours["refresh_expires_at"]
+    assert status["kind"] == "User"
+    world.wait_for("alice", lambda token: token["status"].get("account") == "alice")
+
+
+def test_the_credential_is_ours_alone_and_outlives_its_githubtoken(world: World) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready("alice")
+    meta = (world.get("Secret", "alice-credential") or {})["metadata"]
+    assert meta["labels"] == {"githubtoken.dev/role": "credential"}
+    assert "ownerReferences" not in meta
+    world.delete("GitHubToken", "alice")
+    world.wait_for("alice", lambda found: not found, kind="Secret", within=90)
+    assert world.get("Secret", "alice-credential") is not None
+    world.user_token()
+    world.wait_ready("alice")
+    assert world.double_spends() == 0
+
+
+def test_an_app_with_an_id_only_serves_users_too(world: World) -> None:
+    app = world.register()
+    world.app_secret(app)
+    world.github_app(app, clientID=None)
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready("alice")
+
+
+def test_a_sign_in_by_device_needs_no_client_secret(world: World) -> None:
+    app = world.register(device_flow=True)
+    world.github_app(app, privateKeySecretRef=None, clientSecretSecretRef=None)
+    world.user_token(seed=world.sign_in(app, flow="device"))
+    world.wait_ready("alice")
+    assert world.wait_ready("acme", kind="GitHubApp")["status"]["conditions"][0]["reason"] == "NotChecked"
+
+
+# --- seeds -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_unchanged_seed_applied_again_does_nothing(world: World) -> None:
+    app = world.app()
+    seed = world.sign_in(app)
+    world.user_token(seed=seed)
+    world.wait_ready("alice")
+    world.annotate("alice", refresh_requested_at="now")
+    world.wait_ready("alice", revision=2)
+    world.wait_for("alice", lambda token: token["status"].get("account"))
+    requests = len(world.requests())
+    world.seed("alice", seed)
+    world.settle(1)
+    world.delete("Secret", "alice-seed")
+    world.settle(1)
+    world.seed("alice", seed + "\n")
+    world.settle(1)
+    assert len(world.requests()) == requests
+    assert world.ready("alice").status == "True"
+    assert world.status("alice")["revision"] == 2
+
+
+def test_a_newer_seed_wins(world: World) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    first = world.wait_ready("alice")["status"]["tokenSHA256"]
+    world.seed("alice", world.sign_in(app, "bob"))
+    status = world.wait_ready("alice", revision=2)["status"]
+    assert status["tokenSHA256"] != first
+    assert world.github.token(sha256(world.data("alice")["token"])).user == "bob"
+    world.wait_for("alice", lambda token: token["status"].get("account") == "bob")
+    assert len(world.requests("refresh")) == 2
+    assert world.double_spends() == 0
+
+
+def test_a_seed_that_somebody_spent_is_refused_once_and_a_fresh_one_heals(world: World) -> None:
+    app = world.app()
+    seed = world.sign_in(app)
+    world.user_token("thief", seed=seed)
+    world.wait_ready("thief")
+    world.user_token("alice", seed=seed)
+    ready = world.wait_reason("alice", "ReauthorizationRequired")
+    assert "put the new refresh token into" in ready.message
+    world.settle()
+    assert len(world.requests("refresh")) == 2
+    assert len(world.events("alice", reason="ReauthorizationRequired")) == 1
+    assert world.ready("thief").status == "True"
+    world.seed("alice", world.sign_in(app))
+    world.wait_ready("alice")
+
+
+def test_a_seed_that_appears_without_our_label_is_found(world: World) -> None:
+    app = world.app()
+    world.user_token()
+    world.wait_reason("alice", "CredentialMissing")
+    world.secret("alice-seed", {"refresh_token": world.sign_in(app)})
+    world.wait_ready("alice")
+
+
+def test_an_old_refresh_token_put_into_the_credential_is_not_sent(world: World) -> None:
+    app = world.app()
+    seed = world.sign_in(app)
+    world.user_token(seed=seed)
+    world.wait_ready("alice")
+    world.secret_key("alice-credential", "refresh_token", seed)
+    world.annotate("alice", refresh_requested_at="now")
+    world.wait_for("alice", lambda token: "an old, spent refresh token" in token["status"]["conditions"][0]["message"])
+    world.settle(1)
+    assert len(world.requests("refresh")) == 1
+    assert world.double_spends() == 0
+
+
+# --- keeping ---------------------------------------------------------------------------------------------------------
+
+Break = Callable[["World", App], object]
+
+
+def delete_the_client_secret(world: World, _app: App) -> None:
+    world.delete("Secret", "acme-app")
+
+
+def rotate_the_client_secret(world: World, app: App) -> None:
+    world.canaries.append(world.github.rotate_client_secret(app))
+
+
+def revoke_the_grant(world: World, app: App) -> None:
+    world.github.revoke_grant(app, "alice")
+
+
+def delete_the_githubapp(world: World, _app: App) -> None:
+    world.delete("GitHubApp", "acme")
+
+
+BREAKS = [
+    pytest.param(delete_the_client_secret, "ClientSecretMissing", 1, id="the client secret is deleted"),
+    pytest.param(rotate_the_client_secret, "AuthenticationFailed", 2, id="the client secret is rotated"),
+    pytest.param(revoke_the_grant, "ReauthorizationRequired", 2, id="the grant is revoked"),
+    pytest.param(delete_the_githubapp, "AppNotFound", 1, id="the GitHubApp is deleted"),
+]
+
+
+@pytest.mark.parametrize(("break_it", "reason", "refreshes"), BREAKS)
+def test_a_valid_user_token_is_kept_when_the_next_one_cannot_be_had(
+    world: World, break_it: Break, reason: str, refreshes: int
+) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready("alice")
+    before, pair = world.data("alice"), world.data("alice-credential")
+    break_it(world, app)
+    world.annotate("alice", refresh_requested_at="now")
+    ready = world.wait_failing("alice")
+    assert (ready.status, ready.reason) == ("True", "Fresh")
+    world.settle()
+    assert world.data("alice") == before
+    assert world.data("alice-credential") == pair
+    assert len(world.events("alice", reason=reason)) == 1
+    assert len(world.requests("refresh")) == refreshes
+
+
+def test_tokens_whose_expiry_was_switched_off_are_kept(world: World) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready("alice")
+    world.github.change_app(app, tokens_expire=False)
+    world.annotate("alice", refresh_requested_at="now")
+    world.wait_ready("alice", revision=2)
+    assert world.ready("alice").message == "token does not expire"
+    assert "expires_at" not in world.data("alice")
+    assert "expirationTime" not in world.status("alice")
