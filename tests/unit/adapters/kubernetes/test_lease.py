@@ -552,7 +552,6 @@ FAULTS = st.sampled_from([nothing, refuse, linger, hang, on("GET", hang), on("PU
 ACTS = st.one_of(
     st.tuples(st.just("before"), st.integers(0, 2), FAULTS),
     st.tuples(st.just("after"), st.integers(0, 2), FAULTS),
-    st.tuples(st.just("suspend"), st.integers(0, 2), st.floats(0, 30)),
     st.tuples(st.just("replace"), st.integers(0, 2), st.booleans()),
     st.tuples(st.just("edit"), st.just(0), st.none()),
 )
@@ -590,8 +589,6 @@ def test_never_two_hold_it_and_a_term_has_one_holder(
                 chosen.network.fault = what
             elif act == "after":
                 chosen.network.loss = what
-            elif act == "suspend":
-                chosen.suspended += what
             elif act == "edit" and world.server.stored is not None:
                 world.server.edit()
             elif act == "replace":
