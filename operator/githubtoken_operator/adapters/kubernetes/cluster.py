@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
+from http import HTTPStatus
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import Api, NotFound
+from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, NotFound
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.times import format_time
 
@@ -85,8 +86,11 @@ class Cluster:
         api_version, name, _ = kind.value
         try:
             listed = await self._api.request("GET", f"/apis/{api_version}")
-        except NotFound:
-            return False
+        except ApiError as error:
+            # Of a group without any CRD the API server says in plain text that the page is not there.
+            if error.status == HTTPStatus.NOT_FOUND:
+                return False
+            raise
         return any(resource["kind"] == name for resource in listed["resources"])
 
     async def emit(self, kind: Kind, about: JSON, *, warning: bool, reason: str, message: str, now: datetime) -> None:
