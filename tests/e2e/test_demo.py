@@ -5,6 +5,7 @@ A temporary folder of its own marks everything that a run makes: its files are i
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import httpx
 import psutil
 import pytest
 
@@ -151,6 +153,31 @@ def test_a_demo_that_is_too_short_for_a_rotation_fails_and_says_which_token(tmp_
     assert "alice was not rotated: it is still at revision 1" in said
     assert "ci was not rotated: it is still at revision 1" in said
     assert nothing_is_left(demo)
+
+
+def test_a_demo_with_a_token_that_github_revoked_fails_and_says_which_and_when(tmp_path: Path) -> None:
+    with running_demo(tmp_path, "SECONDS=12") as demo:
+        said = demo.read_until("tail -f")
+        revoke("ci", said)
+        code, rest = demo.end()
+    assert code != 0
+    assert re.search(r"^\d\d:\d\d:\d\d  ci FAILED: GitHub refuses the token of revision 1$", rest, re.MULTILINE)
+    assert re.search(r"^  ci failed at \d\d:\d\d:\d\d: GitHub refuses the token of revision 1$", rest, re.MULTILINE)
+    assert "alice failed" not in rest
+    assert nothing_is_left(demo)
+
+
+def revoke(name: str, said: str) -> None:
+    """Revokes an installation token as whoever holds it may, by what the demo tells everybody."""
+    alias = re.search(r"alias k='(\S+) --kubeconfig (\S+) -n demo'", said)
+    api = re.search(r"REST API (http://\S+),", said)
+    assert alias is not None
+    assert api is not None
+    kubectl = [str(Path(alias[1]).expanduser()), f"--kubeconfig={alias[2]}", "--namespace=demo"]
+    encoded = subprocess.check_output([*kubectl, "get", "secret", name, "--output=jsonpath={.data.token}"])
+    token = base64.b64decode(encoded).decode()
+    answer = httpx.delete(f"{api[1]}/installation/token", headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+    assert answer.status_code == 204
 
 
 def test_a_wrong_flag_gets_one_clear_line(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def held_in(secret: dict[str, Any]) -> Held:
     """Reads the consumer's Secret that the operator wrote."""
     annotations = secret["metadata"]["annotations"]
     return Held(
+        uid=secret["metadata"]["uid"],
         token=base64.b64decode(secret["data"]["token"]).decode(),
         revision=int(annotations["githubtoken.dev/revision"]),
         expires=datetime.fromisoformat(annotations["githubtoken.dev/expires-at"]),

@@ -20,8 +20,9 @@ RESTORED_WITHIN: Final = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a consumer's Secret holds: the token, and what its annotations say of it."""
+    """What a consumer's Secret holds: the token, and what its annotations say of it. `uid` is the Secret's own."""
 
+    uid: str
     token: str = field(repr=False)
     revision: int
     expires: datetime
@@ -56,7 +57,7 @@ class Rotated:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A Secret that was away is back."""
+    """Somebody deleted the Secret, and it was made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Tally:
             happened.append(Appeared(look.held))
         elif look.held.revision != self.held.revision:
             happened.append(Rotated(self.held, look.held))
-        elif self.absent_since is not None:
+        elif look.held.uid != self.held.uid:
             happened.append(Restored())
         rotations = self.rotations + sum(isinstance(each, Rotated) for each in happened)
         now = replace(counted, held=look.held, rotations=rotations, absent_since=None)

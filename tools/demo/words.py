@@ -54,7 +54,7 @@ def look_for_yourself(*, kubectl: Path, kubeconfig: Path, namespace: str, metric
             "k get secret ci -o yaml",
             "k delete secret ci           # it is back within seconds, with the same token",
             'k annotate ght alice --overwrite githubtoken.dev/refresh-requested-at="$(date)"    # renews it now',
-            f"curl -s {metrics} | grep ^githubtoken_",
+            f"curl -s {metrics} | grep ^githubtoken_expiration",
             f"tail -f {log}",
         )
     )

@@ -14,7 +14,7 @@ NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 
 def held(token: str, revision: int = 1) -> Held:
-    return Held(token, revision, NOW + timedelta(minutes=1))
+    return Held("uid", token, revision, NOW + timedelta(minutes=1))
 
 
 class World:
@@ -76,8 +76,9 @@ def test_a_dead_token_without_a_living_successor_is_dead(secret: dict[float, Hel
 def test_a_secret_is_read_as_the_operator_writes_it() -> None:
     secret = {
         "metadata": {
-            "annotations": {"githubtoken.dev/revision": "7", "githubtoken.dev/expires-at": "2026-01-02T12:01:00Z"}
+            "uid": "u-1",
+            "annotations": {"githubtoken.dev/revision": "7", "githubtoken.dev/expires-at": "2026-01-02T12:01:00Z"},
         },
         "data": {"token": base64.b64encode(b"abc").decode()},
     }
-    assert held_in(secret) == Held("abc", 7, NOW + timedelta(minutes=1))
+    assert held_in(secret) == Held("u-1", "abc", 7, NOW + timedelta(minutes=1))

@@ -24,12 +24,12 @@ from demo.tally import (
 START = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 
-def held(revision: int = 1) -> Held:
-    return Held(f"token of revision {revision}", revision, START + timedelta(minutes=revision))
+def held(revision: int = 1, uid: str = "first") -> Held:
+    return Held(uid, f"token of revision {revision}", revision, START + timedelta(minutes=revision))
 
 
-def living(second: int, revision: int = 1) -> Look:
-    return Look(START + timedelta(seconds=second), held(revision), alive=True)
+def living(second: int, revision: int = 1, uid: str = "first") -> Look:
+    return Look(START + timedelta(seconds=second), held(revision, uid), alive=True)
 
 
 def refused(second: int, revision: int = 1) -> Look:
@@ -70,9 +70,16 @@ def test_a_new_token_that_github_refuses_is_a_rotation_and_a_failure() -> None:
 
 def test_a_secret_may_be_away_for_as_long_as_the_operator_may_take() -> None:
     away = int(RESTORED_WITHIN.total_seconds())
-    tally, happened = after(living(0), *(absent(second) for second in range(1, away + 2)), living(away + 2))
+    tally, happened = after(
+        living(0), *(absent(second) for second in range(1, away + 2)), living(away + 2, uid="second")
+    )
     assert happened == [Appeared(held()), Restored()]
     assert tally.failures == ()
+
+
+def test_a_secret_that_was_made_again_between_two_looks_is_told_too() -> None:
+    _, happened = after(living(0), living(1, uid="second"), living(2, uid="second"))
+    assert happened == [Appeared(held()), Restored()]
 
 
 def test_a_secret_that_stays_away_is_a_failure() -> None:

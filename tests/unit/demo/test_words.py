@@ -10,8 +10,8 @@ from demo.manifests import ALICE
 from demo.tally import Appeared, Failed, Happening, Held, Recovered, Restored, Rotated, Tally
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
-FIRST = Held("t1", 1, NOON + timedelta(seconds=100))
-SECOND = Held("t2", 2, NOON + timedelta(seconds=140))
+FIRST = Held("u", "t1", 1, NOON + timedelta(seconds=100))
+SECOND = Held("u", "t2", 2, NOON + timedelta(seconds=140))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_commands_for_another_terminal_name_everything_that_is_needed() -> None:
         log=Path("/x/operator.log"),
     )
     assert "alias k='/usr/bin/kubectl --kubeconfig /x/admin.kubeconfig -n demo'" in text.splitlines()
-    assert "curl -s http://127.0.0.1:1/metrics | grep ^githubtoken_" in text.splitlines()
+    assert "curl -s http://127.0.0.1:1/metrics | grep ^githubtoken_expiration" in text.splitlines()
     assert "tail -f /x/operator.log" in text.splitlines()
 
 
