@@ -1,7 +1,10 @@
 """The composition root: makes everything, in the order in which it must begin, and ends it in the reverse order.
 
-Order at the end: the watches, then the runs in flight (they are finished, not cut), then the connections. The health
-server answers until the very last.
+    begin   health server, journal and what it kept, the Lease, the scheduler, the watches
+    end     the watches, the runs in flight (they are finished, not cut), the Lease, the connections, the health server
+
+A lost Lease ends the process the same way: nothing new is begun, what was sent to GitHub is finished and saved. A
+standby answers its probes, keeps its journal empty, and watches nothing.
 """
 
 from __future__ import annotations
@@ -10,15 +13,21 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
 
 import kopf
 
 from githubtoken_operator import __version__, handlers
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.http_server import HttpServer
-from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.journal import Journal
+from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.clock import unix_now, utc_now
@@ -33,8 +42,10 @@ from githubtoken_operator.scheduler import Next, Scheduler
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.watched import Ref, Watched
 
-BEAT = 1.0
+BEAT: Final = 1.0
 """Seconds between two signs of life of the event loop."""
+RECOVER_AGAIN: Final = 2.0
+"""Seconds until the journal is looked at again while the API server is away."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,31 +54,55 @@ class CannotStart(Exception):
     """The process cannot do its work; the message is one clear line."""
 
 
+class LeaseLost(Exception):
+    """Another replica leads now; what was in flight is finished."""
+
+
 async def run(settings: Settings) -> None:
-    """Runs the operator until SIGTERM. Raises `CannotStart`, `ApiError` or `CannotListen` where it cannot begin."""
+    """Runs the operator until SIGTERM.
+
+    Raises `CannotStart`, `ApiError`, `CannotListen` or `CannotJournal` where it cannot begin, and `LeaseLost`.
+    """
     stop, ready = asyncio.Event(), asyncio.Event()
     _stop_on_signals(stop)
     async with AsyncExitStack() as stack:
         metrics = Metrics(__version__)
-        metrics.lead(True)
         heartbeat = _Heartbeat()
-        for name, coroutine in (("heartbeat", heartbeat.beat()), ("signals", _take_signals_back(ready, stop))):
-            stack.callback(asyncio.create_task(coroutine, name=name).cancel)
+        state = _State()
         stack.enter_context(
             HttpServer(
                 metrics_address=settings.metrics_address,
                 health_address=settings.health_address,
                 registry=metrics.registry,
                 last_beat=lambda: heartbeat.last,
-                not_ready=lambda: None if ready.is_set() else "the watches have not begun",
+                not_ready=lambda: None if state.standing_by or ready.is_set() else "the watches have not begun",
             )
         )
+        background = stack.enter_context(_Background())
+        background.start("heartbeat", heartbeat.beat())
+        journal = stack.enter_context(Journal(settings.journal_dir))
+        metrics.watch_journal(lambda: len(journal))
         api = await stack.enter_async_context(await Api.connect())
         github = await stack.enter_async_context(
             GitHub(now=utc_now, observer=metrics, user_agent=f"githubtoken-operator/{__version__}")
         )
-        wiring = _wire(settings, api, github, metrics, stop)
         await _require_crds(Cluster(api))
+        leadership = (
+            Lease(api, settings.operator_namespace, duration=settings.lease_duration)
+            if settings.leader_elect
+            else Uncontested()
+        )
+        wiring, users = _wire(
+            settings, api=api, github=github, metrics=metrics, journal=journal, leadership=leadership, stop=stop
+        )
+        background.start("recovery", _recover(users, settings.namespaces))
+        state.standing_by = True
+        if not await _acquired(leadership, stop):
+            return
+        state.standing_by = False
+        metrics.lead(True)
+        renewing = background.start("lease", _end_when_lost(leadership, stop))
+        background.start("signals", _take_signals_back(ready, stop))
         wiring.scheduler.start()
         logger.info("started, version %s", __version__)
         await kopf.operator(
@@ -78,10 +113,24 @@ async def run(settings: Settings) -> None:
             stop_flag=stop,
             ready_flag=ready,
         )
+        metrics.lead(False)
+        if not leadership.held():
+            raise LeaseLost("the Lease is lost: another replica leads")
+        renewing.cancel()
+        await leadership.release()
         logger.info("ended: everything in flight was finished")
 
 
-def _wire(settings: Settings, api: Api, github: GitHub, metrics: Metrics, stop: asyncio.Event) -> handlers.Wiring:
+def _wire(
+    settings: Settings,
+    *,
+    api: Api,
+    github: GitHub,
+    metrics: Metrics,
+    journal: Journal,
+    leadership: Leadership,
+    stop: asyncio.Event,
+) -> tuple[handlers.Wiring, UserTokens]:
     watched = Watched()
 
     def announce(kind: Kind, body: JSON) -> None:
@@ -102,7 +151,9 @@ def _wire(settings: Settings, api: Api, github: GitHub, metrics: Metrics, stop: 
         wake=scheduler.wake,
         now=utc_now,
     )
-    users = UserTokens(cluster=cluster, github=github, stopping=stop.is_set, now=utc_now)
+    users = UserTokens(
+        cluster=cluster, github=github, journal=journal, leadership=leadership, stopping=stop.is_set, now=utc_now
+    )
     gatherer = Gatherer(
         cluster=cluster,
         github=github,
@@ -128,7 +179,35 @@ def _wire(settings: Settings, api: Api, github: GitHub, metrics: Metrics, stop: 
         monotonic=time.monotonic,
     )
     metrics.watch_scheduler(pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue)
-    return handlers.Wiring(watched=watched, apps=apps, scheduler=scheduler)
+    return handlers.Wiring(watched=watched, apps=apps, scheduler=scheduler), users
+
+
+async def _recover(users: UserTokens, namespaces: Sequence[str]) -> None:
+    """Saves what an earlier container left; the rest waits for nothing but its own Secret."""
+    while True:
+        try:
+            await users.recover(namespaces)
+        except ApiError as error:
+            logger.warning("what the journal kept is looked at again: %s", error.message)
+            await asyncio.sleep(RECOVER_AGAIN)
+        else:
+            return
+
+
+async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
+    """Waits for the Lease; False where the process is asked to end before it has it."""
+    acquiring = asyncio.create_task(leadership.acquire(), name="acquire")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (acquiring, stopping):
+        task.cancel()
+    await asyncio.wait({acquiring, stopping})
+    return not acquiring.cancelled() and acquiring.exception() is None
+
+
+async def _end_when_lost(leadership: Leadership, stop: asyncio.Event) -> None:
+    await leadership.renew_until_lost()
+    stop.set()
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
@@ -149,6 +228,41 @@ async def _require_crds(cluster: Cluster) -> None:
             raise CannotStart(
                 f"the CustomResourceDefinition of {name} is not installed: run `githubtoken crds | kubectl apply -f -`"
             )
+
+
+@dataclass(slots=True)
+class _State:
+    """What the readiness probe looks at, from its own thread."""
+
+    standing_by: bool = False
+
+
+class _Background:
+    """Tasks that live as long as the process; they are begun before kopf, which ends tasks that it does not know."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def start(self, name: str, coroutine: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Runs `coroutine` until the end; a defect in it is logged at once."""
+        task = asyncio.create_task(coroutine, name=name)
+        task.add_done_callback(_log_failure)
+        self._tasks.append(task)
+        return task
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("the task %s failed", task.get_name(), exc_info=error)
 
 
 class _Heartbeat:

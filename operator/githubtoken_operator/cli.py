@@ -18,6 +18,7 @@ import click
 from githubtoken_operator import __version__, app, settings
 from githubtoken_operator.adapters import logs
 from githubtoken_operator.adapters.http_server import CannotListen
+from githubtoken_operator.adapters.journal import CannotJournal
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.settings import Settings
 
@@ -73,6 +74,7 @@ def cli() -> None:
 
 @cli.command()
 @_option("--namespaces", "list", settings.parse_namespaces, "Namespaces to serve, separated by commas; none means all.")
+@_option("--operator-namespace", "namespace", settings.parse_namespace, "Where the operator's Lease is.")
 @_option("--metrics-address", "address", settings.parse_address, "Where /metrics is served.")
 @_option("--health-address", "address", settings.parse_address, "Where /healthz and /readyz are served.")
 @_option(
@@ -81,6 +83,9 @@ def cli() -> None:
     settings.parse_allowed_hosts,
     "Hosts that Apps may name beside GitHub's own: `host`, `host:port` or `*.suffix`, separated by commas.",
 )
+@_switch("--leader-elect/--no-leader-elect", "Let a Lease decide which replica writes.")
+@_option("--lease-duration", "duration", settings.parse_lease_duration, "Until a silent leader is replaced.")
+@_option("--journal-dir", "folder", Path, "Where rotated pairs are kept until they are stored; best in memory.")
 @_option("--concurrency", "number", _count(100), "GitHubTokens that are worked on at once.")
 @_option("--github-requests-per-minute", "number", _count(100_000), "Pace of requests for each App and host.")
 @_switch(
@@ -95,7 +100,7 @@ def run(**flags: Any) -> None:  # noqa: ANN401 - one keyword for each flag above
     logs.configure(chosen.log_format, chosen.log_level)
     try:
         asyncio.run(app.run(chosen))
-    except (app.CannotStart, CannotListen) as error:
+    except (app.CannotStart, app.LeaseLost, CannotListen, CannotJournal) as error:
         raise click.ClickException(str(error)) from error
     except ApiError as error:
         raise click.ClickException(error.message) from error

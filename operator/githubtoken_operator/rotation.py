@@ -1,30 +1,33 @@
 """One rotation of a user token, from top to bottom. GitHub accepts each refresh token once, so the order is everything.
 
-    1. re-read the credential Secret; stop if it says that this refresh token must not be sent
-    2. write the intent into it under its resourceVersion: this also proves that the API server and our rights are there
-    3. POST once; nothing repeats it
-    4. replace the pair in the credential Secret, for as long as it takes; a newer sign-in always wins
+    1. save what waits in the journal; re-read the credential Secret; stop if it says that this token must not be sent
+    2. check the Lease; write the intent under the resourceVersion just read: this also proves that the API server and
+       our rights are there
+    3. check the Lease again; POST once; nothing repeats it
+    4. append GitHub's answer to the journal, then replace the pair in the credential Secret, for as long as it takes; a
+       newer sign-in always wins; then drop the journal's entry
     5. publish the consumer's Secret, then status: the reconciler does both, from the store, as the last of its run
 
-docs/rotation.md has the rules and what breaks without each of them. The Lease is checked before steps 2 and 3 and the
-journal is written between 3 and 4; neither is part of this version: one replica runs, and a process that is killed
-between GitHub's answer and step 4 loses the pair. SIGTERM is safe: before step 3 nothing is sent any more, after it
-steps 3 and 4 are finished.
+docs/rotation.md has the rules and what breaks without each of them. SIGTERM and a lost Lease stop a rotation before
+step 3 and not after it: what was sent is finished and saved, whoever leads by then.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NoReturn
 
 from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.github.sending import SEND_LIMIT
+from githubtoken_operator.adapters.journal import CannotJournal, Entry, Journal, SecretKey
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.domain import answers, credential, reasons
 from githubtoken_operator.domain.credential import Credential, Grant, Intent, Placement
 from githubtoken_operator.domain.errors import (
@@ -36,12 +39,16 @@ from githubtoken_operator.domain.errors import (
 )
 from githubtoken_operator.domain.model import JSON, AccessToken, App, Token
 from githubtoken_operator.domain.resources import GitHubToken
+from githubtoken_operator.domain.secrets import ROLE_CREDENTIAL
 from githubtoken_operator.domain.times import format_time
 
 FOREIGN_INTENT_WAIT: Final = timedelta(seconds=90)
 """Longer than a refresh may take and a holder needs to come back: then its intent is overruled."""
 SAVE_DELAYS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to save a pair; the last one repeats for ever."""
+
+NOTHING_SENT: Final = Token("")
+"""An entry of the journal knows the refresh token that was sent by its hash only."""
 
 logger = logging.getLogger(__name__)
 
@@ -66,17 +73,29 @@ class UserTokens:
         *,
         cluster: Cluster,
         github: GitHub,
+        journal: Journal,
+        leadership: Leadership,
         stopping: Callable[[], bool],
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._cluster = cluster
         self._github = github
+        self._journal = journal
+        self._leadership = leadership
         self._stopping = stopping
         self._now = now
         self._sleep = sleep
-        self._holder = uuid.uuid4().hex
         self._foreign_intents: dict[Intent, datetime] = {}
+
+    async def recover(self, namespaces: Sequence[str]) -> None:
+        """At start, leader or not: saves what the journal has, then removes intents of ours that came to nothing."""
+        for key, entry in self._journal.entries():
+            await self._save_entry(key, entry)
+        for secret in await self._cluster.list_secrets(ROLE_CREDENTIAL, namespaces):
+            intent = credential.read(secret).intent
+            if intent is not None and intent.holder == self._journal.holder:
+                await self._withdraw(secret)
 
     async def take_seed(self, token: GitHubToken, seed: Token, client_id: str) -> None:
         """Puts a human's refresh token into the credential Secret, where it is due for rotation at once."""
@@ -91,7 +110,7 @@ class UserTokens:
         if client_id is not None and (refusal := credential.refusal(stored, client_id)):
             return refusal
         intent = stored.intent
-        if intent is None or intent.holder == self._holder:
+        if intent is None or intent.holder == self._journal.holder:
             return None
         since = self._foreign_intents.setdefault(intent, self._now())
         left = since + FOREIGN_INTENT_WAIT - self._now()
@@ -103,57 +122,92 @@ class UserTokens:
             retry_after=left.total_seconds(),
         )
 
-    async def rotate(self, token: GitHubToken, app: App, client_id: str) -> AccessToken:
-        """A new pair, saved. Raises `TokenError`, or `StartOver` where the store moved."""
+    async def rotate(self, token: GitHubToken, app: App, client_id: str) -> None:
+        """Gets a new pair and saves it. Raises `TokenError`, or `StartOver` where the store moved."""
         # Step 1. A quorum read; what the caller saw may be old.
-        secret, stored = await self._reread(token, client_id)
-        sent = stored.refresh_token
-        if secret is None or sent is None:
+        key = (token.namespace, token.user.credential if token.user else "")
+        term = self._leadership.term
+        if waiting := self._journal.read(key):
+            await self._save_entry(key, waiting)
             raise StartOver
+        secret, stored = await self._reread(key, token, client_id)
+        sent = stored.refresh_token
+        if sent is None:
+            raise StartOver
+        self._reserve(key)
 
         # Step 2. From here on nobody else who follows the protocol sends this token.
+        self._check_may_send(term)
         attempt = stored.intent.attempt + 1 if stored.intent else 1
-        intent = Intent(sent.sha256, self._holder, attempt, format_time(self._now()))
+        intent = Intent(sent.sha256, self._journal.holder, attempt, format_time(self._now()))
         secret = await self._write(credential.with_intent(secret, intent, token, client_id))
 
         # Step 3. The only request of the operator that must not be made twice.
-        if self._stopping():
-            await self._withdraw(secret)
-            raise Transient(reasons.PENDING, "the operator is ending: the next one goes on")
         try:
+            self._check_may_send(term)
             answer = await self._github.refresh(replace(app, client_id=client_id), sent)
-            access = answers.refreshed_token(answer, sent)
         except OutcomeUnknown:
             # The token may be spent. The intent stays, and the next attempt comes through step 1.
             raise
-        except RefreshTokenRefused:
-            await self._mark_refused(secret, sent)
-            raise
-        except (Transient, Terminal) as error:
+        except TokenError:
             await self._withdraw(secret)
-            if error.reason == reasons.AUTHENTICATION_FAILED and app.client_secret is None:
-                raise _no_client_secret() from error
             raise
 
-        # Step 4.
-        grant = Grant(
-            access=access,
+        # Step 4. The answer is safe before anything reads it.
+        entry = Entry(
             parent=sent.sha256,
             seed=sent.sha256 if stored.seeded else stored.seed or sent.sha256,
             ours=stored.ours,
+            status=answer.status,
+            date=answer.headers["date"],
+            body=answer.body,
         )
-        await self._save(secret, grant)
-        return access
+        self._keep(key, entry)
+        try:
+            grant = _grant(answers.refreshed_token(answer, sent), entry)
+        except TokenError as error:
+            self._journal.drop(key)
+            await self._refused(secret, sent, app, error)
+        else:
+            await self._save(key, secret, grant)
 
-    async def _reread(self, token: GitHubToken, client_id: str) -> tuple[JSON | None, Credential]:
-        name = token.user.credential if token.user else ""
-        secret = await self._cluster.read(Kind.SECRET, token.namespace, name)
+    async def _reread(self, key: SecretKey, token: GitHubToken, client_id: str) -> tuple[JSON, Credential]:
+        secret = await self._cluster.read(Kind.SECRET, *key)
         if secret is None or credential.conflict(secret, token):
             raise StartOver
         stored = credential.read(secret)
         if hindrance := self.hindrance(stored, client_id):
             raise hindrance
         return secret, stored
+
+    def _check_may_send(self, term: int) -> None:
+        """Checks A and B of the protocol: the same term as at the start, and time enough left to send."""
+        if self._stopping() or self._leadership.term != term or not self._leadership.held(SEND_LIMIT):
+            raise Transient(reasons.PENDING, "the operator is ending: the next one goes on")
+
+    def _reserve(self, key: SecretKey) -> None:
+        try:
+            self._journal.reserve(key)
+        except CannotJournal as error:
+            raise Terminal(reasons.MISSING_PERMISSION, f"{error}; nothing was sent to GitHub") from error
+
+    def _keep(self, key: SecretKey, entry: Entry) -> None:
+        try:
+            self._journal.write(key, entry)
+        except CannotJournal:
+            # It is in memory; saving it to the cluster is what matters now.
+            logger.exception("an answer of GitHub could not be journalled")
+
+    async def _refused(self, secret: JSON, sent: Token, app: App, error: TokenError) -> NoReturn:
+        """GitHub answered, and not with a pair."""
+        if isinstance(error, RefreshTokenRefused):
+            # It must never be sent again, also after a restart; a conflict says that somebody else won meanwhile.
+            await self._write(credential.with_refusal(secret, sent))
+        elif not isinstance(error, OutcomeUnknown):
+            await self._withdraw(secret)
+        if error.reason == reasons.AUTHENTICATION_FAILED and app.client_secret is None:
+            raise _no_client_secret() from error
+        raise error
 
     async def _write(self, body: JSON, *, create: bool = False) -> JSON:
         """Writes the credential Secret under its resourceVersion, before anything irreversible."""
@@ -175,29 +229,38 @@ class UserTokens:
         except ApiError as error:
             logger.warning("the intent of a rotation that did not happen was not removed: %s", error.message)
 
-    async def _mark_refused(self, secret: JSON, sent: Token) -> None:
-        """Sees to it that a refused token is never sent again, also after a restart; somebody else may have won."""
-        await self._write(credential.with_refusal(secret, sent))
+    async def _save_entry(self, key: SecretKey, entry: Entry) -> None:
+        """Saves what an earlier run, or an earlier process, could not."""
+        try:
+            access = answers.refreshed_token(entry.answer, NOTHING_SENT)
+        except TokenError as error:
+            logger.warning("an answer in the journal has no pair and is dropped: %s", error.message)
+            self._journal.drop(key)
+        else:
+            await self._save(key, None, _grant(access, entry))
 
-    async def _save(self, secret: JSON, grant: Grant) -> None:
-        """Replaces the stored pair under the resourceVersion of step 2, else by the table of `credential.place`."""
-        meta = secret["metadata"]
-        attempts = 0
-        current: JSON | None = secret
-        while True:
+    async def _save(self, key: SecretKey, secret: JSON | None, grant: Grant) -> None:
+        """Replaces the stored pair under the resourceVersion of `secret`, else by the table of `credential.place`."""
+        for attempt in itertools.count():
             try:
-                if attempts:
-                    current = await self._cluster.read(Kind.SECRET, meta["namespace"], meta["name"])
+                current = secret or await self._cluster.read(Kind.SECRET, *key)
                 placement = credential.place(current, grant)
-                if current is None or placement is Placement.SUPERSEDED:
-                    logger.warning("a newer sign-in won, or the credential Secret was deleted: the pair is discarded")
-                    return
-                if placement is Placement.PUT:
+                if current is not None and placement is Placement.PUT:
                     await self._cluster.replace(Kind.SECRET, credential.with_pair(current, grant))
             except ApiError as error:
-                delay = SAVE_DELAYS[min(attempts, len(SAVE_DELAYS) - 1)]
+                secret = None
+                delay = SAVE_DELAYS[min(attempt, len(SAVE_DELAYS) - 1)]
                 logger.warning("a new pair is not saved yet, trying again in %s s: %s", delay, error.message)
-                attempts += 1
                 await self._sleep(delay)
             else:
+                if placement is Placement.SUPERSEDED:
+                    logger.warning("a newer sign-in won, or the credential Secret was deleted: a pair is discarded")
+                self._journal.drop(key)
                 return
+
+
+def _grant(access: AccessToken, entry: Entry) -> Grant:
+    if access.refresh_token == NOTHING_SENT:
+        # Expiry was switched off: the refresh token that is stored stays beside the new access token.
+        access = replace(access, refresh_token=None)
+    return Grant(access=access, parent=entry.parent, seed=entry.seed, ours=entry.ours)

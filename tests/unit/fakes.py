@@ -16,8 +16,10 @@ from email.utils import format_datetime
 from typing import Any, Final, Literal
 
 from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.api import Api, Conflict, Invalid, NotFound, Unavailable
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.lease import Uncontested
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown
@@ -451,7 +453,13 @@ class Process:
             now=clock,
         )
         self.users = UserTokens(
-            cluster=self.cluster, github=github, stopping=lambda: self.stopping, now=clock, sleep=clock.sleep
+            cluster=self.cluster,
+            github=github,
+            journal=Journal(None),
+            leadership=Uncontested(),
+            stopping=lambda: self.stopping,
+            now=clock,
+            sleep=clock.sleep,
         )
         gatherer = Gatherer(
             cluster=self.cluster,

@@ -84,11 +84,14 @@ class OperatorProcess:
 def start_operator(
     kubeconfig: Path, log: Path, *flags: str, environment: Mapping[str, str] | None = None
 ) -> OperatorProcess:
-    """Starts `githubtoken run` with `flags`; the caller waits until it is ready, and stops it."""
+    """Starts `githubtoken run` with `flags`; the caller waits until it is ready, and stops it.
+
+    It elects no leader unless `flags` say so: several may share a cluster, each with namespaces of its own.
+    """
     metrics, health = (f"127.0.0.1:{port}" for port in _free_ports(2))
     command: Sequence[str] = (
         sys.executable, "-m", "githubtoken_operator", "run",
-        "--metrics-address", metrics, "--health-address", health, *flags,
+        "--no-leader-elect", "--metrics-address", metrics, "--health-address", health, *flags,
     )  # fmt: skip
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -271,8 +271,8 @@ def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
     """The Secret with the new pair. Where expiry was switched off the old refresh token is kept beside it."""
     access = grant.access
     keys = access_token_keys(access)
-    if access.refresh_token is not None:
-        keys["refresh_token"] = access.refresh_token.reveal()
+    kept = decoded(secret, "refresh_token") or ""
+    keys["refresh_token"] = access.refresh_token.reveal() if access.refresh_token else kept
     change = _with(
         secret,
         notes={

@@ -6,7 +6,7 @@ Reads are quorum reads, never a cache. Every write of ours goes by one field man
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
@@ -14,12 +14,14 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, NotFound
 from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.secrets import ROLE
 from githubtoken_operator.domain.times import format_time
 
 FIELD_MANAGER: Final = "githubtoken-operator"
 API_VERSION: Final = "githubtoken.dev/v1alpha1"
 _APPLY: Final = "application/apply-patch+yaml"
 _EVENT_MESSAGE_LIMIT: Final = 1024
+_CHUNK: Final = 500
 
 
 class Kind(Enum):
@@ -50,6 +52,20 @@ class Cluster:
         except NotFound:
             return None
         self._tell(kind, found)
+        return found
+
+    async def list_secrets(self, role: str, namespaces: Sequence[str]) -> list[JSON]:
+        """All Secrets of one role: in these namespaces, or everywhere where none are named."""
+        paths = [Kind.SECRET.path(namespace) for namespace in namespaces] or ["/api/v1/secrets"]
+        found: list[JSON] = []
+        for path in paths:
+            query = {"labelSelector": f"{ROLE}={role}", "limit": str(_CHUNK)}
+            while True:
+                page = await self._api.request("GET", path, query=query)
+                found += page["items"]
+                if not (more := page["metadata"].get("continue")):
+                    break
+                query["continue"] = more
         return found
 
     async def create(self, kind: Kind, body: JSON) -> JSON:
