@@ -146,13 +146,15 @@ def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
 
 
 def is_ours(secret: JSON, token: GitHubToken) -> bool:
-    """Whether this GitHubToken wrote the Secret, or a retained one of its name did before."""
-    return (
-        labels_of(secret).get(ROLE) == ROLE_TOKEN
-        and annotations_of(secret).get(NAME) == token.name
-        and controller_uid(secret) in (None, token.uid)
-        and not secret.get("immutable")
-    )
+    """Whether this GitHubToken wrote the Secret, or a retained one of its name did before.
+
+    A Secret that it controls stays its own, whatever became of its label and annotations.
+    """
+    if secret.get("immutable"):
+        return False
+    if (controller := controller_uid(secret)) is not None:
+        return controller == token.uid
+    return labels_of(secret).get(ROLE) == ROLE_TOKEN and annotations_of(secret).get(NAME) == token.name
 
 
 def adopts(secret: JSON | None) -> bool:
