@@ -257,6 +257,7 @@ GIVEN = {ADOPT: "true"}
     [
         pytest.param(None, id="absent"),
         pytest.param(secret(**OURS, owner="uid-ci"), id="ours"),
+        pytest.param(secret(owner="uid-ci"), id="ours, without its label and annotations"),
         pytest.param(secret(**OURS), id="retained by an earlier one of this name, or adopted"),
         pytest.param(secret(annotations=GIVEN), id="given for adoption"),
         pytest.param(secret(annotations=GIVEN, labels={ROLE: "seed"}), id="a seed given for adoption"),
