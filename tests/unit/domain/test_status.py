@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,8 +27,8 @@ from tests.unit.builders import (
     settled,
     user_githubtoken,
 )
+from tests.unit.crd_schema import schema_of, violations
 
-CRDS = Path(__file__).parents[3] / "deploy" / "crds"
 HOUR = timedelta(hours=1)
 FAILED = Transient(reasons.GITHUB_UNAVAILABLE, "GitHub does not answer")
 SUSPENDED = githubtoken(suspend=True)
@@ -301,40 +299,7 @@ def test_what_was_granted_is_remembered_by_status() -> None:
 # --- The CRD's bounds ------------------------------------------------------------------------------------------------
 
 
-def schema_of(file: str) -> dict[str, Any]:
-    document = yaml.safe_load((CRDS / file).read_text())
-    root = document["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    found: dict[str, Any] = root["properties"]["status"]
-    return found
-
-
 SCHEMA = schema_of("githubtoken.dev_githubtokens.yaml")
-PYTHON_TYPES: dict[str, type] = {"string": str, "integer": int, "object": dict, "array": list}
-
-
-def violations(value: Any, schema: dict[str, Any], path: str = "status") -> list[str]:  # noqa: ANN401 - JSON
-    """Where a document breaks the schema, as far as the CRDs use JSON Schema."""
-    found = [] if isinstance(value, PYTHON_TYPES[schema["type"]]) else [f"{path}: must be {schema['type']}"]
-    if isinstance(value, str):
-        found += [f"{path}: too long"] * (len(value) > schema["maxLength"]) if "maxLength" in schema else []
-        found += [f"{path}: not one of the enum"] * (value not in schema.get("enum", [value]))
-        found += [f"{path}: empty"] * (len(value) < schema.get("minLength", 0))
-    if isinstance(value, int):
-        found += [f"{path}: too small"] * (value < schema.get("minimum", value))
-        found += [f"{path}: too large"] * (value >= 2 ** (31 if schema.get("format") == "int32" else 63))
-    if isinstance(value, list):
-        found += [f"{path}: too many"] * (len(value) > schema.get("maxItems", len(value)))
-        for item in value:
-            found += violations(item, schema["items"], f"{path}[]")
-    if isinstance(value, dict):
-        known = schema.get("properties", {})
-        found += [f"{path}: no {name}" for name in schema.get("required", []) if name not in value]
-        found += [f"{path}: too many"] * (len(value) > schema.get("maxProperties", len(value)))
-        for key, item in value.items():
-            inner = known.get(key, schema.get("additionalProperties"))
-            found += violations(item, inner, f"{path}.{key}") if inner else [f"{path}.{key}: unknown"]
-    return found
-
 
 errors = st.none() | st.builds(
     lambda kind, reason, message: kind(reason, message),

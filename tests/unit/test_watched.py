@@ -1,0 +1,131 @@
+"""Events wake what depends on the object, and only where they say something new."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.watched import Ref, Watched
+from tests.unit.builders import githubtoken_body, secret
+
+TOKEN = Ref(Kind.TOKEN, "team", "ci")
+OTHER = Ref(Kind.TOKEN, "team", "web")
+SECRET = Ref(Kind.SECRET, "team", "ci")
+SEED = Ref(Kind.SECRET, "team", "seed")
+
+
+def known(ref: Ref, body: dict[str, Any]) -> Watched:
+    watched = Watched()
+    assert watched.is_news(ref, body, deleted=False)
+    return watched
+
+
+def changed(body: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    copied = copy.deepcopy(body)
+    change(copied)
+    return copied
+
+
+def test_a_change_concerns_the_keys_that_read_the_object() -> None:
+    watched = Watched()
+    watched.depends(TOKEN, [SECRET, SEED])
+    watched.depends(OTHER, [SEED])
+    assert set(watched.dependents(SEED)) == {TOKEN, OTHER}
+    assert watched.dependents(SECRET) == (TOKEN,)
+    watched.depends(TOKEN, [SECRET])
+    assert watched.dependents(SEED) == (OTHER,)
+    watched.depends(TOKEN, ())
+    assert watched.dependents(SECRET) == ()
+
+
+refs = st.sampled_from([Ref(Kind.SECRET, "team", name) for name in "abcd"])
+keys = st.sampled_from([Ref(Kind.TOKEN, "team", name) for name in "xyz"])
+
+
+@given(st.lists(st.tuples(keys, st.frozensets(refs)), max_size=30))
+def test_only_what_a_key_read_last_counts_and_nothing_is_kept_of_the_rest(
+    steps: list[tuple[Ref, frozenset[Ref]]],
+) -> None:
+    watched, expected = Watched(), dict(steps)
+    for key, reads in steps:
+        watched.depends(key, reads)
+    for ref in {ref for _, reads in steps for ref in reads}:
+        assert set(watched.dependents(ref)) == {key for key, reads in expected.items() if ref in reads}
+    for key in expected:
+        watched.depends(key, ())
+    assert not watched._dependents
+    assert not watched._reads
+
+
+@pytest.mark.parametrize(
+    ("change", "news"),
+    [
+        pytest.param(lambda _: None, False, id="delivered again after a re-list"),
+        pytest.param(lambda it: it["metadata"].update(resourceVersion="9"), False, id="only the resourceVersion"),
+        pytest.param(lambda it: it["metadata"].update(managedFields=[{}]), False, id="only managedFields"),
+        pytest.param(lambda it: it["data"].update(token="eA=="), True, id="a key"),
+        pytest.param(lambda it: it.pop("data"), True, id="no data"),
+        pytest.param(lambda it: it["metadata"].update(labels={"a": "b"}), True, id="a label"),
+        pytest.param(lambda it: it["metadata"].update(annotations={"a": "b"}), True, id="an annotation"),
+        pytest.param(lambda it: it["metadata"].update(ownerReferences=[{"uid": "x"}]), True, id="an owner"),
+        pytest.param(lambda it: it.update(immutable=True), True, id="immutable"),
+        pytest.param(lambda it: it["metadata"].update(deletionTimestamp="2026-03-01T12:00:00Z"), True, id="going"),
+    ],
+)
+def test_what_is_news_of_a_secret(change: Callable[[dict[str, Any]], object], *, news: bool) -> None:
+    body = secret(data={"token": "ghs_x"})
+    assert known(SECRET, body).is_news(SECRET, changed(body, change), deleted=False) is news
+
+
+@pytest.mark.parametrize(
+    ("change", "news"),
+    [
+        pytest.param(lambda it: it.update(status={"revision": 1}), False, id="our own status"),
+        pytest.param(lambda it: it["metadata"].update(resourceVersion="9"), False, id="only the resourceVersion"),
+        pytest.param(lambda it: it["metadata"].update(generation=2), True, id="the spec"),
+        pytest.param(lambda it: it["metadata"].update(annotations={"a": "b"}), True, id="an annotation"),
+        pytest.param(lambda it: it["metadata"].update(uid="uid-second"), True, id="another object of that name"),
+        pytest.param(lambda it: it["metadata"].update(deletionTimestamp="2026-03-01T12:00:00Z"), True, id="going"),
+    ],
+)
+def test_what_is_news_of_a_githubtoken(change: Callable[[dict[str, Any]], object], *, news: bool) -> None:
+    body = githubtoken_body()
+    assert known(TOKEN, body).is_news(TOKEN, changed(body, change), deleted=False) is news
+
+
+def test_our_own_write_coming_back_is_no_news_and_a_later_edit_is() -> None:
+    watched, written = Watched(), secret(data={"token": "ghs_x"})
+    watched.expect(SECRET, written)
+    assert not watched.is_news(SECRET, written, deleted=False)
+    assert watched.is_news(SECRET, secret(data={"token": "ghs_y"}), deleted=False)
+
+
+def test_a_deletion_is_always_news_and_so_is_what_comes_after() -> None:
+    watched = known(SECRET, secret())
+    assert watched.is_news(SECRET, secret(), deleted=True)
+    assert watched.is_news(SECRET, secret(), deleted=False)
+
+
+def test_the_newest_body_is_taken_once() -> None:
+    watched = Watched()
+    watched.put(TOKEN, githubtoken_body(generation=1))
+    watched.put(TOKEN, githubtoken_body(generation=2))
+    assert watched.take(TOKEN) == githubtoken_body(generation=2)
+    assert watched.take(TOKEN) is None
+
+
+def test_a_body_that_was_deleted_is_not_worked_on() -> None:
+    watched = Watched()
+    watched.put(TOKEN, githubtoken_body())
+    watched.is_news(TOKEN, githubtoken_body(), deleted=True)
+    assert watched.take(TOKEN) is None
+
+
+def test_a_ref_reads_as_a_human_would_say_it() -> None:
+    assert str(TOKEN) == "GitHubToken team/ci"
