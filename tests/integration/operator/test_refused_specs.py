@@ -1,0 +1,122 @@
+"""Specs that are refused: by the API server with our message, or by the operator while a field is not served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.operator.conftest import World
+
+APP: dict[str, Any] = {"appRef": {"name": "acme"}}
+INSTALLATION: dict[str, Any] = {**APP, "installation": {"owner": "acme"}}
+USER: dict[str, Any] = {**APP, "user": {"seedSecretRef": {"name": "ci-seed"}}}
+
+REFUSED_NAMES = [
+    pytest.param(
+        {"owner": "acme/website"}, "must be the login of an organisation or user, without slashes", id="slash"
+    ),
+    pytest.param({"owner": ".."}, "must be the login of an organisation or user, without slashes", id="dots"),
+    pytest.param({"owner": "../app"}, "must be the login of an organisation or user, without slashes", id="path"),
+    pytest.param({"repository": "acme"}, "must be owner/name", id="a repository without owner"),
+    pytest.param({"repository": "acme/.."}, "must be owner/name", id="dots for a repository"),
+    pytest.param({"repository": "../website"}, "must be owner/name", id="dots for an owner"),
+    pytest.param({"repository": "acme/web/site"}, "must be owner/name", id="two slashes"),
+    pytest.param(
+        {"owner": "acme", "repositories": [".."]},
+        "must be names of repositories without the owner",
+        id="a list with dots",
+    ),
+    pytest.param(
+        {"owner": "acme", "repositories": ["acme/website"]}, "must be names of repositories", id="a list with an owner"
+    ),
+]
+
+
+@pytest.mark.parametrize(("installation", "message"), REFUSED_NAMES)
+def test_names_that_could_lead_elsewhere_are_refused(world: World, installation: dict[str, Any], message: str) -> None:
+    manifest = {
+        "apiVersion": "githubtoken.dev/v1alpha1",
+        "kind": "GitHubToken",
+        "metadata": {"name": "ci"},
+        "spec": {**APP, "installation": installation},
+    }
+    answer = world.cluster.send("POST", "GitHubToken", world.namespace, body=manifest)
+    assert answer.status_code == 422
+    assert message in answer.json()["message"]
+
+
+NOT_SERVED = [
+    pytest.param({"personal": {"secretRef": {"name": "pat", "key": "token"}}}, "spec.personal", id="personal"),
+    pytest.param({**APP, "user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow"),
+    pytest.param({**APP, "user": {**USER["user"], "login": "alice"}}, "spec.user.login", id="login"),
+    pytest.param(
+        {**INSTALLATION, "appRef": {"kind": "ClusterGitHubApp", "name": "acme"}}, "spec.appRef.kind", id="appRef.kind"
+    ),
+    pytest.param({**INSTALLATION, "secret": {"formats": ["Env"]}}, "spec.secret.formats", id="formats"),
+    pytest.param({**INSTALLATION, "secret": {"type": "kubernetes.io/basic-auth"}}, "spec.secret.type", id="type"),
+    pytest.param({**INSTALLATION, "secret": {"data": {"a": "${token}"}}}, "spec.secret.data", id="data"),
+    pytest.param({**INSTALLATION, "deletionPolicy": "Revoke"}, "spec.deletionPolicy", id="Revoke"),
+    pytest.param(
+        {**INSTALLATION, "restartTargets": [{"kind": "Deployment", "name": "web"}]},
+        "spec.restartTargets",
+        id="restarts",
+    ),
+    pytest.param({**INSTALLATION, "propagation": "Immediate"}, "spec.propagation", id="Immediate"),
+]
+
+
+@pytest.mark.parametrize(("spec", "field"), NOT_SERVED)
+def test_a_field_that_is_not_served_yet_is_refused_by_name(world: World, spec: dict[str, Any], field: str) -> None:
+    app = world.app()
+    world.github.install(app, "acme", repositories=["website"])
+    world.seed("ci", world.sign_in(app))
+    world.token("ci", spec)
+    ready = world.wait_reason("ci", "InvalidSpec")
+    assert f"`{field}`" in ready.message
+    assert "remove the field" in ready.message
+    world.settle(0.5)
+    assert len(world.events(reason="InvalidSpec")) == 1
+    assert world.requests("mint", "refresh") == []
+    assert world.get("Secret", "ci") is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "field"),
+    [
+        pytest.param({"maxPermissions": {"contents": "read"}}, "spec.maxPermissions", id="maxPermissions"),
+        pytest.param({"allowedRepositories": ["acme/*"]}, "spec.allowedRepositories", id="allowedRepositories"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["installation", "user"])
+def test_no_token_is_had_by_an_app_whose_limits_are_not_served_yet(
+    world: World, limit: dict[str, Any], field: str, kind: str
+) -> None:
+    app = world.register()
+    world.install(app)
+    world.app_secret(app)
+    world.github_app(app, **limit)
+    if kind == "user":
+        world.user_token("ci", seed=world.sign_in(app))
+    else:
+        world.installation_token()
+    assert f"`{field}`" in world.wait_reason("ci", "AppNotReady").message
+    assert f"`{field}`" in world.wait_reason("acme", "InvalidSpec", kind="GitHubApp").message
+    world.settle(0.5)
+    assert len(world.events(reason="AppNotReady")) == 1
+    assert len(world.events("acme", kind="GitHubApp", reason="InvalidSpec")) == 1
+    assert world.requests() == []
+
+
+def test_a_field_that_is_taken_out_again_makes_the_token_ready(world: World) -> None:
+    world.app()
+    world.installation_token()
+    world.wait_ready()
+    before = world.data("ci")
+    world.change("ci", propagation="Immediate")
+    world.wait_reason("ci", "InvalidSpec")
+    assert world.data("ci") == before
+    world.change("ci", propagation=None)
+    world.wait_ready()
+    assert len(world.requests("mint")) == 1
