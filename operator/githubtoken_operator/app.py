@@ -23,6 +23,7 @@ import kopf
 
 from githubtoken_operator import __version__, handlers
 from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.github.sending import SEND_LIMIT
 from githubtoken_operator.adapters.http_server import HttpServer
 from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
@@ -44,8 +45,6 @@ from githubtoken_operator.watched import Ref, Watched
 
 BEAT: Final = 1.0
 """Seconds between two signs of life of the event loop."""
-RECOVER_AGAIN: Final = 2.0
-"""Seconds until the journal is looked at again while the API server is away."""
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +94,8 @@ async def run(settings: Settings) -> None:
         wiring, users = _wire(
             settings, api=api, github=github, metrics=metrics, journal=journal, leadership=leadership, stop=stop
         )
-        background.start("recovery", _recover(users, settings.namespaces))
+        recovering = background.start("recovery", _recover(users, settings.namespaces))
+        stack.push_async_callback(asyncio.wait, {recovering})
         state.standing_by = True
         if not await _acquired(leadership, stop):
             return
@@ -152,7 +152,13 @@ def _wire(
         now=utc_now,
     )
     users = UserTokens(
-        cluster=cluster, github=github, journal=journal, leadership=leadership, stopping=stop.is_set, now=utc_now
+        cluster=cluster,
+        github=github,
+        journal=journal,
+        leadership=leadership,
+        send_margin=min(SEND_LIMIT, settings.lease_duration / 3),
+        stopping=stop.is_set,
+        now=utc_now,
     )
     gatherer = Gatherer(
         cluster=cluster,
@@ -183,15 +189,11 @@ def _wire(
 
 
 async def _recover(users: UserTokens, namespaces: Sequence[str]) -> None:
-    """Saves what an earlier container left; the rest waits for nothing but its own Secret."""
-    while True:
-        try:
-            await users.recover(namespaces)
-        except ApiError as error:
-            logger.warning("what the journal kept is looked at again: %s", error.message)
-            await asyncio.sleep(RECOVER_AGAIN)
-        else:
-            return
+    """Saves what an earlier container left. Neither the election nor other Secrets wait for it, but the end does."""
+    try:
+        await users.recover(namespaces)
+    except ApiError as error:
+        logger.warning("intents of an earlier process were not removed: %s", error.message)
 
 
 async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:

@@ -37,7 +37,7 @@ from githubtoken_operator.domain.errors import (
     TokenError,
     Transient,
 )
-from githubtoken_operator.domain.model import JSON, AccessToken, App, Token
+from githubtoken_operator.domain.model import JSON, AccessToken, Answer, App, Token
 from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.domain.secrets import ROLE_CREDENTIAL
 from githubtoken_operator.domain.times import format_time
@@ -75,12 +75,15 @@ class UserTokens:
         github: GitHub,
         journal: Journal,
         leadership: Leadership,
+        send_margin: float = SEND_LIMIT,
         stopping: Callable[[], bool],
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`send_margin`: seconds for which the Lease must still be held when something is sent."""
         self._cluster = cluster
         self._github = github
+        self._send_margin = send_margin
         self._journal = journal
         self._leadership = leadership
         self._stopping = stopping
@@ -89,12 +92,15 @@ class UserTokens:
         self._foreign_intents: dict[Intent, datetime] = {}
 
     async def recover(self, namespaces: Sequence[str]) -> None:
-        """At start, leader or not: saves what the journal has, then removes intents of ours that came to nothing."""
-        for key, entry in self._journal.entries():
-            await self._save_entry(key, entry)
+        """At start, leader or not: saves what the journal has, then removes intents of ours that came to nothing.
+
+        Raises `ApiError` where the latter cannot be done, which costs the next holder a wait and nothing else.
+        """
+        begun = format_time(self._now())
+        await asyncio.gather(*(self._save_entry(key, entry) for key, entry in self._journal.entries()))
         for secret in await self._cluster.list_secrets(ROLE_CREDENTIAL, namespaces):
             intent = credential.read(secret).intent
-            if intent is not None and intent.holder == self._journal.holder:
+            if intent is not None and intent.holder == self._journal.holder and intent.started < begun:
                 await self._withdraw(secret)
 
     async def take_seed(self, token: GitHubToken, seed: Token, client_id: str) -> None:
@@ -135,22 +141,18 @@ class UserTokens:
         if sent is None:
             raise StartOver
         self._reserve(key)
-
-        # Step 2. From here on nobody else who follows the protocol sends this token.
-        self._check_may_send(term)
-        attempt = stored.intent.attempt + 1 if stored.intent else 1
-        intent = Intent(sent.sha256, self._journal.holder, attempt, format_time(self._now()))
-        secret = await self._write(credential.with_intent(secret, intent, token, client_id))
-
-        # Step 3. The only request of the operator that must not be made twice.
         try:
+            # Step 2. From here on nobody else who follows the protocol sends this token.
             self._check_may_send(term)
-            answer = await self._github.refresh(replace(app, client_id=client_id), sent)
-        except OutcomeUnknown:
-            # The token may be spent. The intent stays, and the next attempt comes through step 1.
-            raise
-        except TokenError:
-            await self._withdraw(secret)
+            attempt = stored.intent.attempt + 1 if stored.intent else 1
+            intent = Intent(sent.sha256, self._journal.holder, attempt, format_time(self._now()))
+            secret = await self._write(credential.with_intent(secret, intent, token, client_id))
+
+            # Step 3. The only request of the operator that must not be made twice.
+            answer = await self._send(replace(app, client_id=client_id), sent, secret, term)
+        except Exception:
+            # There is nothing to keep. The reservation goes, and the error tells the rest.
+            self._journal.drop(key)
             raise
 
         # Step 4. The answer is safe before anything reads it.
@@ -180,9 +182,20 @@ class UserTokens:
             raise hindrance
         return secret, stored
 
+    async def _send(self, app: App, sent: Token, secret: JSON, term: int) -> Answer:
+        try:
+            self._check_may_send(term)
+            return await self._github.refresh(app, sent)
+        except OutcomeUnknown:
+            # The token may be spent. The intent stays, and the next attempt comes through step 1.
+            raise
+        except TokenError:
+            await self._withdraw(secret)
+            raise
+
     def _check_may_send(self, term: int) -> None:
         """Checks A and B of the protocol: the same term as at the start, and time enough left to send."""
-        if self._stopping() or self._leadership.term != term or not self._leadership.held(SEND_LIMIT):
+        if self._stopping() or self._leadership.term != term or not self._leadership.held(self._send_margin):
             raise Transient(reasons.PENDING, "the operator is ending: the next one goes on")
 
     def _reserve(self, key: SecretKey) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from githubtoken_operator.adapters.github.client import GitHub
@@ -189,6 +190,10 @@ class ApiServer(Api):
         return copy.deepcopy(answer)
 
     def _answer(self, method: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        if method == "GET" and key == "/api/v1/secrets":
+            # The selector is not looked at: what is no credential has no intent either.
+            listed = [item for name, item in self.objects.items() if name.startswith("secrets/")]
+            return {"metadata": {}, "items": listed}
         if method == "GET":
             return self._found(key)
         if method == "POST" and key == "events":
@@ -406,6 +411,17 @@ class FakeGitHub(GitHub):
         }
 
 
+class FakeLease(Uncontested):
+    """A Lease that a test can take away."""
+
+    def __init__(self) -> None:
+        self.lost = False
+
+    def held(self, margin: float = 0.0) -> bool:
+        """Until the test says otherwise."""
+        return not self.lost and super().held(margin)
+
+
 class World:
     """A cluster, a GitHub and a clock that outlive the operator's processes."""
 
@@ -414,10 +430,16 @@ class World:
         self.clock = Clock()
         self.api = ApiServer(self.faults)
         self.github = FakeGitHub(self.faults, self.clock)
+        self.journal_folder: Path | None = None
+        self._journal: Journal | None = None
 
     def start(self) -> Process:
-        """A new process of the operator, which remembers nothing."""
-        return Process(self)
+        """A new process of the operator, which remembers nothing but what its journal's folder has."""
+        if self._journal is not None:
+            # The system gives up the folder of a process that is gone.
+            self._journal.close()
+        self._journal = Journal(self.journal_folder)
+        return Process(self, self._journal)
 
     def status(self, name: str = "ci") -> dict[str, Any]:
         found: dict[str, Any] = self.api.objects[f"githubtokens/{name}"]["status"]
@@ -434,8 +456,10 @@ class World:
 class Process:
     """One process of the operator: everything that is lost when it ends, wired as in the application."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, journal: Journal) -> None:
         self.world = world
+        self.journal = journal
+        self.leadership = FakeLease()
         self.stopping = False
         self.woken: list[tuple[Ref, float]] = []
         self.metrics = Metrics("test")
@@ -455,8 +479,8 @@ class Process:
         self.users = UserTokens(
             cluster=self.cluster,
             github=github,
-            journal=Journal(None),
-            leadership=Uncontested(),
+            journal=journal,
+            leadership=self.leadership,
             stopping=lambda: self.stopping,
             now=clock,
             sleep=clock.sleep,
