@@ -181,7 +181,8 @@ class Apps:
         self._resolved.pop(ref, None)
         resolved = await self.resolve(ref)
         self._watched.depends(ref, resolved.reads)
-        tokens = self._watched.dependents(ref)
+        # The App's own key is among those that read it.
+        tokens = [key for key in self._watched.dependents(ref) if key.kind is Kind.TOKEN]
         if self._digests.get(ref) != resolved.digest:
             self._digests[ref] = resolved.digest
             for token in tokens:
