@@ -5,12 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Terminating
 from githubtoken_operator.domain import reasons
@@ -32,17 +29,12 @@ from tests.unit.fakes import (
     raising,
     token_ref,
 )
+from tests.unit.keys import pem
 
 APPLY = "PATCH secrets/ci"
 STATUS = "PATCH githubtokens/ci/status"
 CONFLICT = Conflict(409, "the resourceVersion is not the present one")
 FRESH = ("True", "Fresh")
-
-
-@cache
-def pem() -> str:
-    key = rsa.generate_private_key(65537, 2048)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
 
 
 def declared(**spec: Any) -> World:  # noqa: ANN401 - fields of the spec
