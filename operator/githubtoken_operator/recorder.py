@@ -12,6 +12,7 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, For
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.domain import reasons, status
+from githubtoken_operator.domain.decide import BackingOff, Paused
 from githubtoken_operator.domain.durations import format_duration
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import GitHubToken
@@ -46,13 +47,14 @@ class Recorder:
             except Forbidden as error:
                 logger.warning("status of %s/%s cannot be written: %s", token.namespace, token.name, error.message)
         before = memory.told or _told_by(written)
-        told = (*status.ready_of(new), result.error.reason if result.error else "")
+        # While nothing is attempted, what was said of the last attempt stands.
+        waiting = isinstance(result.error, BackingOff | Paused)
+        said = None if waiting else result.error
+        told = (*status.ready_of(new), before[2] if waiting else said.reason if said else "")
         memory.told = told
         if not _same(before, told):
-            _, reason, failing = told
-            conditions = new["conditions"]
-            message = result.error.message if result.error else conditions[0]["message"]
-            await self._emit(token, warning=bool(failing), reason=failing or reason, message=message)
+            reason, message = (said.reason, said.message) if said else (told[1], new["conditions"][0]["message"])
+            await self._emit(token, warning=bool(told[2]), reason=reason, message=message)
         await self._tell_ignored(gathered, token)
 
     async def _tell_ignored(self, gathered: Gathered, token: GitHubToken) -> None:
