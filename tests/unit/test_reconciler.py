@@ -449,9 +449,11 @@ async def test_what_stands_is_said_once_and_not_again_after_a_restart() -> None:
     world = declared()
     world.github.refuses["mint"] = Terminal(reasons.INSTALLATION_SUSPENDED, "the installation is suspended")
     for _ in range(3):
+        await world.start().run()
         process = world.start()
         for _ in range(3):
             await process.run()
+            assert stalled_reason(world.status()) == reasons.INSTALLATION_SUSPENDED
             world.clock.advance(timedelta(minutes=30))
     assert world.event_reasons == [reasons.INSTALLATION_SUSPENDED]
     del world.github.refuses["mint"]
