@@ -93,7 +93,7 @@ class Apps:
         self._resolved: dict[Ref, Resolved] = {}
         self._checks: dict[Ref, Check] = {}
         self._digests: dict[Ref, str] = {}
-        self._client_ids: dict[str, str] = {}
+        self._client_ids: dict[tuple[str, str], str] = {}
         self._limits: dict[Ref, tuple[datetime, RateLimited]] = {}
         self._locks: defaultdict[Ref, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -160,12 +160,13 @@ class Apps:
         """The client id, which user tokens need; learnt from `GET /app` where the spec gives only `appID`."""
         if app.client_id is not None:
             return app.client_id
-        if app.identity not in self._client_ids:
+        key = app.api_url, app.identity
+        if key not in self._client_ids:
             learnt = (await self._github.get_app(app)).client_id if app.private_key else None
             if learnt is None:
                 raise Terminal(reasons.APP_NOT_READY, "user tokens need the App's client id: set its `spec.clientID`")
-            self._client_ids[app.identity] = learnt
-        return self._client_ids[app.identity]
+            self._client_ids[key] = learnt
+        return self._client_ids[key]
 
     async def run(self, ref: Ref) -> Next | None:
         """One run for a GitHubApp; never raises for what the cluster or GitHub do."""
