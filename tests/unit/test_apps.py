@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -226,6 +227,16 @@ async def test_a_client_id_is_taken_from_the_spec_or_learnt(spec: dict[str, Any]
     assert resolved.app is not None
     assert [await apps.client_id(resolved.app) for _ in range(2)] == [client_id] * 2
     assert looks(world) == asked
+
+
+async def test_the_same_id_on_another_host_is_another_app() -> None:
+    world = world_with(clientID=None)
+    apps = world.start().apps
+    here = (await apps.resolve(ACME)).app
+    assert here is not None
+    await apps.client_id(here)
+    await apps.client_id(replace(here, api_url="https://ghe.example/api/v3"))
+    assert looks(world) == 2
 
 
 async def test_without_client_id_and_key_a_user_token_cannot_be_had() -> None:
