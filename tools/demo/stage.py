@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from demo import words
 from demo.console import Console
 from demo.interrupts import Interrupts
 from github_simulator.process import SimulatorProcess
@@ -66,15 +67,17 @@ def stage(binaries: Binaries, console: Console, interrupts: Interrupts) -> Itera
         kubeconfig = _operator_kubeconfig(cluster)
         hosts = ",".join(dict.fromkeys(urlsplit(url).netloc for url in (simulator.api_url, simulator.web_url)))
         console.step("starting the operator, with the rights of deploy/rbac:")
-        console.step(f"  githubtoken run --allowed-hosts {hosts}")
+        flags = _flags(cluster.folder, hosts)
+        console.block(words.command("githubtoken run", flags))
         with interrupts.held():
             guard = Guard()
             stack.callback(guard.close)
             operator = start_operator(
                 kubeconfig,
                 cluster.folder / "operator.log",
-                *("--allowed-hosts", hosts, "--log-format", "text"),
-                environment=_environment(cluster.folder),
+                *(word for flag in flags.items() for word in flag),
+                # Whoever needs a proxy to reach the world needs none for this machine.
+                environment={"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"},
             )
             stack.callback(operator.stop)
             guard.add_process(operator.pid)
@@ -102,13 +105,12 @@ def _operator_kubeconfig(cluster: ControlPlane) -> Path:
     return path
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _flags(folder: Path, hosts: str) -> dict[str, str]:
     journal = folder / "journal"
     journal.mkdir(mode=0o700)
     return {
-        "GITHUBTOKEN_OPERATOR_NAMESPACE": OPERATOR_NAMESPACE,
-        "GITHUBTOKEN_JOURNAL_DIR": str(journal),
-        # Whoever needs a proxy to reach the world needs none for this machine.
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
+        "--allowed-hosts": hosts,
+        "--operator-namespace": OPERATOR_NAMESPACE,
+        "--journal-dir": str(journal),
+        "--log-format": "text",
     }

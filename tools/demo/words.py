@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -43,6 +43,11 @@ def happening(token: Watched, event: Happening) -> tuple[str, str]:
             return f"{token.name} FAILED: {why}", "bad"
         case Recovered():
             return f"{token.name} recovered: GitHub takes the token in Secret {token.secret}", "good"
+
+
+def command(program: str, flags: Mapping[str, str]) -> str:
+    """A command line for a shell, one flag a line."""
+    return " \\\n  ".join((program, *(f"{name} {value}" for name, value in flags.items())))
 
 
 def look_for_yourself(*, kubectl: Path, kubeconfig: Path, namespace: str, metrics: str, log: Path) -> str:

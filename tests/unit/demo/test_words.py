@@ -49,6 +49,10 @@ def test_without_colour_nothing_is_added() -> None:
     assert words.styled("text", "good", colour=True) == "\x1b[32mtext\x1b[0m"
 
 
+def test_a_command_has_one_flag_a_line() -> None:
+    assert words.command("run", {"--a": "1", "--b": "2"}) == "run \\\n  --a 1 \\\n  --b 2"
+
+
 def test_commands_for_another_terminal_name_everything_that_is_needed() -> None:
     text = words.look_for_yourself(
         kubectl=Path("/usr/bin/kubectl"),
