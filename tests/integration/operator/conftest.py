@@ -15,7 +15,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,8 +28,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from github_simulator.control_client import App, Control, Installation, Ledger, Request
 from github_simulator.process import SimulatorProcess
 from githubtoken_operator.domain.redaction import redact
-from localcluster import ControlPlane
-from localcluster.operator_process import OperatorProcess, running_operator
+from localcluster import Binaries, ControlPlane
+from localcluster.operator_process import OperatorProcess, running_operator, start_operator
 
 REPOSITORY: Final = Path(__file__).parents[3]
 WITHIN: Final = 45.0
@@ -481,4 +481,45 @@ def world(cluster: Cluster, simulator: SimulatorProcess, operator: OperatorProce
     with world_in(cluster, simulator, operator, namespace) as world:
         yield world
     assert operator.process.poll() is None, "the operator ended"
+    assert "Traceback" not in world.log(), "the log has a traceback"
+
+
+# --- an operator of its own, on a control plane where no other runs --------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plane_apart(binaries: Binaries) -> Iterator[ControlPlane]:
+    with ControlPlane(binaries, crds=REPOSITORY / "deploy" / "crds") as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def cluster_apart(plane_apart: ControlPlane) -> Iterator[Cluster]:
+    cluster = Cluster(plane_apart)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def start(plane_apart: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
+    """Starts a process of the operator, as administrator or with another kubeconfig; all write one log."""
+    with ExitStack() as stack:
+
+        def start_one(kubeconfig: Path | None = None) -> OperatorProcess:
+            flags = (*ALLOWED_HOSTS, "--log-level", "debug")
+            operator = start_operator(kubeconfig or plane_apart.kubeconfig, tmp_path / "log", *flags)
+            stack.callback(operator.stop)
+            operator.wait_ready()
+            return operator
+
+        yield start_one
+
+
+@pytest.fixture
+def apart(
+    cluster_apart: Cluster, simulator: SimulatorProcess, start: Callable[..., OperatorProcess]
+) -> Iterator[World]:
+    """A world with an operator of its own, which the test may end and start again."""
+    with new_namespace(cluster_apart) as name, world_in(cluster_apart, simulator, start(), name) as world:
+        yield world
     assert "Traceback" not in world.log(), "the log has a traceback"

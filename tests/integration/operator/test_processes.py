@@ -1,0 +1,228 @@
+"""What ends and begins: the operator, the API server, the operator's rights. Nothing is spent twice or lost."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import yaml
+
+from github_simulator.control_client import sha256
+
+if TYPE_CHECKING:
+    from localcluster import ControlPlane
+    from localcluster.operator_process import OperatorProcess
+    from tests.integration.operator.conftest import World
+
+    Start = Callable[..., OperatorProcess]
+
+pytestmark = pytest.mark.xdist_group("operator-apart")
+
+RBAC = Path(__file__).parents[3] / "deploy" / "rbac"
+
+
+def struck(world: World, fault: int) -> Callable[[], bool]:
+    """Whether a request has met this fault, which strikes once and is gone then."""
+    return lambda: all(found["id"] != fault for found in world.github.faults())
+
+
+# --- the operator ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_restart_asks_github_for_nothing_that_is_fresh(apart: World, start: Start, end: str) -> None:
+    app = apart.app()
+    apart.installation_token()
+    apart.installation_token("by-repository", repository=f"{apart.account}/website")
+    apart.user_token(seed=apart.sign_in(app))
+    for name in ("ci", "by-repository", "alice"):
+        apart.wait_ready(name)
+    apart.wait_for("alice", lambda token: token["status"].get("account"))
+    apart.wait_ready("acme", kind="GitHubApp")
+    before = {name: apart.data(name) for name in ("ci", "by-repository", "alice", "alice-credential")}
+    # What an event of the status would change is settled.
+    apart.settle(1)
+    requests = len(apart.requests())
+    getattr(apart.operator, end)()
+    apart.operator = start()
+    apart.wait_until(
+        lambda: apart.operator.metrics().count("githubtoken_expiration_timestamp_seconds{") == 3,
+        "the metrics of three tokens",
+    )
+    apart.settle(2)
+    assert len(apart.requests()) == requests
+    assert {name: apart.data(name) for name in before} == before
+    assert len(apart.events("ci")) == 1
+    assert apart.double_spends() == 0
+
+
+def test_a_secret_deleted_while_nobody_watched_is_had_anew(apart: World, start: Start) -> None:
+    apart.app()
+    apart.installation_token()
+    apart.wait_ready()
+    assert apart.operator.stop() == 0
+    apart.delete("Secret", "ci")
+    apart.operator = start()
+    apart.wait_for("ci", bool, kind="Secret")
+    assert apart.wait_ready(revision=2)["status"]["revision"] == 2
+
+
+def test_a_restart_goes_on_waiting_where_it_was(apart: World, start: Start) -> None:
+    app = apart.app(installed=False)
+    apart.github.suspend(apart.install(app))
+    apart.installation_token()
+    apart.wait_reason("ci", "InstallationSuspended")
+    apart.settle(1)
+    requests, status = len(apart.requests()), apart.status()
+    assert apart.operator.stop() == 0
+    apart.operator = start()
+    apart.settle(3)
+    assert len(apart.requests()) == requests
+    assert apart.status() == status
+    assert len(apart.events()) == 1
+
+
+@pytest.mark.parametrize(
+    "slowness",
+    [pytest.param({"delay": 4}, id="before the answer"), pytest.param({"body_delay": 4}, id="in the answer")],
+)
+def test_sigterm_during_a_refresh_saves_the_pair(apart: World, start: Start, slowness: dict[str, Any]) -> None:
+    app = apart.app()
+    seed = apart.sign_in(app)
+    fault = apart.github.fail("refresh", app=app, **slowness)
+    apart.user_token(seed=seed)
+    apart.wait_until(struck(apart, fault), "the refresh")
+    apart.operator.process.send_signal(signal.SIGTERM)
+    assert apart.operator.process.wait(60) == 0
+    pair = apart.data("alice-credential")
+    assert pair["refresh_token"] != seed
+    assert apart.github.token_is_alive(sha256(pair["refresh_token"]))
+    apart.operator = start()
+    apart.wait_ready("alice")
+    assert apart.data("alice")["token"] == pair["token"]
+    assert len(apart.requests("refresh")) == 1
+    apart.annotate("alice", refresh_requested_at="now")
+    apart.wait_ready("alice", revision=2)
+    assert apart.double_spends() == 0
+
+
+def test_sigterm_during_a_mint_publishes_the_token(apart: World, start: Start) -> None:
+    app = apart.app()
+    fault = apart.github.fail("mint", app=app, delay=3)
+    apart.installation_token()
+    apart.wait_until(struck(apart, fault), "the mint")
+    apart.operator.process.send_signal(signal.SIGTERM)
+    assert apart.operator.process.wait(60) == 0
+    before = apart.data("ci")
+    assert before["token"].startswith("ghs_")
+    apart.operator = start()
+    apart.wait_ready()
+    apart.settle(1)
+    assert apart.data("ci") == before
+    assert len(apart.requests("mint")) == 1
+
+
+# --- the API server --------------------------------------------------------------------------------------------------
+
+
+def test_a_minute_without_api_server_loses_and_spends_nothing(apart: World, plane_apart: ControlPlane) -> None:
+    """Tokens fall due meanwhile, and one rotation is between GitHub's answer and its place in the store."""
+    app = apart.app(token_life=30, user_token_life=30)
+    caught = apart.register()
+    apart.app_secret(caught, "caught-app")
+    apart.github_app(caught, "caught")
+    for number in range(3):
+        apart.installation_token(f"ci-{number}")
+        apart.user_token(f"user-{number}", seed=apart.sign_in(app, f"user-{number}"))
+    names = [f"{kind}-{number}" for kind in ("ci", "user") for number in range(3)]
+    for name in names:
+        apart.wait_ready(name)
+    fault = apart.github.fail("refresh", app=caught, delay=3)
+    apart.user_token("caught", app="caught", seed=apart.sign_in(caught))
+    apart.wait_until(struck(apart, fault), "the refresh")
+    plane_apart.stop_api_server()
+    time.sleep(60)
+    assert apart.operator.process.poll() is None
+    plane_apart.start_api_server()
+    apart.wait_ready("caught", within=120)
+    for name in names:
+        apart.wait_ready(name, revision=2, within=120)
+    assert len(apart.requests("refresh", app=caught)) == 1
+    assert apart.double_spends() == 0
+    assert apart.operator.process.poll() is None
+
+
+# --- rights ----------------------------------------------------------------------------------------------------------
+
+
+def rules() -> list[dict[str, Any]]:
+    """The rights that the manifests give, all in one list."""
+    parts = [part for path in sorted(RBAC.glob("*.yaml")) for part in yaml.safe_load_all(path.read_text())]
+    return [rule for part in parts if part["kind"] in {"ClusterRole", "Role"} for rule in part["rules"]]
+
+
+def limited_rules() -> list[dict[str, Any]]:
+    """The rights but for two: to patch Secrets, and to get one that is not named here."""
+    kept = [
+        {**rule, "verbs": [verb for verb in rule["verbs"] if verb not in {"get", "patch"}]}
+        if "secrets" in rule["resources"]
+        else rule
+        for rule in rules()
+    ]
+    names = ["acme-app", "ci", "alice", "alice-seed"]
+    return [*kept, {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": names}]
+
+
+def test_a_missing_right_is_named_and_its_grant_heals(apart: World, plane_apart: ControlPlane, start: Start) -> None:
+    assert apart.operator.stop() == 0
+    apart.operator = start(plane_apart.service_account_kubeconfig("limited", cluster_rules=limited_rules()))
+    app = apart.app()
+    apart.installation_token()
+    apart.user_token(seed=apart.sign_in(app))
+    for name, verb in (("ci", "patch"), ("alice", "get")):
+        assert f'cannot {verb} resource "secrets"' in apart.wait_reason(name, "MissingPermission").message
+    apart.settle(3)
+    for name in ("ci", "alice"):
+        assert len(apart.events(name, reason="MissingPermission")) == 1
+    assert len(apart.requests("mint")) == 1
+    assert apart.requests("refresh") == []
+    plane_apart.service_account_kubeconfig("limited", cluster_rules=rules())
+    apart.wait_ready(within=120)
+    apart.wait_ready("alice", within=120)
+    assert len(apart.requests("mint")) == 1
+    assert apart.double_spends() == 0
+
+
+# --- health ----------------------------------------------------------------------------------------------------------
+
+
+def test_health_and_metrics_are_served(apart: World) -> None:
+    app = apart.app()
+    apart.installation_token()
+    apart.user_token(seed=apart.sign_in(app))
+    apart.wait_ready()
+    apart.wait_ready("alice")
+    for path in ("/healthz", "/readyz"):
+        assert httpx.get(apart.operator.health_url + path, trust_env=False).status_code == 200
+    page = apart.operator.metrics()
+    where = f'name="ci",namespace="{apart.namespace}"'
+    for expected in (
+        f"githubtoken_expiration_timestamp_seconds{{{where}}}",
+        f"githubtoken_issued_timestamp_seconds{{{where}}}",
+        f"githubtoken_renewal_timestamp_seconds{{{where}}}",
+        f'githubtoken_refresh_token_expiration_timestamp_seconds{{name="alice",namespace="{apart.namespace}"}}',
+        f'githubtoken_ready_status{{condition="True",{where}}} 1.0',
+        'githubtoken_refresh_total{kind="Installation",result="success"} 1.0',
+        'githubtoken_refresh_total{kind="User",result="success"} 1.0',
+        "githubtoken_github_requests_total{",
+        "githubtoken_github_rate_limit_remaining{",
+        "githubtoken_clock_skew_seconds{",
+        "githubtoken_scheduler_pending",
+        "githubtoken_build_info{",
+    ):
+        assert expected in page
