@@ -68,6 +68,7 @@ def stage(binaries: Binaries, console: Console, interrupts: Interrupts) -> Itera
         hosts = ",".join(dict.fromkeys(urlsplit(url).netloc for url in (simulator.api_url, simulator.web_url)))
         console.step("starting the operator, with the rights of deploy/rbac:")
         flags = _flags(cluster.folder, hosts)
+        console.gap()
         console.block(words.command("githubtoken run", flags))
         with interrupts.held():
             guard = Guard()
