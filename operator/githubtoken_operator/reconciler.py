@@ -115,27 +115,24 @@ class Reconciler:
             if self._watched.depends(key, gathered.reads):
                 self._apps.count_again(gathered.app_ref)
             seen, memory = gathered.observation, self._memories[key]
-            match decide(seen):
-                case TakeSeed(seed):
-                    try:
+            try:
+                match decide(seen):
+                    case TakeSeed(seed):
                         await self._users.take_seed(seen.token, seed, await self._apps.client_id(gathered.app))
-                    except TokenError as error:
-                        return await self._failed(gathered, memory, error)
-                case Obtain(cause):
-                    if delay := self._pacing.delay(gathered.app.identity, gathered.host, self._monotonic()):
-                        return self._in(timedelta(seconds=delay))
-                    try:
+                    case Obtain(cause):
+                        if delay := self._pacing.delay(gathered.app.identity, gathered.host, self._monotonic()):
+                            return self._in(timedelta(seconds=delay))
                         issued = await self._obtain(gathered, memory, cause)
-                    except TokenError as error:
-                        return await self._failed(self._gatherer.timed(gathered), memory, error)
-                    if issued is not None:
-                        return await self._publish(self._gatherer.timed(gathered).holding(issued), memory, None)
-                case Publish(hindrance):
-                    return await self._publish(gathered, memory, hindrance)
-                case Wait(hindrance):
-                    return await self._settle(gathered, memory, hindrance)
-                case Halt(error, recheck):
-                    return await self._settle(gathered, memory, error, recheck=recheck)
+                        if issued is not None:
+                            return await self._publish(self._gatherer.timed(gathered).holding(issued), memory, None)
+                    case Publish(hindrance):
+                        return await self._publish(gathered, memory, hindrance)
+                    case Wait(hindrance):
+                        return await self._settle(gathered, memory, hindrance)
+                    case Halt(error, recheck):
+                        return await self._settle(gathered, memory, error, recheck=recheck)
+            except TokenError as error:
+                return await self._failed(self._gatherer.timed(gathered), memory, error)
         return self._in(RETRY_CONFLICT)
 
     # --- act ---------------------------------------------------------------------------------------------------------

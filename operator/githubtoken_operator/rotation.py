@@ -28,7 +28,7 @@ from githubtoken_operator.adapters.journal import CannotJournal, Entry, Journal,
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership
-from githubtoken_operator.domain import answers, credential, reasons
+from githubtoken_operator.domain import answers, credential, credential_body, reasons
 from githubtoken_operator.domain.credential import Credential, Grant, Intent, Placement
 from githubtoken_operator.domain.errors import (
     OutcomeUnknown,
@@ -108,18 +108,21 @@ class UserTokens:
         if token.user is None:
             return
         secret = await self._cluster.read(Kind.SECRET, token.namespace, token.user.credential)
-        body = credential.with_seed(secret, seed, token, client_id)
+        body = credential_body.with_seed(secret, seed, token, client_id)
         await self._write(body, create=secret is None)
 
     def hindrance(self, stored: Credential, client_id: str | None) -> TokenError | None:
-        """Why the stored refresh token must not be sent now."""
+        """Why the stored refresh token must not be sent now. Another's intent is waited for since it was first seen."""
         if client_id is not None and (refusal := credential.refusal(stored, client_id)):
             return refusal
         intent = stored.intent
         if intent is None or intent.holder == self._journal.holder:
             return None
-        since = self._foreign_intents.setdefault(intent, self._now())
-        left = since + FOREIGN_INTENT_WAIT - self._now()
+        now = self._now()
+        if intent not in self._foreign_intents:
+            fresh = {known: at for known, at in self._foreign_intents.items() if now - at < 2 * FOREIGN_INTENT_WAIT}
+            self._foreign_intents = {**fresh, intent: now}
+        left = self._foreign_intents[intent] + FOREIGN_INTENT_WAIT - now
         if left <= timedelta(0):
             return None
         return Transient(
@@ -146,7 +149,7 @@ class UserTokens:
             self._check_may_send(term)
             attempt = stored.intent.attempt + 1 if stored.intent else 1
             intent = Intent(sent.sha256, self._journal.holder, attempt, format_time(self._now()))
-            secret = await self._write(credential.with_intent(secret, intent, token, client_id))
+            secret = await self._write(credential_body.with_intent(secret, intent, token, client_id))
 
             # Step 3. The only request of the operator that must not be made twice.
             answer = await self._send(replace(app, client_id=client_id), sent, secret, term)
@@ -215,7 +218,7 @@ class UserTokens:
         """GitHub answered, and not with a pair."""
         if isinstance(error, RefreshTokenRefused):
             # It must never be sent again, also after a restart; a conflict says that somebody else won meanwhile.
-            await self._write(credential.with_refusal(secret, sent))
+            await self._write(credential_body.with_refusal(secret, sent))
         elif not isinstance(error, OutcomeUnknown):
             await self._withdraw(secret)
         if error.reason == reasons.AUTHENTICATION_FAILED and app.client_secret is None:
@@ -238,7 +241,7 @@ class UserTokens:
     async def _withdraw(self, secret: JSON) -> None:
         """Removes the intent of a rotation that did not happen. Best effort: it is void once the token changes."""
         try:
-            await self._cluster.replace(Kind.SECRET, credential.without_intent(secret))
+            await self._cluster.replace(Kind.SECRET, credential_body.without_intent(secret))
         except ApiError as error:
             logger.warning("the intent of a rotation that did not happen was not removed: %s", error.message)
 
@@ -259,7 +262,7 @@ class UserTokens:
                 current = secret or await self._cluster.read(Kind.SECRET, *key)
                 placement = credential.place(current, grant)
                 if current is not None and placement is Placement.PUT:
-                    await self._cluster.replace(Kind.SECRET, credential.with_pair(current, grant))
+                    await self._cluster.replace(Kind.SECRET, credential_body.with_pair(current, grant))
             except ApiError as error:
                 secret = None
                 delay = SAVE_DELAYS[min(attempt, len(SAVE_DELAYS) - 1)]

@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
-from githubtoken_operator.domain import credential, reasons
+from githubtoken_operator.domain import credential, credential_body, reasons
 from githubtoken_operator.domain.credential import INTENT, REFUSED, Intent
 from githubtoken_operator.domain.errors import Terminal, Transient
 from githubtoken_operator.domain.model import Token
@@ -421,7 +421,7 @@ def announce(world: World, holder: str = "another", attempt: int = 1) -> None:
     stored = credential.read(world.api.objects[CREDENTIAL])
     intent = Intent(stored.current or "", holder, attempt, format_time(world.clock.now))
     token = parse_token(world.api.objects["githubtokens/ci"])
-    world.api.edit(CREDENTIAL, lambda body: body.update(credential.with_intent(body, intent, token, "Iv23acme")))
+    world.api.edit(CREDENTIAL, lambda body: body.update(credential_body.with_intent(body, intent, token, "Iv23acme")))
 
 
 async def test_another_processs_intent_is_waited_for_and_overruled_at_last() -> None:

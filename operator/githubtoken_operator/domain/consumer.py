@@ -126,12 +126,12 @@ def differs(secret: JSON, desired: JSON) -> bool:
     Keys and metadata that others added are theirs: an apply would not remove them.
     """
     have, want = secret["metadata"], desired["metadata"]
-    owners = [owner.get("uid") for owner in have.get("ownerReferences") or ()]
+    controllers = [owner.get("uid") for owner in have.get("ownerReferences") or () if owner.get("controller")]
     return (
         _lacks(secret.get("data") or {}, desired["data"])
         or _lacks(have.get("labels") or {}, want["labels"])
         or _lacks(have.get("annotations") or {}, want["annotations"])
-        or any(owner["uid"] not in owners for owner in want["ownerReferences"])
+        or any(owner["uid"] not in controllers for owner in want["ownerReferences"])
     )
 
 

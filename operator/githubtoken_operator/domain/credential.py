@@ -1,21 +1,19 @@
-"""The credential Secret of a user token: what it says, what to do about it, and how it is rewritten.
+"""The credential Secret of a user token: what it says, and what to do about it.
 
 The rules are those of the rotation protocol (docs/rotation.md). GitHub accepts each refresh token once, so:
 tokens are compared by SHA-256 only; a token that GitHub refused, or that is known to be spent, is never sent again;
-a newer sign-in always wins over the operator's own pair. Every write is a whole Secret for a PUT under the
-resourceVersion that was read: these functions return new bodies and never change what they are given.
+a newer sign-in always wins over the operator's own pair. How it is rewritten stands in `credential_body`.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.errors import Terminal
@@ -27,11 +25,9 @@ from githubtoken_operator.domain.secrets import (
     ROLE_APP,
     ROLE_CREDENTIAL,
     ROLE_TOKEN,
-    access_token_keys,
     annotations_of,
     controller_uid,
     decoded,
-    encoded,
     labels_of,
     revision_of,
 )
@@ -115,7 +111,7 @@ def read(secret: JSON) -> Credential:
         seed=notes.get(SEED),
         refused=notes.get(REFUSED),
         intent=intent if intent and intent.token == current else None,
-        seeds_taken=_read_seeds(notes.get(SEEDS_TAKEN)),
+        seeds_taken=read_seeds(notes.get(SEEDS_TAKEN)),
     )
 
 
@@ -137,7 +133,12 @@ def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
         return f"Secret `{name}` is immutable: delete it and sign in again" if secret.get("immutable") else None
     if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
         return f"Secret `{name}` is the credential of GitHubToken `{annotations_of(secret).get(NAME)}`"
-    if annotations_of(secret).get(ADOPT) == "true" and not _unadoptable(secret):
+    if annotations_of(secret).get(ADOPT) == "true":
+        if _unadoptable(secret):
+            return (
+                f"Secret `{name}` cannot be adopted: it is immutable, not Opaque, controlled by another object, "
+                "or made for something else; name another in `spec.user.credentialSecretName`"
+            )
         return None
     return (
         f"Secret `{name}` was made by somebody else: delete it, name another in `spec.user.credentialSecretName`, "
@@ -236,87 +237,6 @@ def place(secret: JSON | None, grant: Grant) -> Placement:
     return Placement.SUPERSEDED
 
 
-# --- New bodies ------------------------------------------------------------------------------------------------------
-
-
-def with_seed(secret: JSON | None, seed: Token, token: GitHubToken, client_id: str) -> dict[str, Any]:
-    """The Secret with a human's refresh token under the key, remembered as taken; intent and refusal are removed."""
-    body = _body(secret, token, client_id)
-    taken = _read_seeds(annotations_of(body).get(SEEDS_TAKEN))
-    remembered = [*taken, seed.sha256][-SEEDS_REMEMBERED:]
-    return _with(body, data={"refresh_token": seed.reveal()}, notes={SEEDS_TAKEN: json.dumps(remembered)}).without(
-        INTENT, REFUSED
-    )
-
-
-def with_intent(secret: JSON, intent: Intent, token: GitHubToken, client_id: str) -> dict[str, Any]:
-    """The Secret with the announcement of a rotation. An adopted Secret becomes ours with this write."""
-    text = json.dumps(
-        {"token": intent.token, "holder": intent.holder, "attempt": intent.attempt, "startedAt": intent.started}
-    )
-    return _with(_body(secret, token, client_id), notes={INTENT: text}).body
-
-
-def without_intent(secret: JSON) -> dict[str, Any]:
-    """The Secret after a rotation that certainly did not happen."""
-    return _with(secret).without(INTENT)
-
-
-def with_refusal(secret: JSON, refused: Token) -> dict[str, Any]:
-    """The Secret with the mark that GitHub refuses this refresh token; it counts only while it is under the key."""
-    return _with(secret, notes={REFUSED: refused.sha256}).without(INTENT)
-
-
-def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
-    """The Secret with the new pair. Where expiry was switched off the old refresh token is kept beside it."""
-    access = grant.access
-    keys = access_token_keys(access)
-    kept = decoded(secret, "refresh_token") or ""
-    keys["refresh_token"] = access.refresh_token.reveal() if access.refresh_token else kept
-    change = _with(
-        secret,
-        notes={
-            OURS: access.refresh_token.sha256 if access.refresh_token else grant.parent,
-            PARENT: grant.parent,
-            SEED: grant.seed,
-            REVISION: str(read(secret).revision + 1),
-        },
-    )
-    change.body["data"] = encoded(keys)
-    return change.without(INTENT, REFUSED)
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    body: dict[str, Any]
-
-    def without(self, *notes: str) -> dict[str, Any]:
-        for note in notes:
-            self.body["metadata"]["annotations"].pop(note, None)
-        return self.body
-
-
-def _with(secret: JSON, *, data: dict[str, str] | None = None, notes: dict[str, str] | None = None) -> _Change:
-    body: dict[str, Any] = copy.deepcopy(dict(secret))
-    body["metadata"]["annotations"] = {**annotations_of(secret), **(notes or {})}
-    body["data"] = {**(secret.get("data") or {}), **encoded(data or {})}
-    body["metadata"].pop("managedFields", None)
-    return _Change(body)
-
-
-def _body(secret: JSON | None, token: GitHubToken, client_id: str) -> dict[str, Any]:
-    name = token.user.credential if token.user else ""
-    base: JSON = secret or {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": "Opaque",
-        "metadata": {"name": name, "namespace": token.namespace},
-    }
-    body = _with(base, notes={NAME: token.name, CLIENT_ID: client_id}).body
-    body["metadata"]["labels"] = {**labels_of(base), ROLE: ROLE_CREDENTIAL}
-    return body
-
-
 def _unadoptable(secret: JSON) -> bool:
     return bool(
         secret.get("immutable")
@@ -356,7 +276,8 @@ def _read_intent(text: str | None) -> Intent | None:
         return None
 
 
-def _read_seeds(text: str | None) -> tuple[str, ...]:
+def read_seeds(text: str | None) -> tuple[str, ...]:
+    """The hashes in the annotation `seeds-taken`; none where it cannot be read."""
     try:
         raw = json.loads(text or "[]")
     except ValueError:

@@ -17,6 +17,8 @@ JITTER_FRACTION: Final = 0.1
 FIRST_RETRY: Final = timedelta(seconds=5)
 LAST_RETRY: Final = timedelta(minutes=5)
 """Transient failures are repeated after 5 s, 10 s, 20 s … up to this."""
+LAST_RETRY_STATED: Final = timedelta(minutes=1)
+"""Where GitHub names a time, it is followed; our own wait goes on growing beneath it, up to this."""
 FIRST_RETRY_TERMINAL: Final = timedelta(minutes=1)
 LAST_RETRY_TERMINAL: Final = timedelta(minutes=30)
 """What a human must mend at GitHub (a suspended installation, say) is looked at again after 1, 2, 4 … minutes."""
@@ -81,7 +83,7 @@ def next_attempt(
     if expires is not None and expires > now and not terminal:
         wait = min(wait, max((expires - now) / 3, SHORTEST_RETRY))
     if retry_after is not None:
-        wait = timedelta(seconds=max(retry_after, 1))
+        wait = max(min(wait, LAST_RETRY_STATED), timedelta(seconds=retry_after))
     return _ceil(now + wait)
 
 

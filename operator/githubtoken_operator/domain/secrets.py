@@ -27,6 +27,15 @@ _REVISION_DIGITS: Final = 15
 """More than there can be tokens, and well within the 64 bits of status."""
 
 
+ACCESS_TOKEN_KEYS: Final = frozenset(
+    {
+        "token", "type", "scope", "created", "expires_in", "expires_at",
+        "refresh_token", "refresh_expires_in", "refresh_expires_at",
+    }
+)  # fmt: skip
+"""The properties of an `AccessToken` as keys of a Secret."""
+
+
 def decoded(secret: JSON, key: str) -> str | None:
     """The text under `key`; None where it is absent or not text."""
     value = (secret.get("data") or {}).get(key)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain import credential, reasons
+from githubtoken_operator.domain import credential_body as body_of
 from githubtoken_operator.domain.credential import (
     CLIENT_ID,
     INTENT,
@@ -39,7 +40,7 @@ def refresh(number: int) -> Token:
 
 
 def seeded(seed: Token = SEEDED, before: dict[str, Any] | None = None) -> dict[str, Any]:
-    body = credential.with_seed(before, seed, TOKEN, CLIENT)
+    body = body_of.with_seed(before, seed, TOKEN, CLIENT)
     body["metadata"].setdefault("resourceVersion", "5")
     return body
 
@@ -53,7 +54,7 @@ def rotated(times: int = 1) -> dict[str, Any]:
     body, parent = seeded(), SEEDED
     for number in range(1, times + 1):
         stored = credential.read(body)
-        body = credential.with_pair(body, grant(number, parent=parent, ours=stored.ours))
+        body = body_of.with_pair(body, grant(number, parent=parent, ours=stored.ours))
         parent = refresh(number)
     return body
 
@@ -114,9 +115,9 @@ def test_the_token_beside_a_seed_is_not_of_its_chain() -> None:
 @pytest.mark.parametrize(
     ("body", "kept"),
     [
-        pytest.param(credential.with_intent(rotated(), intent(refresh(1)), TOKEN, CLIENT), True, id="of this token"),
+        pytest.param(body_of.with_intent(rotated(), intent(refresh(1)), TOKEN, CLIENT), True, id="of this token"),
         pytest.param(
-            put_back(credential.with_intent(rotated(), intent(refresh(1)), TOKEN, CLIENT), "ghr_new"),
+            put_back(body_of.with_intent(rotated(), intent(refresh(1)), TOKEN, CLIENT), "ghr_new"),
             False,
             id="void once a human signed in",
         ),
@@ -142,8 +143,8 @@ def test_an_intent_counts_only_for_the_token_that_it_names(body: dict[str, Any],
 
 
 def test_annotations_hold_hashes_and_never_a_token() -> None:
-    body = credential.with_refusal(
-        credential.with_intent(rotated(2), intent(refresh(2)), TOKEN, CLIENT), Token("ghr_refresh2")
+    body = body_of.with_refusal(
+        body_of.with_intent(rotated(2), intent(refresh(2)), TOKEN, CLIENT), Token("ghr_refresh2")
     )
     shown = json.dumps(body["metadata"])
     assert "ghr_" not in shown
@@ -174,14 +175,14 @@ def test_a_secret_without_a_refresh_token_has_none(data: dict[str, str]) -> None
 
 
 def test_no_body_is_changed_in_place() -> None:
-    before = credential.with_intent(rotated(), intent(refresh(1)), TOKEN, CLIENT)
+    before = body_of.with_intent(rotated(), intent(refresh(1)), TOKEN, CLIENT)
     before["metadata"]["managedFields"] = [{"manager": "x"}]
     untouched = copy.deepcopy(before)
-    credential.with_seed(before, STRANGER, TOKEN, CLIENT)
-    credential.with_intent(before, intent(refresh(1), 2), TOKEN, CLIENT)
-    credential.without_intent(before)
-    credential.with_refusal(before, refresh(1))
-    credential.with_pair(before, grant(2, parent=refresh(1), ours=refresh(1).sha256))
+    body_of.with_seed(before, STRANGER, TOKEN, CLIENT)
+    body_of.with_intent(before, intent(refresh(1), 2), TOKEN, CLIENT)
+    body_of.without_intent(before)
+    body_of.with_refusal(before, refresh(1))
+    body_of.with_pair(before, grant(2, parent=refresh(1), ours=refresh(1).sha256))
     assert before == untouched
 
 
@@ -189,17 +190,17 @@ def test_every_body_keeps_the_resource_version_that_was_read() -> None:
     before = rotated()
     before["metadata"]["resourceVersion"] = "41"
     bodies = [
-        credential.with_seed(before, STRANGER, TOKEN, CLIENT),
-        credential.with_intent(before, intent(refresh(1)), TOKEN, CLIENT),
-        credential.without_intent(before),
-        credential.with_refusal(before, refresh(1)),
-        credential.with_pair(before, grant(2)),
+        body_of.with_seed(before, STRANGER, TOKEN, CLIENT),
+        body_of.with_intent(before, intent(refresh(1)), TOKEN, CLIENT),
+        body_of.without_intent(before),
+        body_of.with_refusal(before, refresh(1)),
+        body_of.with_pair(before, grant(2)),
     ]
     assert {body["metadata"]["resourceVersion"] for body in bodies} == {"41"}
 
 
 def test_a_credential_secret_is_labelled_named_and_has_no_owner() -> None:
-    body = credential.with_seed(None, SEEDED, TOKEN, CLIENT)
+    body = body_of.with_seed(None, SEEDED, TOKEN, CLIENT)
     assert body["metadata"]["name"] == "ci-credential"
     assert body["metadata"]["labels"] == {ROLE: "credential"}
     assert body["metadata"]["annotations"][NAME] == "ci"
@@ -210,18 +211,18 @@ def test_a_credential_secret_is_labelled_named_and_has_no_owner() -> None:
 
 
 def test_a_seed_removes_intent_and_refusal_and_leaves_what_the_operator_last_wrote() -> None:
-    before = noted(credential.with_intent(rotated(), intent(refresh(1)), TOKEN, CLIENT), refused=refresh(1).sha256)
-    stored = credential.read(credential.with_seed(before, STRANGER, TOKEN, CLIENT))
+    before = noted(body_of.with_intent(rotated(), intent(refresh(1)), TOKEN, CLIENT), refused=refresh(1).sha256)
+    stored = credential.read(body_of.with_seed(before, STRANGER, TOKEN, CLIENT))
     assert stored.refresh_token == STRANGER
     assert stored.ours == refresh(1).sha256
     assert stored.seeded
     assert stored.refused is None
-    assert INTENT not in credential.with_seed(before, STRANGER, TOKEN, CLIENT)["metadata"]["annotations"]
+    assert INTENT not in body_of.with_seed(before, STRANGER, TOKEN, CLIENT)["metadata"]["annotations"]
 
 
 def test_a_pair_removes_intent_and_refusal() -> None:
-    before = noted(credential.with_intent(seeded(), intent(SEEDED), TOKEN, CLIENT), refused="0" * 64)
-    after = credential.with_pair(before, grant())["metadata"]["annotations"]
+    before = noted(body_of.with_intent(seeded(), intent(SEEDED), TOKEN, CLIENT), refused="0" * 64)
+    after = body_of.with_pair(before, grant())["metadata"]["annotations"]
     assert INTENT not in after
     assert REFUSED not in after
 
@@ -229,7 +230,7 @@ def test_a_pair_removes_intent_and_refusal() -> None:
 def test_nothing_of_the_earlier_pair_stays_beside_a_new_one() -> None:
     before = rotated()
     before["data"]["scope"] = encoded({"": "repo"})[""]
-    after = credential.with_pair(before, grant(2, parent=refresh(1)))
+    after = body_of.with_pair(before, grant(2, parent=refresh(1)))
     assert decoded(after, "scope") is None
 
 
@@ -244,7 +245,7 @@ def test_where_expiry_was_switched_off_the_refresh_token_is_kept() -> None:
     )
     made = Grant(access=forever, parent=refresh(1).sha256, seed=SEEDED.sha256, ours=refresh(1).sha256)
     assert credential.place(rotated(), made) is Placement.PUT
-    after = credential.with_pair(rotated(), made)
+    after = body_of.with_pair(rotated(), made)
     stored = credential.read(after)
     assert stored.access == forever
     assert not stored.seeded
@@ -264,7 +265,7 @@ def test_a_pair_comes_back_as_it_went_in(number: int, scope: str, *, expires: bo
         access = replace(access, expires_in=None, expires_at=None)
     if not refresh_expires:
         access = replace(access, refresh_expires_in=None, refresh_expires_at=None)
-    after = credential.with_pair(rotated(), replace(grant(parent=refresh(1)), access=access))
+    after = body_of.with_pair(rotated(), replace(grant(parent=refresh(1)), access=access))
     stored = credential.read(after)
     assert stored.access == access
     assert stored.revision == 2
@@ -314,9 +315,9 @@ def test_an_old_file_applied_again_is_recognised(body: dict[str, Any], seed: Tok
 def test_the_newest_twenty_seeds_are_remembered_and_rotations_push_none_out() -> None:
     body = seeded(Token("ghr_seed0"))
     for number in range(1, 25):
-        body = credential.with_seed(body, Token(f"ghr_seed{number}"), TOKEN, CLIENT)
+        body = body_of.with_seed(body, Token(f"ghr_seed{number}"), TOKEN, CLIENT)
     for number in range(1, 30):
-        body = credential.with_pair(body, grant(number, parent=Token(f"ghr_seed{number}")))
+        body = body_of.with_pair(body, grant(number, parent=Token(f"ghr_seed{number}")))
     stored = credential.read(body)
     assert len(stored.seeds_taken) == 20
     assert all(stored.knows(Token(f"ghr_seed{number}")) for number in range(5, 25))
@@ -349,7 +350,7 @@ def test_the_newest_twenty_seeds_are_remembered_and_rotations_push_none_out() ->
             id="the seed was put back",
         ),
         pytest.param(
-            credential.with_intent(rotated(), intent(refresh(1)), TOKEN, "Iv23other"),
+            body_of.with_intent(rotated(), intent(refresh(1)), TOKEN, "Iv23other"),
             reasons.REAUTHORIZATION_REQUIRED,
             "`Iv23other`",
             id="of another App",
@@ -392,10 +393,12 @@ def test_a_refresh_token_that_may_be_sent(body: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("body", "placement"),
     [
-        pytest.param(credential.with_pair(rotated(), grant(2, parent=refresh(1))), Placement.SAVED, id="it is there"),
+        pytest.param(body_of.with_pair(rotated(), grant(2, parent=refresh(1))), Placement.SAVED, id="it is there"),
         pytest.param(rotated(), Placement.PUT, id="the parent, as it was read"),
         pytest.param(
-            credential.with_intent(rotated(), intent(refresh(1)), TOKEN, CLIENT), Placement.PUT, id="with our intent"
+            body_of.with_intent(rotated(), intent(refresh(1)), TOKEN, CLIENT),
+            Placement.PUT,
+            id="with our intent",
         ),
         pytest.param(noted(rotated(), ours=None), Placement.PUT, id="the parent, with nothing said of who wrote it"),
         pytest.param(
@@ -419,7 +422,7 @@ def test_where_a_pair_belongs(body: dict[str, Any] | None, placement: Placement)
 
 
 def test_the_same_refresh_token_beside_another_access_token_is_not_this_pair() -> None:
-    body = credential.with_pair(rotated(), grant(2, parent=refresh(1)))
+    body = body_of.with_pair(rotated(), grant(2, parent=refresh(1)))
     body["data"]["token"] = encoded({"": "ghu_other"})[""]
     assert credential.place(body, grant(2, parent=refresh(1), ours=refresh(1).sha256)) is Placement.SUPERSEDED
 
@@ -443,17 +446,15 @@ GIVEN: dict[str, Any] = {"annotations": {ADOPT: "true"}}
             "credential of GitHubToken `web`",
             id="another GitHubToken's",
         ),
-        pytest.param(secret("ci-credential", **GIVEN, immutable=True), "made by somebody else", id="immutable"),
+        pytest.param(secret("ci-credential", **GIVEN, immutable=True), "cannot be adopted", id="immutable"),
         pytest.param(
-            secret("ci-credential", **GIVEN, type="kubernetes.io/tls"), "made by somebody else", id="another type"
+            secret("ci-credential", **GIVEN, type="kubernetes.io/tls"), "cannot be adopted", id="another type"
         ),
-        pytest.param(secret("ci-credential", **GIVEN, owner="uid"), "made by somebody else", id="controlled"),
+        pytest.param(secret("ci-credential", **GIVEN, owner="uid"), "cannot be adopted", id="controlled"),
         pytest.param(
-            secret("ci-credential", **GIVEN, labels={ROLE: "token"}), "made by somebody else", id="a consumer's Secret"
+            secret("ci-credential", **GIVEN, labels={ROLE: "token"}), "cannot be adopted", id="a consumer's Secret"
         ),
-        pytest.param(
-            secret("ci-credential", **GIVEN, labels={ROLE: "app"}), "made by somebody else", id="an App's key"
-        ),
+        pytest.param(secret("ci-credential", **GIVEN, labels={ROLE: "app"}), "cannot be adopted", id="an App's key"),
     ],
 )
 def test_whose_credential_a_secret_is(body: dict[str, Any] | None, message: str | None) -> None:
@@ -468,7 +469,7 @@ def test_whose_credential_a_secret_is(body: dict[str, Any] | None, message: str 
 
 def test_an_adopted_secret_becomes_ours_with_the_first_write() -> None:
     body = secret("ci-credential", {"refresh_token": "ghr_x"}, **GIVEN)
-    after = credential.with_intent(body, intent(Token("ghr_x")), TOKEN, CLIENT)
+    after = body_of.with_intent(body, intent(Token("ghr_x")), TOKEN, CLIENT)
     assert after["metadata"]["labels"][ROLE] == "credential"
     del after["metadata"]["annotations"][ADOPT]
     assert credential.conflict(after, TOKEN) is None
