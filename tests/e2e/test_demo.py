@@ -1,6 +1,6 @@
 """`make demo` as a user runs it: what it says, how it ends, and that nothing is left behind.
 
-A temporary folder of its own marks everything that a run makes: its files are in it, its processes inherit its name.
+Each run has a temporary folder of its own, in which its files are, and a variable that all its processes inherit.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import pytest
 REPOSITORY: Final = Path(__file__).parents[2]
 GOES_ON: Final = 240.0
 """Seconds after which a demo that does not end is killed: the test then fails."""
+MARK: Final = "DEMO_RUN"
 ROTATED: Final = re.compile(
     r"^\d\d:\d\d:\d\d  (\w+) rotated: revision (\d+), expires \d\d:\d\d:\d\d → \d\d:\d\d:\d\d, Secret (\w+)$",
     re.MULTILINE,
@@ -42,7 +43,7 @@ class Demo:
         self.process = subprocess.Popen(
             ["make", "demo", *arguments],
             cwd=REPOSITORY,
-            env={**inherited, "TMPDIR": str(folder)},
+            env={**inherited, "TMPDIR": str(folder), MARK: str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -70,7 +71,7 @@ class Demo:
         for process in psutil.process_iter(["environ", "cmdline"]):
             # None where the process ended meanwhile or is another user's.
             environment = process.info["environ"] or {}
-            if environment.get("TMPDIR") == str(self.folder) and process.status() != psutil.STATUS_ZOMBIE:
+            if environment.get(MARK) == str(self.folder) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(" ".join(process.info["cmdline"] or ()))
         return found
 

@@ -77,8 +77,13 @@ def stage(binaries: Binaries, console: Console, interrupts: Interrupts) -> Itera
                 kubeconfig,
                 cluster.folder / "operator.log",
                 *(word for flag in flags.items() for word in flag),
-                # Whoever needs a proxy to reach the world needs none for this machine.
-                environment={"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"},
+                environment={
+                    # What a killed operator leaves behind goes with the folder.
+                    "TMPDIR": str(cluster.folder),
+                    # Whoever needs a proxy to reach the world needs none for this machine.
+                    "NO_PROXY": "127.0.0.1,localhost",
+                    "no_proxy": "127.0.0.1,localhost",
+                },
             )
             stack.callback(operator.stop)
             guard.add_process(operator.pid)
