@@ -247,7 +247,10 @@ class Apps:
         body = await self._cluster.read(Kind.APP, ref.namespace, ref.name)
         source = parse_app(body) if body is not None else None
         if source is None or source.deleting:
-            message = f"there is no GitHubApp `{ref.name}` in this namespace: create it, or mend `spec.appRef.name`"
+            message = (
+                f"there is no GitHubApp `{ref.name}` in this namespace: create it, or make the GitHubToken anew with "
+                "another `spec.appRef.name`"
+            )
             return Resolved(now, error=Terminal(reasons.APP_NOT_FOUND, message), reads=frozenset({ref}))
         key_pem, key_error = await self._read_key(
             source, source.private_key, "private key", reasons.PRIVATE_KEY_MISSING
