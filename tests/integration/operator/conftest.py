@@ -412,7 +412,7 @@ def find_secrets(text: str, canaries: list[str]) -> list[str]:
     for run in _BASE64.findall(text):
         for offset in range(4):
             part = run[offset:]
-            decoded = base64.b64decode(part[: len(part) // 4 * 4]).decode("latin-1")
+            decoded = base64.b64decode(part + "A" * (-len(part) % 4)).decode("latin-1")
             found += [f"something like `{match[:6]}…` as base64" for match in _TOKEN.findall(decoded)]
             found += ["a canary as base64" for canary in set(canaries) if canary in decoded]
     return found

@@ -270,7 +270,11 @@ USER_TOKENS = [
         id="no client secret there",
     ),
     pytest.param(
-        no_client_secret_named, "AuthenticationFailed", "`spec.clientSecretSecretRef`", 1, id="no client secret named"
+        no_client_secret_named,
+        "ClientSecretMissing",
+        "set `spec.clientSecretSecretRef`",
+        1,
+        id="no client secret named",
     ),
     pytest.param(no_client_id_and_no_key, "AppNotReady", "set its `spec.clientID`", 0, id="no client id"),
     pytest.param(

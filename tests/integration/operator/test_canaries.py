@@ -1,0 +1,36 @@
+"""The search for secrets that ends every test of this folder finds what is planted."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.operator.conftest import World
+
+
+@pytest.mark.parametrize("kept_in", ["token", "refresh_token", "client-secret", "private-key.pem"])
+@pytest.mark.parametrize("padding", [None, 0, 1, 2], ids=["plain", "base64", "base64 after one", "base64 after two"])
+def test_a_secret_is_found_in_an_annotation(world: World, kept_in: str, padding: int | None) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready("alice")
+    secret = world.data("alice-credential").get(kept_in) or world.data("acme-app")[kept_in]
+    shown = secret if padding is None else base64.b64encode(b"x" * padding + secret.encode()).decode()
+    assert world.leaks() == []
+    world.annotate("alice", canary=shown)
+    assert any(leak.startswith("GitHubToken alice") for leak in world.leaks())
+    world.annotate("alice", canary=None)
+
+
+def test_a_secret_is_found_in_the_log(world: World) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready("alice")
+    assert world.data("alice")["token"]
+    # What the operator does log of it is its absence; so the log's own words serve as the secret.
+    world.canaries.append("obtained a token because")
+    assert any(leak.startswith("the log") for leak in world.leaks())
+    world.canaries.remove("obtained a token because")
