@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,87 +16,19 @@ from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.api import Forbidden, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.apps import Apps, Resolved
-from githubtoken_operator.domain import consumer, credential, reasons, schedule
+from githubtoken_operator.domain import consumer, credential, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.credential import Credential
 from githubtoken_operator.domain.decide import Observation
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.model import JSON, App, Token
-from githubtoken_operator.domain.resources import Failures, GitHubToken, KeyRef, UserSource, parse_token
+from githubtoken_operator.domain.resources import GitHubToken, KeyRef, UserSource, parse_token
 from githubtoken_operator.domain.secrets import decoded
-from githubtoken_operator.domain.status import Granted, ready_of
+from githubtoken_operator.domain.status import ready_of
+from githubtoken_operator.gathered import Gathered, Memory, host_of, renewal_of
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.watched import Ref, Watched
-
-
-@dataclass(slots=True)
-class Memory:
-    """What one run leaves for the next of the same object. Losing it, as a restart does, costs nothing but a look.
-
-    `held` is the installation token last seen or minted, from which a deleted Secret is restored. `error` and `inputs`
-    are of the last failed attempt; `request` is the refresh request that the last attempt was made for, `answered` the
-    last one that got its token. `account_looks` is how often GitHub may still be asked whose token it is. `told` is
-    what the last event spoke of.
-    """
-
-    uid: str
-    held: Issued | None = None
-    granted: Granted | None = None
-    error: TokenError | None = None
-    inputs: str = ""
-    request: str | None = None
-    answered: str | None = None
-    account_looks: int = 0
-    told: tuple[str, str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """The observation, what only acting on it needs, and the objects that were read.
-
-    `stored` is the token in the consumer's Secret; `renewal` is of the token that is held. `local_time` is our clock
-    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure.
-    """
-
-    observation: Observation
-    body: JSON
-    resolved: Resolved
-    local_time: datetime
-    stored: Issued | None
-    renewal: schedule.Renewal | None
-    inputs: str
-    reads: frozenset[Ref]
-
-    @property
-    def app(self) -> App:
-        """The App; a decision to obtain is made only where there is one."""
-        if self.resolved.app is None:
-            raise Terminal(reasons.APP_NOT_READY, "the App cannot be used")
-        return self.resolved.app
-
-    @property
-    def app_ref(self) -> Ref:
-        """The GitHubApp that `appRef` names, whether or not it is there."""
-        token = self.observation.token
-        return Ref(Kind.APP, token.namespace, token.app)
-
-    @property
-    def host(self) -> str:
-        """The host that obtaining a token talks to."""
-        return _host(self.observation.token, self.app)
-
-    def holding(self, issued: Issued) -> Gathered:
-        """The same after `issued` was obtained, which answers the refresh request if there was one."""
-        token = self.observation.token
-        if token.refresh_requested is not None:
-            token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
-        seen = replace(self.observation, issued=issued, token=token)
-        return replace(self, observation=seen, renewal=_renewal(token, issued))
-
-    def after(self, failures: Failures) -> Gathered:
-        """The same after an attempt failed."""
-        return replace(self, observation=replace(self.observation, failures=failures))
 
 
 class Gatherer:
@@ -166,7 +98,7 @@ class Gatherer:
         except Forbidden as error:
             denied = Terminal(reasons.MISSING_PERMISSION, f"the API server refuses a read: {error.message}")
             seen = replace(seen, denied=denied)
-        renewal = _renewal(token, seen.issued)
+        renewal = renewal_of(token, seen.issued)
         digest = hashlib.sha256("/".join(inputs).encode()).hexdigest()
         asked = token.refresh_pending and memory.request != token.refresh_requested
         return Gathered(
@@ -231,21 +163,17 @@ class Gatherer:
 
     def _skew(self, token: GitHubToken, app: App | None) -> timedelta:
         """How far GitHub's clock is ahead of ours, as far as its answers have shown."""
-        return self._github.skew(_host(token, app)) if app else timedelta(0)
+        return self._github.skew(host_of(token, app)) if app else timedelta(0)
 
     def _limit(self, token: GitHubToken, app: App | None) -> RateLimited | None:
         if app is None:
             return None
-        host = _host(token, app)
+        host = host_of(token, app)
         left = (self._pacing.paused_until(app.identity, host) or 0.0) - self._monotonic()
         if left <= 0:
             return None
         message = f"GitHub limits the App on {host}: waiting {left:.0f} s more"
         return RateLimited(reasons.RATE_LIMITED, message, retry_after=left)
-
-
-def _host(token: GitHubToken, app: App) -> str:
-    return app.web_host if token.user else app.api_host
 
 
 def _app_trouble(token: GitHubToken, resolved: Resolved) -> TokenError | None:
@@ -262,24 +190,6 @@ def _newer(held: Issued | None, stored: Issued | None, now: datetime) -> Issued 
         return stored
     expired = held.access.expires_at is not None and held.access.expires_at <= now
     return stored or held if expired else held
-
-
-def _renewal(token: GitHubToken, issued: Issued | None) -> schedule.Renewal | None:
-    if issued is None or issued.access.expires_at is None:
-        return None
-    access = issued.access
-    found = schedule.renewal(
-        issued=access.created,
-        expires=issued.access.expires_at,
-        renew_before=token.renew_before,
-        renew_before_percentage=token.renew_before_percentage,
-        uid=token.uid,
-        revision=issued.revision,
-    )
-    if access.refresh_expires_at is None:
-        return found
-    for_refresh_token = schedule.refresh_token_renewal(issued=access.created, refresh_expires=access.refresh_expires_at)
-    return replace(found, due=min(found.due, for_refresh_token))
 
 
 def _secrets(token: GitHubToken) -> list[Ref]:

@@ -38,7 +38,8 @@ from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import Failures, InstallationSource
 from githubtoken_operator.domain.status import Granted, Result
-from githubtoken_operator.gatherer import Gathered, Gatherer, Memory
+from githubtoken_operator.gathered import Gathered, Memory
+from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.recorder import Recorder

@@ -19,7 +19,7 @@ from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.domain.status import Result
 from githubtoken_operator.domain.times import parse_time
 from githubtoken_operator.domain.view import ConditionStatus, TokenView
-from githubtoken_operator.gatherer import Gathered, Memory
+from githubtoken_operator.gathered import Gathered, Memory, Told
 
 ANY: str = "*"
 """An earlier process saw a failure whose reason status does not tell; any failure counts as the same one."""
@@ -46,16 +46,21 @@ class Recorder:
                 await self._cluster.apply_status(Kind.TOKEN, gathered.body["metadata"], new)
             except Forbidden as error:
                 logger.warning("status of %s/%s cannot be written: %s", token.namespace, token.name, error.message)
-        before = memory.told or _told_by(written)
-        # While nothing is attempted, what was said of the last attempt stands.
-        waiting = isinstance(result.error, BackingOff | Paused)
-        said = None if waiting else result.error
-        told = (*status.ready_of(new), before[2] if waiting else said.reason if said else "")
-        memory.told = told
-        if not _same(before, told):
-            reason, message = (said.reason, said.message) if said else (told[1], new["conditions"][0]["message"])
-            await self._emit(token, warning=bool(told[2]), reason=reason, message=message)
+        await self._tell(token, memory, memory.told or _told_by(written), result, new)
         await self._tell_ignored(gathered, token)
+
+    async def _tell(self, token: GitHubToken, memory: Memory, before: Told, result: Result, new: JSON) -> None:
+        """One event for a transition. While nothing is attempted, what was said of the last attempt stands."""
+        waiting = isinstance(result.error, BackingOff | Paused)
+        error = None if waiting else result.error
+        failing = before.failing if waiting else error.reason if error else ""
+        memory.told = Told(*status.ready_of(new), failing)
+        if _same(before, memory.told):
+            return
+        reason, message = (
+            (error.reason, error.message) if error else (memory.told.reason, new["conditions"][0]["message"])
+        )
+        await self._emit(token, warning=bool(failing), reason=reason, message=message)
 
     async def _tell_ignored(self, gathered: Gathered, token: GitHubToken) -> None:
         """Says once per spec, or at the first token, that `renewBefore` cannot be followed."""
@@ -85,15 +90,15 @@ class Recorder:
             logger.warning("an event was not written: %s", error.message, extra=where)
 
 
-def _told_by(written: JSON) -> tuple[str, str, str]:
+def _told_by(written: JSON) -> Told:
     """What events have said, as far as status shows after a restart."""
     failing = status.stalled_reason(written) or (ANY if written.get("failedAttempts") else "")
-    return (*status.ready_of(written), failing)
+    return Told(*status.ready_of(written), failing)
 
 
-def _same(before: tuple[str, str, str], after: tuple[str, str, str]) -> bool:
-    if before[2] == ANY and after[2]:
-        return before[:2] == after[:2]
+def _same(before: Told, after: Told) -> bool:
+    if before.failing == ANY and after.failing:
+        return (before.ready, before.reason) == (after.ready, after.reason)
     return before == after
 
 

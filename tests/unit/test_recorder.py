@@ -19,7 +19,7 @@ from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.resources import Failures, parse_token
 from githubtoken_operator.domain.schedule import Renewal
 from githubtoken_operator.domain.status import Granted, Result, ready_of
-from githubtoken_operator.gatherer import Gathered, Memory
+from githubtoken_operator.gathered import Gathered, Memory
 from githubtoken_operator.recorder import Recorder
 from tests.unit.builders import NOW, githubtoken_body, observation, settled
 from tests.unit.fakes import World, raising

@@ -1,0 +1,118 @@
+"""What a run of a GitHubToken knows: the facts gathered for it, and what earlier runs left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.apps import Resolved
+from githubtoken_operator.domain import reasons, schedule
+from githubtoken_operator.domain.consumer import Issued
+from githubtoken_operator.domain.decide import Observation
+from githubtoken_operator.domain.errors import Terminal, TokenError
+from githubtoken_operator.domain.model import JSON, App
+from githubtoken_operator.domain.resources import Failures, GitHubToken
+from githubtoken_operator.domain.status import Granted
+from githubtoken_operator.watched import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the last event spoke of: the status and reason of `Ready`, and why the next token fails, or ""."""
+
+    ready: str
+    reason: str
+    failing: str
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one run leaves for the next of the same object. Losing it, as a restart does, costs nothing but a look.
+
+    `held` is the installation token last seen or minted, from which a deleted Secret is restored. `error` and `inputs`
+    are of the last failed attempt; `request` is the refresh request that the last attempt was made for, `answered` the
+    last one that got its token. `account_looks` is how often GitHub may still be asked whose token it is.
+    """
+
+    uid: str
+    held: Issued | None = None
+    granted: Granted | None = None
+    error: TokenError | None = None
+    inputs: str = ""
+    request: str | None = None
+    answered: str | None = None
+    account_looks: int = 0
+    told: Told | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The observation, what only acting on it needs, and the objects that were read.
+
+    `stored` is the token in the consumer's Secret; `renewal` is of the token that is held. `local_time` is our clock
+    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure.
+    """
+
+    observation: Observation
+    body: JSON
+    resolved: Resolved
+    local_time: datetime
+    stored: Issued | None
+    renewal: schedule.Renewal | None
+    inputs: str
+    reads: frozenset[Ref]
+
+    @property
+    def app(self) -> App:
+        """The App; a decision to obtain is made only where there is one."""
+        if self.resolved.app is None:
+            raise Terminal(reasons.APP_NOT_READY, "the App cannot be used")
+        return self.resolved.app
+
+    @property
+    def app_ref(self) -> Ref:
+        """The GitHubApp that `appRef` names, whether or not it is there."""
+        token = self.observation.token
+        return Ref(Kind.APP, token.namespace, token.app)
+
+    @property
+    def host(self) -> str:
+        """The host that obtaining a token talks to."""
+        return host_of(self.observation.token, self.app)
+
+    def holding(self, issued: Issued) -> Gathered:
+        """The same after `issued` was obtained, which answers the refresh request if there was one."""
+        token = self.observation.token
+        if token.refresh_requested is not None:
+            token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
+        seen = replace(self.observation, issued=issued, token=token)
+        return replace(self, observation=seen, renewal=renewal_of(token, issued))
+
+    def after(self, failures: Failures) -> Gathered:
+        """The same after an attempt failed."""
+        return replace(self, observation=replace(self.observation, failures=failures))
+
+
+def host_of(token: GitHubToken, app: App) -> str:
+    """The host that obtaining this token talks to."""
+    return app.web_host if token.user else app.api_host
+
+
+def renewal_of(token: GitHubToken, issued: Issued | None) -> schedule.Renewal | None:
+    """When the held token is due for renewal; None where it does not expire, or there is none."""
+    if issued is None or issued.access.expires_at is None:
+        return None
+    access = issued.access
+    found = schedule.renewal(
+        issued=access.created,
+        expires=issued.access.expires_at,
+        renew_before=token.renew_before,
+        renew_before_percentage=token.renew_before_percentage,
+        uid=token.uid,
+        revision=issued.revision,
+    )
+    if access.refresh_expires_at is None:
+        return found
+    for_refresh_token = schedule.refresh_token_renewal(issued=access.created, refresh_expires=access.refresh_expires_at)
+    return replace(found, due=min(found.due, for_refresh_token))
