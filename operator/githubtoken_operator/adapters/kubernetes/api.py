@@ -83,7 +83,8 @@ class Api:
             else:
                 await config.load_kube_config(context=context, client_configuration=configuration)
         except config.ConfigException as error:
-            raise ApiError(0, f"no access to a cluster: {error}") from error
+            where = "run it in a pod with a ServiceAccount, or set KUBECONFIG to a usable file"
+            raise ApiError(0, f"no access to a cluster: {where} ({error})") from error
         return cls(configuration)
 
     async def __aenter__(self) -> Self:
