@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import load_private_key
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import appcheck, hosts, reasons
 from githubtoken_operator.domain.appcheck import Check
@@ -172,6 +172,9 @@ class Apps:
         """One run for a GitHubApp; never raises for what the cluster or GitHub do."""
         try:
             return await self._run(ref)
+        except Terminating:
+            logger.info("%s: the namespace is being deleted", ref)
+            return None
         except ApiError as error:
             logger.warning("%s: %s", ref, error.message)
             due = (self._now() + RECHECK_MISSING).timestamp()

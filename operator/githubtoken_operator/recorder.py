@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import cast
 
 from githubtoken_operator.adapters import logs
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.domain import reasons, status
@@ -77,17 +77,18 @@ class Recorder:
 
     async def _emit(self, token: GitHubToken, *, warning: bool, reason: str, message: str) -> None:
         where = logs.about(token.namespace, token.name) | {"reason": reason}
-        logger.log(logging.WARNING if warning else logging.INFO, "%s: %s", reason, message, extra=where)
         involved = {"name": token.name, "namespace": token.namespace, "uid": token.uid}
         try:
             await self._cluster.emit(
                 Kind.TOKEN, involved, warning=warning, reason=reason, message=message, now=self._now()
             )
-        except Conflict:
+        except (Conflict, Terminating):
+            # A namespace that goes takes Apps and Secrets before their tokens: what is missing then is no news.
             raise
         except ApiError as error:
             # An event is a convenience: its loss must not repeat the run that it speaks of.
             logger.warning("an event was not written: %s", error.message, extra=where)
+        logger.log(logging.WARNING if warning else logging.INFO, "%s: %s", reason, message, extra=where)
 
 
 def _told_by(written: JSON) -> Told:
