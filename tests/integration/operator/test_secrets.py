@@ -249,14 +249,24 @@ def test_a_credential_of_somebody_else_is_left_alone(world: World) -> None:
 # --- a namespace that goes -------------------------------------------------------------------------------------------
 
 
-def test_a_namespace_that_is_deleted_makes_no_noise(world: World) -> None:
+@pytest.mark.parametrize("held", [pytest.param(False, id="at once"), pytest.param(True, id="held by a finalizer")])
+def test_a_namespace_that_is_deleted_makes_no_noise(world: World, *, held: bool) -> None:
+    """A finalizer of somebody else makes certain that the App and the Secrets go first."""
     app = world.app(token_life=6, user_token_life=6)
     world.installation_token()
     world.user_token(seed=world.sign_in(app))
     world.wait_ready()
     world.wait_ready("alice")
+    world.patch("ci", {"metadata": {"finalizers": ["example.com/hold"] if held else []}})
     world.cluster.delete("Namespace", "", world.namespace)
-    gone = lambda: world.cluster.get("Namespace", "", world.namespace) is None  # noqa: E731 - it is a name for a wait
+    if held:
+        world.wait_for("acme", lambda app: not app, kind="GitHubApp", within=90)
+        world.settle(3)
+        world.patch("ci", {"metadata": {"finalizers": []}})
+
+    def gone() -> bool:
+        return world.cluster.get("Namespace", "", world.namespace) is None
+
     world.wait_until(gone, "the end of the namespace", within=90)
     world.wait_until(lambda: world.namespace not in world.operator.metrics(), "the end of the series")
     noise = [line for line in world.logged() if line.get("level") in {"WARNING", "ERROR", "CRITICAL"}]
