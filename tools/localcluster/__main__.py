@@ -40,8 +40,9 @@ def main() -> int:
 
 
 def _up(binaries: Binaries, crds: Path | None) -> None:
-    # SIGTERM ends it as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM ends it as Ctrl-C does, which a shell's background job is born to ignore.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with ControlPlane(binaries, crds=crds) as cluster:
         try:
             print(f"export KUBECONFIG={cluster.kubeconfig}", flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,9 @@ class Guard:
     def close(self) -> None:
         """End the guard, which does what is left to do; harmless when repeated."""
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            # A signal for the whole group can end the guard before it is in a session of its own.
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
         self._process.wait(_END_TIMEOUT_SECONDS)
 
     def _report(self, line: str) -> None:

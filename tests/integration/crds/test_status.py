@@ -43,6 +43,8 @@ FULL_STATUS = {
         "lastHandledLoginAt": "x" * 64,
     },
     "GitHubApp": {
+        "keyFingerprint": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        "lastCheckTime": TIME,
         "observedGeneration": 1,
         "slug": "acme",
         "owner": "acme",
