@@ -89,8 +89,12 @@ def run(tokens: int, latency: float, flags: list[str]) -> dict[str, Any]:
             repairs = _repairs(cluster)
         _say("the restart")
         with _measured(cluster, github, operator) as (again, process):
-            _until(lambda: process.metrics().count("githubtoken_info{") == tokens, every=0.5)
+            before = _api_requests(cluster)["GET secrets"]
+            _until(lambda: _api_requests(cluster)["GET secrets"] - before >= tokens, every=0.5)
             again.take_idle(process, tokens)
+            known = process.metrics().count("githubtoken_info{")
+            if known != tokens:
+                raise RuntimeError(f"after the restart {known} of {tokens} tokens are known")
     return {
         "tokens": tokens,
         "apps": APPS,
