@@ -46,8 +46,8 @@ test: lint tools ## run everything that decides whether a change is good; pytest
 demo: tools ## start it all and watch tokens being renewed; SECONDS=90 ends by itself and says whether all went well
 	$(BIN)/python -m demo $(if $(SECONDS),--seconds $(SECONDS))
 
-bench: tools ## measure, as JSON
-	$(BIN)/python benchmarks/bench.py
+bench: $(READY) ## measure, as JSON on standard output
+	@$(BIN)/python benchmarks/bench.py
 
 lock: ## pin what pyproject.toml asks for; LOCK_FLAGS=--upgrade takes the newest versions that it allows
 	$(PYTHON) -m venv .venv/lock

@@ -218,7 +218,7 @@ def _repairs(cluster: ControlPlane) -> dict[str, float]:
 def _bare_loop(cluster: ControlPlane, plan: dict[str, Any]) -> dict[str, float]:
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("bare_loop.py"))],
-        input=json.dumps(plan),
+        input=json.dumps({**plan, "started": time.time()}),
         capture_output=True,
         text=True,
         check=True,
