@@ -1,0 +1,119 @@
+"""kopf's part: what the watches say wakes the right keys, and nothing else is asked of kopf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any, cast
+
+import kopf
+import pytest
+
+from githubtoken_operator import handlers
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.apps import Apps
+from githubtoken_operator.scheduler import Scheduler
+from githubtoken_operator.watched import Ref, Watched
+from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
+
+TOKEN = Ref(Kind.TOKEN, NAMESPACE, "ci")
+APP = Ref(Kind.APP, NAMESPACE, "acme")
+CONSUMER = Ref(Kind.SECRET, NAMESPACE, "ci")
+
+
+def as_kopf_gives(body: dict[str, Any]) -> kopf.Body:
+    return kopf.Body(cast("Any", body))
+
+
+class Kopf:
+    """The registered handlers, called as kopf calls them; `woken` and `forgotten` are what they did."""
+
+    def __init__(self) -> None:
+        self.watched = Watched()
+        self.woken: list[Ref] = []
+        self.forgotten: list[Ref] = []
+        scheduler = cast("Scheduler[Ref]", SimpleNamespace(wake=self.woken.append))
+        apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append))
+        registry = handlers.registry(handlers.Wiring(watched=self.watched, apps=apps, scheduler=scheduler))
+        self.handlers: dict[str, Callable[..., Any]] = {
+            cast("Any", handler.fn).__name__: handler.fn for handler in registry._watching._handlers
+        }
+
+    async def event(self, handler: str, body: dict[str, Any], kind: str | None = "MODIFIED") -> None:
+        await self.handlers[handler](type=kind, body=as_kopf_gives(body))
+
+
+async def test_a_new_token_is_run_and_its_body_kept_for_that_run() -> None:
+    kopf_ = Kopf()
+    body = githubtoken_body()
+    await kopf_.event("on_token", body, None)
+    assert kopf_.woken == [TOKEN]
+    assert kopf_.watched.take(TOKEN) == body
+
+
+async def test_a_status_that_comes_back_wakes_nobody() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_token", githubtoken_body())
+    await kopf_.event("on_token", {**githubtoken_body(), "status": {"revision": 7}})
+    assert kopf_.woken == [TOKEN]
+
+
+async def test_a_deleted_token_is_run_once_more_and_read_anew() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_token", githubtoken_body())
+    await kopf_.event("on_token", githubtoken_body(), "DELETED")
+    assert kopf_.woken == [TOKEN, TOKEN]
+    assert kopf_.watched.take(TOKEN) is None
+
+
+async def test_an_app_that_changed_is_forgotten_and_run() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_app", app_body())
+    assert (kopf_.forgotten, kopf_.woken) == ([APP], [APP])
+
+
+async def test_a_secret_wakes_those_that_read_it() -> None:
+    kopf_ = Kopf()
+    kopf_.watched.depends(TOKEN, [CONSUMER])
+    await kopf_.event("on_secret", secret("ci", {"token": "edited"}))
+    await kopf_.event("on_secret", secret("other", {"token": "x"}))
+    assert kopf_.woken == [TOKEN]
+
+
+async def test_our_own_write_of_a_secret_wakes_nobody() -> None:
+    kopf_ = Kopf()
+    kopf_.watched.depends(TOKEN, [CONSUMER])
+    written = secret("ci", {"token": "ours"})
+    kopf_.watched.expect(CONSUMER, written)
+    await kopf_.event("on_secret", written)
+    assert kopf_.woken == []
+
+
+def test_nothing_that_writes_to_users_objects_is_registered() -> None:
+    registry = handlers.registry(cast("handlers.Wiring", SimpleNamespace()))
+    assert not registry._changing._handlers
+    assert not registry._spawning._handlers
+    assert not registry._indexing._handlers
+    assert not registry._webhooks._handlers
+
+
+def test_the_settings_need_no_peering_and_watch_our_secrets_only() -> None:
+    settings = handlers.settings()
+    assert settings.peering.standalone
+    assert settings.scanning.disabled
+    assert not settings.posting.enabled
+    assert settings.watching.label_selectors["secrets"] == "githubtoken.dev/role"
+
+
+def test_the_api_server_may_be_away_for_half_an_hour() -> None:
+    backoffs = list(islice(handlers.Backoffs(), 1000))
+    assert sum(backoffs) >= 30 * 60
+    assert backoffs == sorted(backoffs)
+
+
+@pytest.mark.parametrize("body", [{"spec": {}}, {"metadata": {"annotations": {"a": "b"}}}])
+def test_kopf_remembers_nothing_of_an_object(body: dict[str, Any]) -> None:
+    storage = handlers.NoDiffBase()
+    assert dict(storage.build(body=as_kopf_gives(body))) == {}
+    assert cast("Any", storage).fetch(body=as_kopf_gives(body)) is None
