@@ -153,8 +153,7 @@ class UserTokens:
 
             # Step 3. The only request of the operator that must not be made twice.
             answer = await self._send(replace(app, client_id=client_id), sent, secret, term)
-        except Exception:
-            # There is nothing to keep. The reservation goes, and the error tells the rest.
+        except Exception:  # There is nothing to keep: the reservation goes, and the error goes on.
             self._journal.drop(key)
             raise
 

@@ -165,8 +165,7 @@ class Scheduler(Generic[K]):
         entry: Next | None = None
         try:
             entry = await self._run(key)
-        except Exception:
-            # A defect in one run must not end the others; it is logged with its trace and tried again.
+        except Exception:  # A defect in one run must not end the others; it is logged and tried again.
             logger.exception("the run of %s failed", key)
             now = self._now()
             entry = Next(now + RETRY_AFTER_CRASH, now + RETRY_AFTER_CRASH)

@@ -8,6 +8,7 @@ SimulatorError
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,15 +17,15 @@ if TYPE_CHECKING:
 DOCUMENTATION_URL = "https://docs.github.com/rest"
 
 
-class SimulatorError(Exception):
+class SimulatorError(ABC, Exception):
     """Base of all refusals; `status` is the HTTP status, `document()` the body."""
 
     status: int
     headers: Mapping[str, str]
 
+    @abstractmethod
     def document(self) -> dict[str, Any]:
         """The answer's JSON object."""
-        raise NotImplementedError
 
 
 class ApiError(SimulatorError):
