@@ -105,19 +105,24 @@ async def run(settings: Settings) -> None:
         background.start("signals", _take_signals_back(ready, stop))
         wiring.scheduler.start()
         logger.info("started, version %s", __version__)
-        await kopf.operator(
-            registry=handlers.registry(wiring),
-            settings=handlers.settings(),
-            clusterwide=not settings.namespaces,
-            namespaces=settings.namespaces,
-            stop_flag=stop,
-            ready_flag=ready,
-        )
-        metrics.lead(False)
-        if not leadership.held():
+        try:
+            await kopf.operator(
+                registry=handlers.registry(wiring),
+                settings=handlers.settings(),
+                clusterwide=not settings.namespaces,
+                namespaces=settings.namespaces,
+                stop_flag=stop,
+                ready_flag=ready,
+            )
+        finally:
+            # kopf has let the runs in flight finish, also where a watch that cannot go on ended it.
+            metrics.lead(False)
+            renewing.cancel()
+            lost = not leadership.held()
+            if not lost:
+                await leadership.release()
+        if lost:
             raise LeaseLost("the Lease is lost: another replica leads")
-        renewing.cancel()
-        await leadership.release()
         logger.info("ended: everything in flight was finished")
 
 
@@ -204,7 +209,10 @@ async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
     for task in (acquiring, stopping):
         task.cancel()
     await asyncio.wait({acquiring, stopping})
-    return not acquiring.cancelled() and acquiring.exception() is None
+    if acquiring.cancelled():
+        return False
+    acquiring.result()
+    return True
 
 
 async def _end_when_lost(leadership: Leadership, stop: asyncio.Event) -> None:
