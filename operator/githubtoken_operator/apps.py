@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import load_private_key
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Terminating
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import appcheck, hosts, reasons
 from githubtoken_operator.domain.appcheck import Check
@@ -226,17 +226,17 @@ class Apps:
         status = appcheck.build_status(source, check=check, error=error, tokens=tokens, now=now)
         if status == source.status:
             return
-        meta = body["metadata"]
         try:
-            await self._cluster.apply_status(Kind.APP, meta, status)
-        except Conflict:
+            await self._cluster.apply_status(Kind.APP, body["metadata"], status)
+            state, reason = ready_of(status)
+            if (state, reason) != ready_of(source.status):
+                about = {"name": source.name, "namespace": source.namespace, "uid": source.uid}
+                text = status["conditions"][0]["message"]
+                warning = state == "False"
+                await self._cluster.emit(Kind.APP, about, warning=warning, reason=reason, message=text, now=now)
+        except (Conflict, NotFound):
+            # It was changed or deleted meanwhile: look again.
             self._wake(Ref(Kind.APP, source.namespace, source.name))
-            return
-        state, reason = ready_of(status)
-        if (state, reason) != ready_of(source.status):
-            about = {"name": source.name, "namespace": source.namespace, "uid": source.uid}
-            message = status["conditions"][0]["message"]
-            await self._cluster.emit(Kind.APP, about, warning=state == "False", reason=reason, message=message, now=now)
 
     async def _read(self, ref: Ref) -> Resolved:
         try:

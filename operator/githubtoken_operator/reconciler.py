@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, Terminating
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
 from githubtoken_operator.adapters.logs import about
@@ -96,7 +96,7 @@ class Reconciler:
         """One run; never raises for what the cluster or GitHub do."""
         try:
             return await self._run(key)
-        except (Conflict, StartOver):
+        except (Conflict, NotFound, StartOver):
             return self._in(RETRY_CONFLICT)
         except Terminating:
             logger.info("%s: the namespace is being deleted", key)

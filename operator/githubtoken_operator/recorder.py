@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import cast
 
 from githubtoken_operator.adapters import logs
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Terminating
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.domain import reasons, status
@@ -36,7 +36,7 @@ class Recorder:
         self._now = now
 
     async def record(self, gathered: Gathered, memory: Memory, result: Result) -> None:
-        """Status, then an event for a transition. Raises `Conflict` where the object changed meanwhile."""
+        """Status, then an event for a transition. Raises `Conflict` or `NotFound` where the object moved meanwhile."""
         token = gathered.observation.token
         written: JSON = gathered.body.get("status") or {}
         new = status.build(gathered.observation, result)
@@ -82,7 +82,7 @@ class Recorder:
             await self._cluster.emit(
                 Kind.TOKEN, involved, warning=warning, reason=reason, message=message, now=self._now()
             )
-        except (Conflict, Terminating):
+        except (Conflict, NotFound, Terminating):
             # A namespace that goes takes Apps and Secrets before their tokens: what is missing then is no news.
             raise
         except ApiError as error:

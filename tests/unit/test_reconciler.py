@@ -600,3 +600,15 @@ async def test_no_token_is_shown_anywhere_but_in_the_secret() -> None:
     world = await fresh()
     shown = str([world.status(), world.api.events, world.secret()["metadata"]])
     assert "ghs_" not in shown
+
+
+@pytest.mark.parametrize("moment", [APPLY, STATUS])
+async def test_an_object_that_is_deleted_meanwhile_is_forgotten_without_a_warning(
+    moment: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = declared()
+    process = world.start()
+    world.faults.once(moment, lambda: world.api.delete("githubtokens/ci"))
+    assert await process.run() is not None
+    assert await process.run() is None
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
