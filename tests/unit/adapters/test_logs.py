@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+import kopf
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -129,7 +130,7 @@ def test_libraries_are_heard_from_warnings_on_even_at_debug(library: str) -> Non
 
 def test_what_kopf_hangs_on_its_records_is_left_out() -> None:
     log = Log("json")
-    extra = {"settings": object(), "k8s_skip": True, "k8s_ref": {"name": "alice", "uid": "1"}}
+    extra = {"settings": kopf.OperatorSettings(), "k8s_skip": True, "k8s_ref": {"name": "alice", "uid": "1"}}
     logging.getLogger("kopf.objects").warning("odd", extra=extra)
     assert set(log.records[0]) == {"time", "level", "logger", "message"}
 
