@@ -16,6 +16,8 @@ from githubtoken_operator.domain.model import JSON, AccessToken, App, Token
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.secrets import (
     ADOPT,
+    NAME,
+    REVISION,
     ROLE,
     ROLE_APP,
     ROLE_CREDENTIAL,
@@ -30,8 +32,6 @@ from githubtoken_operator.domain.secrets import (
 )
 from githubtoken_operator.domain.times import format_time, parse_time
 
-NAME: Final = PREFIX + "name"
-REVISION: Final = PREFIX + "revision"
 ISSUED_AT: Final = PREFIX + "issued-at"
 EXPIRES_AT: Final = PREFIX + "expires-at"
 SPEC_HASH: Final = PREFIX + "spec-hash"

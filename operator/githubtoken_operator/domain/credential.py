@@ -21,6 +21,8 @@ from githubtoken_operator.domain.model import JSON, AccessToken, Token
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.secrets import (
     ADOPT,
+    NAME,
+    REVISION,
     ROLE,
     ROLE_APP,
     ROLE_CREDENTIAL,
@@ -33,9 +35,7 @@ from githubtoken_operator.domain.secrets import (
 )
 from githubtoken_operator.domain.times import parse_time
 
-NAME: Final = PREFIX + "name"
 CLIENT_ID: Final = PREFIX + "client-id"
-REVISION: Final = PREFIX + "revision"
 OURS: Final = PREFIX + "refresh-token-sha256"
 """The refresh token that the operator last wrote; another one under the key was put there by a human."""
 PARENT: Final = PREFIX + "parent-sha256"

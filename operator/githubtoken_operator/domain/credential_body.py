@@ -13,11 +13,9 @@ from typing import Any
 from githubtoken_operator.domain.credential import (
     CLIENT_ID,
     INTENT,
-    NAME,
     OURS,
     PARENT,
     REFUSED,
-    REVISION,
     SEED,
     SEEDS_REMEMBERED,
     SEEDS_TAKEN,
@@ -30,6 +28,8 @@ from githubtoken_operator.domain.model import JSON, Token
 from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.domain.secrets import (
     ACCESS_TOKEN_KEYS,
+    NAME,
+    REVISION,
     ROLE,
     ROLE_CREDENTIAL,
     access_token_keys,

@@ -15,10 +15,10 @@ from githubtoken_operator.domain import consumer
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.model import AccessToken, Token
 from githubtoken_operator.domain.resources import GitHubToken
-from githubtoken_operator.domain.secrets import ADOPT, ROLE, decoded, encoded
+from githubtoken_operator.domain.secrets import ADOPT, NAME, REVISION, ROLE, decoded, encoded
 from tests.unit.builders import access_token, app, githubtoken, issued, pair, published, secret, user_githubtoken
 
-OURS: dict[str, Any] = {"labels": {ROLE: "token"}, "annotations": {consumer.NAME: "ci"}}
+OURS: dict[str, Any] = {"labels": {ROLE: "token"}, "annotations": {NAME: "ci"}}
 
 
 # --- The spec's hash -------------------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def test_a_token_that_the_annotations_do_not_speak_of_is_not_trusted(body: dict[
     ],
 )
 def test_a_revision_that_cannot_be_is_taken_for_the_first(text: str, revision: int) -> None:
-    body = edited(lambda it: it["metadata"]["annotations"].update({consumer.REVISION: text}))
+    body = edited(lambda it: it["metadata"]["annotations"].update({REVISION: text}))
     found = consumer.read(body)
     assert found is not None
     assert found.revision == revision
@@ -283,12 +283,12 @@ def test_a_secret_may_be_written(found: dict[str, Any] | None) -> None:
         pytest.param(secret(annotations=GIVEN, owner="uid-other"), "controlled by another object", id="controlled"),
         pytest.param(secret(**OURS, owner="uid-earlier"), "an earlier GitHubToken `ci`", id="a predecessor's"),
         pytest.param(
-            secret(labels={ROLE: "token"}, annotations={consumer.NAME: "web"}, owner="uid-web"),
+            secret(labels={ROLE: "token"}, annotations={NAME: "web"}, owner="uid-web"),
             "belongs to GitHubToken `web`",
             id="another GitHubToken's",
         ),
         pytest.param(
-            secret(labels={ROLE: "token"}, annotations={consumer.NAME: "web", **GIVEN}),
+            secret(labels={ROLE: "token"}, annotations={NAME: "web", **GIVEN}),
             "belongs to GitHubToken `web`",
             id="another GitHubToken's, adopted by it",
         ),

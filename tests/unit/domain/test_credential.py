@@ -16,17 +16,15 @@ from githubtoken_operator.domain import credential_body as body_of
 from githubtoken_operator.domain.credential import (
     CLIENT_ID,
     INTENT,
-    NAME,
     OURS,
     REFUSED,
-    REVISION,
     SEEDS_TAKEN,
     Grant,
     Intent,
     Placement,
 )
 from githubtoken_operator.domain.model import AccessToken, Token
-from githubtoken_operator.domain.secrets import ADOPT, ROLE, decoded, encoded
+from githubtoken_operator.domain.secrets import ADOPT, NAME, REVISION, ROLE, decoded, encoded
 from tests.unit.builders import githubtoken, pair, secret, user_githubtoken
 
 CLIENT = "Iv23acme"
