@@ -55,10 +55,6 @@ class DueQueue(Generic[K]):
         self._entries[key] = (entry, serial)
         heapq.heappush(self._by_due, (entry.due, serial, key))
 
-    def discard(self, key: K) -> None:
-        """Forgets `key`."""
-        self._entries.pop(key, None)
-
     def pop(self, now: float) -> K | None:
         """Takes out the due key with the earliest deadline, or None."""
         while self._by_due and self._by_due[0][0] <= now:

@@ -55,18 +55,10 @@ def test_a_key_is_queued_once_and_the_earlier_time_counts() -> None:
     assert popped(one, 100) == []
 
 
-def test_a_key_that_was_forgotten_does_not_come_back() -> None:
-    one = queue(a=(1, 2), b=(1, 3))
-    one.discard("a")
-    one.discard("unknown")
-    assert popped(one, 5) == ["b"]
-    assert one.next_due() is None
-
-
 def test_the_next_due_time_is_that_of_the_earliest_entry_that_counts() -> None:
     one = queue(a=(10, 10), b=(20, 20))
     assert one.next_due() == 10
-    one.discard("a")
+    assert one.pop(10) == "a"
     assert one.next_due() == 20
     one.add("b", Next(15, 20))
     assert one.next_due() == 15
@@ -86,22 +78,18 @@ def test_a_key_is_overdue_once_its_deadline_has_passed() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 20), st.integers(0, 40), st.booleans()), max_size=40),
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 20), st.integers(0, 40)), max_size=40),
     st.integers(0, 25),
 )
-def test_whatever_is_added_and_forgotten_the_queue_gives_each_due_key_once_by_deadline(
-    steps: list[tuple[str, int, int, bool]], now: int
+def test_whatever_is_added_the_queue_gives_each_due_key_once_by_deadline(
+    steps: list[tuple[str, int, int]], now: int
 ) -> None:
     one: DueQueue[str] = DueQueue()
     expected: dict[str, Next] = {}
-    for key, due, deadline, discard in steps:
-        if discard:
-            one.discard(key)
-            expected.pop(key, None)
-        else:
-            one.add(key, Next(due, deadline))
-            if key not in expected or due < expected[key].due:
-                expected[key] = Next(due, deadline)
+    for key, due, deadline in steps:
+        one.add(key, Next(due, deadline))
+        if key not in expected or due < expected[key].due:
+            expected[key] = Next(due, deadline)
     assert len(one) == len(expected)
     found = popped(one, now)
     assert sorted(found) == sorted(key for key, entry in expected.items() if entry.due <= now)

@@ -39,11 +39,6 @@ class _Place:
     is_ip: bool
 
 
-def is_allowed(url: str, allowed: Iterable[str] = ()) -> bool:
-    """Whether requests may go to the URL's host; `allowed` are the entries beyond the built-in ones."""
-    return check_url(url, allowed) is None
-
-
 def check_url(url: str, allowed: Iterable[str] = ()) -> str | None:
     """Why an `apiURL` or `webURL` is not acceptable, as the end of "`spec.apiURL` …"; None where it is.
 

@@ -89,7 +89,6 @@ class GitHubToken:
     name: str
     uid: str
     generation: int
-    resource_version: str
     deleting: bool
     app: str
     user: UserSource | None
@@ -136,7 +135,6 @@ class GitHubApp:
     name: str
     uid: str
     generation: int
-    resource_version: str
     deleting: bool
     app_id: int | None
     client_id: str | None
@@ -161,7 +159,6 @@ def parse_token(body: JSON) -> GitHubToken:
         name=name,
         uid=meta["uid"],
         generation=meta.get("generation", 0),
-        resource_version=meta.get("resourceVersion", ""),
         deleting="deletionTimestamp" in meta,
         app=(spec.get("appRef") or {}).get("name", ""),
         user=_user(name, spec["user"]) if "user" in spec else None,
@@ -185,7 +182,6 @@ def parse_app(body: JSON) -> GitHubApp:
         name=meta["name"],
         uid=meta["uid"],
         generation=meta.get("generation", 0),
-        resource_version=meta.get("resourceVersion", ""),
         deleting="deletionTimestamp" in meta,
         app_id=spec.get("appID"),
         client_id=spec.get("clientID"),
