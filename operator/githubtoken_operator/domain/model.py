@@ -107,11 +107,30 @@ class PrivateKey(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class App:
-    """An App as the operator uses it: identity, secrets, host.
+class Server:
+    """A GitHub to talk to: github.com, a subdomain of ghe.com, or an Enterprise Server.
 
-    `api_url` and `web_url` are independent: on ghe.com neither can be derived from the other.
+    `api_url` and `web_url` are independent: on ghe.com neither can be derived from the other. `ca_bundle` is PEM.
     """
+
+    api_url: str
+    web_url: str
+    ca_bundle: str | None = None
+
+    @property
+    def api_host(self) -> str:
+        """`host` or `host:port` of the REST API."""
+        return urlsplit(self.api_url).netloc
+
+    @property
+    def web_host(self) -> str:
+        """`host` or `host:port` of the web pages and the OAuth endpoints."""
+        return urlsplit(self.web_url).netloc
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An App as the operator uses it: identity, secrets, and the URLs of the GitHub that it is on."""
 
     app_id: int | None
     client_id: str | None
@@ -132,14 +151,19 @@ class App:
         return str(self.app_id) if self.app_id is not None else str(self.client_id)
 
     @property
+    def server(self) -> Server:
+        """The GitHub that the App is on."""
+        return Server(self.api_url, self.web_url, self.ca_bundle)
+
+    @property
     def api_host(self) -> str:
         """`host` or `host:port` of the REST API."""
-        return urlsplit(self.api_url).netloc
+        return self.server.api_host
 
     @property
     def web_host(self) -> str:
         """`host` or `host:port` of the OAuth endpoints."""
-        return urlsplit(self.web_url).netloc
+        return self.server.web_host
 
 
 @dataclass(frozen=True, slots=True)

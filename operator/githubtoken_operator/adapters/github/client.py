@@ -154,7 +154,7 @@ class GitHub:
         if app.client_secret is not None:
             form["client_secret"] = app.client_secret.reveal()
         call = Call(
-            app=app,
+            server=app.server,
             operation="refresh",
             method="POST",
             url=f"{app.web_url}/login/oauth/access_token",
@@ -173,7 +173,7 @@ class GitHub:
         self, app: App, operation: str, path: str, parse: Callable[[Answer], T], *, post: bytes | None = None
     ) -> T:
         call = Call(
-            app=app,
+            server=app.server,
             operation=operation,
             method="GET" if post is None else "POST",
             url=app.api_url + path,
@@ -191,7 +191,7 @@ class GitHub:
     async def _with_token(self, app: App, operation: str, path: str, token: Token) -> Answer:
         if not _HEADER_VALUE.fullmatch(token.reveal()):
             raise Terminal(reasons.CREDENTIAL_MISSING, "The token must be text without spaces or line breaks.")
-        return await self._sender.send(Call(app, operation, "GET", app.api_url + path, _headers(token.reveal())))
+        return await self._sender.send(Call(app.server, operation, "GET", app.api_url + path, _headers(token.reveal())))
 
     def _observe_limit(self, app: App, answer: Answer, installation: str) -> None:
         remaining = answer.headers.get("x-ratelimit-remaining", "")

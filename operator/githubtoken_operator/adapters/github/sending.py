@@ -24,7 +24,7 @@ import httpx
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown
-from githubtoken_operator.domain.model import Answer, App
+from githubtoken_operator.domain.model import Answer, Server
 from githubtoken_operator.domain.reply import http_date, quote
 
 LARGEST_ANSWER: Final = 1024 * 1024
@@ -67,7 +67,7 @@ class Observer(Protocol):
 class Call:
     """One request; `body` and `headers` may hold secrets."""
 
-    app: App
+    server: Server
     operation: str
     method: str
     url: str
@@ -124,7 +124,7 @@ class Sender:
         return self._dated(host, answer)
 
     async def _exchange(self, call: Call) -> Answer:
-        transport = self._transport(call.app.ca_bundle)
+        transport = self._transport(call.server.ca_bundle)
         timeout = httpx.Timeout(call.read_limit, connect=SEND_LIMIT, write=SEND_LIMIT, pool=call.pool_limit)
         host = urlsplit(call.url).netloc
         try:
