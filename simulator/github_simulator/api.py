@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from github_simulator import authentication, tokens
+from github_simulator import authentication
 from github_simulator.authentication import BAD_CREDENTIALS
 from github_simulator.documents import NEW_VERSION, OLD_VERSION
 from github_simulator.errors import ApiError
 from github_simulator.exchange import Answer, Call, Route, encode_json
+from github_simulator.model import PersonalToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from github_simulator.model import AccessToken, App
+    from github_simulator.model import App
+    from github_simulator.state import AnyToken
 
 T = TypeVar("T")
 
@@ -38,7 +40,7 @@ class ApiCall:
     call: Call
     version: str
     app: App | None = None
-    token: AccessToken | None = None
+    token: AnyToken | None = None
 
     @property
     def caller(self) -> App:
@@ -48,7 +50,7 @@ class ApiCall:
         return self.app
 
     @property
-    def bearer(self) -> AccessToken:
+    def bearer(self) -> AnyToken:
         """The token behind the request."""
         if self.token is None:
             raise ApiError(401, authentication.REQUIRES_AUTHENTICATION)
@@ -122,7 +124,7 @@ def _version(call: Call) -> str:
 def _checked(endpoint: Endpoint, api_call: ApiCall, headers: dict[str, str]) -> Answer:
     call = api_call.call
     guarded = call.credentials.kind in {"jwt", "token", "malformed"}
-    known = call.simulation.state.access_tokens.get(tokens.sha256(call.credentials.value))
+    known = call.simulation.state.find_token(call.credentials.value)
     suspect = _suspect(call, known)
     if guarded:
         call.simulation.guard.check(suspect, now=call.now)
@@ -134,6 +136,8 @@ def _checked(endpoint: Endpoint, api_call: ApiCall, headers: dict[str, str]) -> 
         if guarded and at_fault and error.status == 401:  # noqa: PLR2004 - an HTTP status
             call.simulation.guard.failed(suspect, now=call.now)
         raise
+    if isinstance(api_call.token, PersonalToken):
+        headers |= api_call.token.headers()
     principal = budget(api_call)
     if principal is not None and not call.simulation.ghes:
         limits = call.simulation.rate_limits
@@ -179,14 +183,16 @@ def budget(api_call: ApiCall) -> str | None:
     return f"client {api_call.app.client_id}" if api_call.app is not None else f"ip {call.remote}"
 
 
-def holder(token: AccessToken) -> str:
+def holder(token: AnyToken) -> str:
     """The principal behind a token: its installation or its user."""
+    if isinstance(token, PersonalToken):
+        return f"user {token.user.id}"
     if token.installation is not None:
         return f"installation {token.installation.id}"
     return f"user {token.sign_in.user.id}" if token.sign_in is not None else f"app {token.app.id}"
 
 
-def _suspect(call: Call, known: AccessToken | None) -> str:
+def _suspect(call: Call, known: AnyToken | None) -> str:
     """Whom the failed-login guard blames."""
     if known is not None:
         return holder(known)

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 from github_simulator import jwt_check, tokens
 from github_simulator.clock import iso8601
 from github_simulator.errors import ApiError
+from github_simulator.model import PersonalToken
 
 if TYPE_CHECKING:
-    from github_simulator.model import AccessToken, App
-    from github_simulator.state import State
+    from github_simulator.model import App
+    from github_simulator.state import AnyToken, State
 
 REQUIRES_AUTHENTICATION = "Requires authentication"
 BAD_CREDENTIALS = "Bad credentials"
@@ -56,7 +57,7 @@ def parse_authorization(header: str | None) -> Credentials:
     scheme, _, value = header.strip().partition(" ")
     value = value.strip()
     match scheme.lower():
-        case "bearer" | "token" if value.startswith(tokens.TOKEN_PREFIXES):
+        case "bearer" | "token" if tokens.looks_like_a_token(value):
             return Credentials("token", value)
         case "bearer":
             return Credentials("jwt", value)
@@ -102,8 +103,8 @@ def app_by_jwt(state: State, credentials: Credentials, *, now: float) -> App:
     return jwt_check.verify(credentials.value, now=now, find_app=state.app_by_issuer)
 
 
-def live_token(state: State, credentials: Credentials, *, now: float, lag: float, narrowed_lag: float) -> AccessToken:
-    """The live token behind a request, of an installation that is not suspended.
+def live_token(state: State, credentials: Credentials, *, now: float, lag: float, narrowed_lag: float) -> AnyToken:
+    """The live token behind a request: of an installation that is not suspended, or a user's.
 
     For `lag` seconds after its issue a token is still unknown; for `narrowed_lag` seconds a narrowed installation
     token is known without its permissions.
@@ -113,9 +114,11 @@ def live_token(state: State, credentials: Credentials, *, now: float, lag: float
     """
     if credentials.kind == "none":
         raise ApiError(401, REQUIRES_AUTHENTICATION)
-    token = state.access_tokens.get(tokens.sha256(credentials.value)) if credentials.kind == "token" else None
+    token = state.find_token(credentials.value) if credentials.kind == "token" else None
     if token is None or not token.is_live(now) or now < token.created_at + lag:
         raise ApiError(401, BAD_CREDENTIALS)
+    if isinstance(token, PersonalToken):
+        return token
     installation = token.installation
     if installation is not None and installation.suspended_at is not None:
         owner, at = installation.account.login, iso8601(installation.suspended_at)

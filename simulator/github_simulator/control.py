@@ -28,6 +28,7 @@ from github_simulator.owners import (
     installation_document,
 )
 from github_simulator.simulation import Settings
+from github_simulator.state import revoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,6 +69,8 @@ class Control:
             ("POST", "/users", self._create_user),
             ("POST", "/sign-ins", self._sign_in),
             ("POST", "/web-codes", self._web_code),
+            ("POST", "/personal-tokens", self._create_personal_token),
+            ("DELETE", "/personal-tokens/{sha256}", self._revoke_personal_token),
             ("DELETE", "/grants", self._revoke_grant),
             ("GET", "/device-codes", self._device_codes),
             ("PATCH", "/device-codes/{user_code}", self._decide_device_code),
@@ -178,6 +181,27 @@ class Control:
         )
         self._simulation.state.web_codes[code.code] = code
         return {"code": code.code}
+
+    def _create_personal_token(self, body: Document, _parameters: Mapping[str, str]) -> Document:
+        _refuse_unknown(body, {"user", "kind", "life", "scopes", "utc_offset"})
+        kind = body.get("kind", "classic")
+        if kind not in {"classic", "fine-grained", "legacy"}:
+            raise ControlError("`kind` must be classic, fine-grained or legacy")
+        value = self._simulation.state.create_personal_token(
+            find_user(self._simulation, _text(body, "user")),
+            kind=kind,
+            now=self._simulation.clock.now(),
+            life=None if body.get("life") is None else float(body["life"]),
+            scopes=tuple(body.get("scopes", ())),
+            utc_offset=int(body.get("utc_offset", 0)),
+        )
+        return {"token": value}
+
+    def _revoke_personal_token(self, _body: Document, parameters: Mapping[str, str]) -> None:
+        token = self._simulation.state.personal_tokens.get(tokens.normalized_sha256(parameters["sha256"]))
+        if token is None:
+            raise ControlError("`sha256` must be that of a personal token", status=404)
+        revoke(token, self._simulation.clock.now())
 
     def _revoke_grant(self, body: Document, _parameters: Mapping[str, str]) -> Document:
         app = find_app(self._simulation, body.get("app"))
@@ -317,6 +341,17 @@ def _token_document(simulation: Simulation, sha256: str) -> Document:
             "revoked_at": access.revoked_at,
             "permissions": access.permissions,
             "repository_ids": None if access.repository_ids is None else sorted(access.repository_ids),
+        }
+    personal = simulation.state.personal_tokens.get(sha256)
+    if personal is not None:
+        return {
+            "known": True,
+            "alive": personal.is_live(now),
+            "prefix": {"classic": "ghp", "fine-grained": "github_pat", "legacy": None}[personal.kind],
+            "user": personal.user.login,
+            "created_at": personal.created_at,
+            "expires_at": personal.expires_at,
+            "revoked_at": personal.revoked_at,
         }
     refresh = simulation.state.refresh_tokens.get(sha256)
     if refresh is not None:

@@ -279,6 +279,32 @@ class Control:
         code: str = self._call("POST", "/web-codes", body)["code"]
         return code
 
+    def create_personal_token(
+        self,
+        user: str,
+        *,
+        kind: str = "classic",
+        life: float | None = None,
+        scopes: Sequence[str] = (),
+        utc_offset: int = 0,
+    ) -> str:
+        """A personal token that a user made.
+
+        Args:
+            user: Whose.
+            kind: `classic`, `fine-grained`, or `legacy` (40 hexadecimal digits).
+            life: Seconds until it expires; None: it does not.
+            scopes: Of a classic token.
+            utc_offset: Hours: GitHub tells some users the expiry in their own zone.
+        """
+        body = {"user": user, "kind": kind, "life": life, "scopes": list(scopes), "utc_offset": utc_offset}
+        token: str = self._call("POST", "/personal-tokens", body)["token"]
+        return token
+
+    def revoke_personal_token(self, token: str) -> None:
+        """The user deletes the personal token on GitHub's page."""
+        self._call("DELETE", f"/personal-tokens/{sha256(token)}")
+
     def revoke_grant(self, app: App, user: str) -> None:
         """The user takes the App's authorization back: all tokens of all sign-ins die."""
         self._call("DELETE", "/grants", {"app": app.id, "user": user})

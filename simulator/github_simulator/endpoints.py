@@ -13,10 +13,12 @@ from github_simulator.api import ApiCall, Endpoint, budget, page_of
 from github_simulator.documents import OLD_VERSION
 from github_simulator.errors import ApiError
 from github_simulator.exchange import Answer
+from github_simulator.model import PersonalToken
 from github_simulator.state import revoke
 
 if TYPE_CHECKING:
     from github_simulator.model import AccessToken, Installation, Repository
+    from github_simulator.state import AnyToken
 
 STATELESS_HEADER = "X-GitHub-Stateless-S2S-Token"
 
@@ -113,10 +115,10 @@ def _installation_repositories(api_call: ApiCall) -> Answer:
 
 
 def _get_user(api_call: ApiCall) -> Answer:
-    sign_in = api_call.bearer.sign_in
-    if sign_in is None:
+    user = api_call.bearer.user
+    if user is None:
         raise ApiError(403, authentication.NOT_ACCESSIBLE)
-    return Answer(200, api_call.call.simulation.documents.private_user(sign_in.user))
+    return Answer(200, api_call.call.simulation.documents.private_user(user))
 
 
 def _get_repository(api_call: ApiCall) -> Answer:
@@ -201,14 +203,20 @@ def _repository(api_call: ApiCall) -> Repository:
 
 
 def _installation_token(api_call: ApiCall) -> AccessToken:
-    if api_call.bearer.installation is None:
+    bearer = api_call.bearer
+    if isinstance(bearer, PersonalToken) or bearer.installation is None:
         raise ApiError(403, "You must authenticate with an installation access token.")
-    return api_call.bearer
+    return bearer
 
 
 def _reachable(api_call: ApiCall) -> list[Repository]:
-    """What the token's installation reaches; for a user's token what any installation of its App reaches."""
+    """What the token's installation reaches; for a user's token what any installation of its App reaches.
+
+    Who may see what is not simulated: an OAuth app's and a personal token reach everything.
+    """
     state, token = api_call.call.simulation.state, api_call.bearer
+    if isinstance(token, PersonalToken):
+        return list(state.repositories.values())
     if token.installation is not None:
         return state.repositories_of(token.installation)
     if token.app.kind == "oauth-app":
@@ -216,8 +224,8 @@ def _reachable(api_call: ApiCall) -> list[Repository]:
     return [item for installation in state.installations_of(token.app) for item in state.repositories_of(installation)]
 
 
-def _in_scope(token: AccessToken, repository: Repository) -> bool:
-    return token.repository_ids is None or repository.id in token.repository_ids
+def _in_scope(token: AnyToken, repository: Repository) -> bool:
+    return isinstance(token, PersonalToken) or token.repository_ids is None or repository.id in token.repository_ids
 
 
 def _presented(api_call: ApiCall) -> tuple[str, AccessToken | None]:

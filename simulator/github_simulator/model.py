@@ -7,6 +7,7 @@ nowhere: an access or refresh token is known by its SHA-256 alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ AccountType = Literal["User", "Organization"]
 AppKind = Literal["github-app", "oauth-app"]
 Flow = Literal["device", "web"]
 Selection = Literal["all", "selected"]
+PersonalKind = Literal["classic", "fine-grained", "legacy"]
 
 INSTALLATION_TOKEN_LIFE = 3600.0
 USER_TOKEN_LIFE = 28800.0
@@ -23,6 +25,8 @@ REFRESH_TOKEN_LIFE = 15897600.0
 DEVICE_CODE_LIFE = 899.0
 DEVICE_INTERVAL = 5
 WEB_CODE_LIFE = 600.0
+
+EXPIRATION_HEADER = "GitHub-Authentication-Token-Expiration"
 
 
 @dataclass(slots=True)
@@ -122,9 +126,47 @@ class AccessToken:
     narrowed: bool = False
     revoked_at: float | None = None
 
+    @property
+    def user(self) -> Account | None:
+        """Whose token it is; None for an installation's."""
+        return self.sign_in.user if self.sign_in else None
+
     def is_live(self, now: float) -> bool:
         """Whether GitHub still takes this token for what it is (it may still be refused for a suspension)."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(slots=True)
+class PersonalToken:
+    """A personal access token, which its user made on a page of GitHub's settings.
+
+    Attributes:
+        expires_at: None for one that does not expire.
+        scopes: Of a classic token.
+        utc_offset: Hours by which the expiry's header is in another zone than UTC, as for some users.
+    """
+
+    sha256: str
+    kind: PersonalKind
+    user: Account
+    created_at: float
+    expires_at: float | None
+    scopes: tuple[str, ...] = ()
+    utc_offset: int = 0
+    revoked_at: float | None = None
+
+    def is_live(self, now: float) -> bool:
+        """Whether GitHub still takes it."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def headers(self) -> dict[str, str]:
+        """What every answer of the API to this token says of it."""
+        said = {"X-OAuth-Scopes": ", ".join(self.scopes)} if self.kind != "fine-grained" else {}
+        if self.expires_at is not None:
+            zone = timezone(timedelta(hours=self.utc_offset)) if self.utc_offset else UTC
+            time = datetime.fromtimestamp(int(self.expires_at), zone)
+            said[EXPIRATION_HEADER] = time.strftime("%Y-%m-%d %H:%M:%S " + ("%z" if self.utc_offset else "UTC"))
+        return said
 
 
 @dataclass(slots=True)

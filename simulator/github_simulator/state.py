@@ -16,6 +16,7 @@ from github_simulator.model import (
     App,
     DeviceCode,
     Installation,
+    PersonalToken,
     RefreshToken,
     Repository,
     SignIn,
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    from github_simulator.model import AccountType, AppKind, Flow, Selection
+    from github_simulator.model import AccountType, AppKind, Flow, PersonalKind, Selection
+
+AnyToken = AccessToken | PersonalToken
 
 
 class State:
@@ -46,6 +49,7 @@ class State:
         self.sign_ins: list[SignIn] = []
         self.access_tokens: dict[str, AccessToken] = {}
         self.refresh_tokens: dict[str, RefreshToken] = {}
+        self.personal_tokens: dict[str, PersonalToken] = {}
         self.device_codes: dict[str, DeviceCode] = {}
         self.web_codes: dict[str, WebCode] = {}
         self._ids = itertools.count(1001)
@@ -170,6 +174,34 @@ class State:
         self.refresh_tokens[token.sha256] = token
         return token
 
+    def create_personal_token(
+        self,
+        user: Account,
+        *,
+        kind: PersonalKind,
+        now: float,
+        life: float | None,
+        scopes: tuple[str, ...] = (),
+        utc_offset: int = 0,
+    ) -> str:
+        """A new personal token that lives `life` seconds (None: for ever). Returns its value."""
+        value = tokens.personal(kind)
+        self.personal_tokens[tokens.sha256(value)] = PersonalToken(
+            sha256=tokens.sha256(value),
+            kind=kind,
+            user=user,
+            created_at=now,
+            expires_at=None if life is None else now + life,
+            scopes=scopes,
+            utc_offset=utc_offset,
+        )
+        return value
+
+    def find_token(self, value: str) -> AnyToken | None:
+        """The access or personal token of that value, live or not."""
+        sha256 = tokens.sha256(value)
+        return self.access_tokens.get(sha256) or self.personal_tokens.get(sha256)
+
     def begin_sign_in(self, app: App, user: Account, *, flow: Flow, scopes: tuple[str, ...], expiring: bool) -> SignIn:
         """A new chain of pairs, still without its first."""
         sign_in = SignIn(next(self._ids), app, user, flow, scopes, expiring)
@@ -188,7 +220,7 @@ class State:
         return len(found)
 
 
-def revoke(token: AccessToken, now: float) -> None:
-    """Kill an access token; the first time counts."""
+def revoke(token: AnyToken, now: float) -> None:
+    """Kill an access or personal token; the first time counts."""
     if token.revoked_at is None:
         token.revoked_at = now

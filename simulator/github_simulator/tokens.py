@@ -12,9 +12,14 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 import secrets
 import string
 import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from github_simulator.model import PersonalKind
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _CHECKSUM_LENGTH = 6
@@ -25,7 +30,15 @@ _USER_CODE_ALPHABET = "BCDFGHJKLMNPQRSTVWXZ0123456789"
 _RSA_SIGNATURE_BYTES = 256
 _CLAIMS_PADDING_BYTES = 60
 
+_FINE_GRAINED_LENGTHS = (22, 59)
+
 TOKEN_PREFIXES = ("ghs_", "ghu_", "gho_", "ghp_", "ghr_", "github_pat_")
+_LEGACY = re.compile(r"[0-9a-f]{40}")
+
+
+def looks_like_a_token(value: str) -> bool:
+    """Whether it has the form of a token, of whatever age, rather than of a JWT."""
+    return value.startswith(TOKEN_PREFIXES) or _LEGACY.fullmatch(value) is not None
 
 
 def classic(prefix: str, *, length: int = _RANDOM_LENGTH) -> str:
@@ -37,6 +50,20 @@ def classic(prefix: str, *, length: int = _RANDOM_LENGTH) -> str:
 def refresh_token() -> str:
     """A new refresh token: `ghr_` and 76 characters."""
     return classic("ghr", length=_REFRESH_RANDOM_LENGTH)
+
+
+def personal(kind: PersonalKind) -> str:
+    """A new personal token.
+
+    Classic: `ghp_` and 36 characters. Fine-grained: `github_pat_`, 22 characters, `_`, 59 characters. Legacy, as GitHub
+    made them before prefixes and old Enterprise Servers still have them: 40 hexadecimal digits.
+    """
+    if kind == "classic":
+        return classic("ghp")
+    if kind == "legacy":
+        return secrets.token_hex(20)
+    parts = ("".join(secrets.choice(_ALPHABET) for _ in range(length)) for length in _FINE_GRAINED_LENGTHS)
+    return "github_pat_" + "_".join(parts)
 
 
 def stateless(app_id: int) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tests.unit.simulator.conftest import World
 
+HEX = "0123456789abcdef0123456789abcdef01234567"
 JWT = "eyJhbGciOiJSUzI1NiJ9.e30.c2ln"
 
 
@@ -29,6 +30,7 @@ def basic(text: str) -> str:
         pytest.param("Bearer ghs_1_a.b.c", Credentials("token", "ghs_1_a.b.c"), id="bearer-token"),
         pytest.param("token ghu_x", Credentials("token", "ghu_x"), id="token"),
         pytest.param("bearer gho_x", Credentials("token", "gho_x"), id="lower-case-scheme"),
+        pytest.param(f"Bearer {HEX}", Credentials("token", HEX), id="token-without-prefix"),
         pytest.param(f"Bearer {JWT}", Credentials("jwt", JWT), id="jwt"),
         pytest.param(f"token {JWT}", Credentials("malformed", JWT), id="jwt-needs-bearer"),
         pytest.param(basic("id:secret"), Credentials("basic", "secret", "id"), id="basic"),

@@ -37,6 +37,13 @@ def test_a_refresh_token_has_eighty_characters() -> None:
     assert re.fullmatch(r"ghr_[A-Za-z0-9]{76}", tokens.refresh_token())
 
 
+def test_personal_tokens_look_like_githubs() -> None:
+    assert tokens.has_valid_checksum(tokens.personal("classic"))
+    assert re.fullmatch(r"ghp_[A-Za-z0-9]{36}", tokens.personal("classic"))
+    assert re.fullmatch(r"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}", tokens.personal("fine-grained"))
+    assert re.fullmatch(r"[0-9a-f]{40}", tokens.personal("legacy"))
+
+
 def test_a_stateless_token_names_its_app_and_is_about_520_characters_long() -> None:
     token = tokens.stateless(12345)
     assert re.fullmatch(r"ghs_12345_[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", token)
