@@ -36,6 +36,7 @@ from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.pacing import Pacing
+from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.reconciler import Reconciler
 from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.rotation import UserTokens
@@ -165,11 +166,13 @@ def _wire(
         stopping=stop.is_set,
         now=utc_now,
     )
+    personal = PersonalTokens(github, allowed_hosts=settings.allowed_hosts)
     gatherer = Gatherer(
         cluster=cluster,
         github=github,
         apps=apps,
         users=users,
+        personal=personal,
         pacing=pacing,
         watched=watched,
         now=utc_now,
@@ -182,6 +185,7 @@ def _wire(
         apps=apps,
         installations=InstallationTokens(github, verify=settings.verify_before_publish),
         users=users,
+        personal=personal,
         pacing=pacing,
         recorder=Recorder(cluster=cluster, metrics=metrics, now=utc_now),
         watched=watched,

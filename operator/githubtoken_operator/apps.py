@@ -22,7 +22,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import appcheck, hosts, reasons
 from githubtoken_operator.domain.appcheck import Check
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, Transient
-from githubtoken_operator.domain.model import JSON, App, PrivateKey, Token
+from githubtoken_operator.domain.model import JSON, App, PrivateKey, Server, Token
 from githubtoken_operator.domain.resources import GitHubApp, KeyRef, parse_app
 from githubtoken_operator.domain.secrets import decoded_bytes
 from githubtoken_operator.domain.status import ready_of
@@ -303,12 +303,7 @@ class Apps:
         return value, None
 
     def _unusable(self, source: GitHubApp) -> TokenError | None:
-        if source.invalid is not None:
-            return source.invalid
-        for field, url in (("apiURL", source.api_url), ("webURL", source.web_url)):
-            if problem := hosts.check_url(url, self._allowed_hosts):
-                return Terminal(reasons.HOST_NOT_ALLOWED, f"`spec.{field}` {problem}")
-        return None
+        return source.invalid or hosts.refusal(Server(source.api_url, source.web_url), self._allowed_hosts)
 
 
 def _no_private_key(name: str) -> Terminal:

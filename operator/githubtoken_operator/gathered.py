@@ -11,7 +11,8 @@ from githubtoken_operator.domain import reasons, schedule
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import Observation
 from githubtoken_operator.domain.errors import Terminal, TokenError
-from githubtoken_operator.domain.model import JSON, App
+from githubtoken_operator.domain.model import JSON, App, Server
+from githubtoken_operator.domain.personal_token import CHECK_EVERY
 from githubtoken_operator.domain.resources import Failures, GitHubToken
 from githubtoken_operator.domain.status import Granted
 from githubtoken_operator.watched import Ref
@@ -30,9 +31,10 @@ class Told:
 class Memory:
     """What one run leaves for the next of the same object. Losing it, as a restart does, costs nothing but a look.
 
-    `held` is the installation token last seen or minted, from which a deleted Secret is restored. `error` and `inputs`
-    are of the last failed attempt; `request` is the refresh request that the last attempt was made for, `answered` the
-    last one that got its token. `account_looks` is how often GitHub may still be asked whose token it is.
+    `held` is the installation or personal token last seen, from which a deleted Secret is restored. `error` and
+    `inputs` are of the last failed attempt; `request` is the refresh request that the last attempt was made for,
+    `answered` the last one that got its token. `account_looks` is how often GitHub may still be asked whose token it
+    is. `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
     """
 
     uid: str
@@ -43,6 +45,8 @@ class Memory:
     request: str | None = None
     answered: str | None = None
     account_looks: int = 0
+    checked: datetime | None = None
+    refused: bool = False
     told: Told | None = None
 
 
@@ -77,30 +81,58 @@ class Gathered:
         return Ref(Kind.APP, token.namespace, token.app)
 
     @property
+    def server(self) -> Server:
+        """The GitHub that the token is of."""
+        return server_of(self.observation.token, self.resolved.app) or self.app.server
+
+    @property
     def host(self) -> str:
         """The host that obtaining a token talks to."""
-        return host_of(self.observation.token, self.app)
+        return host_of(self.observation.token, self.server)
 
-    def holding(self, issued: Issued) -> Gathered:
+    @property
+    def share(self) -> str:
+        """With whom requests to the host are paced: those of one App, or all that check personal tokens."""
+        return self.resolved.app.identity if self.resolved.app else ""
+
+    @property
+    def requester(self) -> str:
+        """Whom GitHub limits."""
+        return requester_of(self.observation.token, self.resolved.app)
+
+    def holding(self, issued: Issued, checked: datetime | None = None) -> Gathered:
         """The same after `issued` was obtained, which answers the refresh request if there was one."""
         token = self.observation.token
         if token.refresh_requested is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
-        seen = replace(self.observation, issued=issued, token=token)
-        return replace(self, observation=seen, renewal=renewal_of(token, issued))
+        seen = replace(self.observation, issued=issued, token=token, checked=checked, refused=False)
+        return replace(self, observation=seen, renewal=renewal_of(seen))
 
-    def after(self, failures: Failures) -> Gathered:
-        """The same after an attempt failed."""
-        return replace(self, observation=replace(self.observation, failures=failures))
+    def after(self, failures: Failures, *, refused: bool) -> Gathered:
+        """The same after an attempt failed; `refused` where the token that is held is known to be dead."""
+        return replace(self, observation=replace(self.observation, failures=failures, refused=refused))
 
 
-def host_of(token: GitHubToken, app: App) -> str:
+def server_of(token: GitHubToken, app: App | None) -> Server | None:
+    """The GitHub that the token is of; None where the App is not known."""
+    return token.personal.server if token.personal else app.server if app else None
+
+
+def host_of(token: GitHubToken, server: Server) -> str:
     """The host that obtaining this token talks to."""
-    return app.web_host if token.user else app.api_host
+    return server.web_host if token.user else server.api_host
 
 
-def renewal_of(token: GitHubToken, issued: Issued | None) -> schedule.Renewal | None:
-    """When the held token is due for renewal; None where it does not expire, or there is none."""
+def requester_of(token: GitHubToken, app: App | None) -> str:
+    """Whom GitHub limits: the App, or the unknown user whose personal token it is."""
+    return app.identity if app else f"{token.namespace}/{token.name}"
+
+
+def renewal_of(seen: Observation) -> schedule.Renewal | None:
+    """When the held token is due for renewal, or a check of a personal one; None where there is nothing to be done."""
+    token, issued = seen.token, seen.issued
+    if issued is not None and token.personal is not None:
+        return schedule.Renewal(seen.checked + CHECK_EVERY if seen.checked else seen.now)
     if issued is None or issued.access.expires_at is None:
         return None
     access = issued.access

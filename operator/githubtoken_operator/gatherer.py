@@ -16,17 +16,18 @@ from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.api import Forbidden, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.apps import Apps, Resolved
-from githubtoken_operator.domain import consumer, credential, reasons
+from githubtoken_operator.domain import consumer, credential, personal_token, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.credential import Credential
 from githubtoken_operator.domain.decide import Observation
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.model import JSON, App, Token
-from githubtoken_operator.domain.resources import GitHubToken, KeyRef, UserSource, parse_token
+from githubtoken_operator.domain.resources import GitHubToken, KeyRef, PersonalSource, UserSource, parse_token
 from githubtoken_operator.domain.secrets import decoded
 from githubtoken_operator.domain.status import ready_of
-from githubtoken_operator.gathered import Gathered, Memory, host_of, renewal_of
+from githubtoken_operator.gathered import Gathered, Memory, host_of, renewal_of, requester_of, server_of
 from githubtoken_operator.pacing import Pacing
+from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.watched import Ref, Watched
 
@@ -41,6 +42,7 @@ class Gatherer:
         github: GitHub,
         apps: Apps,
         users: UserTokens,
+        personal: PersonalTokens,
         pacing: Pacing,
         watched: Watched,
         now: Callable[[], datetime],
@@ -50,6 +52,7 @@ class Gatherer:
         self._github = github
         self._apps = apps
         self._users = users
+        self._personal = personal
         self._pacing = pacing
         self._watched = watched
         self._now = now
@@ -68,7 +71,8 @@ class Gatherer:
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
         app_ref = Ref(Kind.APP, token.namespace, token.app)
-        resolved = await self._apps.resolve(app_ref) if token.invalid is None else Resolved(self._now())
+        unresolved = token.invalid is not None or token.personal is not None
+        resolved = Resolved(self._now()) if unresolved else await self._apps.resolve(app_ref)
         local_time = self._now()
         now = local_time + self._skew(token, resolved.app)
         seen = Observation(
@@ -93,12 +97,15 @@ class Gatherer:
                 inputs += found
             else:
                 seen = replace(seen, issued=_newer(memory.held, stored, now))
+            if token.personal is not None:
+                seen, found = await self._gather_personal(seen, token.personal, memory)
+                inputs += found
         except Terminating:
             raise
         except Forbidden as error:
             denied = Terminal(reasons.MISSING_PERMISSION, f"the API server refuses a read: {error.message}")
             seen = replace(seen, denied=denied)
-        renewal = renewal_of(token, seen.issued)
+        renewal = renewal_of(seen)
         digest = hashlib.sha256("/".join(inputs).encode()).hexdigest()
         asked = token.refresh_pending and memory.request != token.refresh_requested
         return Gathered(
@@ -113,7 +120,7 @@ class Gatherer:
             stored=stored,
             renewal=renewal,
             inputs=digest,
-            reads=frozenset({app_ref, *_secrets(token)}),
+            reads=frozenset(_secrets(token) if token.personal else {app_ref, *_secrets(token)}),
         )
 
     def timed(self, gathered: Gathered) -> Gathered:
@@ -144,6 +151,28 @@ class Gatherer:
         current = (stored.current if stored else None) or ""
         return replace(seen, **changed), [current, seed.sha256 if seed else ""]
 
+    async def _gather_personal(
+        self, seen: Observation, source: PersonalSource, memory: Memory
+    ) -> tuple[Observation, list[str]]:
+        """What a personal token adds: the human's Secret, and the last check. Also what could mend a failure."""
+        token, held = seen.token, seen.issued
+        checked, refused = personal_token.last_check(token, held)
+        seen = replace(
+            seen,
+            spec_hash=personal_token.spec_hash(source),
+            checked=memory.checked or checked,
+            refused=memory.refused or (memory.checked is None and refused),
+        )
+        refusal = self._personal.host_refusal(source.server)
+        try:
+            secret = await self._cluster.read(Kind.SECRET, token.namespace, source.secret.name)
+            candidate = personal_token.token_in(secret, source)
+        except Terminal as missing:
+            return replace(seen, trouble=refusal or missing), []
+        expired = personal_token.expiry(held, source) if held and seen.expired else None
+        own = expired if held and held.access.token == candidate else None
+        return replace(seen, candidate=candidate, trouble=refusal or own), [candidate.sha256]
+
     async def _read_seed(self, token: GitHubToken, where: KeyRef | None) -> tuple[Token | None, str]:
         """The seed, or what is wrong with it."""
         if where is None:
@@ -163,16 +192,19 @@ class Gatherer:
 
     def _skew(self, token: GitHubToken, app: App | None) -> timedelta:
         """How far GitHub's clock is ahead of ours, as far as its answers have shown."""
-        return self._github.skew(host_of(token, app)) if app else timedelta(0)
+        server = server_of(token, app)
+        return self._github.skew(host_of(token, server)) if server else timedelta(0)
 
     def _limit(self, token: GitHubToken, app: App | None) -> RateLimited | None:
-        if app is None:
+        server = server_of(token, app)
+        if server is None:
             return None
-        host = host_of(token, app)
-        left = (self._pacing.paused_until(app.identity, host) or 0.0) - self._monotonic()
+        host = host_of(token, server)
+        left = (self._pacing.paused_until(requester_of(token, app), host) or 0.0) - self._monotonic()
         if left <= 0:
             return None
-        message = f"GitHub limits the App on {host}: waiting {left:.0f} s more"
+        limited = "the App" if app else "the token's user"
+        message = f"GitHub limits {limited} on {host}: waiting {left:.0f} s more"
         return RateLimited(reasons.RATE_LIMITED, message, retry_after=left)
 
 
@@ -198,4 +230,6 @@ def _secrets(token: GitHubToken) -> list[Ref]:
         names.append(token.user.credential)
         if token.user.seed is not None:
             names.append(token.user.seed.name)
+    if token.personal is not None:
+        names.append(token.personal.secret.name)
     return [Ref(Kind.SECRET, token.namespace, name) for name in names]

@@ -23,7 +23,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
 from githubtoken_operator.apps import Apps
-from githubtoken_operator.domain import consumer, followup, reasons
+from githubtoken_operator.domain import consumer, followup, personal_token, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import (
     Halt,
@@ -34,14 +34,15 @@ from githubtoken_operator.domain.decide import (
     decide,
     must_publish,
 )
-from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, Transient
-from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, TokenRefused, Transient
+from githubtoken_operator.domain.model import JSON, Token
 from githubtoken_operator.domain.resources import Failures, InstallationSource
 from githubtoken_operator.domain.status import Granted, Result
 from githubtoken_operator.gathered import Gathered, Memory
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.pacing import Pacing
+from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.rotation import StartOver, UserTokens
 from githubtoken_operator.scheduler import Next
@@ -71,6 +72,7 @@ class Reconciler:
         apps: Apps,
         installations: InstallationTokens,
         users: UserTokens,
+        personal: PersonalTokens,
         pacing: Pacing,
         recorder: Recorder,
         watched: Watched,
@@ -84,6 +86,7 @@ class Reconciler:
         self._apps = apps
         self._installations = installations
         self._users = users
+        self._personal = personal
         self._pacing = pacing
         self._recorder = recorder
         self._watched = watched
@@ -121,11 +124,13 @@ class Reconciler:
                     case TakeSeed(seed):
                         await self._users.take_seed(seen.token, seed, await self._apps.client_id(gathered.app))
                     case Obtain(cause):
-                        if delay := self._pacing.delay(gathered.app.identity, gathered.host, self._monotonic()):
+                        if delay := self._pacing.delay(gathered.share, gathered.host, self._monotonic()):
                             return self._in(timedelta(seconds=delay))
                         issued = await self._obtain(gathered, memory, cause)
                         if issued is not None:
-                            return await self._publish(self._gatherer.timed(gathered).holding(issued), memory, None)
+                            obtained = self._gatherer.timed(gathered).holding(issued, memory.checked)
+                            act = self._publish if must_publish(obtained.observation) else self._settle
+                            return await act(obtained, memory, None)
                     case Publish(hindrance):
                         return await self._publish(gathered, memory, hindrance)
                     case Wait(hindrance):
@@ -147,6 +152,8 @@ class Reconciler:
         try:
             if token.installation is not None:
                 issued = await self._mint(gathered, memory, token.installation)
+            elif gathered.observation.candidate is not None:
+                issued = await self._check(gathered, memory, gathered.observation.candidate)
             else:
                 await self._users.rotate(token, gathered.app, await self._apps.client_id(gathered.app))
                 known = (memory.granted or Granted.of(token.status)).account is not None
@@ -158,17 +165,28 @@ class Reconciler:
             raise
         self._metrics.refreshed(token.kind, "success", self._monotonic() - started)
         memory.answered, memory.error, memory.inputs = token.refresh_requested, None, ""
-        logger.info("obtained a token because %s", cause, extra=about(token.namespace, token.name))
+        done = "checked the token" if token.personal else "obtained a token"
+        logger.info("%s because %s", done, cause, extra=about(token.namespace, token.name))
         return issued
 
     async def _mint(self, gathered: Gathered, memory: Memory, source: InstallationSource) -> Issued:
         token, app = gathered.observation.token, gathered.app
         await self._apps.ensure_checked(gathered.app_ref)
         minted, installation = await self._installations.obtain(app, source)
-        before = gathered.observation.issued
-        revision = 1 + max(before.revision if before else 0, int(token.status.get("revision", 0)))
-        memory.held = Issued(minted.access, revision, consumer.spec_hash(token, app))
+        memory.held = Issued(minted.access, _next_revision(gathered), consumer.spec_hash(token, app))
         memory.granted = Granted(installation.account, minted.permissions, minted.repository_selection)
+        return memory.held
+
+    async def _check(self, gathered: Gathered, memory: Memory, candidate: Token) -> Issued:
+        seen, held = gathered.observation, gathered.observation.issued
+        # A token of an earlier spec may be another host's, and is not shown to this one.
+        published = held.access.token if held and seen.for_present_spec else None
+        info = await self._personal.check(gathered.server, candidate, published)
+        memory.held = personal_token.accepted(
+            candidate, info, held, revision=_next_revision(gathered), spec_hash=seen.spec_hash or ""
+        )
+        memory.granted = Granted(info.login)
+        memory.checked, memory.refused = info.at, False
         return memory.held
 
     async def _publish(self, gathered: Gathered, memory: Memory, hindrance: TokenError | None) -> Next | None:
@@ -206,8 +224,9 @@ class Reconciler:
             return await self._settle(gathered, memory, error)
         memory.error, memory.inputs = error, gathered.inputs
         if isinstance(error, RateLimited) and error.retry_after is not None:
-            self._pacing.pause(gathered.app.identity, gathered.host, self._monotonic() + error.retry_after)
-        failed = gathered.after(followup.count_failure(seen, error))
+            self._pacing.pause(gathered.requester, gathered.host, self._monotonic() + error.retry_after)
+        memory.refused = seen.refused or isinstance(error, TokenRefused)
+        failed = gathered.after(followup.count_failure(seen, error), refused=memory.refused)
         if publish and must_publish(seen):
             return await self._publish(failed, memory, error)
         return await self._settle(failed, memory, error)
@@ -240,7 +259,7 @@ class Reconciler:
             error=error,
             failures=seen.failures if error else Failures(),
         )
-        if memory.held is None and seen.token.installation is not None:
+        if memory.held is None and seen.token.user is None:
             memory.held = gathered.stored
         await self._recorder.record(gathered, memory, result)
         due = followup.next_run(seen, result, recheck)
@@ -267,3 +286,8 @@ class Reconciler:
     def _in(self, wait: timedelta) -> Next:
         due = (self._now() + wait).timestamp()
         return Next(due, due)
+
+
+def _next_revision(gathered: Gathered) -> int:
+    seen = gathered.observation
+    return 1 + max(seen.issued.revision if seen.issued else 0, int(seen.token.status.get("revision", 0)))

@@ -53,13 +53,17 @@ class Recorder:
         """One event for a transition. While nothing is attempted, what was said of the last attempt stands."""
         waiting = isinstance(result.error, BackingOff | Paused)
         error = None if waiting else result.error
-        failing = before.failing if waiting else error.reason if error else ""
+        stalled = None if result.error else status.find_condition(new, status.STALLED)
+        failing = before.failing if waiting else error.reason if error else stalled["reason"] if stalled else ""
         memory.told = Told(*status.ready_of(new), failing)
         if _same(before, memory.told):
             return
-        reason, message = (
-            (error.reason, error.message) if error else (memory.told.reason, new["conditions"][0]["message"])
-        )
+        if error is not None:
+            reason, message = error.reason, error.message
+        elif stalled is not None:
+            reason, message = stalled["reason"], stalled["message"]
+        else:
+            reason, message = memory.told.reason, new["conditions"][0]["message"]
         await self._emit(token, warning=bool(failing), reason=reason, message=message)
 
     async def _tell_ignored(self, gathered: Gathered, token: GitHubToken) -> None:

@@ -52,6 +52,17 @@ def user_body(name: str = "ci", **settings: Any) -> dict[str, Any]:
     return githubtoken_body(name, **{"user": {"seedSecretRef": {"name": "alice-seed"}}, **settings})
 
 
+def personal_body(name: str = "ci", **settings: Any) -> dict[str, Any]:
+    """A GitHubToken of the personal token in Secret `my-pat`."""
+    body = githubtoken_body(name, **{"personal": {"secretRef": {"name": "my-pat"}}, **settings})
+    del body["spec"]["appRef"]
+    return body
+
+
+def personal_githubtoken(name: str = "ci", **settings: Any) -> GitHubToken:
+    return parse_token(personal_body(name, **settings))
+
+
 def githubtoken(name: str = "ci", **settings: Any) -> GitHubToken:
     return parse_token(githubtoken_body(name, **settings))
 

@@ -23,7 +23,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Uncontested
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
-from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown
+from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenRefused
 from githubtoken_operator.domain.model import (
     JSON,
     AccessToken,
@@ -32,11 +32,14 @@ from githubtoken_operator.domain.model import (
     AppInfo,
     Installation,
     InstallationToken,
+    PersonalTokenInfo,
+    Server,
     Token,
 )
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.pacing import Pacing
+from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.reconciler import Reconciler
 from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.rotation import UserTokens
@@ -299,6 +302,7 @@ class FakeGitHub(GitHub):
 
     `spent_twice` are the refresh tokens that were presented again although their answer was delivered, `replayed` those
     presented again of which nobody got the answer. `children` is which refresh token each of them was exchanged for.
+    `personal` are the expiries of the personal tokens that it accepts.
     """
 
     def __init__(self, faults: Faults, clock: Clock) -> None:
@@ -315,6 +319,7 @@ class FakeGitHub(GitHub):
         self.accepted_after = 0
         self.refuses: dict[str, Exception] = {}
         self.life = timedelta(hours=1)
+        self.personal: dict[str, datetime | None] = {}
         self.clock_ahead = timedelta(0)
         self._number = 0
 
@@ -384,6 +389,14 @@ class FakeGitHub(GitHub):
         self._begin("get_login")
         self.faults.end("get_login")
         return "alice"
+
+    async def check_personal_token(self, server: Server, token: Token) -> PersonalTokenInfo:
+        self._begin("check")
+        self.faults.end("check")
+        if token.reveal() not in self.personal:
+            raise TokenRefused("AuthenticationFailed", "GitHub does not accept the personal token: make another")
+        now = (self.clock.now + self.clock_ahead).replace(microsecond=0)
+        return PersonalTokenInfo("alice", now, "repo", self.personal[token.reveal()])
 
     def _begin(self, call: str) -> None:
         self.faults.begin(call)
@@ -485,11 +498,13 @@ class Process:
             now=clock,
             sleep=clock.sleep,
         )
+        personal = PersonalTokens(github, allowed_hosts=())
         gatherer = Gatherer(
             cluster=self.cluster,
             github=github,
             apps=self.apps,
             users=self.users,
+            personal=personal,
             pacing=self.pacing,
             watched=self.watched,
             now=clock,
@@ -502,6 +517,7 @@ class Process:
             apps=self.apps,
             installations=InstallationTokens(github, verify=True, sleep=clock.sleep),
             users=self.users,
+            personal=personal,
             pacing=self.pacing,
             recorder=Recorder(cluster=self.cluster, metrics=self.metrics, now=clock),
             watched=self.watched,

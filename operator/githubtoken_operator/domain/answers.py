@@ -25,16 +25,23 @@ from githubtoken_operator.domain.model import (
     AppInfo,
     Installation,
     InstallationToken,
+    PersonalTokenInfo,
     Token,
 )
 from githubtoken_operator.domain.refusals import ClockSkewed, Rule, refusal
 from githubtoken_operator.domain.reply import Reply, read
 
-__all__ = ["ClockSkewed", "app_info", "installation", "installation_token", "login", "refreshed_token"]
+__all__ = [
+    "ClockSkewed", "app_info", "installation", "installation_token", "login", "personal_token_info", "refreshed_token",
+]  # fmt: skip
 
 _ACCESS_TOKEN: Final = re.compile(r"(?:ghu|gho|ghs)_[A-Za-z0-9._-]+")
 # GHES has refresh tokens without a prefix, so only the alphabet is asked for.
 _REFRESH_TOKEN: Final = re.compile(r"[A-Za-z0-9._-]+")
+_SCOPES: Final = re.compile(r"[A-Za-z0-9_:, -]{0,1024}")
+_EXPIRATION: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2}) ?(?:UTC|GMT|Z|([+-][0-9]{2}:?[0-9]{2}))"
+)
 _RFC3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -131,6 +138,32 @@ def login(answer: Answer) -> str:
     if not name:
         raise _unclear("it is not a user with a `login`")
     return name
+
+
+def personal_token_info(answer: Answer) -> PersonalTokenInfo:
+    """The answer to `GET /user` with a personal token. Its headers tell the expiry, and a classic token's scopes."""
+    reply, document = _success(refusals.OF_PERSONAL_TOKEN, read(answer))
+    name = _first_text(document, "login")
+    if not name:
+        raise _unclear("it is not a user with a `login`")
+    scopes = answer.headers.get("x-oauth-scopes", "")
+    return PersonalTokenInfo(
+        login=name,
+        at=_created(reply),
+        scope=",".join(scopes.replace(",", " ").split()) if _SCOPES.fullmatch(scopes) else "",
+        expires_at=_token_expiration(answer.headers.get("github-authentication-token-expiration", "")),
+    )
+
+
+def _token_expiration(text: str) -> datetime | None:
+    """`2026-12-01 00:00:00 UTC`, or with a user's own offset `+0100`; absent where the token does not expire."""
+    if not text.strip():
+        return None
+    found = _EXPIRATION.fullmatch(text.strip())
+    if found is None:
+        raise _unclear("`GitHub-Authentication-Token-Expiration` is not a time")
+    day, time, offset = found.groups()
+    return _time({"it": f"{day}T{time}{offset[:3]}:{offset[-2:]}" if offset else f"{day}T{time}Z"}, "it")
 
 
 def _success(rules: tuple[Rule, ...], reply: Reply) -> tuple[Reply, JSON]:

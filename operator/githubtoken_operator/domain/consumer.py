@@ -64,7 +64,12 @@ def spec_hash(token: GitHubToken, app: App) -> str:
             "repositoryIDs": source.repository_ids,
             "permissions": dict(source.permissions),
         }
-    canonical = json.dumps({k: v for k, v in what.items() if v}, sort_keys=True, separators=(",", ":"))
+    return hash_of({k: v for k, v in what.items() if v})
+
+
+def hash_of(what: JSON) -> str:
+    """The value of the annotation `spec-hash` for what a token is obtained for."""
+    canonical = json.dumps(what, sort_keys=True, separators=(",", ":"))
     return "v1:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 

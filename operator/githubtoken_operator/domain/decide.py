@@ -36,7 +36,9 @@ class Observation:
     pause that GitHub asked of the App. `last_error` is how the last attempt failed, where this process made it.
     `retry_now` says that something on which that failure depended has changed since. `denied` is what the API server
     does not let the operator read. For user tokens, `seeded` says that the refresh token was put there by a human, and
-    `newer_seed` is one that was not taken up yet.
+    `newer_seed` is one that was not taken up yet. For personal tokens, `candidate` is what the human's Secret holds,
+    `checked` is when GitHub last accepted the token that is held, `refused` says that it has refused it since, and
+    `due` is when it is asked again.
     """
 
     now: datetime
@@ -52,6 +54,9 @@ class Observation:
     denied: TokenError | None = None
     seeded: bool = False
     newer_seed: Token | None = None
+    candidate: Token | None = None
+    checked: datetime | None = None
+    refused: bool = False
     retry_now: bool = False
     failures: Failures = NO_FAILURES
 
@@ -174,6 +179,15 @@ def _human_signed_in(seen: Observation) -> str | None:
     return "a human signed in" if seen.seeded else None
 
 
+def _another_token(seen: Observation) -> str | None:
+    held = seen.issued.access.token if seen.issued else None
+    return "a human made another token" if seen.candidate not in (None, held) else None
+
+
+def _refused(seen: Observation) -> str | None:
+    return "GitHub refused it" if seen.refused else None
+
+
 def _other_spec(seen: Observation) -> str | None:
     return None if seen.for_present_spec else "the spec asks for another token"
 
@@ -183,10 +197,20 @@ def _requested(seen: Observation) -> str | None:
 
 
 def _renewal_due(seen: Observation) -> str | None:
-    return "renewal is due" if seen.due is not None and seen.due <= seen.now else None
+    if seen.due is None or seen.due > seen.now:
+        return None
+    return "a check is due" if seen.token.personal else "renewal is due"
 
 
-_OBTAIN: Final[Sequence[_CauseRule]] = (_no_token, _human_signed_in, _other_spec, _requested, _renewal_due)
+_OBTAIN: Final[Sequence[_CauseRule]] = (
+    _no_token,
+    _human_signed_in,
+    _another_token,
+    _refused,
+    _other_spec,
+    _requested,
+    _renewal_due,
+)
 
 
 # --- What stands in the way ------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@
     │   ├── NotSent          the request has certainly not reached GitHub
     │   └── OutcomeUnknown   it may have had its effect: what is stored stays, nothing is concluded
     └── Terminal             a human must act; `reason` and the message say what to do
-        └── RefreshTokenRefused   GitHub answered `bad_refresh_token`
+        ├── RefreshTokenRefused   GitHub answered `bad_refresh_token`
+        └── TokenRefused          GitHub does not accept the access token that consumers have
 
 `reason` is a constant of `reasons`. Messages are shown to users: they never carry a token, a key or an answer's body.
 """
@@ -50,3 +51,7 @@ class Terminal(TokenError):
 
 class RefreshTokenRefused(Terminal):
     """The refresh token is spent, expired or revoked, unless the store has moved on meanwhile."""
+
+
+class TokenRefused(Terminal):
+    """The access token itself is dead before its time: what is published cannot be called ready."""

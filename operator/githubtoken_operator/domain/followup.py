@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.domain import reasons, schedule
+from githubtoken_operator.domain import personal_token, reasons, schedule
 from githubtoken_operator.domain.decide import RECHECK_MISSING, Observation
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.resources import Failures
 from githubtoken_operator.domain.status import Result
 
-RECHECKED: Final = frozenset({reasons.CREDENTIAL_MISSING, reasons.REAUTHORIZATION_REQUIRED})
+RECHECKED: Final = frozenset({reasons.CREDENTIAL_MISSING, reasons.REAUTHORIZATION_REQUIRED, reasons.EXPIRED})
 """Reasons whose cure is a Secret that may come without our label."""
 
 
@@ -29,15 +29,18 @@ def count_failure(seen: Observation, error: TokenError) -> Failures:
 
 
 def next_run(seen: Observation, result: Result, recheck: timedelta | None = None) -> datetime | None:
-    """The earliest of: renewal, next attempt, the end of a stated wait, a second look, the token's expiry.
+    """The earliest of: renewal, next attempt, the end of a stated wait, a second look, the token's expiry and warning.
 
     In GitHub's time, as `seen.now`. None where only an event can change anything.
     """
     error = result.error
-    times = [result.issued.access.expires_at if result.issued else None, result.failures.next]
+    access = result.issued.access if result.issued else None
+    times = [result.failures.next]
+    if access is not None:
+        times += [access.expires_at, personal_token.warn_from(seen.token, access)]
     if error is None:
         times.append(result.due)
-    elif recheck is None and error.reason in RECHECKED:
+    elif recheck is None and (error.reason in RECHECKED or seen.refused):
         recheck = RECHECK_MISSING
     waits = [recheck, timedelta(seconds=wait) if (wait := stated_wait(error)) is not None else None]
     times += [seen.now + wait for wait in waits if wait is not None]

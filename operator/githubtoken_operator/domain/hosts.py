@@ -18,6 +18,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.errors import Terminal
+from githubtoken_operator.domain.model import Server
+
 BUILT_IN: Final = ("api.github.com", "github.com", "*.ghe.com")
 
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -37,6 +41,19 @@ class _Place:
     """Lower case, without a trailing dot; an IP address in its canonical form."""
     port: int | None
     is_ip: bool
+
+
+def refusal(server: Server, allowed: Iterable[str], *, where: str = "spec") -> Terminal | None:
+    """Why nothing may be sent to that GitHub; `where` in the object its URLs stand."""
+    for field, url in (("apiURL", server.api_url), ("webURL", server.web_url)):
+        if problem := check_url(url, allowed):
+            return Terminal(reasons.HOST_NOT_ALLOWED, f"`{where}.{field}` {problem}")
+    return None
+
+
+def is_enterprise_server(api_url: str) -> bool:
+    """Whether it is neither github.com nor ghe.com, so that its tokens may be older than GitHub's prefixes."""
+    return check_url(api_url) is not None
 
 
 def check_url(url: str, allowed: Iterable[str] = ()) -> str | None:

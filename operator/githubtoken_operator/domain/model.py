@@ -98,6 +98,19 @@ class AppInfo:
     permissions: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class PersonalTokenInfo:
+    """What GitHub says of a personal token that it accepts, `at` that time.
+
+    `scope` is empty for a fine-grained token; `expires_at` is None for a token that does not expire.
+    """
+
+    login: str
+    at: datetime
+    scope: str = ""
+    expires_at: datetime | None = None
+
+
 class PrivateKey(Protocol):
     """A parsed RSA key."""
 

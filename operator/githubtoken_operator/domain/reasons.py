@@ -33,9 +33,9 @@ PRIVATE_KEY_INVALID: Final = "PrivateKeyInvalid"
 CLIENT_SECRET_MISSING: Final = "ClientSecretMissing"
 """A user token cannot be refreshed without the App's client secret."""
 CREDENTIAL_MISSING: Final = "CredentialMissing"
-"""There is no refresh token to start from."""
+"""There is no refresh token to start from, or no personal token to copy."""
 AUTHENTICATION_FAILED: Final = "AuthenticationFailed"
-"""GitHub does not accept the App's key, id or client secret."""
+"""GitHub does not accept the App's key, id or client secret, or the personal token."""
 INSTALLATION_NOT_FOUND: Final = "InstallationNotFound"
 """The App is not installed where the spec says."""
 INSTALLATION_SUSPENDED: Final = "InstallationSuspended"
@@ -45,7 +45,7 @@ PERMISSIONS_NOT_GRANTED: Final = "PermissionsNotGranted"
 REPOSITORY_NOT_ACCESSIBLE: Final = "RepositoryNotAccessible"
 """A repository that the spec names does not exist or is not accessible to the installation."""
 HOST_NOT_ALLOWED: Final = "HostNotAllowed"
-"""The App's `apiURL` or `webURL` names a host that `--allowed-hosts` does not have."""
+"""`apiURL` or `webURL`, of the App or of a personal token, names a host that `--allowed-hosts` does not have."""
 SECRET_CONFLICT: Final = "SecretConflict"
 """The Secret of that name is somebody else's."""
 RATE_LIMITED: Final = "RateLimited"
@@ -60,6 +60,10 @@ SUSPENDED: Final = "Suspended"
 MISSING_PERMISSION: Final = "MissingPermission"
 """The API server refuses what the operator must do: RBAC, a quota or an admission policy."""
 
+# --- GitHubToken, Stalled alone --------------------------------------------------------------------------------------
+EXPIRES_SOON: Final = "ExpiresSoon"
+"""The personal token is good for a while only: a human must make another."""
+
 # --- GitHubApp -------------------------------------------------------------------------------------------------------
 ACCEPTED: Final = "Accepted"
 """GitHub accepts the App's id and key."""
@@ -72,6 +76,7 @@ RENEW_BEFORE_IGNORED: Final = "RenewBeforeIgnored"
 
 HUMAN_NEEDED: Final = frozenset(
     {
+        EXPIRED,
         REAUTHORIZATION_REQUIRED,
         APP_NOT_FOUND,
         APP_NOT_READY,

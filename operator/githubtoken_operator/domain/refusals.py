@@ -22,6 +22,7 @@ from githubtoken_operator.domain.errors import (
     RefreshTokenRefused,
     Terminal,
     TokenError,
+    TokenRefused,
     Transient,
 )
 from githubtoken_operator.domain.reply import Reply, http_date, quote
@@ -291,6 +292,28 @@ def token_is_not_accepted(reply: Reply) -> TokenError | None:
     return Transient(reasons.AUTHENTICATION_FAILED, f"GitHub does not accept the access token{_says(reply)}.")
 
 
+def personal_token_is_refused(reply: Reply) -> TokenError | None:
+    """401 in GitHub's own words: nothing that we could wait for, since the token is a human's and not new."""
+    if reply.status != HTTPStatus.UNAUTHORIZED or not reply.message:
+        return None
+    return TokenRefused(
+        reasons.AUTHENTICATION_FAILED,
+        f"GitHub does not accept the personal token{_says(reply)}: it was revoked, has expired, or is not of this "
+        "host. Make another and put it into the Secret of `spec.personal.secretRef`.",
+    )
+
+
+def account_is_suspended(reply: Reply) -> TokenError | None:
+    """403 `Sorry. Your account was suspended`."""
+    if reply.status != HTTPStatus.FORBIDDEN or "suspended" not in reply.message:
+        return None
+    return TokenRefused(
+        reasons.AUTHENTICATION_FAILED,
+        "The account that the personal token belongs to is suspended: put another account's token into the Secret of "
+        "`spec.personal.secretRef`.",
+    )
+
+
 def answer_is_a_redirect(reply: Reply) -> TokenError | None:
     """No redirect to another host is followed, and a POST's never."""
     if not HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
@@ -364,4 +387,5 @@ OF_REFRESH = (
     error_is_unknown,
     *_REST,
 )
+OF_PERSONAL_TOKEN = (app_is_limited, personal_token_is_refused, account_is_suspended, *_REST)
 OF_USER = (installation_is_suspended, app_is_limited, token_is_not_accepted, *_REST)

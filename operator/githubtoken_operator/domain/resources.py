@@ -15,7 +15,7 @@ from typing import Final
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.durations import parse_duration
 from githubtoken_operator.domain.errors import Terminal
-from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.model import JSON, Server
 from githubtoken_operator.domain.times import parse_time
 from githubtoken_operator.domain.view import Kind
 
@@ -61,6 +61,14 @@ class InstallationSource:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonalSource:
+    """`spec.personal`: where a human put the token, and the GitHub that it is for."""
+
+    secret: KeyRef
+    server: Server
+
+
+@dataclass(frozen=True, slots=True)
 class SecretTemplate:
     """`spec.secret`: what the consumer's Secret looks like beside the token."""
 
@@ -83,7 +91,7 @@ NO_FAILURES: Final = Failures()
 
 @dataclass(frozen=True, slots=True)
 class GitHubToken:
-    """A GitHubToken: exactly one of `user` and `installation` is set, unless `invalid` says why there is none."""
+    """A GitHubToken: exactly one of `user`, `installation` and `personal` is set. `app` is empty for `personal`."""
 
     namespace: str
     name: str
@@ -93,6 +101,7 @@ class GitHubToken:
     app: str
     user: UserSource | None
     installation: InstallationSource | None
+    personal: PersonalSource | None
     secret: SecretTemplate
     renew_before: timedelta | None
     renew_before_percentage: int | None
@@ -163,6 +172,7 @@ def parse_token(body: JSON) -> GitHubToken:
         app=(spec.get("appRef") or {}).get("name", ""),
         user=_user(name, spec["user"]) if "user" in spec else None,
         installation=_installation(spec["installation"]) if "installation" in spec else None,
+        personal=_personal(spec["personal"]) if "personal" in spec else None,
         secret=SecretTemplate(secret.get("name", name), secret.get("labels") or {}, secret.get("annotations") or {}),
         renew_before=parse_duration(renew_before) if renew_before else None,
         renew_before_percentage=spec.get("renewBeforePercentage"),
@@ -177,6 +187,7 @@ def parse_token(body: JSON) -> GitHubToken:
 def parse_app(body: JSON) -> GitHubApp:
     """The value of a GitHubApp object that the API server accepted."""
     meta, spec = body["metadata"], body.get("spec", {})
+    server = _server(spec)
     return GitHubApp(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -187,9 +198,9 @@ def parse_app(body: JSON) -> GitHubApp:
         client_id=spec.get("clientID"),
         private_key=_key_ref(spec.get("privateKeySecretRef"), "private-key.pem"),
         client_secret=_key_ref(spec.get("clientSecretSecretRef"), "client-secret"),
-        api_url=spec.get("apiURL", "https://api.github.com"),
-        web_url=spec.get("webURL", "https://github.com"),
-        ca_bundle=_pem(spec.get("caBundle")),
+        api_url=server.api_url,
+        web_url=server.web_url,
+        ca_bundle=server.ca_bundle,
         status=body.get("status") or {},
         invalid=_refusal(spec, _APP_FIELDS_NOT_SERVED),
     )
@@ -213,6 +224,19 @@ def _installation(installation: JSON) -> InstallationSource:
     )
 
 
+def _personal(personal: JSON) -> PersonalSource:
+    ref = personal["secretRef"]
+    return PersonalSource(KeyRef(ref["name"], ref.get("key", "token")), _server(personal))
+
+
+def _server(urls: JSON) -> Server:
+    return Server(
+        api_url=urls.get("apiURL", "https://api.github.com"),
+        web_url=urls.get("webURL", "https://github.com"),
+        ca_bundle=_pem(urls.get("caBundle")),
+    )
+
+
 def _pem(bundle: str | None) -> str | None:
     """The PEM text of a `caBundle`, which the API server has seen to be base64."""
     return b64decode(bundle).decode(errors="replace") if bundle else None
@@ -225,7 +249,6 @@ def _key_ref(ref: JSON | None, key: str) -> KeyRef | None:
 _FieldRule = tuple[str, Callable[[JSON], object]]
 
 _TOKEN_FIELDS_NOT_SERVED: Final[Sequence[_FieldRule]] = (
-    ("spec.personal", lambda spec: "personal" in spec),
     ("spec.user.deviceFlow", lambda spec: "deviceFlow" in spec.get("user", {})),
     ("spec.user.login", lambda spec: "login" in spec.get("user", {})),
     ("spec.appRef.kind", lambda spec: spec.get("appRef", {}).get("kind", "GitHubApp") != "GitHubApp"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain import personal_token, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import BackingOff, Observation, Paused
 from githubtoken_operator.domain.errors import TokenError
@@ -69,7 +69,8 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
             "tokenSHA256": access.token.sha256_base64,
             "issuedTime": format_time(access.created),
             "expirationTime": _time(access.expires_at),
-            "renewalTime": None if token.suspend else _time(result.due),
+            "renewalTime": None if token.suspend or token.personal else _time(result.due),
+            "lastCheckTime": _time(seen.checked),
             "refreshTokenExpirationTime": _time(access.refresh_expires_at),
         }
     if result.failures.attempts:
@@ -79,10 +80,8 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
             "nextAttemptTime": _time(result.failures.next),
         }
     conditions = [(READY, ready, reason, message)]
-    if result.error is not None and result.error.reason in reasons.HUMAN_NEEDED:
-        conditions.append((STALLED, "True", result.error.reason, result.error.message))
-    elif isinstance(result.error, BackingOff) and (stalled := find_condition(token.status, STALLED)):
-        conditions.append((STALLED, "True", stalled["reason"], stalled["message"]))
+    if (stalled := _stalled(seen, result)) is not None:
+        conditions.append((STALLED, "True", *stalled))
     status["conditions"] = [
         condition(token.status, kind, state, why, text, generation=token.generation, now=seen.now)
         for kind, state, why, text in conditions
@@ -127,11 +126,24 @@ def stalled_reason(status: JSON) -> str | None:
     return str(stalled["reason"]) if stalled else None
 
 
+def _stalled(seen: Observation, result: Result) -> tuple[str, str] | None:
+    """Reason and message of `Stalled`, while a human is needed."""
+    error = result.error
+    if error is not None and error.reason in reasons.HUMAN_NEEDED:
+        return error.reason, error.message
+    if isinstance(error, BackingOff) and (old := find_condition(seen.token.status, STALLED)):
+        return str(old["reason"]), str(old["message"])
+    access = result.issued.access if result.issued else None
+    if access is not None and (warning := personal_token.warning(seen.token, access, seen.now)):
+        return reasons.EXPIRES_SOON, warning
+    return None
+
+
 def _readiness(seen: Observation, result: Result) -> tuple[str, str, str]:
     """Ready: status, reason, message."""
     error, issued = result.error, result.issued
     expires = issued.access.expires_at if issued else None
-    stored = issued is not None and (expires is None or expires > seen.now)
+    stored = issued is not None and (expires is None or expires > seen.now) and not seen.refused
     for_spec = issued is not None and seen.spec_hash in (None, issued.spec_hash) and seen.token.invalid is None
     valid = "token does not expire" if expires is None else f"token valid until {format_time(expires)}"
     if isinstance(error, BackingOff):

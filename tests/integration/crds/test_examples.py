@@ -41,8 +41,9 @@ def test_the_examples_refer_to_what_they_bring() -> None:
     tokens = [each["spec"] for each in objects() if each["kind"] == "GitHubToken"]
     apps = [each["spec"] for each in objects() if each["kind"] == "GitHubApp"]
 
-    references = {("GitHubApp", spec["appRef"]["name"]) for spec in tokens}
+    references = {("GitHubApp", spec["appRef"]["name"]) for spec in tokens if "appRef" in spec}
     references |= {("Secret", spec["user"]["seedSecretRef"]["name"]) for spec in tokens if "user" in spec}
+    references |= {("Secret", spec["personal"]["secretRef"]["name"]) for spec in tokens if "personal" in spec}
     references |= {
         ("Secret", spec[ref]["name"]) for spec in apps for ref in ("privateKeySecretRef", "clientSecretSecretRef")
     }

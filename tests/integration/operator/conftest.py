@@ -221,6 +221,19 @@ class World:
         self.canaries.append(refresh_token)
         return refresh_token
 
+    def made_by_hand(self, user: str = "alice", *, life: float | None = 30 * 86400, **settings: Any) -> str:  # noqa: ANN401
+        """A personal token that a human made at GitHub."""
+        token = self.github.create_personal_token(user, life=life, **settings)
+        self.canaries.append(token)
+        return token
+
+    def personal_token(self, token: str | None, name: str = "robot", *, role: str | None = "seed", **spec: Any) -> None:  # noqa: ANN401
+        """A GitHubToken for the personal token in Secret `NAME-pat`, and that Secret if there is a token."""
+        if token is not None:
+            self.secret(f"{name}-pat", {"token": token}, role=role)
+        urls = {"apiURL": self.simulator.api_url, "webURL": self.simulator.web_url}
+        self.token(name, {"personal": {"secretRef": {"name": f"{name}-pat"}, **urls}, **spec})
+
     def token(self, name: str, spec: Mapping[str, Any]) -> None:
         self.create("GitHubToken", name, spec)
 

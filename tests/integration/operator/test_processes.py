@@ -40,19 +40,20 @@ def test_a_restart_asks_github_for_nothing_that_is_fresh(apart: World, start: St
     apart.installation_token()
     apart.installation_token("by-repository", repository=f"{apart.account}/website")
     apart.user_token(seed=apart.sign_in(app))
-    for name in ("ci", "by-repository", "alice"):
+    apart.personal_token(apart.made_by_hand())
+    for name in ("ci", "by-repository", "alice", "robot"):
         apart.wait_ready(name)
     apart.wait_for("alice", lambda token: token["status"].get("account"))
     apart.wait_ready("acme", kind="GitHubApp")
-    before = {name: apart.data(name) for name in ("ci", "by-repository", "alice", "alice-credential")}
+    before = {name: apart.data(name) for name in ("ci", "by-repository", "alice", "alice-credential", "robot")}
     # What an event of the status would change is settled.
     apart.settle(1)
     requests = len(apart.requests())
     getattr(apart.operator, end)()
     apart.operator = start()
     apart.wait_until(
-        lambda: apart.operator.metrics().count("githubtoken_expiration_timestamp_seconds{") == 3,
-        "the metrics of three tokens",
+        lambda: apart.operator.metrics().count("githubtoken_expiration_timestamp_seconds{") == 4,
+        "the metrics of four tokens",
     )
     apart.settle(2)
     assert len(apart.requests()) == requests

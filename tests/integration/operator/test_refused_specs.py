@@ -48,7 +48,6 @@ def test_names_that_could_lead_elsewhere_are_refused(world: World, installation:
 
 
 NOT_SERVED = [
-    pytest.param({"personal": {"secretRef": {"name": "pat", "key": "token"}}}, "spec.personal", id="personal"),
     pytest.param({**APP, "user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow"),
     pytest.param({**APP, "user": {**USER["user"], "login": "alice"}}, "spec.user.login", id="login"),
     pytest.param(

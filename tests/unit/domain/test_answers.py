@@ -18,6 +18,7 @@ from githubtoken_operator.domain.answers import (
     installation,
     installation_token,
     login,
+    personal_token_info,
     refreshed_token,
 )
 from githubtoken_operator.domain.errors import (
@@ -27,9 +28,10 @@ from githubtoken_operator.domain.errors import (
     RefreshTokenRefused,
     Terminal,
     TokenError,
+    TokenRefused,
     Transient,
 )
-from githubtoken_operator.domain.model import Answer, AppInfo, Installation, Token
+from githubtoken_operator.domain.model import Answer, AppInfo, Installation, PersonalTokenInfo, Token
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 DATE = "Mon, 23 Nov 2026 01:00:00 GMT"
@@ -46,7 +48,7 @@ def refreshed(answer: Answer) -> object:
 
 READERS = [
     pytest.param(reader, id=reader.__name__)
-    for reader in (installation_token, refreshed, installation, app_info, login)
+    for reader in (installation_token, refreshed, installation, app_info, login, personal_token_info)
 ]
 
 
@@ -446,6 +448,60 @@ def test_a_token_that_is_not_accepted_yet_is_not_terminal() -> None:
     assert (type(error), error.reason) == (Transient, reasons.AUTHENTICATION_FAILED)
 
 
+# --- personal tokens -------------------------------------------------------------------------------------------------
+
+
+def checked(expiration: str = "", scopes: str | None = None) -> PersonalTokenInfo:
+    told = {"github-authentication-token-expiration": expiration} if expiration else {}
+    told |= {"x-oauth-scopes": scopes} if scopes is not None else {}
+    return personal_token_info(Answer(200, {"date": DATE, **told}, b'{"login": "alice"}'))
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param("2026-12-01 00:00:00 UTC", datetime(2026, 12, 1, tzinfo=UTC), id="UTC"),
+        pytest.param("2026-12-01 00:00:00 +0100", datetime(2026, 11, 30, 23, tzinfo=UTC), id="a user's zone"),
+        pytest.param("2026-12-01 00:00:00 -0330", datetime(2026, 12, 1, 3, 30, tzinfo=UTC), id="a zone of half hours"),
+        pytest.param("2026-12-01 00:00:00 +01:00", datetime(2026, 11, 30, 23, tzinfo=UTC), id="with a colon"),
+        pytest.param("2026-12-01T00:00:00Z", datetime(2026, 12, 1, tzinfo=UTC), id="RFC 3339"),
+        pytest.param("", None, id="it does not expire"),
+    ],
+)
+def test_the_expiry_of_a_personal_token_is_in_a_header(told: str, expected: datetime | None) -> None:
+    assert checked(told) == PersonalTokenInfo("alice", NOW, "", expected)
+
+
+@pytest.mark.parametrize(
+    "told", ["soon", "2026-12-01", "2026-12-01 00:00:00", "2026-12-01 00:00:00 PST", "2026-02-30 00:00:00 UTC", "1"]
+)
+def test_an_expiry_that_cannot_be_read_is_not_taken_for_none(told: str) -> None:
+    with pytest.raises(OutcomeUnknown):
+        checked(told)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [("repo, read:org", "repo,read:org"), ("", ""), (None, ""), ("ghp_x\nbreak", ""), ("x" * 1025, "")],
+)
+def test_the_scopes_of_a_classic_token_are_in_a_header(told: str | None, expected: str) -> None:
+    assert checked(scopes=told).scope == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "hint"),
+    [
+        pytest.param(401, "Bad credentials", "Make another", id="revoked"),
+        pytest.param(403, "Sorry. Your account was suspended.", "another account's token", id="suspended account"),
+    ],
+)
+def test_a_personal_token_that_is_refused_needs_a_human(status: int, text: str, hint: str) -> None:
+    error = error_of(personal_token_info, answer(status, words(text)))
+    assert (type(error), error.reason) == (TokenRefused, reasons.AUTHENTICATION_FAILED)
+    assert hint in error.message
+    assert "`spec.personal.secretRef`" in error.message
+
+
 # --- whatever GitHub answers -----------------------------------------------------------------------------------------
 
 json_values = st.recursive(
@@ -473,8 +529,15 @@ documents = st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS.split(), json_
 )
 header_values = st.text(max_size=20) | st.integers().map(str) | st.just("0") | st.just(DATE)
 headers = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("date", "retry-after", "x-ratelimit-remaining", "x-ratelimit-reset"), header_values)
-)
+    {},
+    optional=dict.fromkeys(
+        (
+            "date", "retry-after", "x-ratelimit-remaining", "x-ratelimit-reset", "x-oauth-scopes",
+            "github-authentication-token-expiration",
+        ),
+        header_values,
+    ),
+)  # fmt: skip
 statuses = st.sampled_from([200, 201, 204, 301, 400, 401, 403, 404, 408, 422, 429, 500, 502]) | st.integers(100, 599)
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.hosts import check_form, check_url, is_loopback
+from githubtoken_operator.domain.hosts import check_form, check_url, is_enterprise_server, is_loopback, refusal
+from githubtoken_operator.domain.model import Server
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,36 @@ def test_a_url_that_could_be_read_in_two_ways_is_refused(url: str, says: str) ->
     assert problem is not None
     assert any(word in problem for word in says.split("|"))
     assert check_url(url, ["*.com", "evil.example", "127.0.0.1", "::1", "10.0.0.7"]) == problem
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        pytest.param(Server("https://api.github.com", "https://github.com"), None, id="both allowed"),
+        pytest.param(Server("https://x.example", "https://github.com"), "`spec.personal.apiURL` must be on", id="API"),
+        pytest.param(
+            Server("https://api.github.com", "https://x.example"), "`spec.personal.webURL` must be on", id="web"
+        ),
+    ],
+)
+def test_both_urls_of_a_github_must_be_allowed(server: Server, expected: str | None) -> None:
+    found = refusal(server, (), where="spec.personal")
+    assert (found and found.message[: len(expected or "")]) == expected
+    assert found is None or found.reason == "HostNotAllowed"
+    assert refusal(server, ["x.example"]) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://api.github.com", False),
+        ("https://api.acme.ghe.com", False),
+        ("https://ghe.example/api/v3", True),
+        ("https://github.com.example/api/v3", True),
+    ],
+)
+def test_every_host_but_githubs_own_is_an_enterprise_server(url: str, expected: bool) -> None:  # noqa: FBT001
+    assert is_enterprise_server(url) is expected
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from githubtoken_operator.domain.resources import (
 from tests.unit.builders import NOW, githubapp, githubtoken, githubtoken_body, user_githubtoken
 
 NOT_SERVED = [
-    pytest.param({"personal": {"secretRef": {"name": "pat"}}}, "spec.personal", id="personal"),
     pytest.param({"user": {"deviceFlow": {"scopes": []}}}, "spec.user.deviceFlow", id="deviceFlow"),
     pytest.param({"user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow, empty"),
     pytest.param({"user": {"login": "alice"}}, "spec.user.login", id="login"),

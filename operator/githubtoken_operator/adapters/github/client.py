@@ -28,7 +28,16 @@ from githubtoken_operator.adapters.github.jwt import app_jwt
 from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT, Call, Observer, Sender
 from githubtoken_operator.domain import answers, reasons
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal
-from githubtoken_operator.domain.model import Answer, App, AppInfo, Installation, InstallationToken, Token
+from githubtoken_operator.domain.model import (
+    Answer,
+    App,
+    AppInfo,
+    Installation,
+    InstallationToken,
+    PersonalTokenInfo,
+    Server,
+    Token,
+)
 
 API_VERSION: Final = "2022-11-28"
 """The version that every GHES knows; what we use of it is the same in 2026-03-10."""
@@ -127,7 +136,7 @@ class GitHub:
         answer came it is False: nothing is known, and the probe may be repeated.
         """
         try:
-            answer = await self._with_token(app, "probe", "/rate_limit", token)
+            answer = await self._with_token(app.server, "probe", "/rate_limit", token)
         except (NotSent, OutcomeUnknown):
             return False
         self._observe_limit(app, answer, "" if installation_id is None else str(installation_id))
@@ -135,9 +144,13 @@ class GitHub:
 
     async def get_login(self, app: App, token: Token) -> str:
         """`GET /user`: the login of the account that a user token belongs to."""
-        answer = await self._with_token(app, "get_login", "/user", token)
+        answer = await self._with_token(app.server, "get_login", "/user", token)
         self._observe_limit(app, answer, "")
         return answers.login(answer)
+
+    async def check_personal_token(self, server: Server, token: Token) -> PersonalTokenInfo:
+        """`GET /user` with a personal token: whether GitHub accepts it, whose it is, and until when."""
+        return answers.personal_token_info(await self._with_token(server, "check_personal_token", "/user", token))
 
     async def refresh(self, app: App, refresh_token: Token) -> Answer:
         """Spends the refresh token: `POST /login/oauth/access_token`, once.
@@ -188,10 +201,10 @@ class GitHub:
             bearer = app_jwt(app, self._sender.time_at(app.api_host), renew=True)
         return parse(await self._sender.send_following(replace(call, headers=_headers(bearer))))
 
-    async def _with_token(self, app: App, operation: str, path: str, token: Token) -> Answer:
+    async def _with_token(self, server: Server, operation: str, path: str, token: Token) -> Answer:
         if not _HEADER_VALUE.fullmatch(token.reveal()):
             raise Terminal(reasons.CREDENTIAL_MISSING, "The token must be text without spaces or line breaks.")
-        return await self._sender.send(Call(app.server, operation, "GET", app.api_url + path, _headers(token.reveal())))
+        return await self._sender.send(Call(server, operation, "GET", server.api_url + path, _headers(token.reveal())))
 
     def _observe_limit(self, app: App, answer: Answer, installation: str) -> None:
         remaining = answer.headers.get("x-ratelimit-remaining", "")

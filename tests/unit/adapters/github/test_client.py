@@ -22,7 +22,7 @@ from githubtoken_operator.adapters.github.sending import LARGEST_ANSWER
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.answers import ClockSkewed, refreshed_token
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal, TokenError
-from githubtoken_operator.domain.model import App, AppInfo, Installation, Token
+from githubtoken_operator.domain.model import App, AppInfo, Installation, Server, Token
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 CANARY = "CANARYcanary0123456789CANARYcanary012345"
@@ -435,6 +435,16 @@ async def test_the_login_is_asked_for_with_the_users_token() -> None:
     assert await wire.github.get_login(app(), Token("ghu_new")) == "alice"
     assert wire.sent[0].url.path == "/user"
     assert wire.observed.limits == [("api.github.com", "12", "", 5)]
+
+
+async def test_a_personal_token_is_checked_on_its_own_host_without_an_app() -> None:
+    wire = Wire(answer(200, {"login": "alice"}, github_authentication_token_expiration="2027-01-01 00:00:00 UTC"))
+    server = Server("https://ghe.example/api/v3", "https://ghe.example", "PEM")
+    info = await wire.github.check_personal_token(server, Token("ghp_one"))
+    assert (info.login, info.expires_at) == ("alice", datetime(2027, 1, 1, tzinfo=UTC))
+    assert str(wire.sent[0].url) == "https://ghe.example/api/v3/user"
+    assert wire.sent[0].headers["authorization"] == "Bearer ghp_one"
+    assert wire.ca_bundles == ["PEM"]
 
 
 @pytest.mark.parametrize("text", ["", "ghu_a\nb", "ghu_a b", "ghu_é"])
