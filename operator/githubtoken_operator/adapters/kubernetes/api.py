@@ -28,6 +28,8 @@ from githubtoken_operator.domain.redaction import redact
 REQUEST_TIMEOUT: Final = 20.0
 """Seconds for a whole request. The API server's own limit for non-watch requests is 60."""
 CONNECTIONS: Final = 32
+_CHUNK: Final = 500
+"""Objects in one answer to a list."""
 _MESSAGE_LIMIT: Final = 256
 
 
@@ -74,14 +76,11 @@ class Api:
         self._client = client.ApiClient(configuration)
 
     @classmethod
-    async def connect(cls, context: str | None = None) -> Self:
+    async def connect(cls) -> Self:
         """Raises `ApiError` where neither a ServiceAccount nor a usable kubeconfig is there."""
         configuration = client.Configuration()
         try:
-            if context is None:
-                await _load_default(configuration)
-            else:
-                await config.load_kube_config(context=context, client_configuration=configuration)
+            await _load_default(configuration)
         except config.ConfigException as error:
             where = "run it in a pod with a ServiceAccount, or set KUBECONFIG to a usable file"
             raise ApiError(0, f"no access to a cluster: {where} ({error})") from error
@@ -99,6 +98,12 @@ class Api:
         """Closes the connections."""
         await self._client.close()
 
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        address: str = self._client.configuration.host
+        return address
+
     async def request(
         self,
         method: str,
@@ -111,13 +116,25 @@ class Api:
         """The answer's JSON object. Raises a subclass of `ApiError`."""
         headers = {"Content-Type": content_type, "Accept": "application/json"}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
-        url = self._client.configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        url = self.server + path + (f"?{urlencode(query)}" if query else "")
         try:
             response = await self._client.call_api(method, url, headers, body=body, _request_timeout=REQUEST_TIMEOUT)
             raw: bytes = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(0, f"the API server cannot be reached: {type(error).__name__}") from error
+            failure = f"the API server cannot be reached at {self.server}: {type(error).__name__}"
+            raise Unavailable(0, failure) from error
         return _parsed(response.status, raw)
+
+    async def list_items(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """The items of a collection, read chunk by chunk. Raises a subclass of `ApiError`."""
+        asked = {**(query or {}), "limit": str(_CHUNK)}
+        found: list[dict[str, Any]] = []
+        while True:
+            page = await self.request("GET", path, query=asked)
+            found += page["items"]
+            if not (more := page["metadata"].get("continue")):
+                return found
+            asked["continue"] = more
 
 
 async def _load_default(configuration: client.Configuration) -> None:

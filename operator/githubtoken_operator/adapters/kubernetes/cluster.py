@@ -21,7 +21,6 @@ FIELD_MANAGER: Final = "githubtoken-operator"
 API_VERSION: Final = "githubtoken.dev/v1alpha1"
 _APPLY: Final = "application/apply-patch+yaml"
 _EVENT_MESSAGE_LIMIT: Final = 1024
-_CHUNK: Final = 500
 
 
 class Kind(Enum):
@@ -57,16 +56,8 @@ class Cluster:
     async def list_secrets(self, role: str, namespaces: Sequence[str]) -> list[JSON]:
         """All Secrets of one role: in these namespaces, or everywhere where none are named."""
         paths = [Kind.SECRET.path(namespace) for namespace in namespaces] or ["/api/v1/secrets"]
-        found: list[JSON] = []
-        for path in paths:
-            query = {"labelSelector": f"{ROLE}={role}", "limit": str(_CHUNK)}
-            while True:
-                page = await self._api.request("GET", path, query=query)
-                found += page["items"]
-                if not (more := page["metadata"].get("continue")):
-                    break
-                query["continue"] = more
-        return found
+        selected = {"labelSelector": f"{ROLE}={role}"}
+        return [secret for path in paths for secret in await self._api.list_items(path, selected)]
 
     async def create(self, kind: Kind, body: JSON) -> JSON:
         """Creates; `Conflict` where the object exists."""
