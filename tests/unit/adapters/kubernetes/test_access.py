@@ -1,0 +1,152 @@
+"""Which cluster a user's command asks: kubectl's choice, and one line where there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+from kubernetes.aio.config import incluster_config
+
+from githubtoken_operator.adapters.kubernetes import access
+from githubtoken_operator.adapters.kubernetes.api import ApiError
+
+CANARY = "s3cret-token"
+
+
+def kubeconfig(
+    *contexts: str, current: str | None = None, namespaces: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Contexts, each with a cluster of its name."""
+    return {
+        **({"current-context": current} if current else {}),
+        "contexts": [
+            {"name": name, "context": {"cluster": name, "user": "me", "namespace": (namespaces or {}).get(name)}}
+            for name in contexts
+        ],
+        "clusters": [{"name": name, "cluster": {"server": f"http://{name}"}} for name in contexts],
+        "users": [{"name": "me", "user": {"token": CANARY}}],
+    }
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home without a kubeconfig, outside of a pod."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    return tmp_path
+
+
+def write(path: Path, content: object) -> str:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return str(path)
+
+
+async def place(**options: str | None) -> tuple[str, str]:
+    """Server and namespace."""
+    api, namespace = await access.connect(**options)
+    async with api:
+        return api.server, namespace
+
+
+async def complaint(**options: str | None) -> str:
+    with pytest.raises(ApiError) as caught:
+        await access.connect(**options)
+    assert CANARY not in str(caught.value)
+    assert CANARY not in repr(caught.value.__cause__)
+    return caught.value.message
+
+
+async def test_the_files_are_looked_for_where_kubectl_does(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home / ".kube" / "config", kubeconfig("a", current="a"))
+    assert await place() == ("http://a", "default")
+    monkeypatch.setenv("KUBECONFIG", write(home / "b", kubeconfig("b", current="b")))
+    assert await place() == ("http://b", "default")
+    assert await place(kubeconfig=write(home / "c", kubeconfig("c", current="c"))) == ("http://c", "default")
+
+
+async def test_several_files_are_merged_and_absent_ones_passed_over(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = write(home / "one", kubeconfig("a", current="a")), write(home / "two", kubeconfig("b"))
+    monkeypatch.setenv("KUBECONFIG", f"{home}/absent:{one}:{two}")
+    assert await place() == ("http://a", "default")
+    assert await place(context="b") == ("http://b", "default")
+
+
+async def test_the_namespace_is_that_of_the_context(home: Path) -> None:
+    path = write(home / "config", kubeconfig("a", "b", current="a", namespaces={"b": "team"}))
+    assert await place(kubeconfig=path) == ("http://a", "default")
+    assert await place(kubeconfig=path, context="b") == ("http://b", "team")
+
+
+async def test_a_kubeconfig_may_be_a_pipe_which_can_be_read_once() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, json.dumps(kubeconfig("a", current="a")).encode())
+    os.close(writer)
+    assert await place(kubeconfig=f"/dev/fd/{reader}") == ("http://a", "default")
+    os.close(reader)
+
+
+async def test_a_context_that_is_not_there_is_told_with_those_that_are(home: Path) -> None:
+    path = write(home / "config", kubeconfig("b", "a", current="a"))
+    assert await complaint(kubeconfig=path, context="c") == (
+        f"the kubeconfig {path} has no context `c` (there are: `a`, `b`)"
+    )
+
+
+async def test_without_a_current_context_one_must_be_given(home: Path) -> None:
+    path = write(home / "config", kubeconfig("a"))
+    assert await complaint(kubeconfig=path) == (
+        f"the kubeconfig {path} has no current context: give --context (there are: `a`)"
+    )
+    assert await place(kubeconfig=path, context="a") == ("http://a", "default")
+
+
+async def test_without_any_file_it_says_where_it_looked(home: Path) -> None:
+    line = "no access to a cluster: there is no kubeconfig at {}; set KUBECONFIG or --kubeconfig"
+    assert await complaint() == line.format("~/.kube/config")
+    assert await complaint(kubeconfig=f"{home}/absent") == line.format(f"{home}/absent")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(f"token: {CANARY}: {{", "is not YAML", id="not YAML"),
+        pytest.param([CANARY], "is not usable", id="a list"),
+        pytest.param("", "is not usable", id="empty"),
+        pytest.param({**kubeconfig("a", current="a"), "clusters": []}, "is not usable", id="without the cluster"),
+        pytest.param(
+            {**kubeconfig("a", current="a"), "users": [{"name": "me", "token": CANARY}]},
+            "is not usable",
+            id="a token in the wrong place",
+        ),
+        pytest.param(
+            {"current-context": "a", "contexts": [{"name": "a", "token": CANARY}]}, "is not usable", id="no context"
+        ),
+    ],
+)
+async def test_a_file_that_cannot_be_used_is_told_without_its_content(home: Path, content: object, says: str) -> None:
+    path = write(home / "config", content)
+    line = await complaint(kubeconfig=path)
+    assert line.startswith(f"the kubeconfig {path} {says}")
+    assert line.endswith("see `kubectl config view`")
+
+
+async def test_in_a_pod_without_a_kubeconfig_it_is_the_pods_own_cluster(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", write(home / "token", "pods-token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", certifi.where())
+    monkeypatch.setattr(access, "_POD_NAMESPACE", Path(write(home / "namespace", "team")))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    assert await place() == ("https://10.0.0.1:443", "team")
+    path = write(home / "config", kubeconfig("a", current="a"))
+    assert await place(kubeconfig=path) == ("http://a", "default")
