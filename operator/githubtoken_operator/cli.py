@@ -1,12 +1,13 @@
 """The command `githubtoken`. Every flag of `run` is also an environment variable, `GITHUBTOKEN_` and its name.
 
-A wrong flag or a missing CRD ends the process with one clear line and a code that is not 0.
+A wrong flag or a missing CRD ends the process with one clear line and a code that is not 0. Only `run` imports the
+operator: the other commands begin at once.
 """
 
 from __future__ import annotations
 
-import asyncio
 import platform
+import sys
 from collections.abc import Callable
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -15,11 +16,11 @@ from typing import Any, TypeVar
 
 import click
 
-from githubtoken_operator import __version__, app, settings
-from githubtoken_operator.adapters import logs
-from githubtoken_operator.adapters.http_server import CannotListen
-from githubtoken_operator.adapters.journal import CannotJournal
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator import __version__, settings
+from githubtoken_operator.commands.listing import list_tokens
+from githubtoken_operator.commands.login import login
+from githubtoken_operator.commands.refresh import refresh
+from githubtoken_operator.commands.status import status
 from githubtoken_operator.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -96,14 +97,9 @@ def cli() -> None:
 @_option("--log-level", "level", settings.parse_log_level, "`debug`, `info`, `warning` or `error`.")
 def run(**flags: Any) -> None:  # noqa: ANN401 - one keyword for each flag above
     """Run the operator until SIGTERM; every flag is also an environment variable, GITHUBTOKEN_ and its name."""
-    chosen = Settings(**flags)
-    logs.configure(chosen.log_format, chosen.log_level)
-    try:
-        asyncio.run(app.run(chosen))
-    except (app.CannotStart, app.LeaseLost, CannotListen, CannotJournal) as error:
-        raise click.ClickException(str(error)) from error
-    except ApiError as error:
-        raise click.ClickException(error.message) from error
+    from githubtoken_operator.serve import serve  # noqa: PLC0415 - kopf and the like take as long as a whole `list`.
+
+    serve(Settings(**flags))
 
 
 @cli.command()
@@ -125,6 +121,10 @@ def _crd_folder() -> Traversable:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "deploy" / "crds"
 
 
+for command in (list_tokens, status, refresh, login):
+    cli.add_command(command)
+
+
 def main() -> None:
     """Entry point of `githubtoken` and of `kubectl githubtoken`."""
-    cli(prog_name="githubtoken")
+    cli(prog_name="kubectl githubtoken" if Path(sys.argv[0]).name == "kubectl-githubtoken" else "githubtoken")

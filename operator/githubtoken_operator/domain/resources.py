@@ -23,6 +23,8 @@ PREFIX: Final = "githubtoken.dev/"
 """Of every label and annotation that is ours."""
 REFRESH_REQUESTED_AT: Final = PREFIX + "refresh-requested-at"
 """Annotation of a GitHubToken: a new value asks for a renewal at once."""
+LOGIN_REQUESTED_AT: Final = PREFIX + "login-requested-at"
+"""Annotation of a GitHubToken: a new value asks for a new device code."""
 ECHO_LIMIT: Final = 64
 """So many characters of a request annotation are kept in status."""
 

@@ -1,0 +1,68 @@
+"""GitHubTokens as a user's commands see them: lists, single objects, requests, and what stands around an object.
+
+A Secret is reduced to what may be shown as soon as it is read: its values never leave this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from githubtoken_operator.adapters.kubernetes.api import Api, NotFound
+from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION, Kind
+from githubtoken_operator.domain.model import JSON
+
+FIELD_MANAGER: Final = "githubtoken-command"
+"""Not the operator's: it would take over the annotation that a user's command sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFacts:
+    """What may be shown of a Secret: its type, the names of its keys, its annotations."""
+
+    type: str
+    keys: tuple[str, ...]
+    annotations: Mapping[str, str]
+
+
+class Tokens:
+    """The GitHubTokens of one cluster. Every method raises a subclass of `ApiError`."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def get(self, namespace: str, name: str) -> JSON:
+        """One object; `NotFound`."""
+        return await self._api.request("GET", Kind.TOKEN.path(namespace, name))
+
+    async def list(self, namespace: str | None, selector: str | None = None) -> tuple[JSON, ...]:
+        """The objects of a namespace, or of all with None, that a label selector matches."""
+        path = Kind.TOKEN.path(namespace) if namespace else f"/apis/{API_VERSION}/githubtokens"
+        found = await self._api.list_items(path, {"labelSelector": selector} if selector else None)
+        # The items of a list do not say what they are.
+        return tuple({"apiVersion": API_VERSION, "kind": "GitHubToken", **item} for item in found)
+
+    async def annotate(self, namespace: str, name: str, annotation: str, value: str) -> JSON:
+        """Sets an annotation and returns the object as it is then."""
+        return await self._api.request(
+            "PATCH",
+            Kind.TOKEN.path(namespace, name),
+            body={"metadata": {"annotations": {annotation: value}}},
+            content_type="application/merge-patch+json",
+            query={"fieldManager": FIELD_MANAGER},
+        )
+
+    async def secret(self, namespace: str, name: str) -> SecretFacts | None:
+        """What may be shown of a Secret, or None where there is none."""
+        try:
+            found = await self._api.request("GET", Kind.SECRET.path(namespace, name))
+        except NotFound:
+            return None
+        keys = tuple(sorted(found.get("data") or ()))
+        return SecretFacts(found.get("type", "Opaque"), keys, found["metadata"].get("annotations") or {})
+
+    async def events(self, namespace: str, uid: str) -> tuple[JSON, ...]:
+        """The events about one object, in no order."""
+        about = {"fieldSelector": f"involvedObject.uid={uid}"}
+        return tuple(await self._api.list_items(f"/api/v1/namespaces/{namespace}/events", about))

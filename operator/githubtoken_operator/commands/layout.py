@@ -1,0 +1,24 @@
+"""Text in columns, as kubectl lays it out. What comes from the cluster can do nothing to a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+_GAP: Final = 3
+NOTHING: Final = "<none>"
+"""What kubectl shows for an absent value."""
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lines with each column as wide as its widest cell."""
+    cells = [list(headings), *([printable(cell) or NOTHING for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) + _GAP for column in range(len(headings))]
+    return "\n".join(
+        "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def printable(text: str) -> str:
+    """The text on one line, with control characters as spaces: they could move the cursor or change colours."""
+    return "".join(character if character.isprintable() else " " for character in text)

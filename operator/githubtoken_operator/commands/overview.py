@@ -1,0 +1,158 @@
+"""What `githubtoken status` shows of one GitHubToken: lists of small pure functions, one for each line."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from githubtoken_operator.adapters.kubernetes.api import Forbidden
+from githubtoken_operator.commands import ages, layout
+from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.surroundings import Happening, Surroundings, revision_of
+from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.times import parse_time
+
+_INDENT: Final = "  "
+_GAP: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that is shown, read at one moment."""
+
+    token: Snapshot
+    around: Surroundings
+    now: datetime
+
+
+def overview(seen: Seen) -> str:
+    """The page, without a line end behind it. Lines without content are left out."""
+    pairs = [(f"{label}:", text) for label, line in _LINES if (text := line(seen))]
+    width = max(len(label) for label, _ in pairs) + _GAP
+    lines = [label.ljust(width) + layout.printable(text) for label, text in pairs]
+    return "\n".join([*lines, "Conditions:", _conditions(seen), "Events:", _events(seen)])
+
+
+# --- Lines -----------------------------------------------------------------------------------------------------------
+
+
+def _kind(seen: Seen) -> str:
+    return str(seen.token.status.get("kind", ""))
+
+
+def _app(seen: Seen) -> str:
+    ref = seen.token.spec.get("appRef")
+    return f"{ref.get('kind', 'GitHubApp')} {ref['name']}" if ref else ""
+
+
+def _sign_in(seen: Seen) -> str:
+    code = seen.token.status.get("deviceFlow")
+    if not code:
+        return ""
+    until = ages.shown(code.get("expirationTime"), seen.now)
+    return f"enter the code {code.get('userCode')} at {code.get('verificationURI')}; it expires {until}"
+
+
+def _unseen(seen: Seen) -> str:
+    if seen.token.status.get("observedGeneration") == seen.token.body["metadata"].get("generation"):
+        return ""
+    return "the operator has not looked at the present spec yet: is it running?"
+
+
+def _suspended(seen: Seen) -> str:
+    return "yes: set `spec.suspend` to false to renew it" if seen.token.suspended else ""
+
+
+def _secret(seen: Seen) -> str:
+    name, secret = seen.token.secret, seen.around.secret
+    if isinstance(secret, Forbidden):
+        return f"{name} (not readable for you: {secret.message})"
+    if secret is None:
+        return f"{name} (is not there)"
+    revision = revision_of(secret)
+    return f"{name} ({secret.type}, {f'revision {revision}' if revision else 'not written by the operator'})"
+
+
+def _keys(seen: Seen) -> str:
+    secret = seen.around.secret
+    return "" if secret is None or isinstance(secret, Forbidden) else ", ".join(secret.keys) or layout.NOTHING
+
+
+def _failures(seen: Seen) -> str:
+    status = seen.token.status
+    if not (attempts := status.get("failedAttempts")):
+        return ""
+    return f"{attempts}, the last one {ages.shown(status.get('lastFailureTime'), seen.now)}"
+
+
+def _permissions(seen: Seen) -> str:
+    granted: JSON = seen.token.status.get("permissions") or {}
+    return ", ".join(f"{name}: {level}" for name, level in sorted(granted.items()))
+
+
+def _status(field: str) -> Callable[[Seen], str]:
+    return lambda seen: str(seen.token.status.get(field, ""))
+
+
+def _time(field: str) -> Callable[[Seen], str]:
+    return lambda seen: ages.shown(seen.token.status.get(field), seen.now)
+
+
+_LINES: Final[Sequence[tuple[str, Callable[[Seen], str]]]] = (
+    ("Name", lambda seen: seen.token.name),
+    ("Namespace", lambda seen: seen.token.namespace),
+    ("Created", lambda seen: ages.shown(seen.token.body["metadata"].get("creationTimestamp"), seen.now)),
+    ("Kind", _kind),
+    ("App", _app),
+    ("Account", _status("account")),
+    ("Permissions", _permissions),
+    ("Repositories", _status("repositorySelection")),
+    ("Secret", _secret),
+    ("Keys", _keys),
+    ("Revision", _status("revision")),
+    ("Issued", _time("issuedTime")),
+    ("Expires", _time("expirationTime")),
+    ("Renews", _time("renewalTime")),
+    ("Refresh token expires", _time("refreshTokenExpirationTime")),
+    ("Failed attempts", _failures),
+    ("Next attempt", _time("nextAttemptTime")),
+    ("Sign in", _sign_in),
+    ("Suspended", _suspended),
+    ("Note", _unseen),
+)
+
+
+# --- Tables ----------------------------------------------------------------------------------------------------------
+
+
+def _conditions(seen: Seen) -> str:
+    found = seen.token.status.get("conditions") or ()
+    rows = [
+        (item["type"], item["status"], _age(item.get("lastTransitionTime"), seen.now), item["reason"], item["message"])
+        for item in found
+    ]
+    return _indented(("TYPE", "STATUS", "SINCE", "REASON", "MESSAGE"), rows)
+
+
+def _events(seen: Seen) -> str:
+    events = seen.around.events
+    if isinstance(events, Forbidden):
+        return f"{_INDENT}not readable for you: {events.message}"
+    rows = [(_age(event.time, seen.now), event.type, event.reason, _message(event)) for event in events]
+    return _indented(("LAST SEEN", "TYPE", "REASON", "MESSAGE"), rows)
+
+
+def _message(event: Happening) -> str:
+    return event.message + (f" ({event.count} times)" if event.count > 1 else "")
+
+
+def _age(text: str | None, now: datetime) -> str:
+    time = parse_time(text)
+    return ages.length(now - time) if time else ""
+
+
+def _indented(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return textwrap.indent(layout.table(headings, rows) if rows else layout.NOTHING, _INDENT)

@@ -1,0 +1,159 @@
+"""`githubtoken refresh`: asks the operator to renew tokens now, by an annotation, and may wait until it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import click
+
+from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Invalid, NotFound
+from githubtoken_operator.clock import utc_now
+from githubtoken_operator.commands import options
+from githubtoken_operator.commands.complaints import complaint
+from githubtoken_operator.commands.layout import printable
+from githubtoken_operator.commands.listing import none_found
+from githubtoken_operator.commands.options import Place
+from githubtoken_operator.commands.progress import Progress
+from githubtoken_operator.commands.refresh_outcome import SUSPENDED, Watched, outcome, standing
+from githubtoken_operator.commands.session import Session, in_cluster
+from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.waiting import until_done
+from githubtoken_operator.domain.durations import format_duration
+from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
+
+NAMED_IN_PROGRESS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is to be refreshed: names, or what a selector matches (None: all). `namespace` None means everywhere."""
+
+    namespace: str | None
+    names: tuple[str, ...]
+    selector: str | None
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=options.ObjectName())
+@options.at_a_place
+@options.all_namespaces
+@options.selector
+@click.option("--all", "everything", is_flag=True, help="Every GitHubToken of the namespace, or of all with -A.")
+@click.option("--wait", is_flag=True, help="Wait until they are renewed, and fail where one is not.")
+@options.timeout("2m")
+def refresh(
+    place: Place,
+    *,
+    names: tuple[str, ...],
+    all_namespaces: bool,
+    selector: str | None,
+    everything: bool,
+    wait: bool,
+    timeout: timedelta,
+) -> None:
+    """Renew GitHubTokens now.
+
+    Those that are named, those that -l matches, or --all. The operator's own pauses after failures are skipped, but no
+    limit that GitHub set.
+
+    \b
+    githubtoken refresh ci deploy
+    githubtoken refresh -l team=web --wait
+    githubtoken refresh --all -A
+    """  # noqa: D301 - click keeps the lines after a backspace as they are.
+    if sum((bool(names), selector is not None, everything)) != 1:
+        raise click.UsageError("give either names, or --selector, or --all")
+    if names and all_namespaces:
+        raise click.UsageError("names are of one namespace: --all-namespaces goes with --selector or --all")
+
+    async def work(session: Session) -> bool:
+        namespace = None if all_namespaces else session.namespace
+        refreshing = _Refreshing(session, Selection(namespace, tuple(dict.fromkeys(names)), selector))
+        await refreshing.request(tell=not wait)
+        if wait:
+            await refreshing.wait(timeout)
+        return refreshing.failed
+
+    try:
+        failed = in_cluster(place, work)
+    except KeyboardInterrupt:
+        click.echo("Not waited for: what was requested, the operator still does.", err=True)
+        raise click.exceptions.Exit(options.INTERRUPTED) from None
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+@dataclass
+class _Refreshing:
+    """The requests that were made.
+
+    `pending` are those whose end is not known, as the request left them; `latest` the same as they were last seen.
+    """
+
+    session: Session
+    selection: Selection
+    pending: dict[str, Snapshot] = field(default_factory=dict)
+    latest: dict[str, Snapshot] = field(default_factory=dict)
+    failed: bool = False
+    progress: Progress = field(default_factory=Progress)
+
+    async def request(self, *, tell: bool) -> None:
+        """Makes all of them; one that is refused is told and does not hinder the others."""
+        chosen = await self._chosen()
+        if not chosen:
+            click.echo(none_found(self.selection.namespace, self.selection.selector), err=True)
+        for namespace, name in chosen:
+            label = f"{namespace}/{name}"
+            request = utc_now().isoformat()
+            try:
+                body = await self.session.tokens.annotate(namespace, name, REFRESH_REQUESTED_AT, request)
+            except NotFound:
+                self._tell_failure(label, "not requested: there is no such GitHubToken")
+            except (Conflict, Forbidden, Invalid) as error:
+                self._tell_failure(label, f"not requested: {complaint(error)}")
+            else:
+                self.pending[label] = self.latest[label] = Snapshot(body)
+                if tell:
+                    note = f"; {SUSPENDED}" if self.pending[label].suspended else ""
+                    click.echo(f"{label}: refresh requested{note}")
+
+    async def wait(self, within: timedelta) -> None:
+        """Until the end of each request is known, or the time is over."""
+        await until_done(self._look, within=within, progress=self.progress)
+        for label in self.pending:
+            late = f"not refreshed within {format_duration(within)}: {standing(self.latest[label])}"
+            self._tell_failure(label, late)
+
+    async def _chosen(self) -> Sequence[tuple[str, str]]:
+        if self.selection.names:
+            return [(self.session.namespace, name) for name in self.selection.names]
+        found = await self.session.search(self.selection.namespace, self.selection.selector)
+        return [(token.namespace, token.name) for token in found]
+
+    async def _look(self, waited: float) -> str | None:
+        for label, before in list(self.pending.items()):
+            after = await self.session.again(before)
+            self.latest[label] = after or before
+            found = outcome(Watched(before, after, waited, utc_now()))
+            if found is None:
+                continue
+            del self.pending[label]
+            self.progress.wipe()
+            if found.succeeded:
+                click.echo(f"{label}: {found.text}")
+            else:
+                self._tell_failure(label, f"not refreshed: {found.text}")
+        return _waited_for(list(self.pending)) if self.pending else None
+
+    def _tell_failure(self, label: str, text: str) -> None:
+        self.failed = True
+        click.echo(f"{label}: {printable(text)}", err=True)
+
+
+def _waited_for(labels: Sequence[str]) -> str:
+    """`waiting for demo/a, demo/b, demo/c and 7 more`."""
+    more = f" and {len(labels) - NAMED_IN_PROGRESS} more" if len(labels) > NAMED_IN_PROGRESS else ""
+    return f"waiting for {', '.join(labels[:NAMED_IN_PROGRESS])}{more} to be refreshed"

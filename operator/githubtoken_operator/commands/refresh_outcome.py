@@ -1,0 +1,93 @@
+"""How far the operator has come with a refresh request: rules over the object at the request and the object now.
+
+No clocks are compared: a failure counts as that of the request when the object's record of failures has changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from githubtoken_operator.commands import ages
+from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.waiting import STALLED_FOR
+from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
+
+SUSPENDED: Final = "it is suspended and will be refreshed when `spec.suspend` is false"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A request: the object as the request left it, as it is now (None: deleted), and how long ago, in seconds."""
+
+    before: Snapshot
+    after: Snapshot | None
+    waited: float
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a request ended, and the words for it."""
+
+    succeeded: bool
+    text: str
+
+
+def outcome(seen: Watched) -> Outcome | None:
+    """How it ended, or None while it goes on."""
+    if seen.after is None or seen.after.uid != seen.before.uid:
+        return Outcome(succeeded=False, text="it was deleted meanwhile")
+    for rule in _RULES:
+        if found := rule(seen, seen.after):
+            return found
+    return None
+
+
+def standing(token: Snapshot) -> str:
+    """What there is to say of a request that nobody has acted on when the time is over."""
+    said = f"{token.reason}: {token.message}" if token.message else token.reason
+    return f"the operator has not acted on the request (is it running?); Ready is {token.ready}, {said}"
+
+
+_Rule = Callable[[Watched, Snapshot], Outcome | None]
+
+
+def _handled(seen: Watched, after: Snapshot) -> Outcome | None:
+    """The token and the echo are written at once, so one that is not ready then will not become so by waiting."""
+    if after.status.get("lastHandledRefreshAt") != after.request(REFRESH_REQUESTED_AT):
+        return None
+    if after.ready != "True":
+        return _failed(after)
+    revision, expires = after.status.get("revision"), ages.shown(after.status.get("expirationTime"), seen.now)
+    facts = [f"revision {revision}"] * bool(revision) + [f"expires {expires}"] * bool(expires)
+    return Outcome(succeeded=True, text=", ".join(["refreshed", *facts]))
+
+
+def _withdrawn(_seen: Watched, after: Snapshot) -> Outcome | None:
+    if after.request(REFRESH_REQUESTED_AT):
+        return None
+    return Outcome(succeeded=False, text=f"somebody removed the annotation {REFRESH_REQUESTED_AT}")
+
+
+def _suspended(_seen: Watched, after: Snapshot) -> Outcome | None:
+    return Outcome(succeeded=False, text=SUSPENDED) if after.suspended else None
+
+
+def _attempt_failed(seen: Watched, after: Snapshot) -> Outcome | None:
+    return _failed(after) if after.failures not in {None, seen.before.failures} else None
+
+
+def _stalled(seen: Watched, after: Snapshot) -> Outcome | None:
+    """Where an input is missing there is no attempt that could fail."""
+    return _failed(after) if after.stalled and seen.waited >= STALLED_FOR else None
+
+
+_RULES: Final[Sequence[_Rule]] = (_withdrawn, _handled, _suspended, _attempt_failed, _stalled)
+
+
+def _failed(token: Snapshot) -> Outcome:
+    # While the old token is valid, Ready is True and only its message tells of the failure.
+    return Outcome(succeeded=False, text=token.stalled or f"{token.reason}: {token.message}")

@@ -1,0 +1,64 @@
+"""A command's connection to the cluster, and the end of it: what goes wrong is one line and exit code 1."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import click
+
+from githubtoken_operator.adapters.kubernetes import access
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Invalid, NotFound
+from githubtoken_operator.adapters.kubernetes.tokens import Tokens
+from githubtoken_operator.commands.complaints import complaint
+from githubtoken_operator.commands.options import Place
+from githubtoken_operator.commands.snapshot import Snapshot
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The GitHubTokens of the cluster, and the namespace that the command is about."""
+
+    tokens: Tokens
+    namespace: str
+
+    async def find(self, name: str) -> Snapshot:
+        """The GitHubToken of that name, or the line that it is not there."""
+        try:
+            return Snapshot(await self.tokens.get(self.namespace, name))
+        except NotFound:
+            text = f"there is no GitHubToken `{name}` in the namespace `{self.namespace}`"
+            raise click.ClickException(text) from None
+
+    async def search(self, namespace: str | None, selector: str | None) -> list[Snapshot]:
+        """The GitHubTokens of a namespace, or of all with None, that the selector matches, in order."""
+        try:
+            found = [Snapshot(body) for body in await self.tokens.list(namespace, selector)]
+        except Invalid as error:
+            raise click.ClickException(f"the selector `{selector}` cannot be read: {error.message}") from None
+        return sorted(found, key=lambda token: (token.namespace, token.name))
+
+    async def again(self, token: Snapshot) -> Snapshot | None:
+        """The object of that name as it is now, or None."""
+        try:
+            return Snapshot(await self.tokens.get(token.namespace, token.name))
+        except NotFound:
+            return None
+
+
+def in_cluster(place: Place, work: Callable[[Session], Awaitable[T]]) -> T:
+    """Does the work at that place. Raises `click.ClickException`."""
+    try:
+        return asyncio.run(_connected(place, work))
+    except ApiError as error:
+        raise click.ClickException(complaint(error)) from error
+
+
+async def _connected(place: Place, work: Callable[[Session], Awaitable[T]]) -> T:
+    api, namespace = await access.connect(kubeconfig=place.kubeconfig, context=place.context)
+    async with api:
+        return await work(Session(Tokens(api), place.namespace or namespace))

@@ -1,0 +1,94 @@
+"""One GitHubToken as it was read: what the commands look at of the API object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.resources import ECHO_LIMIT
+from githubtoken_operator.domain.status import READY, STALLED, find_condition, ready_of, stalled_reason
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A GitHubToken at one moment. What the operator has not written yet is an empty text."""
+
+    body: JSON
+
+    @property
+    def namespace(self) -> str:
+        """`metadata.namespace`."""
+        return str(self.body["metadata"]["namespace"])
+
+    @property
+    def name(self) -> str:
+        """`metadata.name`."""
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def uid(self) -> str:
+        """`metadata.uid`, which tells a deleted object from one of the same name."""
+        return str(self.body["metadata"]["uid"])
+
+    @property
+    def label(self) -> str:
+        """`namespace/name`, as the lines of a command name it."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def spec(self) -> JSON:
+        """`spec`."""
+        return self.body.get("spec") or {}
+
+    @property
+    def status(self) -> JSON:
+        """`status`, empty before the operator has seen the object."""
+        return self.body.get("status") or {}
+
+    @property
+    def ready(self) -> str:
+        """The status of `Ready`."""
+        return ready_of(self.status)[0]
+
+    @property
+    def reason(self) -> str:
+        """The reason of `Ready`."""
+        return ready_of(self.status)[1]
+
+    @property
+    def message(self) -> str:
+        """The message of `Ready`."""
+        return str((find_condition(self.status, READY) or {}).get("message", ""))
+
+    @property
+    def stalled_reason(self) -> str | None:
+        """The reason of `Stalled`, while a human is needed."""
+        return stalled_reason(self.status)
+
+    @property
+    def stalled(self) -> str:
+        """Reason and message of `Stalled`, while a human is needed."""
+        found = find_condition(self.status, STALLED)
+        return f"{found['reason']}: {found['message']}" if found else ""
+
+    @property
+    def secret(self) -> str:
+        """The name of the consumer's Secret."""
+        named = (self.spec.get("secret") or {}).get("name")
+        return str(self.status.get("secretName") or named or self.name)
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the operator leaves it alone."""
+        return bool(self.spec.get("suspend"))
+
+    @property
+    def failures(self) -> tuple[int, str] | None:
+        """How often it has failed, and when last; it changes with every failed attempt. None where it did not."""
+        count = self.status.get("failedAttempts")
+        return (int(count), str(self.status.get("lastFailureTime"))) if count else None
+
+    def request(self, annotation: str) -> str:
+        """A request annotation as status will echo it."""
+        annotations = self.body["metadata"].get("annotations") or {}
+        return str(annotations.get(annotation, ""))[:ECHO_LIMIT]

@@ -1,0 +1,87 @@
+"""What stands around a GitHubToken: its Secret and the latest events. What cannot be read says why, in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from githubtoken_operator.adapters.kubernetes.api import Forbidden
+from githubtoken_operator.adapters.kubernetes.tokens import SecretFacts, Tokens
+from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.secrets import NAME, REVISION
+
+MOST_EVENTS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event: when it last came (RFC 3339), its type, reason and message, and how often it came."""
+
+    time: str
+    type: str
+    reason: str
+    message: str
+    count: int
+
+    @classmethod
+    def of(cls, event: JSON) -> Happening:
+        """From either API of events, whose fields differ."""
+        series = event.get("series") or {}
+        time = event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime")
+        return cls(
+            time=time or event["metadata"]["creationTimestamp"],
+            type=event.get("type") or "",
+            reason=event.get("reason") or "",
+            message=event.get("message") or "",
+            count=int(event.get("count") or series.get("count") or 1),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The Secret, or None where there is none, and the events, oldest first; where reading failed, the refusal."""
+
+    secret: SecretFacts | Forbidden | None
+    events: tuple[Happening, ...] | Forbidden
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """For `-o json`."""
+        return {"secret": _secret_json(self.secret), "events": _events_json(self.events)}
+
+
+async def look_around(tokens: Tokens, token: Snapshot) -> Surroundings:
+    """Reads them. Raises `ApiError`, but not where the user may not read one of the two."""
+    secret: SecretFacts | Forbidden | None
+    events: tuple[Happening, ...] | Forbidden
+    try:
+        secret = await tokens.secret(token.namespace, token.secret)
+    except Forbidden as error:
+        secret = error
+    try:
+        found = [Happening.of(event) for event in await tokens.events(token.namespace, token.uid)]
+        events = tuple(sorted(found, key=lambda event: event.time)[-MOST_EVENTS:])
+    except Forbidden as error:
+        events = error
+    return Surroundings(secret, events)
+
+
+def revision_of(secret: SecretFacts) -> str | None:
+    """Which token it holds; None where the operator did not write it."""
+    return secret.annotations.get(REVISION) if NAME in secret.annotations else None
+
+
+def _secret_json(secret: SecretFacts | Forbidden | None) -> dict[str, Any]:
+    if isinstance(secret, Forbidden):
+        return {"error": secret.message}
+    if secret is None:
+        return {"exists": False}
+    return {"exists": True, "type": secret.type, "keys": list(secret.keys), "revision": revision_of(secret)}
+
+
+def _events_json(events: tuple[Happening, ...] | Forbidden) -> Any:  # noqa: ANN401 - a list, or an object with the error
+    if isinstance(events, Forbidden):
+        return {"error": events.message}
+    names = ("time", "type", "reason", "message", "count")
+    return [{name: getattr(event, name) for name in names} for event in events]

@@ -1,0 +1,68 @@
+"""The command line: what is refused before anything is asked, and what is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from githubtoken_operator import cli
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["refresh"], "give either names, or --selector, or --all"),
+        (["refresh", "ci", "--all"], "give either names, or --selector, or --all"),
+        (["refresh", "ci", "-l", "a=b"], "give either names, or --selector, or --all"),
+        (["refresh", "ci", "-A"], "names are of one namespace"),
+        (["refresh", "--all", "--timeout", "soon"], "must be a duration such as `20m`"),
+        (["refresh", "-l", ""], "must not be empty"),
+        (["list", "-l", " "], "must not be empty"),
+        (["list", "-n", "demo", "-A"], "--namespace and --all-namespaces exclude each other"),
+        (["list", "-n", "../demo"], "must be the name of an object"),
+        (["list", "-o", "xml"], "is not one of 'json', 'yaml'"),
+        (["status"], "Missing argument 'NAME'"),
+        (["status", "ght/ci"], "must be the name of an object"),
+        (["status", "Ci"], "must be the name of an object"),
+        (["login"], "Missing argument 'NAME'"),
+        (["login", "alice", "--timeout", "-1s"], "must be a duration such as `20m`"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_arguments_are_refused_with_what_they_must_be(arguments: list[str], says: str) -> None:
+    ended = CliRunner().invoke(cli.cli, arguments)
+    assert ended.exit_code == 2
+    assert says in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["list", "status", "refresh", "login"])
+def test_help_has_an_example_on_a_line_of_its_own(command: str) -> None:
+    shown = CliRunner().invoke(cli.cli, [command, "--help"]).stdout
+    assert any(line.startswith(f"  githubtoken {command}") for line in shown.splitlines())
+
+
+def test_the_users_commands_begin_without_what_only_the_operator_needs() -> None:
+    code = (
+        "import sys, githubtoken_operator.cli; print(sorted({'kopf', 'httpx', 'prometheus_client'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        ("/usr/local/bin/kubectl-githubtoken", "kubectl githubtoken"),
+        ("/usr/local/bin/githubtoken", "githubtoken"),
+        ("/x/githubtoken_operator/__main__.py", "githubtoken"),
+    ],
+)
+def test_as_a_kubectl_plugin_it_is_called_as_one(
+    program: str, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [program, "list", "--help"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert capsys.readouterr().out.startswith(f"Usage: {name} list ")
