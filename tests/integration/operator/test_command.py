@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from localcluster import Binaries, ControlPlane
+from tests.integration.operator.commands import Commands
 
 LISTEN = ("--metrics-address", "127.0.0.1:0", "--health-address", "127.0.0.1:0")
 
@@ -95,4 +96,6 @@ def test_a_port_in_use_is_told_in_one_line(control_plane: ControlPlane, flag: st
 def test_missing_crds_are_told_in_one_line(binaries: Binaries) -> None:
     with ControlPlane(binaries) as bare:
         line = complaint(run(bare.kubeconfig))
+        of_a_user = Commands(bare.kubeconfig)("list").complaint
     assert "CustomResourceDefinition of GitHubToken is not installed: run `githubtoken crds | kubectl apply" in line
+    assert "CustomResourceDefinitions are not installed in this cluster: run `githubtoken crds | kubectl" in of_a_user
