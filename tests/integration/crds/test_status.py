@@ -26,6 +26,7 @@ FULL_STATUS = {
         "secretName": "ci",
         "tokenSHA256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
         "issuedTime": TIME,
+        "lastCheckTime": TIME,
         "expirationTime": TIME,
         "renewalTime": TIME,
         "refreshTokenExpirationTime": TIME,
