@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Auth = Literal["jwt", "token", "client", "any"]
+Auth = Literal["jwt", "token", "client", "any", "nobody"]
 
 NO_USER_AGENT = (
     "Request forbidden by administrative rules. Please make sure your request has a User-Agent header "
@@ -154,7 +154,9 @@ def _authenticate(endpoint: Endpoint, api_call: ApiCall) -> None:
             api_call.app = authentication.app_by_jwt(state, credentials, now=call.now)
         case "client":
             api_call.app = authentication.oauth_client(state, credentials, call.parameters["client_id"])
-        case "any" if credentials.kind == "none":
+        case "nobody" if credentials.kind != "none":
+            raise ApiError(403, authentication.MUST_BE_ANONYMOUS)
+        case "nobody" | "any" if credentials.kind == "none":
             return
         case "any" if credentials.kind == "basic":
             api_call.app = authentication.oauth_client(state, credentials, credentials.user)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 REQUIRES_AUTHENTICATION = "Requires authentication"
 BAD_CREDENTIALS = "Bad credentials"
 NOT_ACCESSIBLE = "Resource not accessible by integration"
+MUST_BE_ANONYMOUS = "This endpoint must be called without credentials."
 TOO_MANY_FAILURES = "Maximum number of login attempts exceeded. Please try again later."
 GUARD_WINDOW = 60.0
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from github_simulator.state import AnyToken
 
 STATELESS_HEADER = "X-GitHub-Stateless-S2S-Token"
+MOST_CREDENTIALS = 1000
 
 
 def endpoints() -> list[Endpoint]:
@@ -44,6 +45,7 @@ def endpoints() -> list[Endpoint]:
         Endpoint("PATCH", "/applications/{client_id}/token", "reset_token", "client", _reset_token),
         Endpoint("DELETE", "/applications/{client_id}/token", "delete_token", "client", _delete_token),
         Endpoint("DELETE", "/applications/{client_id}/grant", "delete_grant", "client", _delete_grant),
+        Endpoint("POST", "/credentials/revoke", "revoke_credentials", "nobody", _revoke_credentials),
     ]
 
 
@@ -173,6 +175,20 @@ def _delete_grant(api_call: ApiCall) -> Answer:
         raise ApiError(404, "Not Found")
     api_call.call.simulation.state.revoke_grant(api_call.caller, token.sign_in.user, now=api_call.call.now)
     return Answer(204)
+
+
+def _revoke_credentials(api_call: ApiCall) -> Answer:
+    """Kills user and refresh tokens; what is unknown, dead or of another kind is passed over without a word."""
+    credentials = api_call.body().get("credentials")
+    if not (
+        isinstance(credentials, list)
+        and 0 < len(credentials) <= MOST_CREDENTIALS
+        and all(isinstance(value, str) for value in credentials)
+    ):
+        raise ApiError(422, "Validation Failed")
+    for value in credentials:
+        api_call.call.simulation.state.revoke_credential(value, now=api_call.call.now)
+    return Answer(202, {})
 
 
 def _shown(api_call: ApiCall, installation: Installation) -> Answer:

@@ -215,12 +215,18 @@ class State:
             for token in self.access_tokens.values():
                 if token.sign_in is sign_in:
                     revoke(token, now)
-            if sign_in.refresh is not None and sign_in.refresh.revoked_at is None:
-                sign_in.refresh.revoked_at = now
+            if sign_in.refresh is not None:
+                revoke(sign_in.refresh, now)
         return len(found)
 
+    def revoke_credential(self, value: str, *, now: float) -> None:
+        """Kill one token of a user: access, refresh or personal; an installation's token stays."""
+        token = self.find_token(value) or self.refresh_tokens.get(tokens.sha256(value))
+        if token is not None and not (isinstance(token, AccessToken) and token.installation is not None):
+            revoke(token, now)
 
-def revoke(token: AnyToken, now: float) -> None:
-    """Kill an access or personal token; the first time counts."""
+
+def revoke(token: AnyToken | RefreshToken, now: float) -> None:
+    """Kill a token; the first time counts."""
     if token.revoked_at is None:
         token.revoked_at = now

@@ -12,6 +12,7 @@ from githubkit import (
     OAuthAppAuthStrategy,
     OAuthDeviceAuthStrategy,
     OAuthTokenAuthStrategy,
+    UnauthAuthStrategy,
 )
 from githubkit.cache import MemCacheStrategy
 from githubkit.exception import RequestError, RequestFailed
@@ -81,6 +82,14 @@ def test_a_client_checks_and_deletes_a_token(shown: Scene) -> None:
         with pytest.raises(RequestFailed) as caught:
             github.rest.apps.check_token(client_id, access_token=token)
     assert caught.value.response.status_code == 404
+
+
+def test_anybody_reports_a_leaked_pair(shown: Scene) -> None:
+    pair = shown.sign_in()
+    tokens = [pair.access_token, pair.refresh_token or ""]
+    with client(shown, UnauthAuthStrategy()) as github:
+        assert github.rest.credentials.revoke(credentials=tokens).status_code == 202
+    assert [shown.github.token_is_alive(sha256(token)) for token in tokens] == [False, False]
 
 
 def test_the_web_strategy_exchanges_its_code(shown: Scene) -> None:

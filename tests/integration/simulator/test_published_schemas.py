@@ -160,3 +160,18 @@ def test_each_kind_of_loss_of_a_token_has_no_content(scene: Scene) -> None:
         scene.client_call("DELETE", "grant", {"access_token": pairs[1].access_token}),
     ]
     assert [(answer.status_code, answer.content) for answer in answers] == [(204, b"")] * 3
+
+
+def test_a_report_of_credentials_and_its_refusals_are_as_published(scene: Scene) -> None:
+    def report(body: dict[str, Any], **headers: str) -> httpx.Response:
+        url = f"{scene.simulator.api_url}/credentials/revoke"
+        return scene.http.post(url, json=body, headers={**VERSION, **headers})
+
+    sent = {"credentials": [scene.sign_in().access_token]}
+    models.CredentialsRevokePostBody.model_validate(sent)
+    # The description has one schema for all empty objects, and calls it after its first use.
+    validated(report(sent), models.AppHookDeliveriesDeliveryIdAttemptsPostResponse202, 202)
+    basic_error(report(sent, Authorization=f"Bearer {scene.token()}"), 403)
+    refused = report({"credentials": []})
+    assert refused.status_code == 422
+    TypeAdapter(models.ValidationError).validate_python(refused.json())

@@ -223,6 +223,48 @@ def test_a_deleted_grant_needs_a_new_sign_in(scene: Scene) -> None:
     assert scene.refresh(pair.refresh_token).json()["error"] == "bad_refresh_token"
 
 
+def reported(scene: Scene, body: object, **headers: str) -> httpx.Response:
+    return scene.http.post(f"{scene.simulator.api_url}/credentials/revoke", json=body, headers=headers)
+
+
+def test_reported_credentials_of_a_user_die_one_by_one(scene: Scene) -> None:
+    first, second = scene.sign_in(), scene.sign_in()
+    installation_token = scene.token()
+    answer = reported(
+        scene, {"credentials": [first.access_token, second.refresh_token, installation_token, "ghu_unknown"]}
+    )
+    assert (answer.status_code, answer.json()) == (202, {})
+    alive = [
+        scene.github.token_is_alive(sha256(token or ""))
+        for token in (
+            first.access_token,
+            first.refresh_token,
+            second.access_token,
+            second.refresh_token,
+            installation_token,
+        )
+    ]
+    assert alive == [False, True, True, False, True]
+    assert scene.refresh(second.refresh_token).json()["error"] == "bad_refresh_token"
+
+
+def test_nobody_who_is_known_may_report_credentials(scene: Scene) -> None:
+    pair = scene.sign_in()
+    for authorization in (f"Bearer {pair.access_token}", f"Bearer {scene.jwt()}", "Basic eDp5", "nonsense"):
+        answer = reported(scene, {"credentials": [pair.access_token]}, Authorization=authorization)
+        assert answer.status_code == 403
+    assert scene.github.token_is_alive(sha256(pair.access_token))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"credentials": []}, {"credentials": "ghu_x"}, {"credentials": [1]}, {"credentials": ["ghu_x"] * 1001}],
+    ids=["absent", "empty", "no-list", "no-strings", "too-many"],
+)
+def test_reports_of_another_shape_are_refused(scene: Scene, body: dict[str, object]) -> None:
+    assert reported(scene, body).status_code == 422
+
+
 def test_an_enterprise_server_has_its_own_paths_tokens_and_no_rate_limit(ghes_scene: Scene) -> None:
     assert ghes_scene.simulator.api_url == ghes_scene.simulator.web_url + "/api/v3"
     token = ghes_scene.token()
