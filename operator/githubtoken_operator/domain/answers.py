@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Final, TypeGuard
 
 from githubtoken_operator.domain import reasons, refusals
@@ -32,8 +33,17 @@ from githubtoken_operator.domain.refusals import ClockSkewed, Rule, refusal
 from githubtoken_operator.domain.reply import Reply, read
 
 __all__ = [
-    "ClockSkewed", "app_info", "installation", "installation_token", "login", "personal_token_info", "refreshed_token",
-]  # fmt: skip
+    "ClockSkewed",
+    "app_info",
+    "credentials_revoked",
+    "installation",
+    "installation_token",
+    "installation_token_revoked",
+    "login",
+    "personal_token_info",
+    "refreshed_token",
+    "user_token_deleted",
+]
 
 _ACCESS_TOKEN: Final = re.compile(r"(?:ghu|gho|ghs)_[A-Za-z0-9._-]+")
 # GHES has refresh tokens without a prefix, so only the alphabet is asked for.
@@ -164,6 +174,29 @@ def _token_expiration(text: str) -> datetime | None:
         raise _unclear("`GitHub-Authentication-Token-Expiration` is not a time")
     day, time, offset = found.groups()
     return _time({"it": f"{day}T{time}{offset[:3]}:{offset[-2:]}" if offset else f"{day}T{time}Z"}, "it")
+
+
+def installation_token_revoked(answer: Answer) -> None:
+    """The answer to `DELETE /installation/token`; a token that GitHub does not know any more counts as revoked."""
+    _revoked(answer, refusals.OF_REVOCATION, HTTPStatus.NO_CONTENT, HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
+
+
+def user_token_deleted(answer: Answer) -> None:
+    """The answer to `DELETE /applications/{client_id}/token`; GitHub has answered an unknown token with 404 and 422."""
+    unknown = HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY
+    _revoked(answer, refusals.OF_USER_TOKEN_DELETION, HTTPStatus.NO_CONTENT, *unknown)
+
+
+def credentials_revoked(answer: Answer) -> None:
+    """The answer to `POST /credentials/revoke`, which is the same for tokens that GitHub does not know."""
+    _revoked(answer, refusals.OF_REVOCATION, HTTPStatus.ACCEPTED)
+
+
+def _revoked(answer: Answer, rules: tuple[Rule, ...], done: HTTPStatus, *unknown: HTTPStatus) -> None:
+    """`unknown` are the statuses that say there is no such token: in GitHub's words, a proxy knows nothing of it."""
+    reply = read(answer)
+    if reply.status != done and not (reply.status in unknown and reply.message):
+        raise refusal(rules, reply) or _unclear(f"its status is {reply.status} and not {done}")
 
 
 def _success(rules: tuple[Rule, ...], reply: Reply) -> tuple[Reply, JSON]:

@@ -244,13 +244,7 @@ def refresh_token_is_refused(reply: Reply) -> TokenError | None:
 
 def client_is_refused(reply: Reply) -> TokenError | None:
     """`incorrect_client_credentials`."""
-    if reply.error != "incorrect_client_credentials":
-        return None
-    return Terminal(
-        reasons.AUTHENTICATION_FAILED,
-        "GitHub does not accept the App's client id or client secret: check `spec.clientID` and the Secret of "
-        "`spec.clientSecretSecretRef`.",
-    )
+    return _client_not_accepted() if reply.error == "incorrect_client_credentials" else None
 
 
 def email_is_not_verified(reply: Reply) -> TokenError | None:
@@ -279,6 +273,22 @@ def error_is_unknown(reply: Reply) -> TokenError | None:
         return None
     return OutcomeUnknown(
         reasons.GITHUB_UNAVAILABLE, f'GitHub answered with an OAuth error that is not known: "{quote(reply.error)}".'
+    )
+
+
+# --- revocation ------------------------------------------------------------------------------------------------------
+
+
+def client_is_not_accepted(reply: Reply) -> TokenError | None:
+    """401 for the client id and secret as Basic credentials."""
+    return _client_not_accepted() if reply.status == HTTPStatus.UNAUTHORIZED and reply.message else None
+
+
+def _client_not_accepted() -> Terminal:
+    return Terminal(
+        reasons.AUTHENTICATION_FAILED,
+        "GitHub does not accept the App's client id or client secret: check `spec.clientID` and the Secret of "
+        "`spec.clientSecretSecretRef`.",
     )
 
 
@@ -389,3 +399,5 @@ OF_REFRESH = (
 )
 OF_PERSONAL_TOKEN = (app_is_limited, personal_token_is_refused, account_is_suspended, *_REST)
 OF_USER = (installation_is_suspended, app_is_limited, token_is_not_accepted, *_REST)
+OF_REVOCATION = (installation_is_suspended, app_is_limited, *_REST)
+OF_USER_TOKEN_DELETION = (app_is_limited, client_is_not_accepted, *_REST)

@@ -109,6 +109,36 @@ async def test_a_pair_that_does_not_expire_any_more_keeps_the_refresh_token(
     assert (token.expires_at, token.refresh_token) == (None, sent)
 
 
+# --- revocation ------------------------------------------------------------------------------------------------------
+
+
+async def test_an_installation_token_dies_and_stays_dead(simulator: SimulatorProcess, github: GitHub) -> None:
+    registered = simulator.control.create_app(name("bot"))
+    installed = simulator.control.install(registered, name("acme"))
+    app = as_app(simulator, registered)
+    kept, revoked = [(await github.create_installation_token(app, installed.id)).access.token for _ in range(2)]
+    for _ in range(2):
+        await github.revoke_installation_token(app, revoked)
+    alive = [simulator.control.token_is_alive(token.sha256) for token in (kept, revoked)]
+    assert alive == [True, False]
+
+
+@pytest.mark.parametrize("secret", ["right", "wrong", None])
+async def test_a_users_pair_dies_with_and_without_the_client_secret(
+    simulator: SimulatorProcess, github: GitHub, secret: str | None
+) -> None:
+    registered = simulator.control.create_app(name("bot"))
+    pairs = [simulator.control.sign_in(registered, "alice") for _ in range(2)]
+    known = {"right": Token(registered.client_secret), "wrong": Token("wrong"), None: None}
+    app = as_app(simulator, registered, client_secret=known[secret])
+    access, refresh = Token(pairs[0].access_token), Token(pairs[0].refresh_token or "")
+    for _ in range(2):
+        await github.revoke_user_tokens(app, access, refresh)
+    assert not simulator.control.token_is_alive(access.sha256)
+    assert not simulator.control.token_is_alive(refresh.sha256)
+    assert simulator.control.token_is_alive(sha256(pairs[1].access_token)), "another sign-in must stay"
+
+
 # --- refusals in the simulator's words -------------------------------------------------------------------------------
 
 

@@ -15,11 +15,14 @@ from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.answers import (
     ClockSkewed,
     app_info,
+    credentials_revoked,
     installation,
     installation_token,
+    installation_token_revoked,
     login,
     personal_token_info,
     refreshed_token,
+    user_token_deleted,
 )
 from githubtoken_operator.domain.errors import (
     NotSent,
@@ -500,6 +503,56 @@ def test_a_personal_token_that_is_refused_needs_a_human(status: int, text: str, 
     assert (type(error), error.reason) == (TokenRefused, reasons.AUTHENTICATION_FAILED)
     assert hint in error.message
     assert "`spec.personal.secretRef`" in error.message
+
+
+# --- revocation ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reader", "given"),
+    [
+        pytest.param(installation_token_revoked, answer(204), id="installation token"),
+        pytest.param(installation_token_revoked, answer(401, words("Bad credentials")), id="dead installation token"),
+        pytest.param(installation_token_revoked, answer(404, words("Not Found")), id="unknown installation token"),
+        pytest.param(user_token_deleted, answer(204), id="user token"),
+        pytest.param(user_token_deleted, answer(404, words("Not Found")), id="unknown user token"),
+        pytest.param(
+            user_token_deleted, answer(422, words("Validation Failed")), id="unknown user token, as validation"
+        ),
+        pytest.param(credentials_revoked, answer(202, {}), id="credentials"),
+    ],
+)
+def test_what_is_dead_or_unknown_counts_as_revoked(reader: Callable[[Answer], None], given: Answer) -> None:
+    reader(given)
+
+
+@pytest.mark.parametrize(
+    ("reader", "given", "kind", "reason"),
+    [
+        (installation_token_revoked, answer(401, body=b"<html>"), Transient, reasons.GITHUB_UNAVAILABLE),
+        (installation_token_revoked, answer(200, {}), OutcomeUnknown, reasons.GITHUB_UNAVAILABLE),
+        (installation_token_revoked, answer(502, body=b"<html>"), OutcomeUnknown, reasons.GITHUB_UNAVAILABLE),
+        (
+            installation_token_revoked,
+            answer(403, words("This installation owned by acme suspended your access")),
+            Terminal,
+            reasons.INSTALLATION_SUSPENDED,
+        ),
+        (installation_token_revoked, answer(403, words("x"), retry_after="5"), RateLimited, reasons.RATE_LIMITED),
+        (user_token_deleted, answer(401, words("Bad credentials")), Terminal, reasons.AUTHENTICATION_FAILED),
+        (user_token_deleted, answer(404, body=b"<html>"), Transient, reasons.GITHUB_UNAVAILABLE),
+        (user_token_deleted, answer(429, words("x")), RateLimited, reasons.RATE_LIMITED),
+        (credentials_revoked, answer(404, words("Not Found")), Transient, reasons.GITHUB_UNAVAILABLE),
+        (credentials_revoked, answer(422, words("Validation Failed")), Transient, reasons.GITHUB_UNAVAILABLE),
+        (credentials_revoked, answer(204), OutcomeUnknown, reasons.GITHUB_UNAVAILABLE),
+        (credentials_revoked, answer(302, location="/x"), Transient, reasons.GITHUB_UNAVAILABLE),
+    ],
+)
+def test_a_token_that_may_be_alive_does_not_count_as_revoked(
+    reader: Callable[[Answer], None], given: Answer, kind: type[TokenError], reason: str
+) -> None:
+    error = error_of(reader, given)
+    assert (type(error), error.reason) == (kind, reason)
 
 
 # --- whatever GitHub answers -----------------------------------------------------------------------------------------

@@ -14,20 +14,21 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from githubtoken_operator.adapters.github.jwt import app_jwt
 from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT, Call, Observer, Sender
 from githubtoken_operator.domain import answers, reasons
-from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal
+from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal, TokenError
 from githubtoken_operator.domain.model import (
     Answer,
     App,
@@ -182,6 +183,46 @@ class GitHub:
         )
         return await self._sender.send(call)
 
+    async def revoke_installation_token(self, app: App, token: Token) -> None:
+        """`DELETE /installation/token`: after it the token is dead, or was before. Else it raises `TokenError`."""
+        answer = await self._with_token(
+            app.server, "revoke_installation_token", "/installation/token", token, method="DELETE"
+        )
+        answers.installation_token_revoked(answer)
+
+    async def revoke_user_tokens(self, app: App, access: Token | None, refresh: Token | None) -> None:
+        """After it both are dead, or were before. Raises `TokenError` where one of them may be alive.
+
+        An App with a client secret deletes its access token. The refresh token, which that leaves alive and which
+        outlives it by months, is reported to `POST /credentials/revoke`, as is an access token that the App cannot
+        delete. GitHub tells the user of such reports by mail.
+        """
+        if access is not None and app.client_id is not None and app.client_secret is not None:
+            try:
+                await self._delete_user_token(app, app.client_id, app.client_secret, access)
+            except TokenError:
+                # It is reported below, and that failure is the one that counts.
+                pass
+            else:
+                access = None
+        left = [token.reveal() for token in (access, refresh) if token is not None]
+        if left:
+            body = json.dumps({"credentials": left}).encode()
+            url = f"{app.api_url}/credentials/revoke"
+            call = Call(app.server, "revoke_credentials", "POST", url, _headers(None), body)
+            answers.credentials_revoked(await self._sender.send(call))
+
+    async def _delete_user_token(self, app: App, client_id: str, secret: Token, token: Token) -> None:
+        call = Call(
+            server=app.server,
+            operation="delete_user_token",
+            method="DELETE",
+            url=f"{app.api_url}/applications/{quote(client_id, safe='')}/token",
+            headers=_headers(f"Basic {b64encode(f'{client_id}:{secret.reveal()}'.encode()).decode()}"),
+            body=json.dumps({"access_token": token.reveal()}).encode(),
+        )
+        answers.user_token_deleted(await self._sender.send(call))
+
     async def _as_app(
         self, app: App, operation: str, path: str, parse: Callable[[Answer], T], *, post: bytes | None = None
     ) -> T:
@@ -190,7 +231,7 @@ class GitHub:
             operation=operation,
             method="GET" if post is None else "POST",
             url=app.api_url + path,
-            headers=_headers(app_jwt(app, self._sender.time_at(app.api_host))),
+            headers=_headers(f"Bearer {app_jwt(app, self._sender.time_at(app.api_host))}"),
             body=post or b"",
         )
         answer = await self._sender.send_following(call)
@@ -199,12 +240,15 @@ class GitHub:
         except answers.ClockSkewed:
             # The answer's own `Date` has just become the skew.
             bearer = app_jwt(app, self._sender.time_at(app.api_host), renew=True)
-        return parse(await self._sender.send_following(replace(call, headers=_headers(bearer))))
+        return parse(await self._sender.send_following(replace(call, headers=_headers(f"Bearer {bearer}"))))
 
-    async def _with_token(self, server: Server, operation: str, path: str, token: Token) -> Answer:
+    async def _with_token(
+        self, server: Server, operation: str, path: str, token: Token, *, method: str = "GET"
+    ) -> Answer:
         if not _HEADER_VALUE.fullmatch(token.reveal()):
             raise Terminal(reasons.CREDENTIAL_MISSING, "The token must be text without spaces or line breaks.")
-        return await self._sender.send(Call(server, operation, "GET", server.api_url + path, _headers(token.reveal())))
+        headers = _headers(f"Bearer {token.reveal()}")
+        return await self._sender.send(Call(server, operation, method, server.api_url + path, headers))
 
     def _observe_limit(self, app: App, answer: Answer, installation: str) -> None:
         remaining = answer.headers.get("x-ratelimit-remaining", "")
@@ -212,12 +256,9 @@ class GitHub:
             self._observer.rate_limit(app.api_host, app.identity, installation, int(remaining))
 
 
-def _headers(bearer: str) -> dict[str, str]:
-    return {
-        "accept": "application/vnd.github+json",
-        "authorization": f"Bearer {bearer}",
-        "x-github-api-version": API_VERSION,
-    }
+def _headers(authorization: str | None) -> dict[str, str]:
+    headers = {"accept": "application/vnd.github+json", "x-github-api-version": API_VERSION}
+    return headers if authorization is None else {**headers, "authorization": authorization}
 
 
 def _installation_path(number: int | None, owner: str | None, repository: str | None) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from githubtoken_operator.adapters.github.jwt import RSAKey, load_private_key
 from githubtoken_operator.adapters.github.sending import LARGEST_ANSWER
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.answers import ClockSkewed, refreshed_token
-from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal, TokenError
+from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.model import App, AppInfo, Installation, Server, Token
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -445,6 +445,76 @@ async def test_a_personal_token_is_checked_on_its_own_host_without_an_app() -> N
     assert str(wire.sent[0].url) == "https://ghe.example/api/v3/user"
     assert wire.sent[0].headers["authorization"] == "Bearer ghp_one"
     assert wire.ca_bundles == ["PEM"]
+
+
+# --- revocation ------------------------------------------------------------------------------------------------------
+
+
+def deletion() -> tuple[str, str, dict[str, object]]:
+    return "DELETE", "/applications/Iv23/token", {"access_token": "ghu_old"}
+
+
+def report(*tokens: str) -> tuple[str, str, dict[str, object]]:
+    return "POST", "/credentials/revoke", {"credentials": list(tokens)}
+
+
+async def test_an_installation_token_is_revoked_with_itself() -> None:
+    wire = Wire(answer(204))
+    await wire.github.revoke_installation_token(app(), Token("ghs_old"))
+    (request,) = wire.sent
+    assert (request.method, request.url.path) == ("DELETE", "/installation/token")
+    assert request.headers["authorization"] == "Bearer ghs_old"
+    assert wire.observed.requests == [("api.github.com", "revoke_installation_token", 204)]
+
+
+@pytest.mark.parametrize(
+    ("secret", "access", "refresh", "answers", "requests"),
+    [
+        pytest.param("s3cret", "ghu_old", "ghr_old", [204, 202], [deletion(), report("ghr_old")], id="secret"),
+        pytest.param("s3cret", "ghu_old", "ghr_old", [404, 202], [deletion(), report("ghr_old")], id="dead access"),
+        pytest.param("s3cret", "ghu_old", None, [204], [deletion()], id="no refresh token"),
+        pytest.param("s3cret", None, "ghr_old", [202], [report("ghr_old")], id="only a refresh token"),
+        pytest.param(
+            "s3cret", "ghu_old", "ghr_old", [401, 202], [deletion(), report("ghu_old", "ghr_old")], id="wrong"
+        ),
+        pytest.param("s3cret", "ghu_old", "ghr_old", [502, 202], [deletion(), report("ghu_old", "ghr_old")], id="5xx"),
+        pytest.param(None, "ghu_old", "ghr_old", [202], [report("ghu_old", "ghr_old")], id="no client secret"),
+        pytest.param(None, None, None, [], [], id="nothing"),
+    ],
+)
+async def test_a_users_pair_is_deleted_where_the_app_can_and_else_reported(
+    secret: str | None, access: str | None, refresh: str | None, answers: list[int], requests: list[object]
+) -> None:
+    wire = Wire(*[answer(status, {"message": "x"}) for status in answers])
+    await wire.github.revoke_user_tokens(
+        app(secret=secret), Token(access) if access else None, Token(refresh) if refresh else None
+    )
+    assert [(sent.method, sent.url.path, json.loads(sent.content)) for sent in wire.sent] == requests
+    for sent in wire.sent:
+        # GitHub refuses a report from anybody whom it knows.
+        expected = "Basic SXYyMzpzM2NyZXQ=" if sent.method == "DELETE" else None
+        assert sent.headers.get("authorization") == expected
+
+
+async def test_a_pair_of_which_a_part_may_live_is_not_revoked() -> None:
+    wire = Wire(answer(204), answer(403, {"message": "x"}, retry_after="7"))
+    with pytest.raises(RateLimited) as caught:
+        await wire.github.revoke_user_tokens(app(), Token("ghu_old"), Token("ghr_old"))
+    assert caught.value.retry_after == 7
+
+
+async def test_no_error_shows_a_token_that_was_to_be_revoked() -> None:
+    wire = Wire(answer(500, {"message": f"ghu_{CANARY}"}), httpx.ReadError(f"Bearer {CANARY}"))
+    with pytest.raises(TokenError) as caught:
+        await wire.github.revoke_user_tokens(app(secret=CANARY), Token(f"ghu_{CANARY}"), Token(f"ghr_{CANARY}"))
+    assert wire.answers == []
+    assert CANARY not in str(caught.value)
+
+
+async def test_a_client_id_cannot_change_the_path_of_a_deletion() -> None:
+    wire = Wire(answer(204))
+    await wire.github.revoke_user_tokens(app("../x?y"), Token("ghu_old"), None)
+    assert wire.sent[0].url.raw_path == b"/applications/..%2Fx%3Fy/token"
 
 
 @pytest.mark.parametrize("text", ["", "ghu_a\nb", "ghu_a b", "ghu_é"])
