@@ -1,10 +1,11 @@
-"""The reference of the API in docs/api.md, written from the CRDs.
+"""The reference of the API in docs/reference.md, written from the CRDs and from tools/apidoc.yaml.
 
-    python tools/apidoc.py            writes docs/api.md
-    python tools/apidoc.py --check    fails if docs/api.md is not what the CRDs say
+    python tools/apidoc.py            writes docs/reference.md
+    python tools/apidoc.py --check    fails if docs/reference.md is not what they say
 
-The CRDs are the only source: what the reference lacks belongs into a `description` there, where `kubectl explain` shows
-it too. The first paragraph of a description goes into the table of fields, further ones below the table.
+What a field is and may be is said by the CRDs alone: what the reference lacks of that belongs into a `description`
+there, where `kubectl explain` shows it too. The first paragraph of a description goes into the table of fields, further
+ones below the table. What happens when a field changes, and which reason a mistake in it gets, is said by apidoc.yaml.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parents[1]
 CRDS = REPOSITORY / "deploy" / "crds"
-REFERENCE = REPOSITORY / "docs" / "api.md"
+REFERENCE = REPOSITORY / "docs" / "reference.md"
+
+BEHAVIOUR = Path(__file__).with_suffix(".yaml")
 
 # The order in which a reader needs them.
 _FILES = (
@@ -33,11 +36,12 @@ _FILES = (
 _INTRODUCTION = """\
 # API reference
 
-<!-- Written by tools/apidoc.py from deploy/crds: change it there. -->
+<!-- Written by tools/apidoc.py from deploy/crds and tools/apidoc.yaml: change it there. -->
 
 All kinds are of the API group `githubtoken.dev`, version `v1alpha1`. `kubectl explain ght.spec` shows the same text.
 What an object must be is checked by the API server when it is applied; a wrong one is refused with one of the messages
-given here as *rule*. `a[].b` is the field `b` of each item of the list `a`.
+given here as *rule*. What only the operator or GitHub can see is told by a reason of the `Ready` condition
+([what to do about each](troubleshooting.md)). `a[].b` is the field `b` of each item of the list `a`.
 
 `kubectl get githubtoken` without a name lists the objects of all three kinds, because `githubtoken` is their category.
 To name one GitHubToken, write `kubectl get ght NAME` or `kubectl get githubtokens NAME`: kubectl refuses a name after a
@@ -46,6 +50,7 @@ Apps too.
 """
 
 Schema = dict[str, Any]
+Behaviour = dict[str, dict[str, dict[str, Any]]]
 
 
 def load(folder: Path = CRDS) -> list[Schema]:
@@ -53,9 +58,24 @@ def load(folder: Path = CRDS) -> list[Schema]:
     return [yaml.safe_load((folder / name).read_text(encoding="utf-8")) for name in _FILES]
 
 
+def behaviour(file: Path = BEHAVIOUR) -> Behaviour:
+    """Of each kind, what is to be said of the fields of its spec: `change`, spelt out, and `reasons`."""
+    said = yaml.safe_load(file.read_text(encoding="utf-8"))
+    words = said.pop("changes")
+    return {
+        kind: {
+            path: {"change": words.get(entry["change"], entry["change"]), "reasons": entry.get("reasons", {})}
+            for path, entry in entries.items()
+        }
+        for kind, entries in said.items()
+    }
+
+
 def render(crds: Sequence[Schema]) -> str:
     """The reference as Markdown."""
-    return "\n".join([_INTRODUCTION, *(line for crd in crds for line in _kind(crd))]).rstrip() + "\n"
+    said = behaviour()
+    lines = (line for crd in crds for line in _kind(crd, said[crd["spec"]["names"]["kind"]]))
+    return "\n".join([_INTRODUCTION, *lines]).rstrip() + "\n"
 
 
 def fields(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema, bool]]:
@@ -73,7 +93,7 @@ def fields(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema, bool]]
             yield from fields(child, here)
 
 
-def _kind(crd: Schema) -> Iterator[str]:
+def _kind(crd: Schema, said: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     spec = crd["spec"]
     names, version = spec["names"], spec["versions"][0]
     schema = version["schema"]["openAPIV3Schema"]
@@ -88,8 +108,8 @@ def _kind(crd: Schema) -> Iterator[str]:
     if rules:
         yield from ("", "Rules about the whole object:", "", *(f"- {message}" for message in rules))
     yield ""
-    for part in ("spec", "status"):
-        yield from _part(names["kind"], part, schema["properties"][part])
+    yield from _part(names["kind"], "spec", schema["properties"]["spec"], said)
+    yield from _part(names["kind"], "status", schema["properties"]["status"])
 
 
 _SCOPES = {"Namespaced": "in a namespace", "Cluster": "of the whole cluster, in no namespace"}
@@ -99,16 +119,22 @@ def _column_names(columns: Sequence[Mapping[str, Any]], *, priority: int) -> str
     return ", ".join(column["name"].upper() for column in columns if column.get("priority", 0) == priority)
 
 
-def _part(kind: str, part: str, schema: Schema) -> Iterator[str]:
+def _part(kind: str, part: str, schema: Schema, said: Mapping[str, Mapping[str, Any]] | None = None) -> Iterator[str]:
     yield from (f"### {kind}: {part}", "", schema["description"], "")
     rules = [rule["message"] for rule in schema.get("x-kubernetes-validations", [])]
     if rules:
         yield from ("Rules:", "", *(f"- {message}" for message in rules), "")
-    yield from ("| Field | Type | What it says |", "|---|---|---|")
+    columns = ["Field", "Type", "What it says"]
+    if said is not None:
+        columns += ["Default", "When it changes", "Reason of a mistake"]
+    yield from (_row(columns), "|---" * len(columns) + "|")
     below: list[str] = []
     for path, field, required in fields(schema):
         first, _, rest = field["description"].partition("\n\n")
-        yield f"| `{path}` | {_type(field)} | {_cell(first, field, required=required)} |"
+        cells = [f"`{path}`", _type(field), _text(first, field, required=required)]
+        if said is not None:
+            cells += [_default(field), *_told(said.get(path))]
+        yield _row(cells)
         if rest:
             below += ["", f"#### {kind}: {part}.{path}", "", rest]
     yield from (*below, "")
@@ -122,20 +148,35 @@ def _type(schema: Schema) -> str:
     return {"date-time": "time", "byte": "base64"}.get(schema.get("format", ""), str(schema["type"]))
 
 
-def _cell(description: str, schema: Schema, *, required: bool) -> str:
-    """What stands in the last column: the description, then what the schema adds to it."""
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def _default(schema: Schema) -> str:
+    if "default" not in schema:
+        return ""
+    return f"`{yaml.safe_dump(schema['default'], default_flow_style=True).splitlines()[0]}`"
+
+
+def _told(entry: Mapping[str, Any] | None) -> tuple[str, str]:
+    """What happens when the field changes, and the reasons."""
+    if entry is None:
+        return "", ""
+    return entry["change"], "<br>".join(f"`{reason}`: {when}" for reason, when in entry["reasons"].items())
+
+
+def _text(description: str, schema: Schema, *, required: bool) -> str:
+    """The description, then what the schema adds to it."""
     notes = [description]
     if required:
         notes.append("Must be set.")
-    if "default" in schema:
-        notes.append(f"Default: `{yaml.safe_dump(schema['default'], default_flow_style=True).splitlines()[0]}`.")
     notes += _size(schema, "Items", "items")
     notes += _size(schema, "Properties", "entries")
     inner = schema.get("items") or schema.get("additionalProperties")
     notes += _values(inner, "Each at") if inner else _values(schema, "At")
     rules = [rule["message"] for part in (schema, inner or {}) for rule in part.get("x-kubernetes-validations", [])]
     lines = [" ".join(notes), *(f"*Rule:* {message}" for message in rules)]
-    return "<br>".join(lines).replace("|", "\\|").replace("\n", " ")
+    return "<br>".join(lines)
 
 
 def _size(schema: Schema, keyword: str, what: str) -> Iterator[str]:
@@ -157,15 +198,17 @@ def _values(schema: Schema, at: str) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the reference, or compare it; 1 if it is not current."""
-    parser = argparse.ArgumentParser(description="Write docs/api.md from the CRDs.")
-    parser.add_argument("--check", action="store_true", help="only look whether docs/api.md is current")
+    parser = argparse.ArgumentParser(description="Write docs/reference.md from the CRDs and tools/apidoc.yaml.")
+    parser.add_argument("--check", action="store_true", help="only look whether docs/reference.md is current")
     text = render(load())
     if not parser.parse_args(arguments).check:
         REFERENCE.write_text(text, encoding="utf-8")
         return 0
     if REFERENCE.read_text(encoding="utf-8") == text:
         return 0
-    print("docs/api.md is not what the CRDs say; run: python tools/apidoc.py", file=sys.stderr)
+    print(
+        "docs/reference.md is not what the CRDs and tools/apidoc.yaml say; run: python tools/apidoc.py", file=sys.stderr
+    )
     return 1
 
 

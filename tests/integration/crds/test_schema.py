@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-import apidoc
 from githubtoken_operator.domain import reasons
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Schemas = dict[str, list[tuple[str, dict[str, Any]]]]
 
@@ -97,57 +93,3 @@ def test_every_reason_for_which_a_human_is_needed_is_explained(schemas: Schemas)
     text = next(part["description"] for path, part in schemas["GitHubToken"] if path == ".status.conditions")
 
     assert [reason for reason in reasons.HUMAN_NEEDED if f"- `{reason}`: " not in text] == []
-
-
-def test_the_reference_is_what_the_crds_say() -> None:
-    assert apidoc.main(["--check"]) == 0
-
-
-def test_a_reference_that_is_not_current_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    old = tmp_path / "api.md"
-    old.write_text("# Nothing\n")
-    monkeypatch.setattr(apidoc, "REFERENCE", old)
-
-    assert apidoc.main(["--check"]) == 1
-    assert "run: python tools/apidoc.py" in capsys.readouterr().err
-
-
-def test_the_reference_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apidoc, "REFERENCE", tmp_path / "api.md")
-
-    assert apidoc.main([]) == 0
-    assert apidoc.main(["--check"]) == 0
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        pytest.param(
-            "| `installation.owner` | string | The login of the organisation or user that the App is installed in. "
-            "At most 100 characters.<br>*Rule:* must be the login of an organisation or user, without slashes |",
-            id="a bounded text with a rule",
-        ),
-        pytest.param(
-            "| `restartTargets[].kind` | string | The kind of the workload. Must be set. "
-            "One of `Deployment`, `StatefulSet`, `DaemonSet`. |",
-            id="a choice in a list",
-        ),
-        pytest.param(
-            "| `suspend` | boolean | If true, the token is left as it is and not renewed. Default: `false`. |",
-            id="a default",
-        ),
-        pytest.param(
-            "| `tokens` | integer | How many GitHubTokens name this App. At least 0. |",
-            id="a number",
-        ),
-        pytest.param("- `Fresh`: the stored token is valid and was obtained for the present spec.", id="a reason"),
-        pytest.param("- With `-o wide` also: APP, ACCOUNT, REVISION, MESSAGE", id="columns"),
-        pytest.param(
-            "- `spec.secret.name` (default: `metadata.name`) is immutable", id="a rule about the whole object"
-        ),
-    ],
-)
-def test_the_reference_says_of_a_field_what_the_schema_does(line: str) -> None:
-    assert line in apidoc.render(apidoc.load()).splitlines()
