@@ -48,6 +48,12 @@ def _app(seen: Seen) -> str:
     return f"{ref.get('kind', 'GitHubApp')} {ref['name']}" if ref else ""
 
 
+def _source(seen: Seen) -> str:
+    spec = seen.token.spec
+    ref = spec.get("personal", {}).get("secretRef") or spec.get("user", {}).get("seedSecretRef")
+    return f"{ref.get('key', 'token')} of Secret {ref['name']}" if ref else ""
+
+
 def _sign_in(seen: Seen) -> str:
     code = seen.token.status.get("deviceFlow")
     if not code:
@@ -107,6 +113,7 @@ _LINES: Final[Sequence[tuple[str, Callable[[Seen], str]]]] = (
     ("Created", lambda seen: ages.shown(seen.token.body["metadata"].get("creationTimestamp"), seen.now)),
     ("Kind", _kind),
     ("App", _app),
+    ("Source", _source),
     ("Account", _status("account")),
     ("Permissions", _permissions),
     ("Repositories", _status("repositorySelection")),

@@ -110,6 +110,19 @@ def test_a_spec_that_the_operator_has_not_seen_is_told() -> None:
     assert line("Note", page()) == ""
 
 
+@pytest.mark.parametrize(
+    ("spec", "source"),
+    [
+        ({"personal": {"secretRef": {"name": "my-pat", "key": "token"}}}, "token of Secret my-pat"),
+        ({"user": {"seedSecretRef": {"name": "seed", "key": "refresh_token"}}}, "refresh_token of Secret seed"),
+        ({"user": {"deviceFlow": {}}}, ""),
+        ({"installation": {"id": 678}}, ""),
+    ],
+)
+def test_a_token_that_comes_from_a_secret_says_from_which(spec: dict[str, Any], source: str) -> None:
+    assert line("Source", page(snapshot(**spec))) == source
+
+
 def test_a_suspended_token_says_how_to_go_on() -> None:
     assert line("Suspended", page(snapshot(suspend=True))) == "yes: set `spec.suspend` to false to renew it"
 
