@@ -2,73 +2,23 @@
 
 from __future__ import annotations
 
-import queue
 import signal
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
 from githubtoken_operator.domain.times import format_time
-from tests.integration.operator.commands import BIN, Commands
+from tests.integration.operator.commands import BIN, Commands, Login
 from tests.integration.operator.conftest import POLL, WITHIN, Cluster, Object, new_namespace
 
 pytestmark = pytest.mark.xdist_group("operator-apart")
 
 ADDRESS = "https://github.com/login/device"
 REQUESTED = "githubtoken.dev/login-requested-at"
-
-
-@dataclass
-class Login:
-    """A running `githubtoken login`, whose lines are read as they come."""
-
-    process: subprocess.Popen[str]
-    out: queue.Queue[str] = field(default_factory=queue.Queue)
-    err: queue.Queue[str] = field(default_factory=queue.Queue)
-    readers: list[threading.Thread] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        for stream, lines in ((self.process.stdout, self.out), (self.process.stderr, self.err)):
-            assert stream is not None
-            self.readers.append(threading.Thread(target=_copy, args=(stream, lines)))
-            self.readers[-1].start()
-
-    def line(self) -> str:
-        """The next line of output."""
-        return self.out.get(timeout=WITHIN)
-
-    def code(self) -> str:
-        """The code that is shown next, whose address and expiry follow it."""
-        line = self.line()
-        assert line.startswith("Code:     ")
-        assert self.line() == f"Enter at: {ADDRESS}"
-        assert self.line().startswith("Expires:  in 9m")
-        return line.removeprefix("Code:     ")
-
-    def end(self) -> tuple[int, str]:
-        """The exit code, and the last line on standard error."""
-        code, last = self.process.wait(WITHIN), ""
-        self.join()
-        while not self.err.empty():
-            last = self.err.get()
-        return code, last
-
-    def join(self) -> None:
-        """Waits until everything is read of a process that has ended."""
-        for reader in self.readers:
-            reader.join()
-
-
-def _copy(stream: IO[str], lines: queue.Queue[str]) -> None:
-    with stream:
-        for line in stream:
-            lines.put(line.rstrip("\n"))
 
 
 @dataclass
