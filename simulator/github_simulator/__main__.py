@@ -1,4 +1,4 @@
-"""`python -m github_simulator`: a GitHub on loopback, until Ctrl-C."""
+"""`python -m github_simulator`: a GitHub for tests, on loopback unless told otherwise, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -30,14 +30,20 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m github_simulator", description="A GitHub on loopback, for tests.")
+    parser = argparse.ArgumentParser(prog="python -m github_simulator", description="A GitHub for tests.")
     parser.add_argument("--api-port", type=int, default=0, help="port of the REST API (default: any free one)")
     parser.add_argument("--web-port", type=int, default=0, help="port of the web host (default: any free one)")
     parser.add_argument("--control-port", type=int, default=0, help="port of the control API (default: any free one)")
     parser.add_argument("--combined", action="store_true", help="serve the web host on the API's port, too")
     parser.add_argument("--ghes", action="store_true", help="be a GitHub Enterprise Server: /api/v3, classic tokens")
     parser.add_argument("--tls", action="store_true", help="serve https with a certificate of a CA of its own")
-    parser.add_argument("--host-name", default=HOST, help="name in the addresses; must be loopback")
+    parser.add_argument(
+        "--tls-cert", type=Path, metavar="FILE", help="serve https with the certificate and key of this PEM file"
+    )
+    parser.add_argument("--host-name", default=HOST, help=f"name in the addresses (default: {HOST})")
+    parser.add_argument(
+        "--bind", default=HOST, help=f"address to listen on (default: {HOST}); the control API stays on loopback"
+    )
     parser.add_argument("--latency", type=float, default=0.0, help="seconds that every request takes at least")
     parser.add_argument("--clock-offset", type=float, default=0.0, help="seconds ahead of the machine's clock")
     parser.add_argument("--speed", type=float, default=1.0, help="virtual seconds per real second; 0 stops the clock")
@@ -64,6 +70,8 @@ async def _run(arguments: argparse.Namespace) -> None:
         ghes=arguments.ghes,
         tls=arguments.tls,
         host_name=arguments.host_name,
+        bind=arguments.bind,
+        certificate=arguments.tls_cert,
     )
     made = None
     if arguments.seed:

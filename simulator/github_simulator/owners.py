@@ -61,18 +61,21 @@ def find_user(simulation: Simulation, login: str) -> Account:
 def create_app(simulation: Simulation, body: dict[str, Any]) -> dict[str, Any]:
     """A new App; the document has its private key and client secret.
 
-    The body has `slug`, and optionally `owner`, `kind`, `client_secret`, `key` (False: without a key), `private_key`
-    (PEM, instead of a generated one) and the fields of `APP_SETTINGS`.
+    The body has `slug`, and optionally `id`, `owner`, `kind`, `client_secret`, `key` (False: without a key),
+    `private_key` (PEM, instead of a generated one) and the fields of `APP_SETTINGS`.
     """
     slug = body.get("slug")
     if not isinstance(slug, str) or not slug:
         raise ControlError("`slug` must be a non-empty string")
     if any(app.slug == slug for app in simulation.state.apps.values()):
         raise ControlError(f"`slug` must be new; there is an App `{slug}`", status=409)
+    number = body.get("id")
+    if number is not None and (not isinstance(number, int) or number < 1 or number in simulation.state.apps):
+        raise ControlError("`id` must be a new whole number above 0", status=409)
     now = simulation.clock.now()
     owner = simulation.state.account(body.get("owner", "octo-org"), now=now)
     kind = body.get("kind", "github-app")
-    app = simulation.state.create_app(slug, owner=owner, now=now, keys={}, kind=kind)
+    app = simulation.state.create_app(slug, owner=owner, now=now, keys={}, kind=kind, number=number)
     app.permissions = dict(DEFAULT_PERMISSIONS)
     change_app(app, {name: value for name, value in body.items() if name in APP_SETTINGS})
     document = app_document(app) | {"client_secret": app.client_secrets[0], "private_key": None, "key_id": None}

@@ -1,4 +1,7 @@
-"""The simulator on the network: API host, web host (or one listener for both) and control API, all on loopback."""
+"""The simulator on the network: API host, web host (or one listener for both) and control API.
+
+All of them are on loopback, unless `Options.bind` puts the two hosts elsewhere; the control API never leaves it.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,11 @@ from github_simulator.control import Control
 from github_simulator.documents import Documents
 from github_simulator.exchange import Exchange
 from github_simulator.simulation import Simulation
-from github_simulator.tls import server_context
+from github_simulator.tls import given_context, server_context
 
 if TYPE_CHECKING:
     import ssl
+    from pathlib import Path
     from types import TracebackType
 
     from github_simulator.exchange import Route
@@ -37,7 +41,9 @@ class Options:
         combined: One listener serves the API and the web host (clients that derive one address from the other need it).
         ghes: A GitHub Enterprise Server: always combined, the API below `/api/v3`, classic tokens, no rate limit.
         tls: Serve the API and the web host with a certificate of a CA of the simulator's own.
-        host_name: The name in the addresses; it must resolve to loopback.
+        host_name: The name in the addresses; it must resolve to where the simulator listens.
+        bind: The address to listen on; the control API is on loopback in any case.
+        certificate: A PEM file with the certificate and its key, instead of one by a CA of the simulator's own.
     """
 
     api_port: int = 0
@@ -47,11 +53,13 @@ class Options:
     ghes: bool = False
     tls: bool = False
     host_name: str = HOST
+    bind: str = HOST
+    certificate: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the simulator listens; `ca` is the PEM of its CA, None without TLS."""
+    """Where the simulator listens; `ca` is the PEM of its own CA, None where it has none."""
 
     api_url: str
     web_url: str
@@ -98,7 +106,7 @@ class Server:
 
     async def _start(self) -> None:
         options = self._options
-        tls, ca = server_context((options.host_name, HOST, "localhost")) if options.tls else (None, None)
+        tls, ca = _tls(options)
         api_routes = [api.route(endpoint) for endpoint in endpoints.endpoints()]
         prefix = GHES_PREFIX if options.ghes else ""
         combined = options.combined or options.ghes
@@ -106,12 +114,13 @@ class Server:
         api_origin = await self._listen(application, options.api_port, tls)
         web_origin = api_origin
         if not combined:
-            web_origin = await self._listen(self._application([], "", web_host.routes()), options.web_port, tls)
+            web_application = self._application([], "", web_host.routes())
+            web_origin = await self._listen(web_application, options.web_port, tls)
         api_url = api_origin + prefix
         self.simulation.documents = Documents(api_url, web_origin)
         told: dict[str, str | None] = {}
         control = Control(self.simulation, told).application()
-        control_url = await self._listen(control, options.control_port, None)
+        control_url = await self._listen(control, options.control_port, None, outside=False)
         self.addresses = Addresses(api_url, web_origin, control_url, ca)
         told |= asdict(self.addresses)
 
@@ -125,12 +134,20 @@ class Server:
         application.router.add_route("*", "/{path:.*}", exchange.handler(api.unknown_route()))
         return application
 
-    async def _listen(self, application: web.Application, port: int, tls: ssl.SSLContext | None) -> str:
-        """Serve the application; returns its address, `scheme://host:port`."""
+    async def _listen(
+        self, application: web.Application, port: int, tls: ssl.SSLContext | None, *, outside: bool = True
+    ) -> str:
+        """Serve the application, on loopback unless it may be seen from outside; returns `scheme://host:port`."""
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         self._runners.append(runner)
         await runner.setup()
-        listener = socket.create_server((HOST, port), backlog=_BACKLOG)
+        listener = socket.create_server((self._options.bind if outside else HOST, port), backlog=_BACKLOG)
         await web.SockSite(runner, listener, ssl_context=tls, backlog=_BACKLOG).start()
         bound: int = listener.getsockname()[1]
-        return f"{'https' if tls else 'http'}://{self._options.host_name}:{bound}"
+        return f"{'https' if tls else 'http'}://{self._options.host_name if outside else HOST}:{bound}"
+
+
+def _tls(options: Options) -> tuple[ssl.SSLContext | None, str | None]:
+    if options.certificate is not None:
+        return given_context(options.certificate), None
+    return server_context((options.host_name, HOST, "localhost")) if options.tls else (None, None)

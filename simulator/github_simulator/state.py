@@ -74,11 +74,18 @@ class State:
         return self.repositories.get(f"{owner}/{name}".lower())
 
     def create_app(
-        self, slug: str, *, owner: Account, now: float, keys: Mapping[str, RSAPublicKey], kind: AppKind = "github-app"
+        self,
+        slug: str,
+        *,
+        owner: Account,
+        now: float,
+        keys: Mapping[str, RSAPublicKey],
+        kind: AppKind = "github-app",
+        number: int | None = None,
     ) -> App:
-        """A new App with a client secret and these keys."""
+        """A new App with a client secret and these keys, and with this id if one is given."""
         app = App(
-            id=next(self._ids),
+            id=next(self._ids) if number is None else number,
             slug=slug,
             owner=owner,
             client_id=tokens.client_id(),

@@ -1,4 +1,4 @@
-"""A certificate authority of the simulator's own, for clients that bring a private CA bundle."""
+"""The simulator's certificate: by a CA of its own, for clients that bring a private CA bundle, or a given one."""
 
 from __future__ import annotations
 
@@ -47,6 +47,20 @@ def server_context(names: tuple[str, ...]) -> tuple[ssl.SSLContext, str]:
         path.write_bytes(server.public_bytes(serialization.Encoding.PEM) + key)
         context.load_cert_chain(path)
     return context, ca.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def given_context(path: Path) -> ssl.SSLContext:
+    """A server's TLS context with the certificate and the key of a PEM file.
+
+    Raises:
+        ValueError: The file cannot be read, or holds something else.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(path)
+    except OSError as error:
+        raise ValueError(f"`--tls-cert` must be a PEM file with a certificate and its key: {path}: {error}") from error
+    return context
 
 
 def _builder(
