@@ -1,7 +1,7 @@
 """Builds the pinned binaries once, into a cache outside the tree.
 
-The cache's key is the content of `tools/go.mod` and `tools/go.sum`, the build's flags and the platform: another pin is
-another folder. A folder under its final name is complete: the build goes into a folder beside it that is renamed at the
+The cache's key is the content of `go.mod` and `go.sum`, the build's flags and the platform: another pin is another
+folder. A folder under its final name is complete: the build goes into a folder beside it that is renamed at the
 end, under a lock, so neither an interrupted build nor two at once leave a torn one.
 
 Caveat: the flags below decide what Go can reuse from its own build cache. Linker flags cost a relink, others a
@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from localcluster.programs import PROGRAMS
 from localcluster.toolchain import provide_go
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 MODULE = Path(__file__).parents[1]
 PROGRESS_INTERVAL_SECONDS = 60.0
@@ -37,20 +38,64 @@ _KUBERNETES_PIN = re.compile(r"^\s*(?:require )?k8s\.io/kubernetes (v(\d+)\.(\d+
 _VERSION_PACKAGE = "k8s.io/component-base/version"
 
 
-def build_flags(go_mod: str) -> list[str]:
-    """Arguments of `go build`, with the version stamped in, without which `kubectl version` and helm refuse to work."""
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is built from one Go module.
+
+    Attributes:
+        module: the folder of `go.mod` and `go.sum`.
+        stamps: from the text of `go.mod`, the variables that the linker sets.
+        outputs: packages by the name of their program; `tool`, without a name, is everything in the `tool` block.
+        renames: programs whose name is not the one that they are known by.
+        programs: what the progress line says is being built.
+        usual: how long it usually takes, for the same line.
+        command: what starts the build again.
+    """
+
+    module: Path
+    stamps: Callable[[str], Mapping[str, str]]
+    outputs: Mapping[str, str]
+    programs: Sequence[str]
+    usual: str
+    command: str
+    renames: Mapping[str, str] = field(default_factory=dict)
+
+    def flags(self) -> list[str]:
+        """Arguments of `go build`, with the stamps in them."""
+        stamps = self.stamps((self.module / "go.mod").read_text(encoding="utf-8"))
+        stamped = " ".join(f"-X {variable}={value}" for variable, value in stamps.items())
+        return ["-trimpath", "-ldflags", f"-s -w {stamped}"]
+
+
+def kubernetes_stamps(go_mod: str) -> Mapping[str, str]:
+    """The version as the linker sets it, without which `kubectl version` and helm refuse to work."""
     pin = _KUBERNETES_PIN.search(go_mod)
     if pin is None:
         raise BuildError("`tools/go.mod` must require k8s.io/kubernetes in a release version such as v1.34.4")
-    stamps = {
-        "gitVersion": pin[1],
-        "gitMajor": pin[2],
-        "gitMinor": pin[3],
-        "gitTreeState": "clean",
-        "buildDate": "1970-01-01T00:00:00Z",
+    return {
+        f"{_VERSION_PACKAGE}.gitVersion": pin[1],
+        f"{_VERSION_PACKAGE}.gitMajor": pin[2],
+        f"{_VERSION_PACKAGE}.gitMinor": pin[3],
+        f"{_VERSION_PACKAGE}.gitTreeState": "clean",
+        f"{_VERSION_PACKAGE}.buildDate": "1970-01-01T00:00:00Z",
     }
-    stamped = " ".join(f"-X {_VERSION_PACKAGE}.{name}={value}" for name, value in stamps.items())
-    return ["-trimpath", "-ldflags", f"-s -w {stamped}"]
+
+
+CONTROL_PLANE = Recipe(
+    module=MODULE,
+    stamps=kubernetes_stamps,
+    outputs={"": "tool"},
+    # The module that holds etcd's main package is called `server`.
+    renames={"server": "etcd"},
+    programs=[program.name for program in PROGRAMS],
+    usual="about 10 minutes on two cores the first time, seconds when Go's cache is warm",
+    command="make tools",
+)
+
+
+def control_plane(module: Path) -> Recipe:
+    """The control plane from another module than ours."""
+    return replace(CONTROL_PLANE, module=module)
 
 
 def cache_root(environ: Mapping[str, str]) -> Path:
@@ -59,10 +104,10 @@ def cache_root(environ: Mapping[str, str]) -> Path:
     return Path(base) / "githubtoken-operator" / "tools"
 
 
-def cache_key(module: Path = MODULE) -> str:
+def cache_key(recipe: Recipe = CONTROL_PLANE) -> str:
     """16 hexadecimal digits that change with the pins, the flags and the platform."""
-    go_mod = (module / "go.mod").read_bytes()
-    parts = [go_mod, (module / "go.sum").read_bytes(), *(flag.encode() for flag in build_flags(go_mod.decode()))]
+    files = [(recipe.module / name).read_bytes() for name in ("go.mod", "go.sum")]
+    parts = [*files, *(flag.encode() for flag in recipe.flags())]
     parts.append(f"{platform.system()}/{platform.machine()}".encode())
     digest = hashlib.sha256()
     for part in parts:
@@ -70,14 +115,14 @@ def cache_key(module: Path = MODULE) -> str:
     return digest.hexdigest()[:16]
 
 
-def cached_folder(environ: Mapping[str, str], module: Path = MODULE) -> Path:
+def cached_folder(environ: Mapping[str, str], recipe: Recipe = CONTROL_PLANE) -> Path:
     """The folder that holds the binaries once they are built; it exists only when it is complete."""
-    return cache_root(environ) / cache_key(module) / "bin"
+    return cache_root(environ) / cache_key(recipe) / "bin"
 
 
-def build(environ: Mapping[str, str], say: Callable[[str], None], module: Path = MODULE) -> Path:
+def build(environ: Mapping[str, str], say: Callable[[str], None], recipe: Recipe = CONTROL_PLANE) -> Path:
     """Build what is not built yet and return the folder; BuildError holds the end of the compiler's output."""
-    bin_folder = cached_folder(environ, module)
+    bin_folder = cached_folder(environ, recipe)
     target = bin_folder.parent
     if bin_folder.exists():
         return bin_folder
@@ -89,27 +134,29 @@ def build(environ: Mapping[str, str], say: Callable[[str], None], module: Path =
         shutil.rmtree(unfinished, ignore_errors=True)
         (unfinished / "bin").mkdir(parents=True)
         try:
-            _compile(provide_go(environ, cache_root(environ), say), environ, unfinished, module, say)
-            # The module that holds etcd's main package is called `server`.
-            (unfinished / "bin" / "server").rename(unfinished / "bin" / "etcd")
+            go = provide_go(environ, cache_root(environ), say)
+            for name, package in recipe.outputs.items():
+                command = [str(go), "build", *recipe.flags(), "-o", f"{unfinished / 'bin'}{os.sep}{name}", package]
+                _compile(command, environ, recipe, unfinished / "output", say)
+            for name, known in recipe.renames.items():
+                (unfinished / "bin" / name).rename(unfinished / "bin" / known)
             unfinished.rename(target)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return bin_folder
 
 
-def _compile(go: Path, environ: Mapping[str, str], folder: Path, module: Path, say: Callable[[str], None]) -> None:
+def _compile(
+    command: Sequence[str], environ: Mapping[str, str], recipe: Recipe, output: Path, say: Callable[[str], None]
+) -> None:
     # A GOFLAGS or a go.work from elsewhere must not change what is built.
     settings = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-buildvcs=false"}
-    flags = build_flags((module / "go.mod").read_text(encoding="utf-8"))
-    command = [str(go), "build", *flags, "-o", f"{folder / 'bin'}{os.sep}", "tool"]
-    output = folder / "output"
     with output.open("wb") as log:
         compiler = subprocess.Popen(
-            command, cwd=module, env={**environ, **settings}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            command, cwd=recipe.module, env={**environ, **settings}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         try:
-            exit_code = wait_with_progress(compiler.poll, say)
+            exit_code = wait_with_progress(compiler.poll, say, recipe)
         finally:
             # Ctrl-C must not leave a compiler behind that writes into a folder that is gone.
             compiler.terminate()
@@ -119,13 +166,14 @@ def _compile(go: Path, environ: Mapping[str, str], folder: Path, module: Path, s
         raise BuildError(
             f"`go build` ended with exit code {exit_code}. Most often the module proxy could not be reached or the "
             "disk is full (Go's caches need about 5 GB). Set KUBEBUILDER_ASSETS to a folder with the binaries, or mend "
-            f"it and run `make tools` again: what is compiled stays compiled. The end of its output:\n{tail}"
+            f"it and run `{recipe.command}` again: what is compiled stays compiled. The end of its output:\n{tail}"
         )
 
 
 def wait_with_progress(
     poll: Callable[[], int | None],
     say: Callable[[str], None],
+    recipe: Recipe = CONTROL_PLANE,
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -136,17 +184,16 @@ def wait_with_progress(
     while (exit_code := poll()) is None:
         elapsed = clock() - started
         if elapsed >= said * PROGRESS_INTERVAL_SECONDS:
-            say(progress_line(elapsed))
+            say(progress_line(recipe, elapsed))
             said = int(elapsed // PROGRESS_INTERVAL_SECONDS) + 1
         sleep(_POLL_SECONDS)
     return exit_code
 
 
-def progress_line(elapsed_seconds: float) -> str:
+def progress_line(recipe: Recipe, elapsed_seconds: float) -> str:
     """What is being built, for how long by now, and how long it usually takes."""
-    names = ", ".join(program.name for program in PROGRAMS)
-    usual = "usually about 10 minutes on two cores the first time, seconds when Go's cache is warm"
-    return f"building {names}: {int(elapsed_seconds // 60)} min so far ({usual})"
+    minutes = int(elapsed_seconds // 60)
+    return f"building {', '.join(recipe.programs)}: {minutes} min so far (usually {recipe.usual})"
 
 
 @contextmanager

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcluster.build import build, build_flags, cache_key, cache_root, cached_folder, wait_with_progress
+from localcluster.build import (
+    CONTROL_PLANE,
+    Recipe,
+    build,
+    cache_key,
+    cache_root,
+    cached_folder,
+    control_plane,
+    kubernetes_stamps,
+    wait_with_progress,
+)
 from localcluster.errors import BuildError
 
 if TYPE_CHECKING:
@@ -31,12 +41,12 @@ exit 1
 
 
 @pytest.fixture
-def module(tmp_path: Path) -> Path:
+def recipe(tmp_path: Path) -> Recipe:
     folder = tmp_path / "module"
     folder.mkdir()
     (folder / "go.mod").write_text(GO_MOD, encoding="utf-8")
     (folder / "go.sum").write_text("a hash\n", encoding="utf-8")
-    return folder
+    return control_plane(folder)
 
 
 def environment(tmp_path: Path, path: Path) -> dict[str, str]:
@@ -56,8 +66,8 @@ class Clock:
         self.now += seconds
 
 
-def test_the_version_is_stamped_in_from_the_pin() -> None:
-    trimpath, option, linker = build_flags(GO_MOD)
+def test_the_version_is_stamped_in_from_the_pin(recipe: Recipe) -> None:
+    trimpath, option, linker = recipe.flags()
     assert (trimpath, option) == ("-trimpath", "-ldflags")
     for stamp in ("gitVersion=v1.34.4", "gitMajor=1", "gitMinor=34"):
         assert f"-X k8s.io/component-base/version.{stamp} " in linker
@@ -65,7 +75,7 @@ def test_the_version_is_stamped_in_from_the_pin() -> None:
 
 def test_a_pin_that_is_no_release_is_refused() -> None:
     with pytest.raises(BuildError, match=r"must require k8s\.io/kubernetes in a release version"):
-        build_flags("module tools\nrequire k8s.io/kubernetes v0.0.0-2026\n")
+        kubernetes_stamps("module tools\nrequire k8s.io/kubernetes v0.0.0-2026\n")
 
 
 @pytest.mark.parametrize(
@@ -80,56 +90,56 @@ def test_the_cache_is_outside_the_tree(environ: dict[str, str], expected: str) -
 
 
 @pytest.mark.parametrize("file", ["go.mod", "go.sum"])
-def test_the_cache_key_changes_with_the_pins(module: Path, file: str) -> None:
-    before = cache_key(module)
-    assert before == cache_key(module)
-    with (module / file).open("a", encoding="utf-8") as pins:
+def test_the_cache_key_changes_with_the_pins(recipe: Recipe, file: str) -> None:
+    before = cache_key(recipe)
+    assert before == cache_key(recipe)
+    with (recipe.module / file).open("a", encoding="utf-8") as pins:
         pins.write("// changed\n")
-    assert cache_key(module) != before
+    assert cache_key(recipe) != before
 
 
 def test_a_build_leaves_the_four_programs_under_their_names(
-    module: Path, tmp_path: Path, program_folder: ProgramFolder
+    recipe: Recipe, tmp_path: Path, program_folder: ProgramFolder
 ) -> None:
     environ = environment(tmp_path, program_folder("go", {"go": ""}, script=COMPILER))
-    folder = build(environ, lambda _: None, module)
-    assert folder == cached_folder(environ, module)
+    folder = build(environ, lambda _: None, recipe)
+    assert folder == cached_folder(environ, recipe)
     names = {path.name for path in folder.iterdir()}
     assert names == {"etcd", "kube-apiserver", "kube-controller-manager", "kubectl"}
 
 
-def test_what_is_built_is_not_built_again(module: Path, tmp_path: Path, program_folder: ProgramFolder) -> None:
+def test_what_is_built_is_not_built_again(recipe: Recipe, tmp_path: Path, program_folder: ProgramFolder) -> None:
     environ = environment(tmp_path, program_folder("go", {"go": ""}, script=COMPILER))
-    folder = build(environ, lambda _: None, module)
+    folder = build(environ, lambda _: None, recipe)
     without_go = {**environ, "PATH": ""}
-    assert build(without_go, pytest.fail, module) == folder
+    assert build(without_go, pytest.fail, recipe) == folder
 
 
 def test_a_failed_build_shows_the_end_of_the_output_and_leaves_nothing_that_counts(
-    module: Path, tmp_path: Path, program_folder: ProgramFolder
+    recipe: Recipe, tmp_path: Path, program_folder: ProgramFolder
 ) -> None:
     environ = environment(tmp_path, program_folder("go", {"go": ""}, script=BROKEN_COMPILER))
     with pytest.raises(BuildError, match="no space left on device") as raised:
-        build(environ, lambda _: None, module)
+        build(environ, lambda _: None, recipe)
     assert "run `make tools` again" in str(raised.value)
     assert "\n12\n" not in str(raised.value)
     assert [path.name for path in cache_root(environ).iterdir()] == ["lock"]
 
 
 def test_the_rest_of_an_interrupted_build_is_built_anew(
-    module: Path, tmp_path: Path, program_folder: ProgramFolder
+    recipe: Recipe, tmp_path: Path, program_folder: ProgramFolder
 ) -> None:
     environ = environment(tmp_path, program_folder("go", {"go": ""}, script=COMPILER))
-    target = cached_folder(environ, module).parent
+    target = cached_folder(environ, recipe).parent
     unfinished = target.with_name(f"{target.name}.building")
     (unfinished / "bin").mkdir(parents=True)
     (unfinished / "bin" / "leftover").touch()
-    folder = build(environ, lambda _: None, module)
+    folder = build(environ, lambda _: None, recipe)
     assert not (folder / "leftover").exists()
     assert not unfinished.exists()
 
 
-def test_a_second_build_waits_for_the_first(module: Path, tmp_path: Path, program_folder: ProgramFolder) -> None:
+def test_a_second_build_waits_for_the_first(recipe: Recipe, tmp_path: Path, program_folder: ProgramFolder) -> None:
     environ = environment(tmp_path, program_folder("go", {"go": ""}, script=COMPILER))
     said: list[str] = []
     cache_root(environ).mkdir(parents=True)
@@ -140,7 +150,7 @@ def test_a_second_build_waits_for_the_first(module: Path, tmp_path: Path, progra
             said.append(line)
             fcntl.flock(lock, fcntl.LOCK_UN)
 
-        build(environ, first_build_ends, module)
+        build(environ, first_build_ends, recipe)
     assert said[0] == "another build is running; waiting for it"
 
 
@@ -152,7 +162,7 @@ def test_progress_is_told_at_once_and_then_once_a_minute() -> None:
         return 0 if clock.now >= 1000.0 + 150 else None
 
     exit_code = wait_with_progress(
-        poll, lambda line: told.append((clock.now - 1000.0, line)), clock=clock, sleep=clock.sleep
+        poll, lambda line: told.append((clock.now - 1000.0, line)), CONTROL_PLANE, clock=clock, sleep=clock.sleep
     )
     assert exit_code == 0
     assert [round(when) for when, _ in told] == [0, 60, 120]
