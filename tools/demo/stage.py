@@ -20,13 +20,16 @@ from demo.console import Console
 from demo.interrupts import Interrupts
 from github_simulator.process import SimulatorProcess
 from localcluster import Binaries, ControlPlane
-from localcluster.kubeconfig import write_kubeconfig
-from localcluster.operator_process import OperatorDied, OperatorProcess, start_operator
+from localcluster.operator_process import (
+    NAMESPACE,
+    OperatorDied,
+    OperatorProcess,
+    operator_kubeconfig,
+    start_operator,
+)
 from localcluster.process import Guard
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
-OPERATOR_NAMESPACE: Final = "githubtoken-system"
-SERVICE_ACCOUNT: Final = "githubtoken-operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def stage(binaries: Binaries, console: Console, interrupts: Interrupts) -> Itera
         with interrupts.held():
             simulator = stack.enter_context(SimulatorProcess())
         console.step(f"ready: REST API {simulator.api_url}, web host {simulator.web_url}")
-        kubeconfig = _operator_kubeconfig(cluster)
+        kubeconfig = operator_kubeconfig(cluster, DEPLOY / "rbac")
         hosts = ",".join(dict.fromkeys(urlsplit(url).netloc for url in (simulator.api_url, simulator.web_url)))
         console.step("starting the operator, with the rights of deploy/rbac:")
         flags = _flags(cluster.folder, hosts)
@@ -95,28 +98,12 @@ def stage(binaries: Binaries, console: Console, interrupts: Interrupts) -> Itera
         yield ready
 
 
-def _operator_kubeconfig(cluster: ControlPlane) -> Path:
-    """A kubeconfig for the ServiceAccount of deploy/rbac."""
-    cluster.kubectl("apply", "--server-side", f"--filename={DEPLOY / 'rbac'}")
-    issued = cluster.kubectl("create", "token", SERVICE_ACCOUNT, f"--namespace={OPERATOR_NAMESPACE}", "--duration=24h")
-    path = cluster.folder / "operator.kubeconfig"
-    write_kubeconfig(
-        path,
-        server=cluster.server,
-        ca_file=cluster.ca_file,
-        user=SERVICE_ACCOUNT,
-        token=issued.strip(),
-        namespace=OPERATOR_NAMESPACE,
-    )
-    return path
-
-
 def _flags(folder: Path, hosts: str) -> dict[str, str]:
     journal = folder / "journal"
     journal.mkdir(mode=0o700)
     return {
         "--allowed-hosts": hosts,
-        "--operator-namespace": OPERATOR_NAMESPACE,
+        "--operator-namespace": NAMESPACE,
         "--journal-dir": str(journal),
         "--log-format": "text",
     }

@@ -14,8 +14,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from localcluster.kubeconfig import write_kubeconfig
+
+if TYPE_CHECKING:
+    from localcluster.controlplane import ControlPlane
+
+NAMESPACE: Final = "githubtoken-system"
+"""Where the manifests of deploy/ put the operator."""
+SERVICE_ACCOUNT: Final = "githubtoken-operator"
 READY_WITHIN: Final = 60.0
 """Seconds until `/readyz` answers 200; half a second is usual."""
 
@@ -79,6 +87,23 @@ class OperatorProcess:
 
     def _tail(self) -> str:
         return "\n".join(self.log.read_text().splitlines()[-20:])
+
+
+def operator_kubeconfig(cluster: ControlPlane, *manifests: Path) -> Path:
+    """A kubeconfig, valid for a day, for the operator's ServiceAccount with the rights of these files or folders."""
+    for path in manifests:
+        cluster.kubectl("apply", "--server-side", f"--filename={path}")
+    token = cluster.kubectl("create", "token", SERVICE_ACCOUNT, f"--namespace={NAMESPACE}", "--duration=24h").strip()
+    kubeconfig = cluster.folder / "operator.kubeconfig"
+    write_kubeconfig(
+        kubeconfig,
+        server=cluster.server,
+        ca_file=cluster.ca_file,
+        user=SERVICE_ACCOUNT,
+        token=token,
+        namespace=NAMESPACE,
+    )
+    return kubeconfig
 
 
 def start_operator(

@@ -1,78 +1,102 @@
-"""The operator's rights, as the real API server sees them after the manifests in deploy/rbac were applied."""
+"""The operator's rights, as the real API server sees them after the manifests that the chart renders were applied."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
+from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
+from tests.integration.chart.conftest import REPOSITORY, Object, render
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from localcluster import ControlPlane
-    from tests.integration.crds.conftest import API
+    from localcluster.helm import Helm
 
-RBAC = Path(__file__).parents[3] / "deploy" / "rbac"
-OWN_NAMESPACE = "githubtoken-system"
-OPERATOR = f"system:serviceaccount:{OWN_NAMESPACE}:githubtoken-operator"
+DEPLOY = REPOSITORY / "deploy"
+RBAC = DEPLOY / "rbac" / "rbac.yaml"
+OPERATOR = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
 OURS = "githubtoken.dev"
 
-EVERYWHERE = {
-    *((OURS, kind, verb) for kind in ("githubtokens", "githubapps") for verb in ("get", "list", "watch")),
-    *((OURS, f"{kind}/status", verb) for kind in ("githubtokens", "githubapps") for verb in ("get", "patch")),
+Right = tuple[str, str, str]
+
+_OF_ALL = ("githubtokens", "githubapps", "clustergithubapps")
+EVERYWHERE: set[Right] = {
+    *((OURS, kind, verb) for kind in _OF_ALL for verb in ("get", "list", "watch")),
+    *((OURS, f"{kind}/status", verb) for kind in _OF_ALL for verb in ("get", "patch")),
+    (OURS, "githubtokens", "patch"),
     *(("", "secrets", verb) for verb in ("get", "list", "watch", "create", "update", "patch", "delete")),
     *((group, "events", verb) for group in ("", "events.k8s.io") for verb in ("create", "patch")),
     ("", "namespaces", "get"),
 }
-IN_OWN_NAMESPACE = {("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "update")}
+IN_OWN_NAMESPACE: set[Right] = {("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "update")}
+IMMEDIATE: set[Right] = {("", "pods", "list"), ("", "pods/status", "patch")}
+RESTARTS: set[Right] = {
+    ("apps", kind, verb) for kind in ("deployments", "statefulsets", "daemonsets") for verb in ("get", "patch")
+}
 
-REFUSED = [
-    pytest.param(OURS, "githubtokens", "update", "default", id="changing a token's spec"),
-    pytest.param(OURS, "githubtokens", "patch", "default", id="patching a token's spec"),
-    pytest.param(OURS, "githubtokens", "delete", "default", id="deleting a token"),
-    pytest.param("", "secrets", "deletecollection", "default", id="deleting Secrets by the dozen"),
-    pytest.param("", "pods", "list", "default", id="listing pods"),
-    pytest.param("", "pods/status", "patch", "default", id="touching pods"),
-    pytest.param("", "pods", "create", OWN_NAMESPACE, id="making pods"),
-    pytest.param("apps", "deployments", "patch", "default", id="restarting workloads"),
-    pytest.param("", "namespaces", "list", "", id="listing namespaces"),
-    pytest.param("coordination.k8s.io", "leases", "get", "default", id="Leases of others"),
-    pytest.param("", "serviceaccounts/token", "create", OWN_NAMESPACE, id="tokens of ServiceAccounts"),
-    pytest.param("rbac.authorization.k8s.io", "clusterrolebindings", "create", "", id="giving rights"),
-]
+REFUSED: dict[str, tuple[Right, str]] = {
+    "changing a token's spec": ((OURS, "githubtokens", "update"), "default"),
+    "deleting a token": ((OURS, "githubtokens", "delete"), "default"),
+    "changing an App": ((OURS, "githubapps", "patch"), "default"),
+    "deleting Secrets by the dozen": (("", "secrets", "deletecollection"), "default"),
+    "listing pods": (("", "pods", "list"), "default"),
+    "touching pods": (("", "pods/status", "patch"), "default"),
+    "making pods": (("", "pods", "create"), NAMESPACE),
+    "restarting workloads": (("apps", "deployments", "patch"), "default"),
+    "listing namespaces": (("", "namespaces", "list"), ""),
+    "Leases of others": (("coordination.k8s.io", "leases", "get"), "default"),
+    "tokens of ServiceAccounts": (("", "serviceaccounts/token", "create"), NAMESPACE),
+    "giving rights": (("rbac.authorization.k8s.io", "clusterrolebindings", "create"), ""),
+}
 
 
 @pytest.fixture(scope="module")
 def _applied(control_plane: ControlPlane) -> Iterator[None]:
+    """Only the rights that the operator always has."""
+    control_plane.kubectl("delete", f"--filename={DEPLOY / 'optional'}", "--ignore-not-found")
     control_plane.kubectl("apply", "--server-side", f"--filename={RBAC}")
     yield
-    # The namespace stays: others would find it terminating for seconds.
-    control_plane.kubectl("delete", f"--filename={RBAC / 'clusterrole.yaml'}", f"--filename={RBAC / 'role.yaml'}")
+    # What is in the folder of optional rights is what the operator of other tests has.
+    control_plane.kubectl("apply", "--server-side", f"--filename={DEPLOY / 'optional'}")
 
 
-def may(api: API, group: str, resource: str, verb: str, namespace: str) -> bool:
-    """Whether the operator may do this in the namespace ("" is the whole cluster)."""
-    name, _, subresource = resource.partition("/")
-    attributes = {"group": group, "resource": name, "subresource": subresource, "verb": verb, "namespace": namespace}
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "metadata": {},
-        "spec": {"user": OPERATOR, "groups": ["system:serviceaccounts"], "resourceAttributes": attributes},
-    }
-    answer: bool = api.create(review).body["status"]["allowed"]
-    return answer
-
-
-def rights(file: str, kind: str) -> set[tuple[str, str, str]]:
-    roles: list[dict[str, Any]] = [
-        part for part in yaml.safe_load_all((RBAC / file).read_text()) if part["kind"] == kind
+def allowed(control_plane: ControlPlane, questions: Sequence[tuple[Right, str]]) -> list[bool]:
+    """Whether the operator may do each of this, in its namespace ("" is the whole cluster)."""
+    reviews = [
+        {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {
+                "user": OPERATOR,
+                "resourceAttributes": {
+                    "group": group,
+                    "resource": resource.partition("/")[0],
+                    "subresource": resource.partition("/")[2],
+                    "verb": verb,
+                    "namespace": namespace,
+                    # The right to a Lease is one to a certain Lease.
+                    **({"name": "githubtoken-operator"} if resource == "leases" else {}),
+                },
+            },
+        }
+        for (group, resource, verb), namespace in questions
     ]
+    asked = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews})
+    answers = control_plane.kubectl("create", '--output=jsonpath={.status.allowed}{"\\n"}', "--filename=-", stdin=asked)
+    return [answer == "true" for answer in answers.split()]
+
+
+def rights(objects: list[Object], *kinds: str) -> set[Right]:
+    """What the roles of these kinds allow."""
     return {
         (group, resource, verb)
-        for role in roles
+        for role in objects
+        if role["kind"] in kinds
         for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
@@ -80,25 +104,59 @@ def rights(file: str, kind: str) -> set[tuple[str, str, str]]:
     }
 
 
+def loaded(name: str) -> list[Object]:
+    return list(yaml.safe_load_all((DEPLOY / name).read_text()))
+
+
 def test_the_manifests_give_these_rights_and_no_others() -> None:
-    assert rights("clusterrole.yaml", "ClusterRole") == EVERYWHERE
-    assert rights("role.yaml", "Role") == IN_OWN_NAMESPACE
+    assert rights(loaded("rbac/rbac.yaml"), "ClusterRole") == EVERYWHERE
+    assert rights(loaded("rbac/rbac.yaml"), "Role") == IN_OWN_NAMESPACE
+    assert rights(loaded("optional/immediate-propagation.yaml"), "ClusterRole", "Role") == IMMEDIATE
+    assert rights(loaded("optional/restart-targets.yaml"), "ClusterRole", "Role") == RESTARTS
+
+
+def test_with_namespaces_the_same_rights_are_given_there_only(helm: Helm) -> None:
+    objects = render(
+        helm,
+        "--set=scope.namespaces={a}",
+        "--set=rbac.immediatePropagation.enabled=true",
+        "--set=rbac.restartTargets.enabled=true",
+    ).objects
+    of_the_cluster = {right for right in EVERYWHERE if right[1].startswith("clustergithubapps")}
+    there = [each for each in objects if each["metadata"].get("namespace") == "a"]
+    assert rights(there, "Role") == EVERYWHERE - of_the_cluster | IMMEDIATE | RESTARTS
+    assert rights(objects, "ClusterRole") == set()
+
+
+def test_users_get_their_rights_through_the_built_in_roles(helm: Helm) -> None:
+    objects = render(helm).objects
+    given = {
+        label.rpartition("-")[2]: rights([role], "ClusterRole")
+        for role in objects
+        if role["kind"] == "ClusterRole"
+        for label in role["metadata"]["labels"]
+        if label.endswith("aggregate-to-view")
+    }
+    assert {verb for _, _, verb in given["view"]} == {"get", "list", "watch"}
+    assert not any("secrets" in resource for _, resource, _ in given["view"])
+    edit = next(role for role in objects if role["metadata"]["name"].endswith("-edit"))
+    assert "rbac.authorization.k8s.io/aggregate-to-view" not in edit["metadata"]["labels"]
+    assert not any(kind.startswith("clustergithubapps") for _, kind, _ in rights([edit], "ClusterRole"))
 
 
 @pytest.mark.usefixtures("_applied")
-@pytest.mark.parametrize(("group", "resource", "verb"), sorted(EVERYWHERE))
-def test_the_operator_may_do_its_work_in_every_namespace(api: API, group: str, resource: str, verb: str) -> None:
-    assert may(api, group, resource, verb, "default")
-    assert may(api, group, resource, verb, "")
+def test_the_operator_may_do_its_work_in_every_namespace(control_plane: ControlPlane) -> None:
+    questions = [(right, where) for right in sorted(EVERYWHERE) for where in ("default", "")]
+    answers = allowed(control_plane, questions)
+    assert [question for question, answer in zip(questions, answers, strict=True) if not answer] == []
 
 
 @pytest.mark.usefixtures("_applied")
-@pytest.mark.parametrize(("group", "resource", "verb"), sorted(IN_OWN_NAMESPACE))
-def test_the_operator_may_hold_its_lease(api: API, group: str, resource: str, verb: str) -> None:
-    assert may(api, group, resource, verb, OWN_NAMESPACE)
+def test_the_operator_may_hold_its_lease(control_plane: ControlPlane) -> None:
+    assert all(allowed(control_plane, [(right, NAMESPACE) for right in IN_OWN_NAMESPACE]))
 
 
 @pytest.mark.usefixtures("_applied")
-@pytest.mark.parametrize(("group", "resource", "verb", "namespace"), REFUSED)
-def test_the_operator_may_do_nothing_else(api: API, group: str, resource: str, verb: str, namespace: str) -> None:
-    assert not may(api, group, resource, verb, namespace)
+def test_the_operator_may_do_nothing_else(control_plane: ControlPlane) -> None:
+    answers = allowed(control_plane, list(REFUSED.values()))
+    assert [what for what, answer in zip(REFUSED, answers, strict=True) if answer] == []

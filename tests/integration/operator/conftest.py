@@ -29,12 +29,14 @@ from github_simulator.control_client import App, Control, Installation, Ledger, 
 from github_simulator.process import SimulatorProcess
 from githubtoken_operator.domain.redaction import redact
 from localcluster import Binaries, ControlPlane
-from localcluster.operator_process import OperatorProcess, running_operator, start_operator
+from localcluster.operator_process import OperatorProcess, operator_kubeconfig, running_operator, start_operator
 
 REPOSITORY: Final = Path(__file__).parents[3]
 WITHIN: Final = 45.0
 """Seconds until a condition must have come about; it usually takes a tenth of one."""
 POLL: Final = 0.1
+RIGHTS: Final = (REPOSITORY / "deploy" / "rbac", REPOSITORY / "deploy" / "optional")
+"""The rights that the chart can give, the optional ones included."""
 ALLOWED_HOSTS: Final = ("--allowed-hosts", "127.0.0.1")
 
 Object = dict[str, Any]
@@ -475,9 +477,10 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 @pytest.fixture(scope="session")
 def operator(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """The operator that the tests of a worker share."""
+    """The operator that the tests of a worker share. It has the chart's rights and no others."""
     log = tmp_path_factory.mktemp("operator") / "log"
-    with running_operator(control_plane.kubeconfig, log, *ALLOWED_HOSTS, "--log-level", "debug") as operator:
+    kubeconfig = operator_kubeconfig(control_plane, *RIGHTS)
+    with running_operator(kubeconfig, log, *ALLOWED_HOSTS, "--log-level", "debug") as operator:
         yield operator
 
 
@@ -515,12 +518,13 @@ def cluster_apart(plane_apart: ControlPlane) -> Iterator[Cluster]:
 
 @pytest.fixture
 def start(plane_apart: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
-    """Starts a process of the operator, as administrator or with another kubeconfig; all write one log."""
+    """Starts a process of the operator, with the chart's rights or another kubeconfig; all write one log."""
+    rights = operator_kubeconfig(plane_apart, *RIGHTS)
     with ExitStack() as stack:
 
         def start_one(kubeconfig: Path | None = None) -> OperatorProcess:
             flags = (*ALLOWED_HOSTS, "--log-level", "debug")
-            operator = start_operator(kubeconfig or plane_apart.kubeconfig, tmp_path / "log", *flags)
+            operator = start_operator(kubeconfig or rights, tmp_path / "log", *flags)
             stack.callback(operator.stop)
             operator.wait_ready()
             return operator

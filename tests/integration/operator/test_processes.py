@@ -162,7 +162,7 @@ def test_a_minute_without_api_server_loses_and_spends_nothing(apart: World, plan
 
 
 def rules() -> list[dict[str, Any]]:
-    """The rights that the manifests give, all in one list."""
+    """The rights that the operator always has, all in one list."""
     parts = [part for path in sorted(RBAC.glob("*.yaml")) for part in yaml.safe_load_all(path.read_text())]
     return [rule for part in parts if part["kind"] in {"ClusterRole", "Role"} for rule in part["rules"]]
 

@@ -1,0 +1,177 @@
+{{/* The names of objects. */}}
+{{- define "githubtoken-operator.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Short enough for the suffixes below: a label and a Service's name end after 63 characters. */}}
+{{- define "githubtoken-operator.fullname" -}}
+{{- $name := include "githubtoken-operator.name" . }}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 45 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name }}
+{{- .Release.Name | trunc 45 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 45 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "githubtoken-operator.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "githubtoken-operator.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- required "serviceAccount.name must be set where serviceAccount.create is false" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "githubtoken-operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "githubtoken-operator.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "githubtoken-operator.commonLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: {{ include "githubtoken-operator.name" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The labels of what belongs to the operator itself. */}}
+{{- define "githubtoken-operator.labels" -}}
+{{ include "githubtoken-operator.selectorLabels" . }}
+app.kubernetes.io/component: operator
+{{ include "githubtoken-operator.commonLabels" . }}
+{{- end }}
+
+{{- define "githubtoken-operator.operatorSelector" -}}
+{{ include "githubtoken-operator.selectorLabels" . }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{/* An image with its tag and digest; takes (list image appVersion). */}}
+{{- define "githubtoken-operator.image" -}}
+{{- $image := index . 0 }}
+{{- printf "%s:%s" $image.repository (default (index . 1) $image.tag) }}
+{{- with $image.digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{/*
+One concern's rights: a ClusterRole that is bound everywhere, or, with `scope.namespaces`, a Role that is bound in each
+of them. Takes (dict "root" $ "concern" NAME "rules" YAML).
+*/}}
+{{- define "githubtoken-operator.grant" -}}
+{{- $root := .root }}
+{{- $rules := .rules }}
+{{- $name := printf "%s-%s" (include "githubtoken-operator.fullname" $root) .concern }}
+{{- range $namespace := default (list "") $root.Values.scope.namespaces }}
+{{- $prefix := ternary "" "Cluster" (ne $namespace "") }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $prefix }}Role
+metadata:
+  name: {{ $name }}
+  {{- with $namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "githubtoken-operator.labels" $root | nindent 4 }}
+rules:
+  {{- trim $rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $prefix }}RoleBinding
+metadata:
+  name: {{ $name }}
+  {{- with $namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "githubtoken-operator.labels" $root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ $prefix }}Role
+  name: {{ $name }}
+subjects:
+  {{- include "githubtoken-operator.subject" $root | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "githubtoken-operator.subject" -}}
+- kind: ServiceAccount
+  name: {{ include "githubtoken-operator.serviceAccountName" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}
+
+{{- define "githubtoken-operator.simulator.name" -}}
+{{- include "githubtoken-operator.fullname" . }}-simulator
+{{- end }}
+
+{{- define "githubtoken-operator.simulator.host" -}}
+{{- printf "%s.%s.svc:8443" (include "githubtoken-operator.simulator.name" .) .Release.Namespace }}
+{{- end }}
+
+{{- define "githubtoken-operator.simulator.labels" -}}
+{{ include "githubtoken-operator.selectorLabels" . }}
+app.kubernetes.io/component: simulator
+{{ include "githubtoken-operator.commonLabels" . }}
+{{- end }}
+
+{{/* What Pod Security `restricted` asks for, for the pods of the simulator and of the test. */}}
+{{- define "githubtoken-operator.simulator.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "githubtoken-operator.simulator.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/*
+The data of the simulator's Secret. What an earlier revision of the release made is kept, so that an upgrade changes no
+key. All templates of a rendering must see the same: it is kept in the values.
+*/}}
+{{- define "githubtoken-operator.simulator.data" -}}
+{{- if not (hasKey .Values.simulator "data") }}
+{{- $name := include "githubtoken-operator.simulator.name" . }}
+{{- $data := (lookup "v1" "Secret" .Release.Namespace $name).data | default dict }}
+{{- if not $data }}
+{{- $host := include "githubtoken-operator.simulator.host" . | trimSuffix ":8443" }}
+{{- $ca := genCA "GitHub simulator" 3650 }}
+{{- $server := genSignedCert $host nil (list $host) 3650 $ca }}
+{{- $key := genPrivateKey "rsa" }}
+{{- $app := dict "id" 1 "slug" "helm-test" "owner" "helm-test" "private_key" $key }}
+{{- $installation := dict "app" "helm-test" "account" "helm-test" "repositories" (list "website") }}
+{{- $seed := dict "apps" (list $app) "installations" (list $installation) | toJson }}
+{{- $files := dict "ca.crt" $ca.Cert "tls.pem" (print $server.Cert $server.Key) "private-key.pem" $key "seed.json" $seed }}
+{{- range $file, $content := $files }}
+{{- $_ := set $data $file (b64enc $content) }}
+{{- end }}
+{{- end }}
+{{- $_ := set .Values.simulator "data" $data }}
+{{- end }}
+{{- toYaml .Values.simulator.data }}
+{{- end }}
+
+{{/* What no schema can say. */}}
+{{- define "githubtoken-operator.validate" -}}
+{{- with .Values.metrics }}
+{{- if and .serviceMonitor.enabled .podMonitor.enabled }}
+{{- fail "enable metrics.serviceMonitor or metrics.podMonitor, not both: each replica would be scraped twice" }}
+{{- end }}
+{{- if and .serviceMonitor.enabled (not .service.enabled) }}
+{{- fail "metrics.serviceMonitor needs metrics.service.enabled=true; metrics.podMonitor does not" }}
+{{- end }}
+{{- end }}
+{{- if and .Values.simulator.enabled .Values.scope.namespaces (not (has .Release.Namespace .Values.scope.namespaces)) }}
+{{- fail (printf "the simulator's namespace %s must be one of scope.namespaces" .Release.Namespace) }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,112 @@
+"""A release's life on the real API server: install, upgrade, roll back, uninstall. No node runs its pods here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localcluster import ControlPlane
+from tests.integration.chart.conftest import CHART, NAMESPACE, RELEASE, Object, Result, know, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localcluster import Binaries
+    from localcluster.helm import Helm
+
+TOKEN = """
+apiVersion: githubtoken.dev/v1alpha1
+kind: GitHubToken
+metadata: {name: ci, namespace: default}
+spec: {appRef: {name: acme}, installation: {owner: acme}}
+"""
+UPGRADED = (
+    "--set=replicaCount=3",
+    "--set=rbac.restartTargets.enabled=true",
+    "--set=metrics.serviceMonitor.enabled=true",
+    "--set=networkPolicy.enabled=true",
+)
+
+
+@pytest.fixture(scope="module")
+def plane(binaries: Binaries, monitoring_kinds: str) -> Iterator[ControlPlane]:
+    """A control plane without our CRDs: the chart brings them."""
+    with ControlPlane(binaries) as plane:
+        know(plane, monitoring_kinds)
+        yield plane
+
+
+class Release:
+    """The release, by one of the two helms."""
+
+    def __init__(self, program: Path, plane: ControlPlane) -> None:
+        self._program = program
+        self._plane = plane
+
+    def helm(self, *arguments: str | Path) -> Result:
+        result = run(self._program, *arguments, f"--kubeconfig={self._plane.kubeconfig}", f"--namespace={NAMESPACE}")
+        assert result.code == 0, result.error
+        return result
+
+    def status(self) -> str:
+        (release,) = json.loads(self.helm("list", "--output=json").output)
+        return f"{release['status']} {release['revision']}"
+
+    def objects(self, kinds: str) -> list[Object]:
+        """The release's objects of these kinds, in its own namespace or in none."""
+        selector = f"--selector=app.kubernetes.io/instance={RELEASE}"
+        items: list[Object] = self._plane.get(kinds, selector, f"--namespace={NAMESPACE}")["items"]
+        return items
+
+    def names(self, kinds: str) -> list[str]:
+        return sorted(each["metadata"]["name"] for each in self.objects(kinds))
+
+
+OWN = "deployments,services,serviceaccounts,poddisruptionbudgets,roles,rolebindings,networkpolicies,servicemonitors"
+OF_THE_CLUSTER = "clusterroles,clusterrolebindings"
+
+
+@pytest.mark.parametrize("version", ["helm3", "helm4"])
+def test_a_release_is_installed_upgraded_rolled_back_and_uninstalled(
+    helm: Helm, plane: ControlPlane, version: str
+) -> None:
+    release = Release(getattr(helm, version), plane)
+
+    notes = release.helm("install", RELEASE, CHART, "--create-namespace").output
+    assert "kubectl create secret generic my-app --from-file=private-key.pem" in notes
+    assert release.status() == "deployed 1"
+    first = release.names(f"{OWN},{OF_THE_CLUSTER}")
+    assert len(release.objects("customresourcedefinitions")) == 3
+    plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/githubtokens.githubtoken.dev")
+    plane.kubectl("apply", "--server-side", "--filename=-", stdin=TOKEN)
+
+    release.helm("upgrade", RELEASE, CHART, *UPGRADED)
+    assert release.status() == "deployed 2"
+    assert release.objects("deployments")[0]["spec"]["replicas"] == 3
+    assert set(first) < set(release.names(f"{OWN},{OF_THE_CLUSTER}"))
+    assert release.names("networkpolicies,servicemonitors") == [RELEASE, RELEASE]
+
+    release.helm("rollback", RELEASE, "1")
+    assert release.status() == "deployed 3"
+    assert release.objects("deployments")[0]["spec"]["replicas"] == 2
+    assert release.names(f"{OWN},{OF_THE_CLUSTER}") == first
+
+    release.helm("uninstall", RELEASE)
+    assert release.names(f"{OWN},{OF_THE_CLUSTER}") == []
+    # The CRDs stay, and every object of theirs with them: a reinstallation takes them up again.
+    assert len(release.objects("customresourcedefinitions")) == 3
+    assert plane.get("ght", "ci", "--namespace=default")["spec"]["installation"] == {"owner": "acme"}
+
+
+def test_an_upgrade_keeps_the_simulators_keys(helm: Helm, plane: ControlPlane) -> None:
+    release = Release(helm.helm3, plane)
+    release.helm("install", RELEASE, CHART, "--create-namespace", "--set=simulator.enabled=true")
+    before = release.objects("secrets")[-1]["data"]
+    release.helm("upgrade", RELEASE, CHART, "--set=simulator.enabled=true")
+    assert release.objects("secrets")[-1]["data"] == before
+    hooks = release.helm("get", "hooks", RELEASE).output
+    assert f"caBundle: {before['ca.crt']}" in hooks
+    release.helm("uninstall", RELEASE)

@@ -1,0 +1,198 @@
+"""What the chart renders, as the real helm sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import manifests
+from tests.integration.chart.conftest import CHART, VALUES, name_of, render, run, values_file
+
+if TYPE_CHECKING:
+    from localcluster.helm import Helm
+
+CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding")
+
+
+@pytest.mark.parametrize("values", VALUES, ids=name_of)
+@pytest.mark.parametrize("version", ["helm3", "helm4"])
+def test_helm_finds_nothing_to_complain_about(helm: Helm, version: str, values: Path | None) -> None:
+    result = run(getattr(helm, version), "lint", "--strict", CHART, *values_file(values))
+    assert result.code == 0, result.output + result.error
+    assert "[WARNING]" not in result.output
+
+
+# The simulator's keys are new in each rendering.
+@pytest.mark.parametrize("values", [path for path in VALUES if name_of(path) != "simulator"], ids=name_of)
+def test_helm_3_and_4_render_the_same(helm: Helm, values: Path | None) -> None:
+    three, four = (
+        run(program, "template", "name", CHART, "--namespace=where", *values_file(values))
+        for program in (helm.helm3, helm.helm4)
+    )
+    assert (three.code, three.output) == (0, four.output)
+
+
+def test_the_manifests_in_deploy_are_what_the_chart_renders(helm: Helm) -> None:
+    assert manifests.outdated(manifests.with_helm(helm.helm3)) == [], "run `make manifests`"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--set=replicas=3"], "'replicas' not allowed"),
+        (["--set=rbac.restartTarget.enabled=true"], "'restartTarget' not allowed"),
+        (["--set=crds.kept=true"], "'kept' not allowed"),
+        (["--set=image.tags=1"], "'tags' not allowed"),
+        (["--set=metrics.serviceMonitor.honourLabels=true"], "'honourLabels' not allowed"),
+        (["--set=replicaCount=two"], "/replicaCount"),
+        (["--set=scope.namespaces={Team_A}"], "/scope/namespaces/0"),
+        (["--set=operator.logLevel=loud"], "/operator/logLevel"),
+        (["--set=operator.concurrency=0"], "/operator/concurrency"),
+        (["--set=operator.allowedHosts={https://github.example.com/}"], "/operator/allowedHosts/0"),
+        (["--set=image.digest=sha256:short"], "/image/digest"),
+        (
+            ["--set=metrics.serviceMonitor.enabled=true", "--set=metrics.podMonitor.enabled=true"],
+            "serviceMonitor or metrics.podMonitor, not both",
+        ),
+        (
+            ["--set=metrics.serviceMonitor.enabled=true", "--set=metrics.service.enabled=false"],
+            "needs metrics.service.enabled",
+        ),
+        (["--set=serviceAccount.create=false"], "serviceAccount.name must be set"),
+        (
+            ["--set=simulator.enabled=true", "--set=scope.namespaces={elsewhere}"],
+            "the simulator's namespace where must be one of scope.namespaces",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_a_wrong_value_is_refused(helm: Helm, arguments: list[str], said: str) -> None:
+    result = run(helm.helm3, "template", "name", CHART, "--namespace=where", *arguments)
+    assert result.code != 0
+    assert said in result.error
+
+
+def test_the_operator_is_told_what_the_values_say(helm: Helm) -> None:
+    operator = render(
+        helm,
+        "--set=operator.allowedHosts={github.example.com,*.corp.example}",
+        "--set=operator.concurrency=4",
+        "--set=operator.githubRequestsPerMinute=60",
+        "--set=operator.leaseDuration=30s",
+        "--set=operator.verifyBeforePublish=false",
+        "--set=operator.logFormat=text",
+        "--set=operator.logLevel=debug",
+        "--set=scope.namespaces={a,b}",
+        "--set=extraArgs={--more}",
+        "--set=terminationGracePeriodSeconds=120",
+    ).operator()
+    assert operator["args"] == [
+        "run",
+        "--operator-namespace=$(POD_NAMESPACE)",
+        "--namespaces=a,b",
+        "--metrics-address=:8080",
+        "--health-address=:8081",
+        "--journal-dir=/var/lib/githubtoken/journal",
+        "--allowed-hosts=github.example.com,*.corp.example",
+        "--lease-duration=30s",
+        "--concurrency=4",
+        "--github-requests-per-minute=60",
+        "--no-verify-before-publish",
+        "--log-format=text",
+        "--log-level=debug",
+        "--more",
+    ]
+    assert {"name": "GITHUBTOKEN_GRACE_PERIOD", "value": "120s"} in operator["env"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "image"),
+    [
+        ([], "localhost/githubtoken-operator:0.1.0"),
+        (["--set=image.repository=r.example/o", "--set=image.tag=v1"], "r.example/o:v1"),
+        ([f"--set=image.digest=sha256:{'0' * 64}"], f"localhost/githubtoken-operator:0.1.0@sha256:{'0' * 64}"),
+    ],
+    ids=["default", "tag", "digest"],
+)
+def test_the_image_has_a_tag_and_perhaps_a_digest(helm: Helm, arguments: list[str], image: str) -> None:
+    assert render(helm, *arguments).operator()["image"] == image
+
+
+def test_the_drain_fits_into_the_grace_period(helm: Helm) -> None:
+    pod = render(helm).one("Deployment")["spec"]["template"]["spec"]
+    # 5 s to send a refresh, 60 s for GitHub's answer, and the rest to save it.
+    assert pod["terminationGracePeriodSeconds"] >= 5 + 60 + 20
+
+
+def test_the_journal_is_in_memory_and_the_root_read_only(helm: Helm) -> None:
+    rendered = render(helm)
+    (volume,) = rendered.one("Deployment")["spec"]["template"]["spec"]["volumes"]
+    assert volume["emptyDir"]["medium"] == "Memory"
+    operator = rendered.operator()
+    assert operator["securityContext"]["readOnlyRootFilesystem"] is True
+    (mount,) = operator["volumeMounts"]
+    assert f"--journal-dir={mount['mountPath']}/journal" in operator["args"]
+
+
+def test_two_replicas_are_spread_and_one_survives_a_drain(helm: Helm) -> None:
+    rendered = render(helm)
+    deployment = rendered.one("Deployment")["spec"]
+    assert deployment["replicas"] == 2
+    spread = deployment["template"]["spec"]["topologySpreadConstraints"]
+    assert [each["topologyKey"] for each in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    labels = deployment["template"]["metadata"]["labels"]
+    selectors = [each["labelSelector"]["matchLabels"] for each in spread]
+    selectors += [rendered.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"]]
+    selectors += [rendered.one("Service")["spec"]["selector"], deployment["selector"]["matchLabels"]]
+    assert all(selector.items() <= labels.items() for selector in selectors)
+
+
+def test_one_replica_blocks_no_drain(helm: Helm) -> None:
+    assert render(helm, "--set=replicaCount=1").of_kind("PodDisruptionBudget") == []
+
+
+def test_with_namespaces_nothing_cluster_wide_is_granted(helm: Helm) -> None:
+    rendered = render(
+        helm,
+        "--set=scope.namespaces={a,b}",
+        "--set=rbac.immediatePropagation.enabled=true",
+        "--set=rbac.restartTargets.enabled=true",
+    )
+    assert rendered.of_kind(*CLUSTER_WIDE) == []
+    where = [each["metadata"]["namespace"] for each in rendered.of_kind("Role")]
+    assert sorted(where) == sorted(["githubtoken-system", *["a", "b"] * 5])
+    assert "clustergithubapps" not in str(rendered.of_kind("Role"))
+
+
+def test_crds_are_kept_when_the_release_goes_unless_told_otherwise(helm: Helm) -> None:
+    kept, lost = render(helm), render(helm, "--set=crds.keep=false")
+    policies = {
+        each["metadata"].get("annotations", {}).get("helm.sh/resource-policy")
+        for each in kept.of_kind("CustomResourceDefinition")
+    }
+    assert policies == {"keep"}
+    assert "resource-policy" not in lost.text
+    assert render(helm, "--set=crds.enabled=false").of_kind("CustomResourceDefinition") == []
+
+
+@pytest.mark.parametrize("monitor", ["serviceMonitor", "podMonitor"])
+def test_a_monitor_keeps_the_labels_of_the_series(helm: Helm, monitor: str) -> None:
+    rendered = render(helm, f"--set=metrics.{monitor}.enabled=true", f"--set=metrics.{monitor}.labels.release=p")
+    found = rendered.one(monitor[0].upper() + monitor[1:])
+    (endpoint,) = found["spec"].get("endpoints") or found["spec"]["podMetricsEndpoints"]
+    assert endpoint["honorLabels"] is True
+    assert endpoint["port"] in {port["name"] for port in rendered.operator()["ports"]}
+    assert found["metadata"]["labels"]["release"] == "p"
+    target = rendered.one("Service" if monitor == "serviceMonitor" else "Deployment", "")
+    labels = target["metadata"]["labels"]
+    assert found["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_network_policy_lets_in_probes_and_metrics_and_out_dns_the_api_server_and_github(helm: Helm) -> None:
+    policy = render(helm, "--set=networkPolicy.enabled=true").one("NetworkPolicy")["spec"]
+    incoming = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
+    outgoing = {(port["port"], port["protocol"]) for rule in policy["egress"] for port in rule["ports"]}
+    assert incoming == {"http-metrics", "http-health"}
+    assert outgoing == {(53, "UDP"), (53, "TCP"), (443, "TCP"), (6443, "TCP")}
