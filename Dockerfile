@@ -1,0 +1,46 @@
+# The operator, and the GitHub simulator that `helm test` uses.
+#
+#     docker build --target operator .        (podman and buildah take it too)
+#     docker build --target simulator .
+
+ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+WORKDIR /src
+COPY requirements.lock requirements-build.lock ./
+# The environment has no pip of its own: what runs does not install.
+RUN python -m venv --without-pip /app && python -m venv /build \
+    && /build/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement requirements-build.lock \
+    && /build/bin/pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --require-hashes \
+        --requirement requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY deploy/crds deploy/crds
+COPY operator operator
+# The import leaves the bytecode of what a start needs, and of nothing else: the root is read-only later.
+RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
+    && /build/bin/pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --no-index /wheel/*.whl \
+    && /app/bin/python -c 'import githubtoken_operator.cli'
+
+FROM ${PYTHON_IMAGE} AS runtime
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /app /app
+# kopf asks for a user's name, and a numeric user has none in /etc/passwd.
+ENV PATH=/app/bin:/usr/local/bin:/usr/bin:/bin USER=githubtoken PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER 65532:65532
+
+FROM runtime AS simulator
+LABEL org.opencontainers.image.title="githubtoken-simulator" \
+    org.opencontainers.image.description="A GitHub for tests: not for production"
+COPY simulator /simulator
+ENV PYTHONPATH=/simulator
+ENTRYPOINT ["/app/bin/python", "-m", "github_simulator"]
+
+FROM runtime AS operator
+LABEL org.opencontainers.image.title="githubtoken-operator" \
+    org.opencontainers.image.description="Keeps GitHub tokens in Kubernetes Secrets and renews them before they expire"
+ENTRYPOINT ["/app/bin/githubtoken"]
+CMD ["run"]
