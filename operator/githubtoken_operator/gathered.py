@@ -35,6 +35,7 @@ class Memory:
     `inputs` are of the last failed attempt; `request` is the refresh request that the last attempt was made for,
     `answered` the last one that got its token. `account_looks` is how often GitHub may still be asked whose token it
     is. `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
+    `server` is the GitHub that the token is of, also after its App went.
     """
 
     uid: str
@@ -47,6 +48,7 @@ class Memory:
     account_looks: int = 0
     checked: datetime | None = None
     refused: bool = False
+    server: Server | None = None
     told: Told | None = None
 
 
@@ -55,7 +57,8 @@ class Gathered:
     """The observation, what only acting on it needs, and the objects that were read.
 
     `stored` is the token in the consumer's Secret; `renewal` is of the token that is held. `local_time` is our clock
-    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure.
+    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure; `rewired` says
+    that the object depends on other objects than before.
     """
 
     observation: Observation
@@ -65,7 +68,7 @@ class Gathered:
     stored: Issued | None
     renewal: schedule.Renewal | None
     inputs: str
-    reads: frozenset[Ref]
+    rewired: bool
 
     @property
     def app(self) -> App:

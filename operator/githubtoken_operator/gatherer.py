@@ -16,7 +16,7 @@ from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.api import Forbidden, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.apps import Apps, Resolved
-from githubtoken_operator.domain import consumer, credential, personal_token, reasons
+from githubtoken_operator.domain import consumer, credential, ownership, personal_token, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.credential import Credential
 from githubtoken_operator.domain.decide import Observation
@@ -71,6 +71,8 @@ class Gatherer:
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
         app_ref = Ref(Kind.APP, token.namespace, token.app)
+        # Said before anything is waited for, so that of two that begin at once each knows of the other.
+        rewired = self._watched.depends(key, _secrets(token) if token.personal else [app_ref, *_secrets(token)])
         unresolved = token.invalid is not None or token.personal is not None
         resolved = Resolved(self._now()) if unresolved else await self._apps.resolve(app_ref)
         local_time = self._now()
@@ -81,6 +83,7 @@ class Gatherer:
             secret=None,
             failures=token.failures,
             spec_hash=consumer.spec_hash(token, resolved.app) if resolved.app else None,
+            server=server_of(token, resolved.app) or memory.server,
             trouble=_app_trouble(token, resolved),
             limit=self._limit(token, resolved.app),
             last_error=memory.error,
@@ -89,7 +92,7 @@ class Gatherer:
         stored: Issued | None = None
         try:
             secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
-            conflict = consumer.conflict(secret, token)
+            conflict = ownership.conflict(secret, token) or await self._outranked(key, token, secret)
             stored = consumer.read(secret) if secret is not None and not conflict else None
             seen = replace(seen, secret=secret, conflict=conflict)
             if token.user is not None:
@@ -120,7 +123,7 @@ class Gatherer:
             stored=stored,
             renewal=renewal,
             inputs=digest,
-            reads=frozenset(_secrets(token) if token.personal else {app_ref, *_secrets(token)}),
+            rewired=rewired,
         )
 
     def timed(self, gathered: Gathered) -> Gathered:
@@ -128,6 +131,14 @@ class Gatherer:
         local_time = self._now()
         now = local_time + self._skew(gathered.observation.token, gathered.resolved.app)
         return replace(gathered, local_time=local_time, observation=replace(gathered.observation, now=now))
+
+    async def _outranked(self, key: Ref, token: GitHubToken, secret: JSON | None) -> str | None:
+        """Which other GitHubToken goes first, where several want one Secret."""
+        wanted = Ref(Kind.SECRET, token.namespace, token.secret.name)
+        others = [ref for ref in self._watched.dependents(wanted) if ref.kind is Kind.TOKEN and ref != key]
+        bodies = [await self._cluster.read(Kind.TOKEN, ref.namespace, ref.name) for ref in others]
+        rivals = [rival for body in bodies if body is not None and not (rival := parse_token(body)).deleting]
+        return ownership.outranked(token, secret, rivals)
 
     async def _gather_user(
         self, seen: Observation, user: UserSource, resolved: Resolved

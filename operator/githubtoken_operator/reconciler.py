@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
@@ -32,6 +32,7 @@ from githubtoken_operator.domain.decide import (
     TakeSeed,
     Wait,
     decide,
+    desired_secret,
     must_publish,
 )
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, TokenRefused, Transient
@@ -116,7 +117,7 @@ class Reconciler:
                 self._forget(key)
                 return None
             body = gathered.body
-            if self._watched.depends(key, gathered.reads):
+            if gathered.rewired:
                 self._apps.count_again(gathered.app_ref)
             seen, memory = gathered.observation, self._memories[key]
             try:
@@ -192,26 +193,39 @@ class Reconciler:
     async def _publish(self, gathered: Gathered, memory: Memory, hindrance: TokenError | None) -> Next | None:
         """Applies the consumer's Secret under what was read of it, from the token that is held."""
         seen = gathered.observation
-        if seen.issued is None:
+        body = desired_secret(seen)
+        if seen.issued is None or body is None:
             return await self._settle(gathered, memory, hindrance)
-        body = consumer.render(seen.token, seen.issued, adopted=consumer.adopts(seen.secret))
-        if seen.secret is not None:
-            meta = seen.secret["metadata"]
-            body["metadata"] |= {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
-        else:
-            # An apply with a resourceVersion creates what is absent, and conflicts with what appeared meanwhile.
-            body["metadata"]["resourceVersion"] = "1"
+        if seen.token.user is None:
+            # Until it is in the Secret again, it is nowhere else.
+            memory.held = seen.issued
         try:
-            await self._cluster.apply(ObjectKind.SECRET, body)
+            await self._write(body, seen.secret)
         except Terminating:
             raise
         except (Forbidden, Invalid) as refused:
             message = f"the API server refuses to write Secret `{seen.token.secret.name}`: {refused.message}"
-            return await self._failed(gathered, memory, Terminal(reasons.MISSING_PERMISSION, message), publish=False)
+            reason = reasons.INVALID_SPEC if isinstance(refused, Invalid) else reasons.MISSING_PERMISSION
+            return await self._failed(gathered, memory, Terminal(reason, message), publish=False)
         published = gathered.stored.revision if gathered.stored else seen.token.status.get("revision")
-        if published == seen.issued.revision:
+        if published == seen.issued.revision and seen.token.seen:
             self._metrics.repaired()
         return await self._settle(replace(gathered, stored=seen.issued), memory, hindrance)
+
+    async def _write(self, body: dict[str, Any], present: JSON | None) -> None:
+        """Applies a Secret under what was read of it. The type of one cannot be changed: it is made anew."""
+        if consumer.size(body) > consumer.SIZE_LIMIT:
+            raise Invalid(0, "it would hold more than 1 MiB: shorten `spec.secret.data`")
+        if present is not None and present.get("type") != body["type"]:
+            await self._cluster.delete(ObjectKind.SECRET, present["metadata"])
+            present = None
+        if present is not None:
+            meta = present["metadata"]
+            body["metadata"] |= {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
+        else:
+            # An apply with a resourceVersion creates what is absent, and conflicts with what appeared meanwhile.
+            body["metadata"]["resourceVersion"] = "1"
+        await self._cluster.apply(ObjectKind.SECRET, body)
 
     # --- record ------------------------------------------------------------------------------------------------------
 
@@ -261,6 +275,7 @@ class Reconciler:
         )
         if memory.held is None and seen.token.user is None:
             memory.held = gathered.stored
+        memory.server = seen.server
         await self._recorder.record(gathered, memory, result)
         due = followup.next_run(seen, result, recheck)
         if due is None:

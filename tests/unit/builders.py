@@ -177,7 +177,7 @@ def issued(token: GitHubToken | None = None, *, number: int = 1, access: AccessT
 
 def published(token: GitHubToken, held: Issued) -> dict[str, Any]:
     """The consumer's Secret as the API server has it after `held` was published."""
-    body = consumer.render(token, held)
+    body = consumer.render(token, held, app().server)
     body["metadata"] |= {"uid": f"uid-secret-{token.secret.name}", "resourceVersion": "5"}
     return body
 
@@ -185,7 +185,8 @@ def published(token: GitHubToken, held: Issued) -> dict[str, Any]:
 def observation(token: GitHubToken | None = None, **changes: Any) -> Observation:
     """What is seen of a GitHubToken that has no token yet, with nothing in its way."""
     subject = token or githubtoken()
-    empty = Observation(now=NOW, token=subject, secret=None, spec_hash=consumer.spec_hash(subject, app()))
+    for_it, server = consumer.spec_hash(subject, app()), app().server
+    empty = Observation(now=NOW, token=subject, secret=None, spec_hash=for_it, server=server)
     return replace(empty, **changes)
 
 

@@ -206,6 +206,8 @@ class ApiServer(Api):
             return self._create(f"{key}/{body['metadata']['name']}", body)
         if method == "PUT":
             return self._replace(key, body)
+        if method == "DELETE":
+            return self._delete(key, body)
         return self._apply_status(key.removesuffix("/status"), body) if "/status" in key else self._apply(key, body)
 
     def _found(self, key: str) -> dict[str, Any]:
@@ -226,6 +228,11 @@ class ApiServer(Api):
         if present.get("immutable") and present.get("data") != body.get("data"):
             raise Invalid(422, "data: field is immutable when `immutable` is set")
         return self._store(key, body)
+
+    def _delete(self, key: str, options: dict[str, Any]) -> dict[str, Any]:
+        self._check(self._found(key), options["preconditions"])
+        self.delete(key)
+        return {"kind": "Status", "status": "Success"}
 
     def _apply(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
         present = self.objects.get(key)

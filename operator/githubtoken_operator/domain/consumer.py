@@ -1,4 +1,4 @@
-"""The consumer's Secret: whose it is, what it must look like, what it says about the token in it.
+"""The consumer's Secret: what it must look like, and what it says about the token in it.
 
 Its annotations are enough for a restarted operator to decide without calling GitHub. A token found in it counts as
 known only if its SHA-256 is the annotated one: an edited token is replaced, never trusted.
@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from githubtoken_operator.domain.model import JSON, AccessToken, App, Token
+from githubtoken_operator.domain import formats, templates
+from githubtoken_operator.domain.formats import Subject
+from githubtoken_operator.domain.model import JSON, AccessToken, App, Server, Token
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.secrets import (
-    ADOPT,
+    FIELD_MANAGER,
     NAME,
     REVISION,
     ROLE,
-    ROLE_APP,
-    ROLE_CREDENTIAL,
     ROLE_TOKEN,
     access_token_keys,
     annotations_of,
-    controller_uid,
     decoded,
     encoded,
-    labels_of,
     revision_of,
 )
 from githubtoken_operator.domain.times import format_time, parse_time
@@ -36,7 +33,8 @@ ISSUED_AT: Final = PREFIX + "issued-at"
 EXPIRES_AT: Final = PREFIX + "expires-at"
 SPEC_HASH: Final = PREFIX + "spec-hash"
 TOKEN_SHA256: Final = PREFIX + "token-sha256"
-SECRET_TYPE: Final = "Opaque"
+SIZE_LIMIT: Final = 1024 * 1024
+"""Bytes of all values together that the API server takes in one Secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +71,11 @@ def hash_of(what: JSON) -> str:
     return "v1:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def render(token: GitHubToken, issued: Issued, *, adopted: bool = False) -> dict[str, Any]:
+def render(token: GitHubToken, issued: Issued, server: Server | None, *, adopted: bool = False) -> dict[str, Any]:
     """The Secret for server-side apply: `data`, always with its type, owned by the GitHubToken.
 
-    With `deletionPolicy: Retain`, and where it was `adopted`, it has no owner and outlives the GitHubToken.
+    With `deletionPolicy: Retain`, and where it was `adopted`, it has no owner and outlives the GitHubToken. `server` is
+    the GitHub that takes the token; it is needed where there are formats, which name its hosts.
     """
     access = issued.access
     notes = {
@@ -94,12 +93,12 @@ def render(token: GitHubToken, issued: Issued, *, adopted: bool = False) -> dict
         "metadata": {
             "name": token.secret.name,
             "namespace": token.namespace,
-            "labels": {**token.secret.labels, ROLE: ROLE_TOKEN},
+            "labels": {**token.secret.labels, **formats.labels(token.secret.formats, _path(token)), ROLE: ROLE_TOKEN},
             "annotations": {**token.secret.annotations, **notes},
             "ownerReferences": [] if token.retain or adopted else [_owner_reference(token)],
         },
-        "type": SECRET_TYPE,
-        "data": encoded(access_token_keys(access)),
+        "type": token.secret.type,
+        "data": encoded(_keys(token, access, server)),
     }
 
 
@@ -113,7 +112,8 @@ def read(secret: JSON) -> Issued | None:
     refresh_expires = parse_time(decoded(secret, "refresh_expires_at"))
     access = AccessToken(
         token=Token(text),
-        type=decoded(secret, "type") or "bearer",
+        # The only type that GitHub gives; the key `type` may be Argo CD's.
+        type="bearer",
         scope=decoded(secret, "scope") or "",
         created=created,
         expires_in=int((expires - created).total_seconds()) if expires else None,
@@ -126,45 +126,27 @@ def read(secret: JSON) -> Issued | None:
 
 
 def differs(secret: JSON, desired: JSON) -> bool:
-    """Whether the Secret lacks, or has otherwise, anything that the operator writes.
+    """Whether the Secret lacks, or has otherwise, anything that the operator writes, or keeps what it wrote before.
 
     Keys and metadata that others added are theirs: an apply would not remove them.
     """
     have, want = secret["metadata"], desired["metadata"]
     controllers = [owner.get("uid") for owner in have.get("ownerReferences") or () if owner.get("controller")]
     return (
-        _lacks(secret.get("data") or {}, desired["data"])
+        secret.get("type") != desired["type"]
+        or _lacks(secret.get("data") or {}, desired["data"])
         or _lacks(have.get("labels") or {}, want["labels"])
         or _lacks(have.get("annotations") or {}, want["annotations"])
         or any(owner["uid"] not in controllers for owner in want["ownerReferences"])
+        or bool(_written(secret, "f:data") - desired["data"].keys())
+        or bool(_written(secret, "f:metadata", "f:labels") - want["labels"].keys())
+        or bool(_written(secret, "f:metadata", "f:annotations") - want["annotations"].keys())
     )
 
 
-def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
-    """Why the Secret of that name may not be written; None where it is absent, ours, or given to us for adoption."""
-    if secret is None or is_ours(secret, token):
-        return None
-    for rule in _CONFLICTS:
-        if message := rule(secret, token):
-            return f"Secret `{token.secret.name}` {message}"
-    return None
-
-
-def is_ours(secret: JSON, token: GitHubToken) -> bool:
-    """Whether this GitHubToken wrote the Secret, or a retained one of its name did before.
-
-    A Secret that it controls stays its own, whatever became of its label and annotations.
-    """
-    if secret.get("immutable"):
-        return False
-    if (controller := controller_uid(secret)) is not None:
-        return controller == token.uid
-    return labels_of(secret).get(ROLE) == ROLE_TOKEN and annotations_of(secret).get(NAME) == token.name
-
-
-def adopts(secret: JSON | None) -> bool:
-    """Whether the Secret was handed to the operator; it keeps its foreign keys and gets no ownerReference."""
-    return secret is not None and annotations_of(secret).get(ADOPT) == "true"
+def size(body: JSON) -> int:
+    """Bytes of all values together, not more than a few too many: base64 pads."""
+    return sum(len(value) * 3 // 4 for value in body["data"].values())
 
 
 def _owner_reference(token: GitHubToken) -> dict[str, Any]:
@@ -177,61 +159,29 @@ def _owner_reference(token: GitHubToken) -> dict[str, Any]:
     }
 
 
+def _keys(token: GitHubToken, access: AccessToken, server: Server | None) -> dict[str, str]:
+    properties, template = access_token_keys(access), token.secret
+    keys = properties | {key: templates.fill(text, properties) for key, text in template.data.items()}
+    if server is None:
+        return keys
+    return keys | formats.keys(template.formats, Subject(access.token, server, _path(token)))
+
+
+def _path(token: GitHubToken) -> str | None:
+    return token.installation.path if token.installation else None
+
+
+def _written(secret: JSON, *path: str) -> set[str]:
+    """The names below `path` that our applies have set, as the API server keeps account of it."""
+    names: set[str] = set()
+    for entry in secret["metadata"].get("managedFields") or ():
+        if (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply"):
+            fields = entry.get("fieldsV1") or {}
+            for step in path:
+                fields = fields.get(step) or {}
+            names |= {name.removeprefix("f:") for name in fields if name.startswith("f:")}
+    return names
+
+
 def _lacks(have: JSON, want: JSON) -> bool:
     return any(have.get(key) != value for key, value in want.items())
-
-
-_ConflictRule = Callable[[JSON, GitHubToken], str | None]
-
-
-def _immutable(secret: JSON, _token: GitHubToken) -> str | None:
-    return "is immutable: delete it, or name another in `spec.secret.name`" if secret.get("immutable") else None
-
-
-def _kept_for_something_else(secret: JSON, _token: GitHubToken) -> str | None:
-    role = labels_of(secret).get(ROLE)
-    if role in (ROLE_CREDENTIAL, ROLE_APP):
-        return f"has the role `{role}` and is never given to consumers: name another in `spec.secret.name`"
-    return None
-
-
-def _predecessor(secret: JSON, token: GitHubToken) -> str | None:
-    if annotations_of(secret).get(NAME) == token.name and labels_of(secret).get(ROLE) == ROLE_TOKEN:
-        return f"still belongs to an earlier GitHubToken `{token.name}`: it is taken over once that one is gone"
-    return None
-
-
-def _another_githubtoken(secret: JSON, token: GitHubToken) -> str | None:
-    name = annotations_of(secret).get(NAME)
-    if labels_of(secret).get(ROLE) == ROLE_TOKEN and name and name != token.name:
-        return f"belongs to GitHubToken `{name}`: name another in `spec.secret.name`"
-    return None
-
-
-def _controlled(secret: JSON, token: GitHubToken) -> str | None:
-    if controller_uid(secret) not in (None, token.uid):
-        return "is controlled by another object: name another in `spec.secret.name`"
-    return None
-
-
-def _another_type(secret: JSON, _token: GitHubToken) -> str | None:
-    if secret.get("type") != SECRET_TYPE:
-        return f"has the type `{secret.get('type')}`, which must be `{SECRET_TYPE}`: delete it, or name another"
-    return None
-
-
-def _not_given(secret: JSON, _token: GitHubToken) -> str | None:
-    if adopts(secret):
-        return None
-    return f'was made by somebody else: delete it, name another in `spec.secret.name`, or annotate it `{ADOPT}: "true"`'
-
-
-_CONFLICTS: Final[Sequence[_ConflictRule]] = (
-    _immutable,
-    _kept_for_something_else,
-    _predecessor,
-    _another_githubtoken,
-    _controlled,
-    _another_type,
-    _not_given,
-)

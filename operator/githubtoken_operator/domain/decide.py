@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from githubtoken_operator.domain import consumer, reasons
+from githubtoken_operator.domain import consumer, ownership, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
-from githubtoken_operator.domain.model import JSON, Token
+from githubtoken_operator.domain.model import JSON, Server, Token
 from githubtoken_operator.domain.resources import NO_FAILURES, Failures, GitHubToken
 
 RECHECK_CONFLICT: Final = timedelta(seconds=15)
@@ -38,7 +38,7 @@ class Observation:
     does not let the operator read. For user tokens, `seeded` says that the refresh token was put there by a human, and
     `newer_seed` is one that was not taken up yet. For personal tokens, `candidate` is what the human's Secret holds,
     `checked` is when GitHub last accepted the token that is held, `refused` says that it has refused it since, and
-    `due` is when it is asked again.
+    `due` is when it is asked again. `server` is the GitHub that takes the token, None until the App was seen.
     """
 
     now: datetime
@@ -47,6 +47,7 @@ class Observation:
     conflict: str | None = None
     issued: Issued | None = None
     spec_hash: str | None = None
+    server: Server | None = None
     due: datetime | None = None
     trouble: TokenError | None = None
     limit: RateLimited | None = None
@@ -249,8 +250,14 @@ def _first(rules: Sequence[_HindranceRule], seen: Observation) -> TokenError | N
 
 def must_publish(seen: Observation) -> bool:
     """Whether the Secret lacks the valid token that is held, or looks otherwise than the spec says."""
-    if seen.issued is None or not seen.valid:
+    desired = desired_secret(seen)
+    if desired is None:
         return False
-    if seen.secret is None or not seen.token.seen:
-        return True
-    return consumer.differs(seen.secret, consumer.render(seen.token, seen.issued, adopted=consumer.adopts(seen.secret)))
+    return seen.secret is None or not seen.token.seen or consumer.differs(seen.secret, desired)
+
+
+def desired_secret(seen: Observation) -> dict[str, Any] | None:
+    """What the Secret must look like; None without a valid token, or where formats need to know whose token it is."""
+    if seen.issued is None or not seen.valid or (seen.server is None and seen.token.secret.formats):
+        return None
+    return consumer.render(seen.token, seen.issued, seen.server, adopted=ownership.adopts(seen.secret))

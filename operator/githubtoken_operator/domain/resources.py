@@ -1,7 +1,8 @@
 """GitHubToken and GitHubApp objects as frozen values: the edge where an API object becomes something to decide on.
 
 The API server has validated what the CRD's schema and CEL rules can say; what is left to check here is what this
-version does not serve yet. Such a field is refused by name (`InvalidSpec`), never ignored.
+version does not serve yet, and what would make a Secret that cannot be written. Such a field is refused by name
+(`InvalidSpec`), never ignored.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain import formats, reasons
 from githubtoken_operator.domain.durations import parse_duration
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import JSON, Server
@@ -57,6 +58,11 @@ class InstallationSource:
     permissions: tuple[tuple[str, str], ...] = ()
 
     @property
+    def path(self) -> str | None:
+        """Where what the token is for is, below GitHub's web URL; None where the spec gives only a number."""
+        return self.repository or self.owner
+
+    @property
     def narrowed_to(self) -> tuple[str, ...]:
         """Repository names that the token is narrowed to; `repository` finds the installation and narrows to itself."""
         return (self.repository.split("/")[1],) if self.repository else self.repositories
@@ -75,8 +81,11 @@ class SecretTemplate:
     """`spec.secret`: what the consumer's Secret looks like beside the token."""
 
     name: str
+    type: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    formats: tuple[str, ...]
+    data: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +102,15 @@ NO_FAILURES: Final = Failures()
 
 @dataclass(frozen=True, slots=True)
 class GitHubToken:
-    """A GitHubToken: exactly one of `user`, `installation` and `personal` is set. `app` is empty for `personal`."""
+    """A GitHubToken: exactly one of `user`, `installation` and `personal` is set. `app` is empty for `personal`.
+
+    `created` is its `creationTimestamp`, whose text sorts as the time does.
+    """
 
     namespace: str
     name: str
     uid: str
+    created: str
     generation: int
     deleting: bool
     app: str
@@ -162,27 +175,29 @@ def parse_token(body: JSON) -> GitHubToken:
     """The value of a GitHubToken object that the API server accepted."""
     meta, spec = body["metadata"], body.get("spec", {})
     name = meta["name"]
-    secret = spec.get("secret") or {}
+    secret = _secret(name, spec.get("secret") or {})
+    installation = _installation(spec["installation"]) if "installation" in spec else None
     renew_before = spec.get("renewBefore")
     requested = (meta.get("annotations") or {}).get(REFRESH_REQUESTED_AT)
     return GitHubToken(
         namespace=meta["namespace"],
         name=name,
         uid=meta["uid"],
+        created=meta.get("creationTimestamp", ""),
         generation=meta.get("generation", 0),
         deleting="deletionTimestamp" in meta,
         app=(spec.get("appRef") or {}).get("name", ""),
         user=_user(name, spec["user"]) if "user" in spec else None,
-        installation=_installation(spec["installation"]) if "installation" in spec else None,
+        installation=installation,
         personal=_personal(spec["personal"]) if "personal" in spec else None,
-        secret=SecretTemplate(secret.get("name", name), secret.get("labels") or {}, secret.get("annotations") or {}),
+        secret=secret,
         renew_before=parse_duration(renew_before) if renew_before else None,
         renew_before_percentage=spec.get("renewBeforePercentage"),
         retain=spec.get("deletionPolicy") == "Retain",
         suspend=bool(spec.get("suspend")),
         refresh_requested=requested[:ECHO_LIMIT] if requested else None,
         status=body.get("status") or {},
-        invalid=_refusal(spec, _TOKEN_FIELDS_NOT_SERVED),
+        invalid=_refusal(spec, _TOKEN_FIELDS_NOT_SERVED) or _unwritable(secret, installation),
     )
 
 
@@ -206,6 +221,24 @@ def parse_app(body: JSON) -> GitHubApp:
         status=body.get("status") or {},
         invalid=_refusal(spec, _APP_FIELDS_NOT_SERVED),
     )
+
+
+def _secret(name: str, secret: JSON) -> SecretTemplate:
+    wanted = tuple(secret.get("formats") or ())
+    return SecretTemplate(
+        name=secret.get("name", name),
+        type=secret.get("type", formats.secret_type(wanted)),
+        labels=secret.get("labels") or {},
+        annotations=secret.get("annotations") or {},
+        formats=wanted,
+        data=secret.get("data") or {},
+    )
+
+
+def _unwritable(secret: SecretTemplate, installation: InstallationSource | None) -> Terminal | None:
+    path = installation.path if installation else None
+    problem = formats.problem(formats.Wish(secret.formats, secret.type, secret.data, path))
+    return Terminal(reasons.INVALID_SPEC, problem) if problem else None
 
 
 def _user(name: str, user: JSON) -> UserSource:
@@ -254,9 +287,6 @@ _TOKEN_FIELDS_NOT_SERVED: Final[Sequence[_FieldRule]] = (
     ("spec.user.deviceFlow", lambda spec: "deviceFlow" in spec.get("user", {})),
     ("spec.user.login", lambda spec: "login" in spec.get("user", {})),
     ("spec.appRef.kind", lambda spec: spec.get("appRef", {}).get("kind", "GitHubApp") != "GitHubApp"),
-    ("spec.secret.type", lambda spec: spec.get("secret", {}).get("type", "Opaque") != "Opaque"),
-    ("spec.secret.formats", lambda spec: spec.get("secret", {}).get("formats")),
-    ("spec.secret.data", lambda spec: spec.get("secret", {}).get("data")),
     ("spec.deletionPolicy", lambda spec: spec.get("deletionPolicy") == "Revoke"),
     ("spec.restartTargets", lambda spec: spec.get("restartTargets")),
     ("spec.propagation", lambda spec: spec.get("propagation", "Kubelet") != "Kubelet"),

@@ -11,6 +11,8 @@ from githubtoken_operator.domain.model import JSON, AccessToken
 from githubtoken_operator.domain.resources import PREFIX
 from githubtoken_operator.domain.times import format_time
 
+FIELD_MANAGER: Final = "githubtoken-operator"
+"""By this name the API server keeps account of what the operator wrote."""
 ROLE: Final = PREFIX + "role"
 """The one label key by which the operator watches the Secrets that concern it."""
 ROLE_TOKEN: Final = "token"

@@ -15,10 +15,10 @@ from githubtoken_operator.domain import consumer
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.model import AccessToken, Token
 from githubtoken_operator.domain.resources import GitHubToken
-from githubtoken_operator.domain.secrets import ADOPT, NAME, REVISION, ROLE, decoded, encoded
-from tests.unit.builders import access_token, app, githubtoken, issued, pair, published, secret, user_githubtoken
+from githubtoken_operator.domain.secrets import REVISION, ROLE, decoded, encoded
+from tests.unit.builders import access_token, app, githubtoken, issued, pair, published, user_githubtoken
 
-OURS: dict[str, Any] = {"labels": {ROLE: "token"}, "annotations": {NAME: "ci"}}
+SERVER = app().server
 
 
 # --- The spec's hash -------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_a_client_id_that_is_added_to_an_app_asks_for_no_other_token() -> None:
 def test_the_secret_says_what_it_holds_for_whom_and_since_when() -> None:
     token = githubtoken(secret={"name": "ci-token", "labels": {"team": "a"}, "annotations": {"note": "b"}})
     held = issued(token, number=3)
-    body = consumer.render(token, held)
+    body = consumer.render(token, held, SERVER)
     assert body["type"] == "Opaque"
     assert "stringData" not in body
     assert body["data"] == encoded(
@@ -135,7 +135,7 @@ def test_the_secret_says_what_it_holds_for_whom_and_since_when() -> None:
 
 def test_a_consumer_never_gets_the_refresh_token() -> None:
     token = user_githubtoken()
-    body = consumer.render(token, issued(token, access=pair()))
+    body = consumer.render(token, issued(token, access=pair()), SERVER)
     assert "refresh_token" not in body["data"]
     assert "refresh_expires_at" in body["data"]
     assert "ghr_" not in str([decoded(body, key) for key in body["data"]])
@@ -149,7 +149,7 @@ def test_a_consumer_never_gets_the_refresh_token() -> None:
     ],
 )
 def test_a_secret_that_outlives_its_githubtoken_has_no_owner(token: GitHubToken, *, adopted: bool) -> None:
-    assert consumer.render(token, issued(), adopted=adopted)["metadata"]["ownerReferences"] == []
+    assert consumer.render(token, issued(), SERVER, adopted=adopted)["metadata"]["ownerReferences"] == []
 
 
 times = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
@@ -176,8 +176,8 @@ def any_issued(draw: st.DrawFn) -> Issued:
 
 @given(held=any_issued())
 def test_a_restarted_operator_reads_what_was_rendered(held: Issued) -> None:
-    assert consumer.read(consumer.render(githubtoken(), held)) == held
-    assert not consumer.differs(published(githubtoken(), held), consumer.render(githubtoken(), held))
+    assert consumer.read(consumer.render(githubtoken(), held, SERVER)) == held
+    assert not consumer.differs(published(githubtoken(), held), consumer.render(githubtoken(), held, SERVER))
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
@@ -244,79 +244,10 @@ def test_a_revision_that_cannot_be_is_taken_for_the_first(text: str, revision: i
 def test_what_the_operator_wrote_is_repaired_and_nothing_else(
     change: Callable[[dict[str, Any]], object], *, repaired: bool
 ) -> None:
-    assert consumer.differs(edited(change), consumer.render(githubtoken(), issued())) is repaired
-
-
-# --- Whose it is -----------------------------------------------------------------------------------------------------
-
-GIVEN = {ADOPT: "true"}
-
-
-@pytest.mark.parametrize(
-    "found",
-    [
-        pytest.param(None, id="absent"),
-        pytest.param(secret(**OURS, owner="uid-ci"), id="ours"),
-        pytest.param(secret(owner="uid-ci"), id="ours, without its label and annotations"),
-        pytest.param(secret(**OURS), id="retained by an earlier one of this name, or adopted"),
-        pytest.param(secret(annotations=GIVEN), id="given for adoption"),
-        pytest.param(secret(annotations=GIVEN, labels={ROLE: "seed"}), id="a seed given for adoption"),
-    ],
-)
-def test_a_secret_may_be_written(found: dict[str, Any] | None) -> None:
-    assert consumer.conflict(found, githubtoken()) is None
-
-
-@pytest.mark.parametrize(
-    ("found", "message"),
-    [
-        pytest.param(secret(), "made by somebody else", id="somebody else's"),
-        pytest.param(secret(annotations={ADOPT: "yes"}), "made by somebody else", id="not given in so many words"),
-        pytest.param(secret(labels={ROLE: "token"}), "made by somebody else", id="the label alone makes it nobody's"),
-        pytest.param(secret(annotations=GIVEN, immutable=True), "is immutable", id="immutable"),
-        pytest.param(secret(**OURS, owner="uid-ci", immutable=True), "is immutable", id="ours, made immutable"),
-        pytest.param(secret(annotations=GIVEN, type="kubernetes.io/tls"), "must be `Opaque`", id="another type"),
-        pytest.param(
-            secret(annotations=GIVEN, labels={ROLE: "credential"}), "has the role `credential`", id="a credential"
-        ),
-        pytest.param(secret(annotations=GIVEN, labels={ROLE: "app"}), "has the role `app`", id="an App's key"),
-        pytest.param(secret(annotations=GIVEN, owner="uid-other"), "controlled by another object", id="controlled"),
-        pytest.param(secret(**OURS, owner="uid-earlier"), "an earlier GitHubToken `ci`", id="a predecessor's"),
-        pytest.param(
-            secret(labels={ROLE: "token"}, annotations={NAME: "web"}, owner="uid-web"),
-            "belongs to GitHubToken `web`",
-            id="another GitHubToken's",
-        ),
-        pytest.param(
-            secret(labels={ROLE: "token"}, annotations={NAME: "web", **GIVEN}),
-            "belongs to GitHubToken `web`",
-            id="another GitHubToken's, adopted by it",
-        ),
-    ],
-)
-def test_a_secret_that_is_not_ours_is_refused_with_a_word_of_what_to_do(found: dict[str, Any], message: str) -> None:
-    said = consumer.conflict(found, githubtoken())
-    assert said is not None
-    assert said.startswith("Secret `ci` ")
-    assert message in said
-
-
-def test_an_adopted_secret_is_ours_from_then_on() -> None:
-    token = githubtoken()
-    foreign = secret(annotations=GIVEN, data={"mine": "1"})
-    assert consumer.adopts(foreign)
-    body = consumer.render(token, issued(), adopted=True)
-    body["metadata"]["annotations"] |= GIVEN
-    assert consumer.conflict(body, token) is None
-    assert consumer.is_ours(body, token)
-
-
-def test_the_spec_names_the_secret_in_the_message() -> None:
-    token = githubtoken(secret={"name": "other"})
-    assert (consumer.conflict(secret("other"), token) or "").startswith("Secret `other` ")
+    assert consumer.differs(edited(change), consumer.render(githubtoken(), issued(), SERVER)) is repaired
 
 
 def test_an_access_token_that_does_not_expire_says_nothing_of_expiry() -> None:
-    body = consumer.render(githubtoken(), issued(access=access_token(life=None)))
+    body = consumer.render(githubtoken(), issued(access=access_token(life=None)), SERVER)
     assert consumer.EXPIRES_AT not in body["metadata"]["annotations"]
     assert body["data"].keys() == {"token", "type", "created"}

@@ -14,10 +14,9 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, NotFound
 from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.secrets import ROLE
+from githubtoken_operator.domain.secrets import FIELD_MANAGER, ROLE
 from githubtoken_operator.domain.times import format_time
 
-FIELD_MANAGER: Final = "githubtoken-operator"
 API_VERSION: Final = "githubtoken.dev/v1alpha1"
 _APPLY: Final = "application/apply-patch+yaml"
 _EVENT_MESSAGE_LIMIT: Final = 1024
@@ -87,6 +86,12 @@ class Cluster:
         meta = {key: of[key] for key in ("name", "namespace", "resourceVersion")}
         body = {"apiVersion": api_version, "kind": name, "metadata": meta, "status": status}
         return await self.apply(kind, body, subresource="status")
+
+    async def delete(self, kind: Kind, of: JSON) -> None:
+        """Deletes the object whose metadata are `of`, as it was read; `Conflict` where it is not that one any more."""
+        preconditions = {key: of[key] for key in ("uid", "resourceVersion")}
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+        await self._api.request("DELETE", kind.path(of["namespace"], of["name"]), body=options)
 
     async def exists(self, kind: Kind) -> bool:
         """Whether the API server serves this kind, that is, whether its CRD is installed."""

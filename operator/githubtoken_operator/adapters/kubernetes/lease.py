@@ -33,9 +33,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, NotFound
-from githubtoken_operator.adapters.kubernetes.cluster import FIELD_MANAGER
 from githubtoken_operator.clock import utc_now
 from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.secrets import FIELD_MANAGER
 
 NAME: Final = "githubtoken-operator"
 
