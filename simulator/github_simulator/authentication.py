@@ -73,6 +73,9 @@ def _basic(value: str) -> Credentials:
         user, separator, password = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return Credentials("malformed", value)
+    if password.startswith(tokens.TOKEN_PREFIXES):
+        # As curl sends what is in `.netrc`: any user name, and a token for a password.
+        return Credentials("token", password)
     return Credentials("basic", password, user) if separator else Credentials("malformed", value)
 
 

@@ -13,7 +13,7 @@ from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Te
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
-from githubtoken_operator.domain.secrets import ADOPT, decoded, encoded
+from githubtoken_operator.domain.secrets import ADOPT, NAME, annotations_of, decoded, encoded
 from githubtoken_operator.domain.status import ready_of, stalled_reason
 from githubtoken_operator.domain.times import format_time
 from tests.unit.builders import app_body, githubtoken_body, secret
@@ -32,6 +32,7 @@ from tests.unit.fakes import (
 from tests.unit.keys import pem
 
 APPLY = "PATCH secrets/ci"
+DELETE = "DELETE secrets/ci"
 STATUS = "PATCH githubtokens/ci/status"
 CONFLICT = Conflict(409, "the resourceVersion is not the present one")
 FRESH = ("True", "Fresh")
@@ -223,6 +224,188 @@ async def test_a_label_that_leaves_the_spec_leaves_the_secret() -> None:
     await world.start().settle()
     assert world.secret()["metadata"]["labels"] == {"team": "a", "githubtoken.dev/role": "token"}
     assert mints(world) == 1
+
+
+# --- Formats, texts and the Secret's type ----------------------------------------------------------------------------
+
+EVERYTHING = {
+    "formats": ["BasicAuth", "GitCredentials", "Netrc", "GHHosts", "Env"],
+    "data": {"config.ini": "token = ${token}"},
+    "labels": {"team": "a"},
+}
+
+
+@pytest.mark.parametrize("failing", [False, True], ids=["while all is well", "while renewals fail"])
+async def test_formats_and_texts_are_rewritten_without_another_token(*, failing: bool) -> None:
+    world = await fresh(secret=EVERYTHING)
+    if failing:
+        world.github.refuses["mint"] = Transient(reasons.GITHUB_UNAVAILABLE, "GitHub does not answer")
+        world.clock.advance(timedelta(minutes=45))
+    before = world.secret()["data"]
+    process = world.start()
+    await process.run()
+    respec(world, secret={"formats": ["BasicAuth"], "data": {"other.ini": "${token}"}})
+    await process.run()
+    assert world.secret()["data"].keys() == {
+        "token", "type", "created", "expires_in", "expires_at", "username", "password", "other.ini"
+    }  # fmt: skip
+    assert world.secret()["data"]["other.ini"] == world.secret()["data"]["token"] == before["token"]
+    assert world.secret()["metadata"]["labels"] == {"githubtoken.dev/role": "token"}
+    assert len(world.github.minted) == 1
+    assert process.metrics.registry.get_sample_value("githubtoken_secret_repairs_total") == 0
+
+
+async def test_a_rotation_replaces_the_token_in_every_key_at_once() -> None:
+    world = await fresh(secret=EVERYTHING)
+    world.clock.advance(timedelta(minutes=45))
+    world.faults.calls.clear()
+    await world.start().settle()
+    assert_published(world)
+    assert world.faults.calls.count(APPLY) == 1
+    texts = {key: decoded(world.secret(), key) or "" for key in world.secret()["data"]}
+    assert not [key for key, text in texts.items() if world.github.minted[0].reveal() in text]
+    assert {"password", ".git-credentials", ".netrc", "hosts.yml", "GH_TOKEN", "config.ini"} <= {
+        key for key, text in texts.items() if world.github.minted[1].reveal() in text
+    }
+
+
+async def test_a_secret_with_formats_is_fresh_after_a_restart_and_an_edited_key_is_repaired() -> None:
+    world = await fresh(installation={"owner": "acme"}, secret={"formats": ["ArgoCDRepository", "GHHosts"]})
+    before = world.secret()["data"]
+    world.api.edit("secrets/ci", lambda body: body["data"].update(encoded({"hosts.yml": "", "type": "helm"})))
+    await world.start().settle()
+    assert world.secret()["data"] == before
+    assert mints(world) == 1
+
+
+async def test_hosts_are_known_after_the_app_went() -> None:
+    world = await fresh(secret={"formats": ["GHHosts"]})
+    process = world.start()
+    await process.settle()
+    before = world.secret()["data"]
+    world.api.delete("githubapps/acme")
+    world.clock.advance(timedelta(minutes=1))
+    world.api.delete("secrets/ci")
+    await process.run()
+    assert world.secret()["data"] == before
+
+
+async def test_a_secret_is_left_as_it_is_while_nobody_knows_the_hosts() -> None:
+    world = await fresh(secret={"formats": ["GHHosts"]})
+    world.api.delete("githubapps/acme")
+    before = copy.deepcopy(world.secret())
+    await world.start().settle()
+    assert world.secret() == before
+
+
+async def test_hosts_that_change_rewrite_the_secret_and_mint_nothing() -> None:
+    world = await fresh(secret={"formats": ["Env"]})
+    world.api.edit("githubapps/acme", lambda body: body["spec"].update(webURL="https://acme.ghe.com"))
+    await world.start().settle()
+    assert decoded(world.secret(), "GH_HOST") == "acme.ghe.com"
+    assert mints(world) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("BasicAuth", "kubernetes.io/basic-auth"), ("DockerConfigJSON", "kubernetes.io/dockerconfigjson")],
+)
+async def test_another_type_is_a_delete_and_a_create_with_the_same_token(name: str, wanted: str) -> None:
+    world = await fresh()
+    before = copy.deepcopy(world.secret())
+    respec(world, secret={"formats": [name]})
+    world.faults.calls.clear()
+    await world.start().run()
+    after = world.secret()
+    assert after["type"] == wanted
+    assert after["data"]["token"] == before["data"]["token"]
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    assert [call for call in world.faults.calls if call in (APPLY, DELETE)] == [DELETE, APPLY]
+    assert mints(world) == 0
+
+
+@pytest.mark.parametrize("moment", [BEFORE, AFTER])
+@pytest.mark.parametrize("call", [DELETE, APPLY])
+async def test_a_change_of_type_survives_faults_without_another_token(call: str, moment: Moment) -> None:
+    world = await fresh()
+    respec(world, secret={"formats": ["BasicAuth"]})
+    world.faults.once(call, raising(API_AWAY), moment=moment)
+    await world.start().settle()
+    assert world.secret()["type"] == "kubernetes.io/basic-auth"
+    assert_published(world)
+    assert mints(world) == 1
+
+
+async def test_a_secret_that_somebody_replaced_meanwhile_is_not_deleted_for_its_type() -> None:
+    world = await fresh()
+    respec(world, secret={"formats": ["BasicAuth"]})
+
+    def replace_it() -> None:
+        world.api.delete("secrets/ci")
+        theirs = secret("ci", {"mine": "1"})
+        theirs["metadata"]["uid"] = "uid-theirs"
+        world.api.put(theirs)
+
+    world.faults.once(DELETE, replace_it)
+    process = world.start()
+    await process.run()
+    await process.run()
+    assert world.secret()["data"] == encoded({"mine": "1"})
+    assert ready_of(world.status()) == ("False", reasons.SECRET_CONFLICT)
+
+
+async def test_a_secret_that_would_be_too_large_is_said_and_nothing_is_minted_anew() -> None:
+    text = "${expires_at}" * 600
+    world = declared(secret={"data": {f"key-{number}": text * 10 for number in range(10)}})
+    process = world.start()
+    await process.run()
+    assert ready_of(world.status()) == ("False", reasons.INVALID_SPEC)
+    assert "more than 1 MiB: shorten `spec.secret.data`" in world.status()["conditions"][0]["message"]
+    world.clock.advance(timedelta(minutes=2))
+    await process.run()
+    assert mints(world) == 1
+    assert APPLY not in world.faults.calls
+
+
+# --- Two that want one Secret ----------------------------------------------------------------------------------------
+
+
+def two_claimants() -> World:
+    world = declared(secret={"name": "shared"})
+    world.api.put(githubtoken_body("younger", uid="uid-younger", secret={"name": "shared"}))
+    for name, created in (("ci", "2026-03-01T11:00:00Z"), ("younger", "2026-03-01T11:00:01Z")):
+        world.api.objects[f"githubtokens/{name}"]["metadata"]["creationTimestamp"] = created
+    return world
+
+
+async def test_of_two_that_wait_for_their_app_the_oldest_gets_the_secret() -> None:
+    world = two_claimants()
+    app = world.api.objects.pop("githubapps/acme")
+    process = world.start()
+    await process.run("ci")
+    await process.run("younger")
+    world.api.put(app)
+    world.clock.advance(timedelta(minutes=1))
+    await process.run("younger")
+    await process.run("ci")
+    assert annotations_of(world.secret("shared"))[NAME] == "ci"
+    assert ready_of(world.status("younger")) == ("False", reasons.SECRET_CONFLICT)
+    assert mints(world) == 1
+
+
+async def test_who_has_the_secret_keeps_it_from_an_older_one_until_it_goes() -> None:
+    world = two_claimants()
+    process = world.start()
+    for name in ("younger", "ci", "younger"):
+        await process.run(name)
+    assert annotations_of(world.secret("shared"))[NAME] == "younger"
+    assert ready_of(world.status("ci")) == ("False", reasons.SECRET_CONFLICT)
+    assert mints(world) == 1
+    world.api.delete("githubtokens/younger")
+    world.api.delete("secrets/shared")
+    await process.run("younger")
+    await process.settle()
+    assert annotations_of(world.secret("shared"))[NAME] == "ci"
 
 
 # --- Death and faults at every moment --------------------------------------------------------------------------------

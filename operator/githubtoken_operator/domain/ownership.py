@@ -20,6 +20,7 @@ from githubtoken_operator.domain.secrets import (
     ROLE_CREDENTIAL,
     ROLE_TOKEN,
     annotations_of,
+    controller_of,
     controller_uid,
     labels_of,
 )
@@ -86,7 +87,8 @@ def _kept_for_something_else(secret: JSON, _token: GitHubToken) -> str | None:
 
 
 def _predecessor(secret: JSON, token: GitHubToken) -> str | None:
-    if annotations_of(secret).get(NAME) == token.name and labels_of(secret).get(ROLE) == ROLE_TOKEN:
+    by_a_token = (controller_of(secret) or {}).get("kind") == "GitHubToken"
+    if by_a_token and annotations_of(secret).get(NAME) == token.name and labels_of(secret).get(ROLE) == ROLE_TOKEN:
         return f"still belongs to an earlier GitHubToken `{token.name}`: it is taken over once that one is gone"
     return None
 

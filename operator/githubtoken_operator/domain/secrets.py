@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from githubtoken_operator.domain.model import JSON, AccessToken
@@ -79,12 +79,16 @@ def revision_of(text: str | None) -> int | None:
     return int(text) if text is not None and text.isdecimal() and len(text) <= _REVISION_DIGITS else None
 
 
+def controller_of(secret: JSON) -> JSON | None:
+    """The ownerReference of the controlling owner."""
+    owners: Sequence[JSON] = secret["metadata"].get("ownerReferences") or ()
+    return next((owner for owner in owners if owner.get("controller")), None)
+
+
 def controller_uid(secret: JSON) -> str | None:
     """The uid of the controlling owner."""
-    for owner in secret["metadata"].get("ownerReferences") or ():
-        if owner.get("controller"):
-            return str(owner["uid"])
-    return None
+    owner = controller_of(secret)
+    return str(owner["uid"]) if owner else None
 
 
 def access_token_keys(access: AccessToken) -> dict[str, str]:

@@ -53,9 +53,6 @@ NOT_SERVED = [
     pytest.param(
         {**INSTALLATION, "appRef": {"kind": "ClusterGitHubApp", "name": "acme"}}, "spec.appRef.kind", id="appRef.kind"
     ),
-    pytest.param({**INSTALLATION, "secret": {"formats": ["Env"]}}, "spec.secret.formats", id="formats"),
-    pytest.param({**INSTALLATION, "secret": {"type": "kubernetes.io/basic-auth"}}, "spec.secret.type", id="type"),
-    pytest.param({**INSTALLATION, "secret": {"data": {"a": "${token}"}}}, "spec.secret.data", id="data"),
     pytest.param({**INSTALLATION, "deletionPolicy": "Revoke"}, "spec.deletionPolicy", id="Revoke"),
     pytest.param(
         {**INSTALLATION, "restartTargets": [{"kind": "Deployment", "name": "web"}]},

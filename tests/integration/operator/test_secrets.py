@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from github_simulator.control_client import sha256
 
@@ -100,11 +102,15 @@ def test_a_deleted_secret_of_a_user_is_restored_without_a_call_to_github(world: 
         pytest.param({"metadata": {"annotations": {f"{PREFIX}expires-at": "2040-01-01T00:00:00Z"}}}, id="another date"),
         pytest.param({"metadata": {"ownerReferences": None}}, id="no owner"),
         pytest.param({"metadata": {"labels": {"team": None}}}, id="no label"),
+        pytest.param({"metadata": {"labels": {f"{PREFIX}role": None}}}, id="no role, so that no watch tells of it"),
+        pytest.param({"metadata": {"labels": {f"{PREFIX}role": "app"}}}, id="another role"),
+        pytest.param({"data": {"password": "ZWRpdGVk", "config.ini": None}}, id="edited forms of the token"),
     ],
 )
 def test_an_edited_secret_is_restored_without_a_call_to_github(world: World, edit: dict[str, Any]) -> None:
     world.app()
-    world.installation_token(secret={"labels": {"team": "web"}})
+    forms = {"type": "Opaque", "formats": ["BasicAuth", "Netrc"], "data": {"config.ini": "token = ${token}"}}
+    world.installation_token(secret={"labels": {"team": "web"}, **forms})
     world.wait_ready()
     meta, before, requests = secret_of(world)["metadata"], world.data("ci"), len(world.requests())
     parts = ("labels", "annotations", "ownerReferences")
@@ -131,6 +137,103 @@ def test_keys_and_labels_of_others_stay(world: World) -> None:
     assert secret_of(world)["metadata"]["labels"]["theirs"] == "kept"
 
 
+def test_what_leaves_the_spec_leaves_the_secret_and_foreign_things_stay(world: World) -> None:
+    world.app()
+    world.installation_token(
+        secret={
+            "labels": {"team": "web", "tier": "a"},
+            "annotations": {"example.com/a": "1"},
+            "formats": ["ArgoCDRepository", "GHHosts", "Env"],
+            "data": {"config.ini": "token = ${token}"},
+        }
+    )
+    world.wait_ready()
+    assert secret_of(world)["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repo-creds"
+    world.secret_key("ci", "theirs", "kept")
+    world.patch("ci", {"metadata": {"labels": {"theirs": "kept"}, "annotations": {"theirs": "kept"}}}, kind="Secret")
+    before, uid = world.data("ci"), secret_of(world)["metadata"]["uid"]
+    change = {
+        "labels": {"tier": None},
+        "annotations": None,
+        "formats": ["Env"],
+        "data": {"config.ini": None, "b": "$$"},
+    }
+    world.change("ci", secret=change)
+    world.wait_for("ci", lambda _: world.data("ci").get("b") == "$", kind="Secret")
+    kept = {key: value for key, value in before.items() if key in {"token", "created", "expires_at", "expires_in"}}
+    env = {"GITHUB_TOKEN": before["token"], "GH_TOKEN": before["token"]}
+    enterprise = {key: before[key] for key in ("GH_ENTERPRISE_TOKEN", "GH_HOST")}
+    assert world.data("ci") == {**kept, "type": "bearer", "theirs": "kept", **env, **enterprise, "b": "$"}
+    meta = secret_of(world)["metadata"]
+    assert meta["labels"] == {f"{PREFIX}role": "token", "team": "web", "theirs": "kept"}
+    assert {key for key in meta["annotations"] if not key.startswith(PREFIX)} == {"theirs"}
+    assert meta["uid"] == uid
+    assert len(world.requests("mint")) == 1
+
+
+def test_another_host_of_the_app_rewrites_the_secret_and_leaves_nothing_behind(world: World) -> None:
+    world.app()
+    world.installation_token(secret={"formats": ["Env"]})
+    world.wait_ready()
+    assert "GH_HOST" in world.data("ci")
+    world.change("acme", kind="GitHubApp", webURL="https://github.com")
+    world.wait_for("ci", lambda _: "GH_HOST" not in world.data("ci"), kind="Secret")
+    assert "GH_ENTERPRISE_TOKEN" not in world.data("ci")
+    assert len(world.requests("mint")) == 1
+
+
+def test_special_characters_survive(world: World) -> None:
+    """They do so in texts, in keys, and in the names of objects."""
+    name = "ci.a-b.0"
+    texts = {"A.b_c-1": "ünï ☃ \"q\" '\\' $$ ${token}\t\r\n{{x}} %s", ".hidden": "", "json": '{"t": "${token}"}'}
+    world.app("acme.app")
+    world.installation_token(name, app="acme.app", secret={"name": "s.e.c", "data": texts, "formats": ["GHHosts"]})
+    world.wait_ready(name)
+    data = world.data("s.e.c")
+    token = data["token"]
+    assert data["A.b_c-1"] == f"ünï ☃ \"q\" '\\' $ {token}\t\r\n{{{{x}}}} %s"
+    assert data[".hidden"] == ""
+    assert json.loads(data["json"]) == {"t": token}
+    (host,) = yaml.safe_load(data["hosts.yml"]).values()
+    assert host["oauth_token"] == token
+
+
+# --- the type --------------------------------------------------------------------------------------------------------
+
+
+def test_another_type_replaces_the_secret_and_keeps_the_token(world: World) -> None:
+    world.app()
+    world.installation_token()
+    world.wait_ready()
+    before = secret_of(world)
+    world.change("ci", secret={"formats": ["DockerConfigJSON"]})
+    after = world.wait_for("ci", lambda secret: secret.get("type") == "kubernetes.io/dockerconfigjson", kind="Secret")
+    assert after["data"]["token"] == before["data"]["token"]
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    world.change("ci", secret={"formats": ["BasicAuth"], "type": "Opaque"})
+    world.wait_for("ci", lambda secret: secret.get("type") == "Opaque", kind="Secret")
+    assert world.data("ci")["username"] == "x-access-token"
+    assert ".dockerconfigjson" not in world.data("ci")
+    world.wait_ready()
+    assert len(world.requests("mint")) == 1
+
+
+def test_an_adopted_secret_is_not_deleted_for_another_type(world: World) -> None:
+    world.app()
+    world.secret("ci", {"theirs": "precious"})
+    world.annotate("ci", kind="Secret", adopt="true")
+    world.installation_token()
+    world.wait_ready()
+    world.change("ci", secret={"formats": ["BasicAuth"]})
+    message = world.wait_reason("ci", "SecretConflict").message
+    assert "has the type `Opaque`, which must be `kubernetes.io/basic-auth`" in message
+    assert world.data("ci")["theirs"] == "precious"
+    world.change("ci", secret={"type": "Opaque"})
+    world.wait_ready()
+    assert world.data("ci")["username"] == "x-access-token"
+    assert len(world.requests("mint")) == 1
+
+
 # --- removed ---------------------------------------------------------------------------------------------------------
 
 
@@ -146,6 +249,17 @@ def test_a_deleted_githubtoken_takes_its_secret_and_its_metrics_along(world: Wor
     world.wait_until(lambda: world.namespace not in world.operator.metrics(), "the end of the series")
     world.settle(0.5)
     assert world.get("Secret", "ci") is None
+
+
+def test_a_retained_secret_without_its_label_is_restored(world: World) -> None:
+    world.app()
+    world.token(
+        "ci", {"appRef": {"name": "acme"}, "installation": {"owner": world.account}, "deletionPolicy": "Retain"}
+    )
+    world.wait_ready()
+    world.patch("ci", {"metadata": {"labels": {f"{PREFIX}role": None}}}, kind="Secret")
+    world.wait_for("ci", lambda secret: secret["metadata"].get("labels") == {f"{PREFIX}role": "token"}, kind="Secret")
+    assert len(world.requests("mint")) == 1
 
 
 def test_a_retained_secret_outlives_its_githubtoken_and_serves_its_successor(world: World) -> None:
@@ -232,6 +346,36 @@ def test_of_two_githubtokens_with_one_secret_the_first_keeps_it(world: World) ->
     world.settle(0.5)
     assert world.data("shared") == before
     assert world.ready("first").status == "True"
+    assert len(world.requests("mint")) == 1
+
+
+def test_of_two_githubtokens_that_wait_the_older_one_gets_the_secret(world: World) -> None:
+    world.installation_token("zulu", secret={"name": "shared"})
+    world.settle(1.1)  # The time at which an object was made is kept in whole seconds.
+    world.installation_token("alpha", secret={"name": "shared"})
+    world.wait_reason("zulu", "AppNotFound")
+    assert "also wanted by GitHubToken `zulu`" in world.wait_reason("alpha", "SecretConflict").message
+    world.app()
+    world.wait_ready("zulu")
+    assert secret_of(world, "shared")["metadata"]["annotations"][f"{PREFIX}name"] == "zulu"
+    assert world.ready("alpha").reason == "SecretConflict"
+    assert len(world.requests("mint")) == 1
+
+
+def test_a_secret_with_another_controller_is_left_alone_until_it_is_given_back(world: World) -> None:
+    world.app()
+    world.installation_token()
+    world.wait_ready()
+    world.secret("theirs", {"a": "b"})
+    theirs = secret_of(world, "theirs")["metadata"]["uid"]
+    owner = {"apiVersion": "v1", "kind": "Secret", "name": "theirs", "uid": theirs, "controller": True}
+    world.patch("ci", {"metadata": {"ownerReferences": [owner]}}, kind="Secret")
+    assert "is controlled by another object" in world.wait_reason("ci", "SecretConflict").message
+    assert secret_of(world)["metadata"]["ownerReferences"] == [owner]
+    world.patch("ci", {"metadata": {"ownerReferences": None}}, kind="Secret")
+    world.wait_ready()
+    (owner,) = secret_of(world)["metadata"]["ownerReferences"]
+    assert owner["name"] == "ci"
     assert len(world.requests("mint")) == 1
 
 

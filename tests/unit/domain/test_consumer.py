@@ -65,6 +65,7 @@ def test_an_upgrade_of_the_operator_mints_nothing_anew(spec: dict[str, Any], can
         pytest.param({"suspend": True}, id="suspend"),
         pytest.param({"deletionPolicy": "Retain"}, id="deletionPolicy"),
         pytest.param({"secret": {"name": "other", "labels": {"a": "b"}}}, id="the Secret's looks"),
+        pytest.param({"secret": {"formats": ["BasicAuth", "Env"], "data": {"a": "${token}"}}}, id="what is in it"),
         pytest.param({"uid": "uid-other"}, id="another object of that name"),
     ],
 )
@@ -150,6 +151,55 @@ def test_a_consumer_never_gets_the_refresh_token() -> None:
 )
 def test_a_secret_that_outlives_its_githubtoken_has_no_owner(token: GitHubToken, *, adopted: bool) -> None:
     assert consumer.render(token, issued(), SERVER, adopted=adopted)["metadata"]["ownerReferences"] == []
+
+
+ALL_AT_ONCE: dict[str, Any] = {
+    "installation": {"repository": "acme/website"},
+    "secret": {
+        "labels": {"team": "a", "argocd.argoproj.io/secret-type": "mine"},
+        "formats": ["BasicAuth", "GitCredentials", "Netrc", "GHHosts", "ArgoCDRepository", "Env"],
+        "data": {"config.ini": "token = ${token}\nuntil = ${expires_at}\nprice = $$5\n", "empty": ""},
+    },
+}
+
+
+def test_formats_and_texts_are_keys_beside_the_plain_ones() -> None:
+    token = githubtoken(**ALL_AT_ONCE)
+    body = consumer.render(token, issued(token), SERVER)
+    assert body["type"] == "kubernetes.io/basic-auth"
+    assert body["data"].keys() == {
+        "token", "type", "created", "expires_in", "expires_at", "username", "password", ".git-credentials", ".netrc",
+        "hosts.yml", "url", "GITHUB_TOKEN", "GH_TOKEN", "config.ini", "empty",
+    }  # fmt: skip
+    assert decoded(body, "config.ini") == "token = ghs_token1\nuntil = 2026-03-01T13:00:00Z\nprice = $5\n"
+    assert decoded(body, "empty") == ""
+    assert body["metadata"]["labels"] == {ROLE: "token", "team": "a", "argocd.argoproj.io/secret-type": "repository"}
+
+
+def test_the_type_of_argo_cd_replaces_the_tokens_own_and_is_not_taken_for_it() -> None:
+    token = githubtoken(
+        installation={"owner": "acme"}, secret={"formats": ["ArgoCDRepository"], "data": {"t": "${type}"}}
+    )
+    held = issued(token)
+    body = consumer.render(token, held, SERVER)
+    assert (decoded(body, "type"), decoded(body, "t")) == ("git", "bearer")
+    assert consumer.read(body) == held
+
+
+def test_all_that_speaks_of_a_token_changes_with_it() -> None:
+    token = githubtoken(**ALL_AT_ONCE)
+    first, second = (consumer.render(token, issued(token, number=number), SERVER)["data"] for number in (1, 2))
+    texts = {key: decoded({"data": second}, key) or "" for key in second}
+    assert not any("ghs_token1" in text for text in texts.values())
+    assert {key for key in second if first[key] != second[key]} == {key for key in texts if "ghs_token2" in texts[key]}
+
+
+@given(text=st.text(max_size=50), value=st.text(max_size=50))
+def test_special_characters_survive(text: str, value: str) -> None:
+    token = githubtoken(secret={"data": {"a": text.replace("$", "$$")}, "annotations": {"note": value}})
+    body = consumer.render(token, issued(token), SERVER)
+    assert decoded(body, "a") == text
+    assert body["metadata"]["annotations"]["note"] == value
 
 
 times = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
@@ -239,12 +289,37 @@ def test_a_revision_that_cannot_be_is_taken_for_the_first(text: str, revision: i
         pytest.param(lambda it: it["metadata"]["labels"].pop(ROLE), True, id="the role is gone"),
         pytest.param(lambda it: it["metadata"].pop("annotations"), True, id="the annotations are gone"),
         pytest.param(lambda it: it["metadata"].pop("ownerReferences"), True, id="the owner is gone"),
+        pytest.param(lambda it: it.update(type="kubernetes.io/basic-auth"), True, id="another type"),
     ],
 )
 def test_what_the_operator_wrote_is_repaired_and_nothing_else(
     change: Callable[[dict[str, Any]], object], *, repaired: bool
 ) -> None:
     assert consumer.differs(edited(change), consumer.render(githubtoken(), issued(), SERVER)) is repaired
+
+
+def wrote(part: str, name: str, **entry: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of managedFields
+    """The Secret with `name` in it, which is no part of what is wanted, and the API server's account of who set it."""
+    fields: dict[str, Any] = {"f:data": {"f:token": {}}, "f:metadata": {"f:labels": {".": {}, f"f:{ROLE}": {}}}}
+    owned: dict[str, Any] = fields if part == "data" else fields["f:metadata"]
+    owned.setdefault(f"f:{part}", {})[f"f:{name}"] = {}
+    by_us = {"manager": "githubtoken-operator", "operation": "Apply", "fieldsV1": fields, **entry}
+    body = published(githubtoken(), issued())
+    body["metadata"]["managedFields"] = [{"manager": "kubectl", "operation": "Update"}, by_us]
+    return body
+
+
+@pytest.mark.parametrize("part", ["data", "labels", "annotations"])
+def test_what_the_operator_wrote_and_does_not_want_any_more_is_removed(part: str) -> None:
+    desired = consumer.render(githubtoken(), issued(), SERVER)
+    assert consumer.differs(wrote(part, "GH_HOST"), desired)
+    assert not consumer.differs(wrote(part, "GH_HOST", manager="kubectl"), desired)
+    assert not consumer.differs(wrote(part, "GH_HOST", operation="Update"), desired)
+
+
+def test_the_size_is_that_of_all_values() -> None:
+    body = {"data": encoded({"a": "x" * 300_000, "b": "y" * 300_000})}
+    assert 600_000 <= consumer.size(body) <= 600_010
 
 
 def test_an_access_token_that_does_not_expire_says_nothing_of_expiry() -> None:

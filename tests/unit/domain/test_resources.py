@@ -24,9 +24,6 @@ NOT_SERVED = [
     pytest.param({"user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow, empty"),
     pytest.param({"user": {"login": "alice"}}, "spec.user.login", id="login"),
     pytest.param({"appRef": {"kind": "ClusterGitHubApp", "name": "acme"}}, "spec.appRef.kind", id="appRef.kind"),
-    pytest.param({"secret": {"type": "kubernetes.io/basic-auth"}}, "spec.secret.type", id="secret.type"),
-    pytest.param({"secret": {"formats": ["Env"]}}, "spec.secret.formats", id="secret.formats"),
-    pytest.param({"secret": {"data": {"x": "${token}"}}}, "spec.secret.data", id="secret.data"),
     pytest.param({"deletionPolicy": "Revoke"}, "spec.deletionPolicy", id="deletionPolicy"),
     pytest.param(
         {"restartTargets": [{"kind": "Deployment", "name": "web"}]}, "spec.restartTargets", id="restartTargets"
@@ -55,6 +52,36 @@ def test_a_field_that_is_not_served_is_refused_by_name(spec: dict[str, Any], fie
     assert refused.reason == reasons.INVALID_SPEC
     assert f"`{field}`" in refused.message
     assert "remove the field" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        pytest.param({"secret": {"type": "kubernetes.io/basic-auth"}}, "`spec.secret.type`", id="a type alone"),
+        pytest.param({"secret": {"formats": ["Yaml"]}}, "`spec.secret.formats`", id="an unknown format"),
+        pytest.param({"secret": {"data": {"x": "${nonsense}"}}}, "use `${token}`", id="an unknown property"),
+        pytest.param({"secret": {"data": {"token": ""}}}, "the key `token`", id="a key of ours"),
+        pytest.param({"secret": {"formats": ["ArgoCDRepository"]}}, "ArgoCDRepository needs", id="a bare number"),
+        pytest.param({"user": {}, "secret": {"formats": ["ArgoCDRepository"]}}, "ArgoCDRepository needs", id="a user"),
+    ],
+)
+def test_a_secret_that_cannot_be_written_is_refused_with_a_word_of_what_can(spec: dict[str, Any], says: str) -> None:
+    refused = githubtoken(**spec).invalid
+    assert refused is not None
+    assert refused.reason == reasons.INVALID_SPEC
+    assert says in refused.message
+
+
+@pytest.mark.parametrize(
+    ("secret", "wanted"),
+    [
+        pytest.param({}, "Opaque", id="nothing said"),
+        pytest.param({"formats": ["BasicAuth"]}, "kubernetes.io/basic-auth", id="what the formats need"),
+        pytest.param({"formats": ["BasicAuth"], "type": "Opaque"}, "Opaque", id="the type as the spec says"),
+    ],
+)
+def test_the_type_of_the_secret_is_the_specs_or_that_of_the_formats(secret: dict[str, Any], wanted: str) -> None:
+    assert githubtoken(secret=secret).secret.type == wanted
 
 
 @pytest.mark.parametrize("spec", DEFAULTS)

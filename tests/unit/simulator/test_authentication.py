@@ -34,6 +34,7 @@ def basic(text: str) -> str:
         pytest.param(f"Bearer {JWT}", Credentials("jwt", JWT), id="jwt"),
         pytest.param(f"token {JWT}", Credentials("malformed", JWT), id="jwt-needs-bearer"),
         pytest.param(basic("id:secret"), Credentials("basic", "secret", "id"), id="basic"),
+        pytest.param(basic("x-access-token:ghs_x"), Credentials("token", "ghs_x"), id="token-as-password"),
         pytest.param(basic("no-colon"), Credentials("malformed", basic("no-colon")[6:]), id="basic-without-colon"),
         pytest.param("Basic !", Credentials("malformed", "!"), id="basic-no-base64"),
         pytest.param("Digest x", Credentials("malformed", "x"), id="other-scheme"),
