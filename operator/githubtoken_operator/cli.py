@@ -19,6 +19,7 @@ import click
 from githubtoken_operator import __version__, settings
 from githubtoken_operator.commands.listing import list_tokens
 from githubtoken_operator.commands.login import login
+from githubtoken_operator.commands.options import Parsed
 from githubtoken_operator.commands.refresh import refresh
 from githubtoken_operator.commands.status import status
 from githubtoken_operator.settings import Settings
@@ -30,28 +31,11 @@ def _count(maximum: int) -> Callable[[str], int]:
     return lambda text: settings.parse_count(text, maximum=maximum)
 
 
-class _Parsed(click.ParamType[Any]):
-    """A value that one of the `settings.parse_*` functions reads."""
-
-    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
-        self.name = name
-        self._parse = parse
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:  # noqa: ANN401 - click's
-        """Reads the flag's text; what is no text is the default."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return self._parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 def _option(flag: str, kind: str, parse: Callable[[str], object], text: str) -> Callable[[F], F]:
     field = flag.removeprefix("--").replace("-", "_")
     default = getattr(Settings(), field)
     shown = str(default) if default else "none"
-    kind_of_value = _Parsed(kind, parse)
+    kind_of_value = Parsed(kind, parse)
     return click.option(
         flag, envvar=_variable(field), type=kind_of_value, default=default, show_default=shown, help=text
     )

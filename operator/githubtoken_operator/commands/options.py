@@ -6,7 +6,6 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 import click
@@ -30,34 +29,38 @@ class Place:
     namespace: str | None
 
 
-class ObjectName(click.ParamType[str]):
-    """The name of a Kubernetes object; nothing else may become a part of a URL."""
+class Parsed(click.ParamType[Any]):
+    """A value that a function reads, which raises ValueError with a sentence that says what the text must be."""
 
-    name = "name"
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name = name
+        self._parse = parse
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 - click's
-        """The name as it was given."""
-        text = str(value)
-        if not _NAME.fullmatch(text):
-            self.fail(
-                f"must be the name of an object, of lower-case letters, digits, `-` and `.`, not {text!r}", param, ctx
-            )
-        return text
-
-
-class Duration(click.ParamType[timedelta]):
-    """A duration such as `2m`."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:  # noqa: ANN401 - click's
-        """The duration that the text says."""
-        if isinstance(value, timedelta):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:  # noqa: ANN401 - click's
+        """Reads the text; what is no text is a default that was read already."""
+        if not isinstance(value, str):
             return value
         try:
-            return parse_duration(str(value))
+            return self._parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def parse_name(text: str) -> str:
+    """Read the name of a Kubernetes object; nothing else may become a part of a URL."""
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"must be the name of an object, of lower-case letters, digits, `-` and `.`, not {text!r}")
+    return text
+
+
+def parse_selector(text: str) -> str:
+    """Read a label selector. It is not empty: `-l "$UNSET"` must not mean everything."""
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+NAME: Final = Parsed("name", parse_name)
 
 
 def at_a_place(command: Command) -> Command:
@@ -65,7 +68,7 @@ def at_a_place(command: Command) -> Command:
 
     @click.option("--kubeconfig", metavar="FILE", help="Instead of KUBECONFIG or ~/.kube/config.")
     @click.option("--context", metavar="NAME", help="The context of the kubeconfig, instead of its current one.")
-    @click.option("-n", "--namespace", type=ObjectName(), help="The namespace, instead of the context's.")
+    @click.option("-n", "--namespace", type=NAME, help="The namespace, instead of the context's.")
     @functools.wraps(command)
     def placed(*, kubeconfig: str | None, context: str | None, namespace: str | None, **others: Any) -> Any:  # noqa: ANN401 - whatever the command takes
         return command(Place(kubeconfig, context, namespace), **others)
@@ -86,18 +89,10 @@ def all_namespaces(command: Command) -> Command:
     return checked
 
 
-one_token = click.argument("name", type=ObjectName())
-
-
-def _selector(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Not empty: `-l "$UNSET"` must not mean everything."""
-    if value is not None and not value.strip():
-        raise click.BadParameter("must not be empty")
-    return value
-
+one_token = click.argument("name", type=NAME)
 
 selector = click.option(
-    "-l", "--selector", metavar="LABELS", callback=_selector, help="Labels to match, such as `team=web,env!=test`."
+    "-l", "--selector", type=Parsed("labels", parse_selector), help="Labels to match, such as `team=web,env!=test`."
 )
 
 output = click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="For programs instead of humans.")
@@ -105,4 +100,10 @@ output = click.option("-o", "--output", type=click.Choice(["json", "yaml"]), hel
 
 def timeout(default: str) -> Callable[[Command], Command]:
     """`--timeout`."""
-    return click.option("--timeout", type=Duration(), default=default, show_default=True, help="How long to wait.")
+    return click.option(
+        "--timeout",
+        type=Parsed("duration", parse_duration),
+        default=default,
+        show_default=True,
+        help="How long to wait.",
+    )

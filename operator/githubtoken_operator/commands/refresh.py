@@ -37,7 +37,7 @@ class Selection:
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=options.ObjectName())
+@click.argument("names", nargs=-1, type=options.NAME)
 @options.at_a_place
 @options.all_namespaces
 @options.selector
