@@ -39,6 +39,7 @@ from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.reconciler import Reconciler
 from githubtoken_operator.recorder import Recorder
+from githubtoken_operator.revocation import Revocations
 from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.scheduler import Next, Scheduler
 from githubtoken_operator.settings import Settings
@@ -178,6 +179,10 @@ def _wire(
         now=utc_now,
         monotonic=time.monotonic,
     )
+    recorder = Recorder(cluster=cluster, metrics=metrics, now=utc_now)
+    revocations = Revocations(
+        cluster=cluster, github=github, apps=apps, users=users, recorder=recorder, metrics=metrics, now=utc_now
+    )
     reconciler = Reconciler(
         cluster=cluster,
         gatherer=gatherer,
@@ -187,7 +192,8 @@ def _wire(
         users=users,
         personal=personal,
         pacing=pacing,
-        recorder=Recorder(cluster=cluster, metrics=metrics, now=utc_now),
+        revocations=revocations,
+        recorder=recorder,
         watched=watched,
         metrics=metrics,
         now=utc_now,

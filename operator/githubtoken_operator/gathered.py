@@ -35,7 +35,7 @@ class Memory:
     `inputs` are of the last failed attempt; `request` is the refresh request that the last attempt was made for,
     `answered` the last one that got its token. `account_looks` is how often GitHub may still be asked whose token it
     is. `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
-    `server` is the GitHub that the token is of, also after its App went.
+    `app` is the App that was last used; `server` is the GitHub that the token is of, also after its App went.
     """
 
     uid: str
@@ -49,6 +49,7 @@ class Memory:
     checked: datetime | None = None
     refused: bool = False
     server: Server | None = None
+    app: App | None = None
     told: Told | None = None
 
 

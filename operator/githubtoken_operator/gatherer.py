@@ -58,16 +58,13 @@ class Gatherer:
         self._now = now
         self._monotonic = monotonic
 
-    async def gather(self, key: Ref, memory_of: Callable[[str], Memory], body: JSON | None = None) -> Gathered | None:
-        """The observation of one GitHubToken; None where it is gone or going. Raises `ApiError`.
+    async def current(self, key: Ref, body: JSON | None) -> JSON | None:
+        """The object as an event has just brought it, else `body` where it was just read; None where it is gone."""
+        return self._watched.take(key) or body or await self._cluster.read(Kind.TOKEN, key.namespace, key.name)
 
-        `body` is the object where it was just read.
-        """
-        body = self._watched.take(key) or body or await self._cluster.read(Kind.TOKEN, key.namespace, key.name)
-        if body is None or "deletionTimestamp" in body["metadata"]:
-            return None
+    async def gather(self, key: Ref, body: JSON, memory: Memory) -> Gathered:
+        """The observation of one GitHubToken. Raises `ApiError`."""
         token = parse_token(body)
-        memory = memory_of(token.uid)
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
         app_ref = Ref(Kind.APP, token.namespace, token.app)

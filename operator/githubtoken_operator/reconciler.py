@@ -27,6 +27,7 @@ from githubtoken_operator.domain import consumer, followup, personal_token, reas
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import (
     Halt,
+    Hold,
     Obtain,
     Publish,
     TakeSeed,
@@ -45,12 +46,13 @@ from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.recorder import Recorder
+from githubtoken_operator.revocation import Revocations
 from githubtoken_operator.rotation import StartOver, UserTokens
 from githubtoken_operator.scheduler import Next
 from githubtoken_operator.watched import Ref, Watched
 
-MOST_PASSES: Final = 4
-"""Of observe, decide, act in one run: taking a seed, rotating and publishing are one pass each."""
+MOST_PASSES: Final = 5
+"""Of observe, decide, act in one run: holding, taking a seed, rotating and publishing are one pass each."""
 RETRY_CONFLICT: Final = timedelta(milliseconds=200)
 RETRY_API: Final = timedelta(seconds=2)
 """While the API server is away nothing can be recorded, so the key simply comes back."""
@@ -75,6 +77,7 @@ class Reconciler:
         users: UserTokens,
         personal: PersonalTokens,
         pacing: Pacing,
+        revocations: Revocations,
         recorder: Recorder,
         watched: Watched,
         metrics: Metrics,
@@ -89,6 +92,7 @@ class Reconciler:
         self._users = users
         self._personal = personal
         self._pacing = pacing
+        self._revocations = revocations
         self._recorder = recorder
         self._watched = watched
         self._metrics = metrics
@@ -112,16 +116,19 @@ class Reconciler:
     async def _run(self, key: Ref) -> Next | None:
         body: JSON | None = None
         for _ in range(MOST_PASSES):
-            gathered = await self._gatherer.gather(key, lambda uid: self._memory(key, uid), body)
-            if gathered is None:
-                self._forget(key)
-                return None
-            body = gathered.body
+            body = await self._gatherer.current(key, body)
+            if body is None or "deletionTimestamp" in body["metadata"]:
+                return await self._end(key, body)
+            memory = self._memory(key, body["metadata"]["uid"])
+            gathered = await self._gatherer.gather(key, body, memory)
+            memory.app = gathered.resolved.app or memory.app
             if gathered.rewired:
                 self._apps.count_again(gathered.app_ref)
-            seen, memory = gathered.observation, self._memories[key]
+            seen = gathered.observation
             try:
                 match decide(seen):
+                    case Hold():
+                        body = await self._revocations.hold(body, held=seen.token.revoke)
                     case TakeSeed(seed):
                         await self._users.take_seed(seen.token, seed, await self._apps.client_id(gathered.app))
                     case Obtain(cause):
@@ -141,6 +148,13 @@ class Reconciler:
             except TokenError as error:
                 return await self._failed(self._gatherer.timed(gathered), memory, error)
         return self._in(RETRY_CONFLICT)
+
+    async def _end(self, key: Ref, body: JSON | None) -> Next | None:
+        """The object is gone, or going."""
+        due = await self._revocations.end(body, self._memory(key, body["metadata"]["uid"])) if body else None
+        if due is None:
+            self._forget(key)
+        return due
 
     # --- act ---------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import cast
 
@@ -78,6 +79,11 @@ class Recorder:
             f"({issued.access.expires_in} s): renewal happens when a third of the life is left"
         )
         await self._emit(token, warning=True, reason=reasons.RENEW_BEFORE_IGNORED, message=message)
+
+    async def warn(self, token: GitHubToken, reason: str, message: str) -> None:
+        """One warning event of its own; where the namespace goes nobody could read it, and there is only the log."""
+        with suppress(Terminating):
+            await self._emit(token, warning=True, reason=reason, message=message)
 
     async def _emit(self, token: GitHubToken, *, warning: bool, reason: str, message: str) -> None:
         where = logs.about(token.namespace, token.name) | {"reason": reason}

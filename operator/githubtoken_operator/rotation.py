@@ -115,6 +115,25 @@ class UserTokens:
         """Why the stored refresh token must not be sent now. Another's intent is waited for since it was first seen."""
         if client_id is not None and (refusal := credential.refusal(stored, client_id)):
             return refusal
+        return self._announced(stored)
+
+    async def stored_pair(self, token: GitHubToken) -> tuple[JSON, Credential] | None:
+        """The credential Secret with all that waits for it; None where there is none of this token.
+
+        Raises `Transient` while the outcome of another process's rotation is not known.
+        """
+        key = (token.namespace, token.user.credential if token.user else "")
+        if waiting := self._journal.read(key):
+            await self._save_entry(key, waiting)
+        secret = await self._cluster.read(Kind.SECRET, *key)
+        if secret is None or credential.conflict(secret, token):
+            return None
+        stored = credential.read(secret)
+        if hindrance := self._announced(stored):
+            raise hindrance
+        return secret, stored
+
+    def _announced(self, stored: Credential) -> Transient | None:
         intent = stored.intent
         if intent is None or intent.holder == self._journal.holder:
             return None

@@ -36,12 +36,14 @@ from githubtoken_operator.domain.model import (
     Server,
     Token,
 )
+from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.reconciler import Reconciler
 from githubtoken_operator.recorder import Recorder
+from githubtoken_operator.revocation import Revocations
 from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.scheduler import Next
 from githubtoken_operator.watched import Ref, Watched
@@ -144,8 +146,9 @@ class ApiServer(Api):
     Keys are `secrets/ci`: all objects are in one namespace. Events are kept in `events`.
     """
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults, now: Callable[[], datetime]) -> None:
         self.faults = faults
+        self._now = now
         self.objects: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self._applied: dict[str, set[tuple[str, str]]] = {}
@@ -169,7 +172,11 @@ class ApiServer(Api):
         self._store(key, stored)
 
     def delete(self, key: str) -> None:
-        """Somebody deletes an object."""
+        """Somebody deletes an object; one with finalizers goes with the last of them."""
+        if self.objects[key]["metadata"].get("finalizers"):
+            gone = format_time(self._now())
+            self.edit(key, lambda stored: stored["metadata"].setdefault("deletionTimestamp", gone))
+            return
         del self.objects[key]
         self._applied.pop(key, None)
 
@@ -188,11 +195,11 @@ class ApiServer(Api):
         key = path.split("/namespaces/team/")[1] if "/namespaces/team/" in path else path
         call = f"{method} {key}"
         self.faults.begin(call)
-        answer = self._answer(method, key, json.loads(json.dumps(body)))
+        answer = self._answer(method, key, json.loads(json.dumps(body)), merge="merge-patch" in content_type)
         self.faults.end(call)
         return copy.deepcopy(answer)
 
-    def _answer(self, method: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, method: str, key: str, body: dict[str, Any], *, merge: bool) -> dict[str, Any]:
         if method == "GET" and key == "/api/v1/secrets":
             # The selector is not looked at: what is no credential has no intent either.
             listed = [item for name, item in self.objects.items() if name.startswith("secrets/")]
@@ -208,6 +215,8 @@ class ApiServer(Api):
             return self._replace(key, body)
         if method == "DELETE":
             return self._delete(key, body)
+        if merge:
+            return self._merge(key, body)
         return self._apply_status(key.removesuffix("/status"), body) if "/status" in key else self._apply(key, body)
 
     def _found(self, key: str) -> dict[str, Any]:
@@ -263,6 +272,15 @@ class ApiServer(Api):
         # A wrong uid is ignored here, the resourceVersion is not.
         self._check(present, {"resourceVersion": body["metadata"]["resourceVersion"]})
         return self._store(key, {**copy.deepcopy(present), "status": body["status"]})
+
+    def _merge(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        present = self._found(key)
+        self._check(present, body["metadata"])
+        merged = {**copy.deepcopy(present), "metadata": {**present["metadata"], **body["metadata"]}}
+        if "deletionTimestamp" in merged["metadata"] and not merged["metadata"].get("finalizers"):
+            del self.objects[key]
+            return merged
+        return self._store(key, merged)
 
     def _check(self, present: JSON, meta: JSON) -> None:
         for name in ("resourceVersion", "uid"):
@@ -323,6 +341,8 @@ class FakeGitHub(GitHub):
         self.replayed: list[str] = []
         self.children: dict[str, str] = {}
         self.minted: list[Token] = []
+        self.revoked: set[str] = set()
+        self.revokers: list[App] = []
         self.accepted_after = 0
         self.refuses: dict[str, Exception] = {}
         self.life = timedelta(hours=1)
@@ -397,6 +417,18 @@ class FakeGitHub(GitHub):
         self.faults.end("get_login")
         return "alice"
 
+    async def revoke_installation_token(self, app: App, token: Token) -> None:
+        self._begin("revoke")
+        self.revoked.add(token.reveal())
+        self.faults.end("revoke")
+
+    async def revoke_user_tokens(self, app: App, access: Token | None, refresh: Token | None) -> None:
+        self._begin("revoke")
+        self.revoked |= {token.reveal() for token in (access, refresh) if token}
+        self.revokers.append(app)
+        self.live -= self.revoked
+        self.faults.end("revoke")
+
     async def check_personal_token(self, server: Server, token: Token) -> PersonalTokenInfo:
         self._begin("check")
         self.faults.end("check")
@@ -448,7 +480,7 @@ class World:
     def __init__(self) -> None:
         self.faults = Faults()
         self.clock = Clock()
-        self.api = ApiServer(self.faults)
+        self.api = ApiServer(self.faults, self.clock)
         self.github = FakeGitHub(self.faults, self.clock)
         self.journal_folder: Path | None = None
         self._journal: Journal | None = None
@@ -517,6 +549,7 @@ class Process:
             now=clock,
             monotonic=clock.monotonic,
         )
+        recorder = Recorder(cluster=self.cluster, metrics=self.metrics, now=clock)
         self.reconciler = Reconciler(
             cluster=self.cluster,
             gatherer=gatherer,
@@ -526,7 +559,16 @@ class Process:
             users=self.users,
             personal=personal,
             pacing=self.pacing,
-            recorder=Recorder(cluster=self.cluster, metrics=self.metrics, now=clock),
+            revocations=Revocations(
+                cluster=self.cluster,
+                github=github,
+                apps=self.apps,
+                users=self.users,
+                recorder=recorder,
+                metrics=self.metrics,
+                now=clock,
+            ),
+            recorder=recorder,
             watched=self.watched,
             metrics=self.metrics,
             now=clock,

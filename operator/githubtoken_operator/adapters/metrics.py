@@ -36,6 +36,7 @@ from prometheus_client.registry import Collector
 from githubtoken_operator.domain.view import Kind, TokenView
 
 RefreshResult = Literal["success", "transient", "terminal"]
+RevocationResult = Literal["success", "failed"]
 """How a renewal ended: a new token, a failure that time heals, or one that needs a human."""
 
 NO_ANSWER: Final = "none"
@@ -43,6 +44,7 @@ NO_ANSWER: Final = "none"
 
 _RENEWED_KINDS: Final = ("User", "Installation")
 _RESULTS: Final = ("success", "transient", "terminal")
+_REVOCATION_RESULTS: Final[tuple[RevocationResult, ...]] = ("success", "failed")
 _CONDITION_STATUSES: Final = ("True", "False", "Unknown")
 _REFRESH_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _OBJECT: Final = ("namespace", "name")
@@ -91,6 +93,12 @@ class Metrics:
             "Secrets that were restored after somebody had deleted or edited them.",
             registry=self.registry,
         )
+        self._revocations = Counter(
+            "githubtoken_revocations_total",
+            "GitHubTokens whose tokens were to be revoked with their deletion, by the result.",
+            ("result",),
+            registry=self.registry,
+        )
         self._requests = Counter(
             "githubtoken_github_requests_total",
             "Requests to GitHub by host, operation and HTTP status code; the code is `none` where no answer came.",
@@ -117,6 +125,8 @@ class Metrics:
         build = Info("githubtoken_build", "The version of the operator and of its Python.", registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
 
+        for outcome in _REVOCATION_RESULTS:
+            self._revocations.labels(outcome)
         for kind in _RENEWED_KINDS:
             self._refresh_duration.labels(kind)
             for result in _RESULTS:
@@ -140,6 +150,10 @@ class Metrics:
     def repaired(self) -> None:
         """Count a Secret that was restored without a new token."""
         self._repairs.inc()
+
+    def revoked(self, result: RevocationResult) -> None:
+        """Count a deletion that was to revoke tokens; `failed` where it went on although they may be alive."""
+        self._revocations.labels(result).inc()
 
     # --- The process ---
 

@@ -79,6 +79,11 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Put our finalizer on the object, or take it off, as `deletionPolicy` now says."""
+
+
+@dataclass(frozen=True, slots=True)
 class TakeSeed:
     """Take up the refresh token that a human put into the seed Secret."""
 
@@ -114,7 +119,7 @@ class Wait:
     hindrance: TokenError | None = None
 
 
-Decision = TakeSeed | Obtain | Publish | Halt | Wait
+Decision = Hold | TakeSeed | Obtain | Publish | Halt | Wait
 
 
 class BackingOff(TokenError):
@@ -130,6 +135,9 @@ def decide(seen: Observation) -> Decision:
     for stop in _STOPS:
         if halt := stop(seen):
             return halt
+    if seen.token.revoke != seen.token.held:
+        # Before anything is obtained: what is not known to be held could not be revoked.
+        return Hold()
     if seen.newer_seed is not None and not seen.token.suspend:
         return TakeSeed(seen.newer_seed)
     cause = obtain_cause(seen)

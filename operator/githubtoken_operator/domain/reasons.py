@@ -73,6 +73,13 @@ NOT_CHECKED: Final = "NotChecked"
 # --- Events that are not conditions ----------------------------------------------------------------------------------
 RENEW_BEFORE_IGNORED: Final = "RenewBeforeIgnored"
 """`renewBefore` is not less than the token's life."""
+REVOCATION_DELAYED: Final = "RevocationDelayed"
+"""The object is held, since its tokens could not be revoked yet."""
+REVOCATION_FAILED: Final = "RevocationFailed"
+"""The object is gone although its tokens may be alive."""
+
+OF_EVENTS: Final = frozenset({RENEW_BEFORE_IGNORED, REVOCATION_DELAYED, REVOCATION_FAILED})
+"""Reasons that no condition has."""
 
 HUMAN_NEEDED: Final = frozenset(
     {

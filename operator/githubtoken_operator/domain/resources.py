@@ -28,6 +28,8 @@ LOGIN_REQUESTED_AT: Final = PREFIX + "login-requested-at"
 """Annotation of a GitHubToken: a new value asks for a new device code."""
 ECHO_LIMIT: Final = 64
 """So many characters of a request annotation are kept in status."""
+FINALIZER: Final = PREFIX + "revocation"
+"""Holds a GitHubToken with `deletionPolicy: Revoke` until its tokens are revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class GitHubToken:
     """A GitHubToken: exactly one of `user`, `installation` and `personal` is set. `app` is empty for `personal`.
 
     `created` is its `creationTimestamp`, whose text sorts as the time does.
+    `revoke` says that its tokens are to be revoked when it is deleted, `held` that our finalizer sees to that.
     """
 
     namespace: str
@@ -121,6 +124,8 @@ class GitHubToken:
     renew_before: timedelta | None
     renew_before_percentage: int | None
     retain: bool
+    revoke: bool
+    held: bool
     suspend: bool
     refresh_requested: str | None
     status: JSON
@@ -194,6 +199,8 @@ def parse_token(body: JSON) -> GitHubToken:
         renew_before=parse_duration(renew_before) if renew_before else None,
         renew_before_percentage=spec.get("renewBeforePercentage"),
         retain=spec.get("deletionPolicy") == "Retain",
+        revoke=spec.get("deletionPolicy") == "Revoke",
+        held=FINALIZER in (meta.get("finalizers") or ()),
         suspend=bool(spec.get("suspend")),
         refresh_requested=requested[:ECHO_LIMIT] if requested else None,
         status=body.get("status") or {},
@@ -287,7 +294,6 @@ _TOKEN_FIELDS_NOT_SERVED: Final[Sequence[_FieldRule]] = (
     ("spec.user.deviceFlow", lambda spec: "deviceFlow" in spec.get("user", {})),
     ("spec.user.login", lambda spec: "login" in spec.get("user", {})),
     ("spec.appRef.kind", lambda spec: spec.get("appRef", {}).get("kind", "GitHubApp") != "GitHubApp"),
-    ("spec.deletionPolicy", lambda spec: spec.get("deletionPolicy") == "Revoke"),
     ("spec.restartTargets", lambda spec: spec.get("restartTargets")),
     ("spec.propagation", lambda spec: spec.get("propagation", "Kubelet") != "Kubelet"),
 )

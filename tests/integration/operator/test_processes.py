@@ -112,6 +112,22 @@ def test_sigterm_during_a_refresh_saves_the_pair(apart: World, start: Start, slo
     assert apart.double_spends() == 0
 
 
+def test_a_restart_goes_on_with_a_revocation(apart: World, start: Start) -> None:
+    app = apart.app()
+    spec = {"appRef": {"name": "acme"}, "installation": {"owner": apart.account}, "deletionPolicy": "Revoke"}
+    apart.token("ci", spec)
+    apart.wait_ready()
+    token = apart.data("ci")["token"]
+    fault = apart.github.fail("revoke_installation_token", status=502, times=None, app=app)
+    apart.delete("GitHubToken", "ci")
+    apart.wait_until(lambda: apart.events(reason="RevocationDelayed"), "the event")
+    apart.operator.kill()
+    apart.github.clear_faults(fault)
+    apart.operator = start()
+    apart.wait_for("ci", lambda found: not found)
+    assert not apart.github.token_is_alive(sha256(token))
+
+
 def test_sigterm_during_a_mint_publishes_the_token(apart: World, start: Start) -> None:
     app = apart.app()
     fault = apart.github.fail("mint", app=app, delay=3)

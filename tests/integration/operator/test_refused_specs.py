@@ -53,7 +53,6 @@ NOT_SERVED = [
     pytest.param(
         {**INSTALLATION, "appRef": {"kind": "ClusterGitHubApp", "name": "acme"}}, "spec.appRef.kind", id="appRef.kind"
     ),
-    pytest.param({**INSTALLATION, "deletionPolicy": "Revoke"}, "spec.deletionPolicy", id="Revoke"),
     pytest.param(
         {**INSTALLATION, "restartTargets": [{"kind": "Deployment", "name": "web"}]},
         "spec.restartTargets",

@@ -24,7 +24,6 @@ NOT_SERVED = [
     pytest.param({"user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow, empty"),
     pytest.param({"user": {"login": "alice"}}, "spec.user.login", id="login"),
     pytest.param({"appRef": {"kind": "ClusterGitHubApp", "name": "acme"}}, "spec.appRef.kind", id="appRef.kind"),
-    pytest.param({"deletionPolicy": "Revoke"}, "spec.deletionPolicy", id="deletionPolicy"),
     pytest.param(
         {"restartTargets": [{"kind": "Deployment", "name": "web"}]}, "spec.restartTargets", id="restartTargets"
     ),
@@ -38,6 +37,7 @@ DEFAULTS = [
     pytest.param({"secret": {"data": {}}}, id="no data"),
     pytest.param({"deletionPolicy": "Delete"}, id="deletionPolicy"),
     pytest.param({"deletionPolicy": "Retain"}, id="deletionPolicy Retain"),
+    pytest.param({"deletionPolicy": "Revoke"}, id="deletionPolicy Revoke"),
     pytest.param({"restartTargets": []}, id="no restartTargets"),
     pytest.param({"propagation": "Kubelet"}, id="propagation"),
     pytest.param({"suspend": False}, id="suspend"),

@@ -19,6 +19,7 @@ from githubtoken_operator.domain.times import format_time
 
 API_VERSION: Final = "githubtoken.dev/v1alpha1"
 _APPLY: Final = "application/apply-patch+yaml"
+_MERGE: Final = "application/merge-patch+json"
 _EVENT_MESSAGE_LIMIT: Final = 1024
 
 
@@ -66,6 +67,12 @@ class Cluster:
         """PUT under the body's resourceVersion; `Conflict` or `NotFound` where it is not the present one."""
         meta = body["metadata"]
         return await self._write(kind, "PUT", kind.path(meta["namespace"], meta["name"]), body)
+
+    async def merge(self, kind: Kind, of: JSON, changes: JSON, *, subresource: str = "") -> JSON:
+        """Merges `changes` into the object whose metadata are `of`; under a resourceVersion where `changes` has one."""
+        path = kind.path(of["namespace"], of["name"], subresource)
+        manager = {"fieldManager": FIELD_MANAGER}
+        return await self._api.request("PATCH", path, body=changes, content_type=_MERGE, query=manager)
 
     async def apply(self, kind: Kind, body: JSON, *, subresource: str = "") -> JSON:
         """Server-side apply with force; `Conflict` where `metadata.uid` or `resourceVersion` is not the present one.
