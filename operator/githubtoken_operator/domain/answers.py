@@ -48,6 +48,11 @@ __all__ = [
 _ACCESS_TOKEN: Final = re.compile(r"(?:ghu|gho|ghs)_[A-Za-z0-9._-]+")
 # GHES has refresh tokens without a prefix, so only the alphabet is asked for.
 _REFRESH_TOKEN: Final = re.compile(r"[A-Za-z0-9._-]+")
+_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9.]{1,100}")
+_PERMISSION: Final = re.compile(r"[a-z_]{1,64}")
+_LEVEL: Final = re.compile(r"[a-z]{1,16}")
+_MOST_PERMISSIONS: Final = 128
+"""More than GitHub has; what status can hold."""
 _SCOPES: Final = re.compile(r"[A-Za-z0-9_:, -]{0,1024}")
 _EXPIRATION: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2}) ?(?:UTC|GMT|Z|([+-][0-9]{2}:?[0-9]{2}))"
@@ -75,8 +80,8 @@ def installation_token(
     selection = document.get("repository_selection")
     return InstallationToken(
         access=AccessToken(token=token, type="bearer", created=created, expires_in=life, expires_at=expires_at),
-        permissions=_strings(document.get("permissions")),
-        repository_selection=selection if isinstance(selection, str) else None,
+        permissions=_permissions(document),
+        repository_selection=selection if selection in ("all", "selected") else None,
     )
 
 
@@ -130,14 +135,14 @@ def installation(answer: Answer, *, where: str = "") -> Installation:
 def app_info(answer: Answer) -> AppInfo:
     """The answer to `GET /app`."""
     _, document = _success(refusals.OF_APP, read(answer))
-    slug = _first_text(document, "slug", "name")
+    slug, client_id = _first_text(document, "slug", "name"), _first_text(document, "client_id")
     if not slug:
         raise _unclear("it is not an App with a `slug`")
     return AppInfo(
         slug=slug,
         owner=_first_text(document.get("owner"), "login", "slug"),
-        client_id=_first_text(document, "client_id") or None,
-        permissions=_strings(document.get("permissions")),
+        client_id=client_id if _CLIENT_ID.fullmatch(client_id) else None,
+        permissions=_permissions(document),
     )
 
 
@@ -276,10 +281,17 @@ def _first_text(value: object, *keys: str) -> str:
     return next((text for key in keys if isinstance(text := value.get(key), str) and text), "")
 
 
-def _strings(value: object) -> Mapping[str, str]:
-    if not isinstance(value, Mapping):
+def _permissions(document: JSON) -> Mapping[str, str]:
+    """What was granted, by GitHub's names; what cannot be one is left out."""
+    given = document.get("permissions")
+    if not isinstance(given, Mapping):
         return {}
-    return {name: level for name, level in value.items() if isinstance(name, str) and isinstance(level, str)}
+    known = {
+        name: level
+        for name, level in given.items()
+        if _PERMISSION.fullmatch(name) and isinstance(level, str) and _LEVEL.fullmatch(level)
+    }
+    return dict(list(known.items())[:_MOST_PERMISSIONS])
 
 
 def _unclear(problem: str) -> OutcomeUnknown:

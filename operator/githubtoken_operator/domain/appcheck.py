@@ -16,7 +16,7 @@ from githubtoken_operator.domain import reasons, schedule
 from githubtoken_operator.domain.errors import Terminal, TokenError
 from githubtoken_operator.domain.model import AppInfo
 from githubtoken_operator.domain.resources import GitHubApp
-from githubtoken_operator.domain.status import READY, condition, find_condition
+from githubtoken_operator.domain.status import READY, condition, find_condition, shown
 from githubtoken_operator.domain.times import format_time, parse_time
 
 CHECK_EVERY: Final = timedelta(hours=1)
@@ -102,8 +102,8 @@ def build_status(
     }
     if check is not None:
         status |= {
-            "slug": check.slug,
-            "owner": check.owner,
+            "slug": shown(check.slug),
+            "owner": shown(check.owner),
             "permissions": dict(check.permissions) if check.permissions else None,
             "keyFingerprint": check.fingerprint,
             "lastCheckTime": format_time(check.at),

@@ -16,10 +16,12 @@ from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import BackingOff, Observation, Paused
 from githubtoken_operator.domain.errors import TokenError
 from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.redaction import redact
 from githubtoken_operator.domain.resources import Failures
 from githubtoken_operator.domain.times import format_time
 
 MESSAGE_LIMIT: Final = 1024
+NAME_LIMIT: Final = 255
 READY: Final = "Ready"
 STALLED: Final = "Stalled"
 
@@ -57,7 +59,7 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
         "observedGeneration": token.generation,
         "kind": token.kind,
         "secretName": token.secret.name,
-        "account": result.granted.account,
+        "account": shown(result.granted.account),
         "permissions": dict(result.granted.permissions) if result.granted.permissions else None,
         "repositorySelection": result.granted.repository_selection,
         "lastHandledRefreshAt": token.status.get("lastHandledRefreshAt"),
@@ -87,6 +89,11 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
         for kind, state, why, text in conditions
     ]
     return {key: value for key, value in status.items() if value is not None}
+
+
+def shown(name: str | None) -> str | None:
+    """A name as GitHub gave it, within the schema's bounds. What answers in GitHub's place may call itself anything."""
+    return redact(name)[:NAME_LIMIT] if name else None
 
 
 def condition(

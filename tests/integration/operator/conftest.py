@@ -45,6 +45,7 @@ _PATHS: Final = {
     "Namespace": "/api/v1/namespaces",
     "Secret": "/api/v1/namespaces/{}/secrets",
     "Event": "/api/v1/namespaces/{}/events",
+    "ResourceQuota": "/api/v1/namespaces/{}/resourcequotas",
     "GitHubToken": "/apis/githubtoken.dev/v1alpha1/namespaces/{}/githubtokens",
     "GitHubApp": "/apis/githubtoken.dev/v1alpha1/namespaces/{}/githubapps",
 }
@@ -422,14 +423,15 @@ def ready_of(item: Mapping[str, Any]) -> Ready:
 
 def find_secrets(text: str, canaries: list[str]) -> list[str]:
     """What kinds of secrets the text holds, plain or as base64 at any offset."""
-    found = [f"a canary ({len(canary)} characters)" for canary in set(canaries) if canary in text]
+    unique = set(canaries)
+    found = [f"a canary ({len(canary)} characters)" for canary in unique if canary in text]
     found += [f"something like `{match[:6]}…`" for match in _TOKEN.findall(text)]
     for run in _BASE64.findall(text):
         for offset in range(4):
             part = run[offset:]
             decoded = base64.b64decode(part + "A" * (-len(part) % 4)).decode("latin-1")
             found += [f"something like `{match[:6]}…` as base64" for match in _TOKEN.findall(decoded)]
-            found += ["a canary as base64" for canary in set(canaries) if canary in decoded]
+            found += ["a canary as base64" for canary in unique if canary in decoded]
     return found
 
 

@@ -438,6 +438,19 @@ def test_an_app_is_its_slug_owner_client_id_and_permissions() -> None:
     assert app_info(answer(200, given)) == AppInfo("bot", "acme", "Iv23", {"contents": "write"})
 
 
+@pytest.mark.parametrize("odd", [f"ghu_{CANARY}", "x" * 101, "with space", ""])
+def test_what_cannot_be_a_client_id_is_none(odd: str) -> None:
+    assert app_info(answer(200, {"slug": "bot", "client_id": odd})).client_id is None
+
+
+def test_what_cannot_be_a_permission_is_left_out() -> None:
+    odd = {f"ghs_{CANARY}": "read", "contents": f"ghs_{CANARY}", "issues": 1, "x" * 65: "read", "metadata": "read"}
+    assert app_info(answer(200, {"slug": "bot", "permissions": odd})).permissions == {"metadata": "read"}
+    many = {f"p_{'a' * count}": "read" for count in range(1, 60)} | {f"q_{'a' * count}": "read" for count in range(60)}
+    many |= {f"r_{'a' * count}": "read" for count in range(60)}
+    assert len(app_info(answer(200, {"slug": "bot", "permissions": many})).permissions) == 128
+
+
 def test_an_old_ghes_tells_no_client_id() -> None:
     assert app_info(answer(200, {"slug": "bot", "owner": {"login": "acme"}})) == AppInfo("bot", "acme", None, {})
 
