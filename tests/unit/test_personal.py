@@ -131,6 +131,15 @@ async def test_a_valid_token_stays_while_the_humans_secret_is_away() -> None:
     assert decoded(world.secret(), "token") == "ghp_one"
 
 
+async def test_a_token_is_written_in_the_forms_of_its_own_host() -> None:
+    server = {"apiURL": "https://api.acme.ghe.com", "webURL": "https://acme.ghe.com"}
+    world, _ = await fresh(
+        personal={"secretRef": {"name": "my-pat"}, **server}, secret={"formats": ["Env", "GitCredentials"]}
+    )
+    assert decoded(world.secret(), "GH_HOST") == "acme.ghe.com"
+    assert decoded(world.secret(), ".git-credentials") == "https://x-access-token:ghp_one@acme.ghe.com\n"
+
+
 async def test_a_deleted_secret_is_restored_without_github() -> None:
     world, process = await fresh()
     world.api.delete("secrets/ci")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -69,6 +70,11 @@ NAMES: Final[dict[str, dict[str, Any]]] = {
     "find_installation": {"account": {"login": ECHOED[1]}},
     "mint": {"permissions": {"contents": ECHOED[0], ECHOED[6]: "read"}, "repository_selection": ECHOED[2]},
     "get_user": {"login": ECHOED[4]},
+}
+# Every form of a token, and a key by which it is seen that they are there.
+FORMATS: Final = {
+    ("BasicAuth", "GitCredentials", "Netrc", "GHHosts", "Env"): "hosts.yml",
+    ("DockerConfigJSON",): ".dockerconfigjson",
 }
 EXPIRY: Final = {"GitHub-Authentication-Token-Expiration": ECHOED[4], "X-OAuth-Scopes": ALL}
 
@@ -206,11 +212,18 @@ def test_no_step_of_a_tokens_life_shows_it(world: World, course: Course) -> None
         live_through(world, each)
 
 
+def has_key(world: World, secret: str, key: str) -> bool:
+    return key in world.data(secret)
+
+
 def live_through(world: World, name: str) -> None:
     world.wait_ready(name)
     world.data(name)
     world.annotate(name, refresh_requested_at="renew it")
     world.wait_for(name, lambda token: token["status"].get("lastHandledRefreshAt") == "renew it")
+    for formats, key in FORMATS.items():
+        world.change(name, secret={"formats": [*formats], "data": {"config.ini": "token = ${token}"}})
+        world.wait_until(partial(has_key, world, name, key), f"`{key}`")
     world.secret_key(name, "token", ECHOED[0])
     world.wait_until(lambda: world.data(name).get("token") != ECHOED[0], "the edited Secret's repair")
     world.delete("Secret", name)
