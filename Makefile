@@ -14,7 +14,7 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools helm lint test demo bench manifests lock clean
+.PHONY: help venv tools helm programs lint test demo bench manifests lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -37,13 +37,16 @@ tools: $(READY) ## find or build kube-apiserver, etcd, kubectl and kube-controll
 helm: $(READY) ## build helm, which only the tests of the chart and `make manifests` need
 	$(BIN)/python -m localcluster helm
 
+programs: ## install the programs that the forms of a token are tested with: as root on Debian, else it says what is missing
+	@tools/programs.sh
+
 lint: $(READY) ## check style, types and the layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy operator simulator tools tests $(wildcard benchmarks/*.py)
 	$(BIN)/lint-imports
 
-test: lint tools helm ## run everything that decides whether a change is good; pytest's result comes last
+test: lint tools helm programs ## run everything that decides whether a change is good; pytest's result comes last
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
 demo: tools ## start it all and watch tokens being renewed; SECONDS=90 ends by itself and says whether all went well

@@ -124,6 +124,14 @@ TOKENS = [
     ),
     pytest.param({**installation(owner="acme"), "secret": {"formats": ["ArgoCDRepository"]}}, id="Argo CD by owner"),
     pytest.param(
+        {
+            **installation(owner="acme"),
+            "secret": {"type": "kubernetes.io/basic-auth", "formats": ["ArgoCDRepository"]},
+        },
+        id="Argo CD with a user name",
+    ),
+    pytest.param({**installation(id=1), "secret": {"type": "Opaque"}}, id="the default type"),
+    pytest.param(
         {**installation(repository="a/b"), "secret": {"formats": ["ArgoCDRepository"]}}, id="Argo CD by repository"
     ),
     pytest.param(

@@ -31,6 +31,7 @@ PERMISSIONS = "permission names must be GitHub's, in lower case with underscores
 URL = "must be an https URL without user, query, fragment and trailing slash"
 HTTPS = "must be https (http only for loopback hosts)"
 CA_BUNDLE = "must be certificates in PEM, encoded as base64, and no private key"
+BASIC_TYPE = "`type` kubernetes.io/basic-auth needs 'BasicAuth' or 'ArgoCDRepository' among `formats`"
 DOCKER_TYPE = "`type` must be kubernetes.io/dockerconfigjson exactly where 'DockerConfigJSON' is among `formats`"
 RESERVED = "keys must not begin with githubtoken.dev/ or a *kubernetes.io/ prefix"
 LABELS = "must be valid labels of Kubernetes, such as `team` or `example.com/team`"
@@ -345,6 +346,13 @@ SECRETS = [
         DOCKER_TYPE,
         id="a docker format in an Opaque Secret",
     ),
+    pytest.param(
+        secret(type="kubernetes.io/dockerconfigjson"), "spec.secret", DOCKER_TYPE, id="the type of Docker's file alone"
+    ),
+    pytest.param(
+        secret(type="kubernetes.io/basic-auth", formats=["Env"]), "spec.secret", BASIC_TYPE, id="basic-auth for Env"
+    ),
+    pytest.param(secret(type="kubernetes.io/basic-auth"), "spec.secret", BASIC_TYPE, id="basic-auth alone"),
     pytest.param(
         secret(formats=["Yaml"]),
         "spec.secret.formats",

@@ -478,6 +478,13 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 
 @pytest.fixture(scope="session")
+def enterprise_server() -> Iterator[SimulatorProcess]:
+    """A GitHub Enterprise Server with a private CA."""
+    with SimulatorProcess("--ghes", "--tls") as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
 def operator(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """The operator that the tests of a worker share. It has the chart's rights and no others."""
     log = tmp_path_factory.mktemp("operator") / "log"
@@ -499,6 +506,16 @@ def world(cluster: Cluster, simulator: SimulatorProcess, operator: OperatorProce
     with world_in(cluster, simulator, operator, namespace) as world:
         yield world
     assert operator.process.poll() is None, "the operator ended"
+    assert "Traceback" not in world.log(), "the log has a traceback"
+
+
+@pytest.fixture
+def enterprise(
+    cluster: Cluster, enterprise_server: SimulatorProcess, operator: OperatorProcess, namespace: str
+) -> Iterator[World]:
+    """A world on an Enterprise Server, whose operator is shared."""
+    with world_in(cluster, enterprise_server, operator, namespace) as world:
+        yield world
     assert "Traceback" not in world.log(), "the log has a traceback"
 
 

@@ -1,57 +1,74 @@
+"""`make programs`: what is missing is installed where that can be, and said where it cannot."""
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from localcluster.errors import BinariesError
-from localcluster.programs import ETCD, KUBE_APISERVER, KUBECTL, Program, Version, parse_version, version_of
-
-if TYPE_CHECKING:
-    from tests.unit.tools.conftest import ProgramFolder
+SCRIPT = Path(__file__).parents[3] / "tools" / "programs.sh"
+PROGRAMS = ("curl", "docker-registry", "gh", "git", "htpasswd", "skopeo")
 
 
-@pytest.mark.parametrize(
-    ("text", "version"),
-    [
-        pytest.param("Kubernetes v1.34.4", Version(1, 34), id="kube-apiserver"),
-        pytest.param("etcd Version: 3.6.4\nGit SHA: Not provided\nGo Version: go1.26.8", Version(3, 6), id="etcd"),
-        pytest.param("Client Version: v1.32.4-dispatcher\nKustomize Version: v5.5.0", Version(1, 32), id="suffix"),
-        pytest.param("Kubernetes v1.35.0-rc.1+0123456", Version(1, 35), id="release candidate"),
-        pytest.param("Kubernetes v0.0.0-master+$Format:%H$", Version(0, 0), id="built without a stamp"),
-        pytest.param("usage: kubectl [flags]", None, id="no version"),
-        pytest.param("", None, id="nothing"),
-    ],
-)
-def test_a_version_is_read_from_what_a_program_prints(text: str, version: Version | None) -> None:
-    assert parse_version(text) == version
+class Machine:
+    """A folder as PATH, with the programs of every machine and those that a test puts there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("bash", "dirname", "mktemp", "rm", "tail", "cat"):
+            found = shutil.which(name)
+            assert found is not None
+            (folder / name).symlink_to(found)
+
+    def has(self, *names: str, script: str = "") -> None:
+        for name in names:
+            path = self.folder / name
+            path.write_text(f"#!{self.folder / 'bash'}\n{script}\n")
+            path.chmod(0o755)
+
+    def install(self) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": str(self.folder), "TMPDIR": str(self.folder)}
+        return subprocess.run([SCRIPT], env=environment, capture_output=True, text=True, check=True, timeout=60)
 
 
-@pytest.mark.parametrize(
-    ("program", "version", "fits"),
-    [
-        pytest.param(KUBE_APISERVER, Version(1, 32), True, id="the floor"),
-        pytest.param(KUBE_APISERVER, Version(1, 100), True, id="numbers are not compared as text"),
-        pytest.param(KUBE_APISERVER, Version(1, 31), False, id="older"),
-        pytest.param(KUBE_APISERVER, Version(0, 0), False, id="unstamped"),
-        pytest.param(KUBECTL, Version(2, 0), False, id="another major release"),
-        pytest.param(ETCD, Version(3, 5), True, id="etcd's floor"),
-        pytest.param(ETCD, Version(3, 4), False, id="older etcd"),
-    ],
-)
-def test_a_version_fits_from_the_floor_on_within_its_major_release(
-    program: Program, version: Version, *, fits: bool
-) -> None:
-    assert program.accepts(version) is fits
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    machine = Machine(tmp_path)
+    machine.has("id", script="echo 0")
+    return machine
 
 
-def test_a_program_that_fails_is_named(program_folder: ProgramFolder) -> None:
-    path = program_folder("bin", {"etcd": ""}, script="exit 3") / "etcd"
-    with pytest.raises(BinariesError, match=r"bin/etcd` could not be asked for its version.*exit status 3"):
-        version_of(ETCD, path)
+def test_nothing_is_done_where_all_is_there(machine: Machine) -> None:
+    machine.has(*PROGRAMS)
+    machine.has("apt-get", script="exit 1")
+    done = machine.install()
+    assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_a_program_that_tells_no_version_is_quoted(program_folder: ProgramFolder) -> None:
-    path = program_folder("bin", {"etcd": ""}, script="echo hello") / "etcd"
-    with pytest.raises(BinariesError, match=r"did not tell its version, but printed 'hello"):
-        version_of(ETCD, path)
+def test_only_what_is_missing_is_installed(machine: Machine) -> None:
+    machine.has("curl", "git", "gh")
+    machine.has("apt-get", script='echo "$@" >> "$TMPDIR/asked"')
+    assert machine.install().stdout == "installing from Debian: docker-registry apache2-utils skopeo\n"
+    assert (machine.folder / "asked").read_text().splitlines() == [
+        "update",
+        "install --yes --no-install-recommends docker-registry apache2-utils skopeo",
+    ]
+
+
+@pytest.mark.parametrize("why", ["no root", "no apt-get"])
+def test_where_nothing_can_be_installed_it_says_so(machine: Machine, why: str) -> None:
+    if why == "no root":
+        machine.has("apt-get", script="exit 1")
+        machine.has("id", script="echo 1000")
+    machine.has(*PROGRAMS[1:])
+    assert machine.install().stdout == "not installed, so the tests that need them are skipped: curl\n"
+
+
+def test_a_failed_installation_stops_nothing_and_shows_why(machine: Machine) -> None:
+    machine.has("apt-get", script="echo no such package >&2; exit 100")
+    done = machine.install()
+    assert "no such package" in done.stderr
+    assert "the tests that need them are skipped" in done.stderr
+    assert list(machine.folder.glob("tmp.*")) == []
