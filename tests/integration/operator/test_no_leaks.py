@@ -51,7 +51,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
     "a page": {"status": 200, "body": HTML, "content_type": "text/html"},
     "a refusal": {"status": 401, "body": WORDS},
     "a ban": {"status": 403, "body": WORDS},
-    "a limit": {"status": 429, "body": WORDS, "headers": {"Retry-After": "600"}},
+    "a limit": {"status": 429, "body": WORDS, "headers": {"Retry-After": "2"}},
     "nothing found": {"status": 404, "body": WORDS},
     "an invalid request": {"status": 422, "body": WORDS},
     "a redirect": {"status": 302, "body": WORDS, "headers": LOCATION},
@@ -181,6 +181,29 @@ def test_what_github_answers_about_a_personal_token_is_not_shown(world: World, c
         world.wait_for(name, has_been_tried)
         course.wait_struck({fault: what})
         world.github.clear_faults(fault)
+
+
+def test_what_github_answers_to_a_revocation_is_not_shown(world: World, course: Course) -> None:
+    faults = {}
+    operations = itertools.cycle(("revoke_installation_token", "delete_token", "revoke_credentials"))
+    for (what, answer), operation in zip(ANSWERS.items(), operations, strict=False):
+        name, app = course.app()
+        # A report of credentials is anonymous: any token that goes may meet that answer.
+        whose = None if operation == "revoke_credentials" else app
+        faults[world.github.fail(operation, app=whose, **answer)] = f"{what} to {operation}"
+        if operation == "revoke_installation_token":
+            course.installation(name)
+        else:
+            course.user(name, world.sign_in(app))
+    for name in course.names:
+        world.change(name, deletionPolicy="Revoke")
+        world.wait_ready(name)
+        world.data(name)
+        world.wait_for(name, lambda token: token["metadata"].get("finalizers"))
+        world.delete("GitHubToken", name)
+    for name in course.names:
+        world.wait_for(name, lambda token: not token)
+    course.wait_struck(faults)
 
 
 def test_what_humans_put_into_the_wrong_place_is_not_shown(world: World, course: Course) -> None:
