@@ -30,6 +30,7 @@ from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
 from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.clock import unix_now, utc_now
 from githubtoken_operator.domain.model import JSON
@@ -87,7 +88,7 @@ async def run(settings: Settings) -> None:
         github = await stack.enter_async_context(
             GitHub(now=utc_now, observer=metrics, user_agent=f"githubtoken-operator/{__version__}")
         )
-        await _require_crds(Cluster(api))
+        await _require_crds(Cluster(api), clusterwide=not settings.namespaces)
         leadership = (
             Lease(api, settings.operator_namespace, duration=settings.lease_duration)
             if settings.leader_elect
@@ -153,10 +154,16 @@ def _wire(
     apps = Apps(
         cluster=cluster,
         github=github,
+        reader=AppReader(
+            cluster=cluster,
+            own_namespace=settings.operator_namespace,
+            allowed_hosts=settings.allowed_hosts,
+            now=utc_now,
+        ),
         watched=watched,
-        allowed_hosts=settings.allowed_hosts,
         wake=scheduler.wake,
         now=utc_now,
+        clusterwide=not settings.namespaces,
     )
     users = UserTokens(
         cluster=cluster,
@@ -200,7 +207,8 @@ def _wire(
         monotonic=time.monotonic,
     )
     metrics.watch_scheduler(pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue)
-    return handlers.Wiring(watched=watched, apps=apps, scheduler=scheduler), users
+    wiring = handlers.Wiring(watched=watched, apps=apps, scheduler=scheduler, clusterwide=not settings.namespaces)
+    return wiring, users
 
 
 async def _recover(users: UserTokens, namespaces: Sequence[str]) -> None:
@@ -241,8 +249,8 @@ async def _take_signals_back(ready: asyncio.Event, stop: asyncio.Event) -> None:
     _stop_on_signals(stop)
 
 
-async def _require_crds(cluster: Cluster) -> None:
-    for kind in (Kind.TOKEN, Kind.APP):
+async def _require_crds(cluster: Cluster, *, clusterwide: bool) -> None:
+    for kind in (Kind.TOKEN, Kind.APP, *((Kind.CLUSTER_APP,) if clusterwide else ())):
         if not await cluster.exists(kind):
             name = kind.value[1]
             raise CannotStart(

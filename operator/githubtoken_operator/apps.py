@@ -1,30 +1,27 @@
-"""GitHubApps: read with their Secrets into what requests need, and checked with GitHub where `domain.appcheck` says so.
+"""The Apps of the cluster, and what GitHub said of them when `domain.appcheck` wanted them checked.
 
-Tokens ask `resolve` and `ensure_checked`; the App's own `run` writes its status and wakes the tokens that it concerns.
-What was read is reused for a few seconds, so that the tokens of one App do not read it a hundred times.
+Tokens ask `resolve_for` and `ensure_checked`; the App's own `run` writes its status and wakes the tokens that it
+concerns. What was read is reused for a few seconds, so that the tokens of one App do not read it a hundred times.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.github.jwt import load_private_key
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound, Terminating
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.domain import appcheck, hosts, reasons
+from githubtoken_operator.app_reader import AppReader, Resolved
+from githubtoken_operator.domain import appcheck, reasons
 from githubtoken_operator.domain.appcheck import Check
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, Transient
-from githubtoken_operator.domain.model import JSON, App, PrivateKey, Server, Token
-from githubtoken_operator.domain.resources import GitHubApp, KeyRef, parse_app
-from githubtoken_operator.domain.secrets import decoded_bytes
+from githubtoken_operator.domain.model import JSON, App
 from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.scheduler import Next
 from githubtoken_operator.watched import Ref, Watched
@@ -47,49 +44,30 @@ class Wake(Protocol):
         """What `Scheduler.wake` does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """A GitHubApp with its Secrets, as they were at one moment.
-
-    `app` is None where the spec cannot be used. `error` concerns every token, `key_error` installation tokens only,
-    `client_secret_error` user tokens only. `digest` changes with anything that could mend a failure.
-    """
-
-    at: datetime
-    source: GitHubApp | None = None
-    body: JSON | None = None
-    app: App | None = None
-    error: TokenError | None = None
-    key_error: TokenError | None = None
-    client_secret_error: TokenError | None = None
-    digest: str = ""
-    reads: frozenset[Ref] = frozenset()
-
-    @property
-    def key(self) -> PrivateKey | None:
-        """The parsed private key."""
-        return self.app.private_key if self.app else None
-
-
 class Apps:
-    """The Apps of the cluster. `wake` makes an object's run due."""
+    """The Apps of the cluster. `wake` makes an object's run due.
+
+    Without `clusterwide`, nothing cluster-scoped is read, and there are no ClusterGitHubApps.
+    """
 
     def __init__(
         self,
         *,
         cluster: Cluster,
         github: GitHub,
+        reader: AppReader,
         watched: Watched,
-        allowed_hosts: Sequence[str],
         wake: Wake,
         now: Callable[[], datetime],
+        clusterwide: bool = True,
     ) -> None:
         self._cluster = cluster
         self._github = github
+        self._reader = reader
         self._watched = watched
-        self._allowed_hosts = allowed_hosts
         self._wake = wake
         self._now = now
+        self._clusterwide = clusterwide
         self._resolved: dict[Ref, Resolved] = {}
         self._checks: dict[Ref, Check] = {}
         self._digests: dict[Ref, str] = {}
@@ -102,8 +80,25 @@ class Apps:
         async with self._locks[ref]:
             known = self._resolved.get(ref)
             if known is None or self._now() - known.at > REUSE:
-                known = self._resolved[ref] = await self._read(ref)
+                known = self._resolved[ref] = await self._reader.read(ref)
             return known
+
+    async def resolve_for(self, ref: Ref, namespace: str) -> Resolved:
+        """The same as tokens of `namespace` may use it; of one that does not admit them, they learn nothing else."""
+        if ref.kind is Kind.APP:
+            return await self.resolve(ref)
+        if not self._clusterwide:
+            message = f"this operator serves namespaces only: use a GitHubApp instead of {ref}"
+            return Resolved(self._now(), error=Terminal(reasons.APP_NOT_ALLOWED, message))
+        resolved = await self.resolve(ref)
+        if resolved.source is not None and (refusal := await self._reader.not_admitted(resolved.source, namespace)):
+            return replace(resolved, error=refusal)
+        return resolved
+
+    async def changed_since(self, ref: Ref, resolved: Resolved) -> bool:
+        """Whether the App or a Secret of it is another by now: reads them anew."""
+        self._resolved.pop(ref, None)
+        return (await self.resolve(ref)).digest != resolved.digest
 
     def forget(self, changed: Ref) -> None:
         """Ends the reuse of what `changed` (the App or a Secret of it) was part of."""
@@ -169,7 +164,7 @@ class Apps:
         return self._client_ids[key]
 
     async def run(self, ref: Ref) -> Next | None:
-        """One run for a GitHubApp; never raises for what the cluster or GitHub do."""
+        """One run for an App; never raises for what the cluster or GitHub do."""
         try:
             return await self._run(ref)
         except Terminating:
@@ -204,7 +199,8 @@ class Apps:
             except (Terminal, RateLimited) as refused:
                 logger.warning("%s: %s", ref, refused.message)
         check = None if error else self._checks.get(ref)
-        await self._record(resolved.source, resolved.body, check, error, len(tokens))
+        status = appcheck.build_status(resolved.source, check=check, error=error, tokens=len(tokens), now=self._now())
+        await self._record(ref, resolved.body, status)
         return self._again(ref, resolved, error, check)
 
     def _again(self, ref: Ref, resolved: Resolved, error: TokenError | None, check: Check | None) -> Next | None:
@@ -219,101 +215,19 @@ class Apps:
             return None
         return Next(due.timestamp(), due.timestamp())
 
-    async def _record(
-        self, source: GitHubApp, body: JSON, check: Check | None, error: TokenError | None, tokens: int
-    ) -> None:
-        now = self._now()
-        status = appcheck.build_status(source, check=check, error=error, tokens=tokens, now=now)
-        if status == source.status:
+    async def _record(self, ref: Ref, body: JSON, status: JSON) -> None:
+        """Writes status where it differs, and tells a transition as an event."""
+        before, meta = body.get("status") or {}, body["metadata"]
+        if status == before:
             return
         try:
-            await self._cluster.apply_status(Kind.APP, body["metadata"], status)
+            await self._cluster.apply_status(ref.kind, meta, status)
             state, reason = ready_of(status)
-            if (state, reason) != ready_of(source.status):
-                about = {"name": source.name, "namespace": source.namespace, "uid": source.uid}
+            if (state, reason) != ready_of(before):
+                about = {key: meta[key] for key in ("name", "namespace", "uid") if key in meta}
                 text = status["conditions"][0]["message"]
                 warning = state == "False"
-                await self._cluster.emit(Kind.APP, about, warning=warning, reason=reason, message=text, now=now)
+                await self._cluster.emit(ref.kind, about, warning=warning, reason=reason, message=text, now=self._now())
         except (Conflict, NotFound):
             # It was changed or deleted meanwhile: look again.
-            self._wake(Ref(Kind.APP, source.namespace, source.name))
-
-    async def _read(self, ref: Ref) -> Resolved:
-        try:
-            return await self._read_all(ref)
-        except Forbidden as error:
-            denied = Terminal(reasons.MISSING_PERMISSION, f"the API server refuses a read: {error.message}")
-            return Resolved(self._now(), error=denied, reads=frozenset({ref}))
-
-    async def _read_all(self, ref: Ref) -> Resolved:
-        now = self._now()
-        body = await self._cluster.read(Kind.APP, ref.namespace, ref.name)
-        source = parse_app(body) if body is not None else None
-        if source is None or source.deleting:
-            message = (
-                f"there is no GitHubApp `{ref.name}` in this namespace: create it, or make the GitHubToken anew with "
-                "another `spec.appRef.name`"
-            )
-            return Resolved(now, error=Terminal(reasons.APP_NOT_FOUND, message), reads=frozenset({ref}))
-        key_pem, key_error = await self._read_key(
-            source, source.private_key, "private key", reasons.PRIVATE_KEY_MISSING
-        )
-        secret, secret_error = await self._read_key(
-            source, source.client_secret, "client secret", reasons.CLIENT_SECRET_MISSING
-        )
-        key: PrivateKey | None = None
-        try:
-            key = load_private_key(key_pem) if key_pem else None
-        except Terminal as error:
-            key_error = error
-        app = App(
-            app_id=source.app_id,
-            client_id=source.client_id,
-            api_url=source.api_url,
-            web_url=source.web_url,
-            ca_bundle=source.ca_bundle,
-            private_key=key,
-            client_secret=Token(secret.decode(errors="replace").strip()) if secret else None,
-        )
-        refs = (source.private_key, source.client_secret)
-        return Resolved(
-            at=now,
-            source=source,
-            body=body,
-            app=app,
-            error=self._unusable(source),
-            key_error=key_error if source.private_key else _no_private_key(ref.name),
-            client_secret_error=secret_error,
-            digest=_digest(source, key_pem, secret),
-            reads=frozenset({ref, *(Ref(Kind.SECRET, ref.namespace, item.name) for item in refs if item)}),
-        )
-
-    async def _read_key(
-        self, source: GitHubApp, where: KeyRef | None, what: str, reason: str
-    ) -> tuple[bytes | None, Terminal | None]:
-        """The bytes under a Secret's key, or why there are none."""
-        if where is None:
-            return None, None
-        secret = await self._cluster.read(Kind.SECRET, source.namespace, where.name)
-        if secret is None:
-            return None, Terminal(reason, f"the {what} is missing: there is no Secret `{where.name}`; create it")
-        value = decoded_bytes(secret, where.key)
-        if not value:
-            return None, Terminal(reason, f"the {what} is missing: put it under `{where.key}` of Secret `{where.name}`")
-        return value, None
-
-    def _unusable(self, source: GitHubApp) -> TokenError | None:
-        return source.invalid or hosts.refusal(Server(source.api_url, source.web_url), self._allowed_hosts)
-
-
-def _no_private_key(name: str) -> Terminal:
-    return Terminal(
-        reasons.PRIVATE_KEY_MISSING,
-        f"set `spec.privateKeySecretRef` of GitHubApp `{name}`: installation tokens need the App's private key",
-    )
-
-
-def _digest(source: GitHubApp, *secrets: bytes | None) -> str:
-    """Changes with anything of the App that could mend a failure."""
-    parts = [source.uid, str(source.generation), *(hashlib.sha256(item or b"").hexdigest() for item in secrets)]
-    return hashlib.sha256("/".join(parts).encode()).hexdigest()
+            self._wake(ref)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.apps import Resolved
+from githubtoken_operator.app_reader import Resolved
 from githubtoken_operator.domain import reasons, schedule
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import Observation
@@ -80,9 +80,8 @@ class Gathered:
 
     @property
     def app_ref(self) -> Ref:
-        """The GitHubApp that `appRef` names, whether or not it is there."""
-        token = self.observation.token
-        return Ref(Kind.APP, token.namespace, token.app)
+        """The App that `appRef` names, whether or not it is there."""
+        return app_ref(self.observation.token)
 
     @property
     def server(self) -> Server:
@@ -115,6 +114,13 @@ class Gathered:
     def after(self, failures: Failures, *, refused: bool) -> Gathered:
         """The same after an attempt failed; `refused` where the token that is held is known to be dead."""
         return replace(self, observation=replace(self.observation, failures=failures, refused=refused))
+
+
+def app_ref(token: GitHubToken) -> Ref:
+    """The App that `appRef` names, whether or not it is there."""
+    if token.app_kind == "GitHubApp":
+        return Ref(Kind.APP, token.namespace, token.app)
+    return Ref(Kind.CLUSTER_APP, "", token.app)
 
 
 def server_of(token: GitHubToken, app: App | None) -> Server | None:

@@ -15,17 +15,18 @@ from typing import Any
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.api import Forbidden, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.apps import Apps, Resolved
-from githubtoken_operator.domain import consumer, credential, ownership, personal_token, reasons
+from githubtoken_operator.app_reader import Resolved
+from githubtoken_operator.apps import Apps
+from githubtoken_operator.domain import consumer, credential, ownership, personal_token, policy, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.credential import Credential
 from githubtoken_operator.domain.decide import Observation
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
-from githubtoken_operator.domain.model import JSON, App, Token
+from githubtoken_operator.domain.model import JSON, UNLIMITED, App, Token
 from githubtoken_operator.domain.resources import GitHubToken, KeyRef, PersonalSource, UserSource, parse_token
 from githubtoken_operator.domain.secrets import decoded
 from githubtoken_operator.domain.status import ready_of
-from githubtoken_operator.gathered import Gathered, Memory, host_of, renewal_of, requester_of, server_of
+from githubtoken_operator.gathered import Gathered, Memory, app_ref, host_of, renewal_of, requester_of, server_of
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.rotation import UserTokens
@@ -67,11 +68,12 @@ class Gatherer:
         token = parse_token(body)
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
-        app_ref = Ref(Kind.APP, token.namespace, token.app)
         # Said before anything is waited for, so that of two that begin at once each knows of the other.
-        rewired = self._watched.depends(key, _secrets(token) if token.personal else [app_ref, *_secrets(token)])
+        rewired = self._watched.depends(key, [*_inputs_of_app(token), *_secrets(token)])
         unresolved = token.invalid is not None or token.personal is not None
-        resolved = Resolved(self._now()) if unresolved else await self._apps.resolve(app_ref)
+        resolved = (
+            Resolved(self._now()) if unresolved else await self._apps.resolve_for(app_ref(token), token.namespace)
+        )
         local_time = self._now()
         now = local_time + self._skew(token, resolved.app)
         seen = Observation(
@@ -155,7 +157,7 @@ class Gatherer:
         if stored is not None:
             changed["seeded"] = stored.refresh_token is not None and stored.seeded
             if stored.access is not None:
-                changed["issued"] = Issued(stored.access, stored.revision, seen.spec_hash or "")
+                changed["issued"] = Issued(stored.access, stored.revision, _obtained_for(token, resolved.app))
         current = (stored.current if stored else None) or ""
         return replace(seen, **changed), [current, seed.sha256 if seed else ""]
 
@@ -219,9 +221,16 @@ class Gatherer:
 def _app_trouble(token: GitHubToken, resolved: Resolved) -> TokenError | None:
     if resolved.error is not None:
         if resolved.error.reason == reasons.INVALID_SPEC:
-            return Terminal(reasons.APP_NOT_READY, f"GitHubApp `{token.app}`: {resolved.error.message}")
+            return Terminal(reasons.APP_NOT_READY, f"{token.app_kind} `{token.app}`: {resolved.error.message}")
         return resolved.error
+    if resolved.app is not None and (denied := policy.refusal(token, resolved.app.limits)):
+        return denied
     return resolved.key_error if token.installation else resolved.client_secret_error
+
+
+def _obtained_for(token: GitHubToken, app: App | None) -> str:
+    """The spec hash of a stored user token: nothing but its App can differ, and no limit has let another be had."""
+    return consumer.spec_hash(token, replace(app, limits=UNLIMITED)) if app else ""
 
 
 def _newer(held: Issued | None, stored: Issued | None, now: datetime) -> Issued | None:
@@ -230,6 +239,14 @@ def _newer(held: Issued | None, stored: Issued | None, now: datetime) -> Issued 
         return stored
     expired = held.access.expires_at is not None and held.access.expires_at <= now
     return stored or held if expired else held
+
+
+def _inputs_of_app(token: GitHubToken) -> list[Ref]:
+    """The App, and the namespace by whose labels a ClusterGitHubApp may go."""
+    if token.personal is not None:
+        return []
+    cluster_app = token.app_kind == "ClusterGitHubApp"
+    return [app_ref(token), *([Ref(Kind.NAMESPACE, "", token.namespace)] if cluster_app else [])]
 
 
 def _secrets(token: GitHubToken) -> list[Ref]:

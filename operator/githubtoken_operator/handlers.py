@@ -56,11 +56,12 @@ class NoDiffBase(kopf.DiffBaseStorage):
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What the handlers tell of what they see."""
+    """What the handlers tell of what they see; cluster-scoped objects only where the operator is `clusterwide`."""
 
     watched: Watched
     apps: Apps
     scheduler: Scheduler[Ref]
+    clusterwide: bool = True
 
 
 def settings() -> kopf.OperatorSettings:
@@ -107,16 +108,30 @@ def registry(wiring: Wiring) -> kopf.OperatorRegistry:
 
     @kopf.on.event(GROUP, VERSION, "githubapps", registry=handlers)
     async def on_app(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-        ref = _ref(Kind.APP, body)
-        if wiring.watched.is_news(ref, dict(body), deleted=type == DELETED):
-            wiring.apps.forget(ref)
-            wiring.scheduler.wake(ref)
+        app_changed(_ref(Kind.APP, body), body, deleted=type == DELETED)
 
     @kopf.on.event("", "v1", "secrets", registry=handlers)
     async def on_secret(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-        ref = _ref(Kind.SECRET, body)
-        raw = dict(body)
-        if wiring.watched.is_news(ref, raw, deleted=type == DELETED):
+        input_changed(_ref(Kind.SECRET, body), body, deleted=type == DELETED)
+
+    if wiring.clusterwide:
+
+        @kopf.on.event(GROUP, VERSION, "clustergithubapps", registry=handlers)
+        async def on_cluster_app(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+            app_changed(_ref(Kind.CLUSTER_APP, body), body, deleted=type == DELETED)
+
+        # Their labels decide who may use a ClusterGitHubApp. They are few, small, and seldom change.
+        @kopf.on.event("", "v1", "namespaces", registry=handlers)
+        async def on_namespace(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+            input_changed(_ref(Kind.NAMESPACE, body), body, deleted=type == DELETED)
+
+    def app_changed(ref: Ref, body: kopf.Body, *, deleted: bool) -> None:
+        if wiring.watched.is_news(ref, dict(body), deleted=deleted):
+            wiring.apps.forget(ref)
+            wiring.scheduler.wake(ref)
+
+    def input_changed(ref: Ref, body: kopf.Body, *, deleted: bool) -> None:
+        if wiring.watched.is_news(ref, dict(body), deleted=deleted):
             wiring.apps.forget(ref)
             for key in wiring.watched.dependents(ref):
                 wiring.scheduler.wake(key)
@@ -130,4 +145,4 @@ def registry(wiring: Wiring) -> kopf.OperatorRegistry:
 
 def _ref(kind: Kind, body: kopf.Body) -> Ref:
     meta = body["metadata"]
-    return Ref(kind, meta["namespace"], meta["name"])
+    return Ref(kind, meta.get("namespace", ""), meta["name"])

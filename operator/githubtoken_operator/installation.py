@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain import policy, reasons
 from githubtoken_operator.domain.errors import Terminal, Transient
 from githubtoken_operator.domain.model import App, Installation, InstallationToken
 from githubtoken_operator.domain.resources import InstallationSource
@@ -31,8 +31,9 @@ class InstallationTokens:
         self._installations: dict[tuple[str, str, int | str], Installation] = {}
 
     async def obtain(self, app: App, source: InstallationSource) -> tuple[InstallationToken, Installation]:
-        """A new token that GitHub accepts, and where it is from. Raises `TokenError`."""
+        """A new token that GitHub accepts, and where it is from. Raises `TokenError`, `PolicyDenied` too."""
         installation = await self._find(app, source)
+        source = policy.narrowed(source, app.limits, installation.account)
         try:
             minted = await self._github.create_installation_token(
                 app,

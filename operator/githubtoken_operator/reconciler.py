@@ -184,6 +184,14 @@ class Reconciler:
         logger.info("%s because %s", done, cause, extra=about(token.namespace, token.name))
         return issued
 
+    async def _app_changed(self, gathered: Gathered) -> bool:
+        """Whether the App's key or secret was replaced after it was read: what was refused then is no failure."""
+        if gathered.resolved.source is None or not await self._apps.changed_since(gathered.app_ref, gathered.resolved):
+            return False
+        token = gathered.observation.token
+        logger.info("the App was changed meanwhile: trying again", extra=about(token.namespace, token.name))
+        return True
+
     async def _mint(self, gathered: Gathered, memory: Memory, source: InstallationSource) -> Issued:
         token, app = gathered.observation.token, gathered.app
         await self._apps.ensure_checked(gathered.app_ref)
@@ -248,6 +256,8 @@ class Reconciler:
     ) -> Next | None:
         """Counts a failed attempt; what is held stays published."""
         seen = gathered.observation
+        if error.reason == reasons.AUTHENTICATION_FAILED and await self._app_changed(gathered):
+            return self._in(RETRY_CONFLICT)
         if error.reason == reasons.PENDING:
             return await self._settle(gathered, memory, error)
         memory.error, memory.inputs = error, gathered.inputs
@@ -307,7 +317,7 @@ class Reconciler:
     def _forget(self, key: Ref) -> None:
         self._memories.pop(key, None)
         for ref in self._watched.reads(key):
-            if ref.kind is ObjectKind.APP:
+            if ref.kind in (ObjectKind.APP, ObjectKind.CLUSTER_APP):
                 self._apps.count_again(ref)
         self._watched.depends(key, ())
         self._metrics.forget(key.namespace, key.name)

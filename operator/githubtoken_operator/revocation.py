@@ -25,11 +25,10 @@ from githubtoken_operator.domain import consumer, deletion, ownership, reasons
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.model import JSON, App, Token
 from githubtoken_operator.domain.resources import GitHubToken, parse_token
-from githubtoken_operator.gathered import Memory
+from githubtoken_operator.gathered import Memory, app_ref
 from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.scheduler import Next
-from githubtoken_operator.watched import Ref
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +146,7 @@ class Revocations:
 
     async def _app(self, token: GitHubToken, memory: Memory) -> App:
         """The App as it is, or as it was when this process last used it: it may be deleted together with its tokens."""
-        resolved = await self._apps.resolve(Ref(Kind.APP, token.namespace, token.app))
+        resolved = await self._apps.resolve_for(app_ref(token), token.namespace)
         if resolved.error is None and resolved.app is not None:
             return resolved.app
         if memory.app is not None:

@@ -19,14 +19,17 @@ from githubtoken_operator.domain.model import JSON
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """One object of the cluster. A Ref to a GitHubToken or GitHubApp is also the scheduler's key for it."""
+    """One object of the cluster; what is cluster-scoped has no namespace ("").
+
+    A Ref to a GitHubToken or an App is also the scheduler's key for it.
+    """
 
     kind: Kind
     namespace: str
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind.value[1]} {self.namespace}/{self.name}"
+        return f"{self.kind.value[1]} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
 
 
 class Watched:
@@ -88,6 +91,8 @@ class Watched:
 def _fingerprint(kind: Kind, body: JSON) -> str:
     """What a change of the object is recognised by: never its status, never what the API server keeps for itself."""
     meta = body["metadata"]
+    if kind is Kind.NAMESPACE:
+        return hashlib.sha256(json.dumps(meta.get("labels") or {}, sort_keys=True).encode()).hexdigest()
     owners = sorted(owner.get("uid", "") for owner in meta.get("ownerReferences") or ())
     noted: list[Any] = [meta.get("annotations") or {}, bool(meta.get("deletionTimestamp"))]
     if kind is Kind.SECRET:

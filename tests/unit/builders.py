@@ -106,6 +106,18 @@ def app_body(
     }
 
 
+def cluster_app_body(name: str = "acme", **spec: Any) -> dict[str, Any]:
+    """The same as a ClusterGitHubApp, whose Secrets are in the operator's namespace."""
+    body = {**app_body(name, **spec), "kind": "ClusterGitHubApp"}
+    del body["metadata"]["namespace"]
+    return body
+
+
+def namespace_body(labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The namespace that all objects are in."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": dict(labels or {})}}
+
+
 def githubapp(name: str = "acme", **settings: Any) -> GitHubApp:
     return parse_app(app_body(name, **settings))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from githubtoken_operator.adapters.kubernetes.api import Api, Conflict, Invalid,
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Uncontested
 from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenRefused
 from githubtoken_operator.domain.model import (
@@ -192,7 +194,7 @@ class ApiServer(Api):
         query: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """One request; `body` goes the way that JSON goes."""
-        key = path.split("/namespaces/team/")[1] if "/namespaces/team/" in path else path
+        key = re.sub(r"^(/api/v1|/apis/githubtoken.dev/v1alpha1)/(namespaces/(team|default)/(?=.))?", "", path)
         call = f"{method} {key}"
         self.faults.begin(call)
         answer = self._answer(method, key, json.loads(json.dumps(body)), merge="merge-patch" in content_type)
@@ -200,7 +202,7 @@ class ApiServer(Api):
         return copy.deepcopy(answer)
 
     def _answer(self, method: str, key: str, body: dict[str, Any], *, merge: bool) -> dict[str, Any]:
-        if method == "GET" and key == "/api/v1/secrets":
+        if method == "GET" and key == "secrets":
             # The selector is not looked at: what is no credential has no intent either.
             listed = [item for name, item in self.objects.items() if name.startswith("secrets/")]
             return {"metadata": {}, "items": listed}
@@ -343,6 +345,7 @@ class FakeGitHub(GitHub):
         self.minted: list[Token] = []
         self.revoked: set[str] = set()
         self.revokers: list[App] = []
+        self.asked: list[Mapping[str, str]] = []
         self.accepted_after = 0
         self.refuses: dict[str, Exception] = {}
         self.life = timedelta(hours=1)
@@ -400,6 +403,7 @@ class FakeGitHub(GitHub):
         self._number += 1
         token = Token(f"ghs_minted{self._number}")
         self.minted.append(token)
+        self.asked.append(permissions or {})
         self.faults.end("mint")
         created = (self.clock.now + self.clock_ahead).replace(microsecond=0)
         seconds = int(self.life.total_seconds())
@@ -485,13 +489,13 @@ class World:
         self.journal_folder: Path | None = None
         self._journal: Journal | None = None
 
-    def start(self) -> Process:
+    def start(self, *, clusterwide: bool = True) -> Process:
         """A new process of the operator, which remembers nothing but what its journal's folder has."""
         if self._journal is not None:
             # The system gives up the folder of a process that is gone.
             self._journal.close()
         self._journal = Journal(self.journal_folder)
-        return Process(self, self._journal)
+        return Process(self, self._journal, clusterwide=clusterwide)
 
     def status(self, name: str = "ci") -> dict[str, Any]:
         found: dict[str, Any] = self.api.objects[f"githubtokens/{name}"]["status"]
@@ -508,7 +512,7 @@ class World:
 class Process:
     """One process of the operator: everything that is lost when it ends, wired as in the application."""
 
-    def __init__(self, world: World, journal: Journal) -> None:
+    def __init__(self, world: World, journal: Journal, *, clusterwide: bool) -> None:
         self.world = world
         self.journal = journal
         self.leadership = FakeLease()
@@ -523,10 +527,11 @@ class Process:
         self.apps = Apps(
             cluster=self.cluster,
             github=github,
+            reader=AppReader(cluster=self.cluster, own_namespace=NAMESPACE, allowed_hosts=(), now=clock),
             watched=self.watched,
-            allowed_hosts=(),
             wake=self._wake,
             now=clock,
+            clusterwide=clusterwide,
         )
         self.users = UserTokens(
             cluster=self.cluster,

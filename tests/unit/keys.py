@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 
 @cache
-def pem() -> str:
-    """An App's private key as GitHub hands it out: PKCS#1 in PEM."""
+def pem(_which: str = "") -> str:
+    """An App's private key as GitHub hands it out: PKCS#1 in PEM. Each name is a key of its own."""
     key = rsa.generate_private_key(65537, 2048)
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()

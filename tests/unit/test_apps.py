@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps import RECHECK_MISSING, REUSE, Apps
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.secrets import encoded
-from githubtoken_operator.domain.status import ready_of
+from githubtoken_operator.domain.status import ready_of, stalled_reason
 from githubtoken_operator.watched import Ref
-from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
+from tests.unit.builders import (
+    NAMESPACE,
+    app_body,
+    cluster_app_body,
+    githubtoken_body,
+    namespace_body,
+    secret,
+    user_body,
+)
 from tests.unit.fakes import API_AWAY, NOT_SENT, Process, World, raising, token_ref
 from tests.unit.keys import pem
 
@@ -58,7 +67,7 @@ async def test_an_app_is_read_with_its_secrets() -> None:
     [
         pytest.param({}, lambda world: world.api.delete("githubapps/acme"), "error", "AppNotFound", id="no App"),
         pytest.param(
-            {"maxPermissions": {}}, lambda _: None, "error", "InvalidSpec", id="a limit that is not served yet"
+            {"caBundle": "bm90IFBFTQ=="}, lambda _: None, "error", "InvalidSpec", id="a CA that is no certificate"
         ),
         pytest.param(
             {"apiURL": "https://evil.example"}, lambda _: None, "error", "HostNotAllowed", id="the API's host"
@@ -156,6 +165,213 @@ async def test_the_digest_changes_with_whatever_could_mend_a_failure() -> None:
     digests = [await digest(change) for change in changes]
     assert len(set(digests)) == len(changes)
     assert await digest(lambda _: None) == digests[0]
+
+
+# --- Apps of the whole cluster ---------------------------------------------------------------------------------------
+
+OF_CLUSTER = Ref(Kind.CLUSTER_APP, "", "acme")
+
+
+def cluster_world(labels: Mapping[str, str] | None = None, **spec: Any) -> World:  # noqa: ANN401 - fields of the spec
+    """The operator's own namespace is the only one that the fake API server has."""
+    world = world_with()
+    world.api.delete("githubapps/acme")
+    world.api.put(cluster_app_body(**spec))
+    world.api.put(namespace_body(labels))
+    return world
+
+
+async def reason_for(world: World, namespace: str) -> str | None:
+    error = (await world.start().apps.resolve_for(OF_CLUSTER, namespace)).error
+    return error.reason if error else None
+
+
+async def test_the_secrets_of_a_cluster_app_are_in_the_operators_namespace() -> None:
+    resolved = await cluster_world().start().apps.resolve_for(OF_CLUSTER, NAMESPACE)
+    assert resolved.error is resolved.key_error is None
+    assert resolved.key is not None
+    assert resolved.reads == {OF_CLUSTER, KEY_SECRET}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "labels", "namespace", "reason"),
+    [
+        pytest.param(None, {}, NAMESPACE, None, id="by default the operator's own namespace"),
+        pytest.param(None, {}, "other", reasons.APP_NOT_ALLOWED, id="and no other"),
+        pytest.param({"from": "All"}, {}, "other", None, id="all"),
+        pytest.param({"from": "Selector", "selector": {}}, {}, "gone", None, id="an empty selector"),
+        pytest.param(
+            {"from": "Selector", "selector": {"matchLabels": {"a": "1"}}}, {"a": "1"}, NAMESPACE, None, id="its labels"
+        ),
+        pytest.param(
+            {"from": "Selector", "selector": {"matchLabels": {"a": "1"}}},
+            {"a": "2"},
+            NAMESPACE,
+            reasons.APP_NOT_ALLOWED,
+            id="other labels",
+        ),
+    ],
+)
+async def test_a_cluster_app_serves_the_namespaces_that_it_admits(
+    allowed: dict[str, Any] | None, labels: dict[str, str], namespace: str, reason: str | None
+) -> None:
+    assert await reason_for(cluster_world(labels, allowedNamespaces=allowed), namespace) == reason
+
+
+async def test_a_namespace_that_is_not_admitted_learns_nothing_of_the_app() -> None:
+    world = cluster_world(apiURL="https://evil.example")
+    assert await reason_for(world, "other") == reasons.APP_NOT_ALLOWED
+    assert await reason_for(world, NAMESPACE) == reasons.HOST_NOT_ALLOWED
+
+
+async def test_a_cluster_app_that_is_not_there_is_not_found() -> None:
+    world = cluster_world()
+    world.api.delete("clustergithubapps/acme")
+    assert await reason_for(world, NAMESPACE) == reasons.APP_NOT_FOUND
+
+
+async def test_labels_that_may_not_be_read_admit_nobody() -> None:
+    world = cluster_world(allowedNamespaces={"from": "Selector", "selector": {}})
+    world.faults.once(f"GET namespaces/{NAMESPACE}", raising(Forbidden(403, "not yours")))
+    assert await reason_for(world, NAMESPACE) == reasons.MISSING_PERMISSION
+
+
+async def test_an_operator_of_some_namespaces_reads_nothing_of_the_cluster() -> None:
+    world = cluster_world()
+    resolved = await world.start(clusterwide=False).apps.resolve_for(OF_CLUSTER, NAMESPACE)
+    assert resolved.error is not None
+    assert resolved.error.reason == reasons.APP_NOT_ALLOWED
+    assert "this operator serves namespaces only" in resolved.error.message
+    assert world.faults.calls == []
+
+
+async def test_a_token_of_a_cluster_app_is_served_and_counted() -> None:
+    world = cluster_world()
+    world.api.put(githubtoken_body(appRef={"kind": "ClusterGitHubApp", "name": "acme"}))
+    process = world.start()
+    await process.settle()
+    assert ready_of(world.status()) == ("True", reasons.FRESH)
+    await process.apps.run(OF_CLUSTER)
+    found = world.api.objects["clustergithubapps/acme"]["status"]
+    assert (ready_of(found), found["tokens"]) == (("True", reasons.ACCEPTED), 1)
+    about = world.api.events[-1]
+    assert (about["metadata"]["namespace"], "namespace" in about["involvedObject"]) == ("default", False)
+
+
+async def test_a_namespace_that_is_no_longer_admitted_keeps_its_token_and_gets_no_other() -> None:
+    allowed = {"from": "Selector", "selector": {"matchLabels": {"team": "web"}}}
+    world = cluster_world({"team": "web"}, allowedNamespaces=allowed)
+    world.api.put(githubtoken_body(appRef={"kind": "ClusterGitHubApp", "name": "acme"}))
+    process = world.start()
+    await process.settle()
+    namespace = Ref(Kind.NAMESPACE, "", NAMESPACE)
+    assert token_ref() in process.watched.dependents(namespace)
+    world.api.put(namespace_body({"team": "api"}))
+    await process.run()
+    assert ready_of(world.status()) == ("True", reasons.FRESH)
+    assert stalled_reason(world.status()) == reasons.APP_NOT_ALLOWED
+    world.clock.advance(timedelta(hours=1))
+    await process.run()
+    assert ready_of(world.status()) == ("False", reasons.APP_NOT_ALLOWED)
+    assert len(world.github.minted) == 1
+    world.api.put(namespace_body({"team": "web"}))
+    await process.settle()
+    assert ready_of(world.status()) == ("True", reasons.FRESH)
+
+
+# --- A key that is replaced ------------------------------------------------------------------------------------------
+
+
+async def test_a_key_that_was_replaced_since_it_was_read_is_no_failure() -> None:
+    world = world_with()
+    world.api.put(githubtoken_body())
+    process = world.start()
+    await process.apps.resolve(ACME)
+
+    def replace_key() -> None:
+        # GitHub refuses the old key, and the Secret, which nobody watches, has the new one.
+        world.api.edit("secrets/acme-app", lambda it: it["data"].update(encoded({"private-key.pem": pem("next")})))
+        raise Terminal(reasons.AUTHENTICATION_FAILED, "that key was deleted")
+
+    world.faults.once("get_app", replace_key)
+    await process.settle()
+    assert ready_of(world.status()) == ("True", reasons.FRESH)
+    assert "failedAttempts" not in world.status()
+    assert world.event_reasons == [reasons.FRESH]
+
+
+async def test_a_key_that_is_refused_and_was_not_replaced_is_a_failure() -> None:
+    world = world_with()
+    world.api.put(githubtoken_body())
+    world.github.refuses["mint"] = Terminal(reasons.AUTHENTICATION_FAILED, "another App's key")
+    await world.start().run()
+    assert ready_of(world.status()) == ("False", reasons.AUTHENTICATION_FAILED)
+    assert world.status()["failedAttempts"] == 1
+
+
+# --- Limits ----------------------------------------------------------------------------------------------------------
+
+
+def limit(world: World, **limits: Any) -> None:  # noqa: ANN401 - fields of the spec
+    def change(app: dict[str, Any]) -> None:
+        wanted = {**app["spec"], **limits}
+        app["spec"] = {field: value for field, value in wanted.items() if value is not None}
+        app["metadata"]["generation"] += 1
+
+    world.api.edit("githubapps/acme", change)
+
+
+async def test_a_limit_that_is_tightened_mints_anew_what_exceeds_it() -> None:
+    world = world_with(maxPermissions={"contents": "write"})
+    world.api.put(githubtoken_body())
+    process = world.start()
+    await process.settle()
+    limit(world, maxPermissions={"contents": "read"})
+    process.apps.forget(ACME)
+    await process.settle()
+    assert [dict(each) for each in world.github.asked] == [{"contents": "write"}, {"contents": "read"}]
+
+
+async def test_what_exceeds_a_limit_is_refused_before_github_is_asked() -> None:
+    world = world_with(maxPermissions={"contents": "read"})
+    world.api.put(githubtoken_body(installation={"id": 678, "permissions": {"contents": "write"}}))
+    due = await world.start().run()
+    assert ready_of(world.status()) == ("False", reasons.POLICY_DENIED)
+    assert stalled_reason(world.status()) == reasons.POLICY_DENIED
+    assert (due, looks(world), world.github.minted) == (None, 0, [])
+
+
+async def test_a_stored_token_that_exceeds_a_new_limit_is_not_ready() -> None:
+    world = world_with()
+    world.api.put(githubtoken_body(installation={"id": 678, "permissions": {"contents": "write"}}))
+    process = world.start()
+    await process.settle()
+    limit(world, maxPermissions={"contents": "read"})
+    process.apps.forget(ACME)
+    await process.run()
+    assert ready_of(world.status()) == ("False", reasons.POLICY_DENIED)
+    limit(world, maxPermissions=None)
+    process.apps.forget(ACME)
+    await process.settle()
+    assert ready_of(world.status()) == ("True", reasons.FRESH)
+    assert len(world.github.minted) == 1
+
+
+async def test_an_installation_of_an_account_that_is_not_allowed_mints_nothing() -> None:
+    world = world_with(allowedRepositories=["other/*"])
+    world.api.put(githubtoken_body())
+    await world.start().run()
+    assert ready_of(world.status()) == ("False", reasons.POLICY_DENIED)
+    assert world.github.minted == []
+
+
+async def test_a_user_token_under_a_limit_is_refused_and_nothing_is_spent() -> None:
+    world = world_with(maxPermissions={"contents": "read"})
+    world.api.put(user_body())
+    world.api.put(secret("alice-seed", {"refresh_token": world.github.sign_in("alice").reveal()}))
+    await world.start().settle()
+    assert ready_of(world.status()) == ("False", reasons.POLICY_DENIED)
+    assert world.github.spent == set()
 
 
 # --- Checking --------------------------------------------------------------------------------------------------------

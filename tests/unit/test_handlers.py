@@ -15,10 +15,11 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.scheduler import Scheduler
 from githubtoken_operator.watched import Ref, Watched
-from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
+from tests.unit.builders import NAMESPACE, app_body, cluster_app_body, githubtoken_body, namespace_body, secret
 
 TOKEN = Ref(Kind.TOKEN, NAMESPACE, "ci")
 APP = Ref(Kind.APP, NAMESPACE, "acme")
+CLUSTER_APP = Ref(Kind.CLUSTER_APP, "", "acme")
 CONSUMER = Ref(Kind.SECRET, NAMESPACE, "ci")
 
 
@@ -29,13 +30,14 @@ def as_kopf_gives(body: dict[str, Any]) -> kopf.Body:
 class Kopf:
     """The registered handlers, called as kopf calls them; `woken` and `forgotten` are what they did."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clusterwide: bool = True) -> None:
         self.watched = Watched()
         self.woken: list[Ref] = []
         self.forgotten: list[Ref] = []
         scheduler = cast("Scheduler[Ref]", SimpleNamespace(wake=self.woken.append))
         apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append))
-        registry = handlers.registry(handlers.Wiring(watched=self.watched, apps=apps, scheduler=scheduler))
+        wiring = handlers.Wiring(watched=self.watched, apps=apps, scheduler=scheduler, clusterwide=clusterwide)
+        registry = handlers.registry(wiring)
         self.handlers: dict[str, Callable[..., Any]] = {
             cast("Any", handler.fn).__name__: handler.fn for handler in registry._watching._handlers
         }
@@ -73,6 +75,30 @@ async def test_an_app_that_changed_is_forgotten_and_run() -> None:
     assert (kopf_.forgotten, kopf_.woken) == ([APP], [APP])
 
 
+async def test_an_app_of_the_cluster_that_changed_is_forgotten_and_run() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_cluster_app", cluster_app_body())
+    assert (kopf_.forgotten, kopf_.woken) == ([CLUSTER_APP], [CLUSTER_APP])
+
+
+async def test_only_the_labels_of_a_namespace_are_news_and_only_to_those_who_go_by_them() -> None:
+    kopf_ = Kopf()
+    namespace = Ref(Kind.NAMESPACE, "", NAMESPACE)
+    await kopf_.event("on_namespace", namespace_body({"team": "web"}))
+    kopf_.watched.depends(TOKEN, [namespace])
+    await kopf_.event("on_namespace", {**namespace_body({"team": "web"}), "status": {"phase": "Active"}})
+    assert kopf_.woken == []
+    await kopf_.event("on_namespace", namespace_body({"team": "api"}))
+    assert kopf_.woken == [TOKEN]
+
+
+def test_an_operator_of_some_namespaces_watches_nothing_of_the_cluster() -> None:
+    assert set(Kopf(clusterwide=True).handlers) - set(Kopf(clusterwide=False).handlers) == {
+        "on_cluster_app",
+        "on_namespace",
+    }
+
+
 async def test_a_secret_wakes_those_that_read_it() -> None:
     kopf_ = Kopf()
     kopf_.watched.depends(TOKEN, [CONSUMER])
@@ -91,7 +117,7 @@ async def test_our_own_write_of_a_secret_wakes_nobody() -> None:
 
 
 def test_nothing_that_writes_to_users_objects_is_registered() -> None:
-    registry = handlers.registry(cast("handlers.Wiring", SimpleNamespace()))
+    registry = handlers.registry(cast("handlers.Wiring", SimpleNamespace(clusterwide=True)))
     assert not registry._changing._handlers
     assert not registry._spawning._handlers
     assert not registry._indexing._handlers

@@ -689,7 +689,7 @@ async def test_a_token_of_an_earlier_spec_is_kept_while_the_new_one_cannot_be_ha
             id="a host that is not allowed",
         ),
         pytest.param(
-            lambda world: world.api.edit("githubapps/acme", lambda it: it["spec"].update(maxPermissions={})),
+            lambda world: world.api.edit("githubapps/acme", lambda it: it["spec"].update(caBundle="bm90IFBFTQ==")),
             reasons.APP_NOT_READY,
             id="an App that cannot be served",
         ),

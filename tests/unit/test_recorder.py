@@ -12,7 +12,7 @@ import pytest
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.apps import Resolved
+from githubtoken_operator.app_reader import Resolved
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.decide import BackingOff, Observation, Paused
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from githubtoken_operator.domain import formats, templates
+from githubtoken_operator.domain import formats, policy, templates
 from githubtoken_operator.domain.formats import Subject
 from githubtoken_operator.domain.model import JSON, AccessToken, App, Server, Token
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
@@ -49,11 +49,16 @@ class Issued:
 def spec_hash(token: GitHubToken, app: App) -> str:
     """`v1:` and the SHA-256 of what a token is obtained for: App, host, selector, repositories, permissions.
 
-    What only changes how a token is stored or when it is renewed is not part of it.
+    Repositories and permissions are those after the App's policy: where a change of the policy changes what the token
+    may be, it asks for another one. A spec that the policy refuses has the hash of no token. What only changes how a
+    token is stored or when it is renewed is not part of it.
     """
+    denied = policy.refusal(token, app.limits)
     what: dict[str, Any] = {"app": app.identity, "host": app.api_url, "kind": "user" if token.user else "installation"}
+    if denied is not None:
+        what["policy"] = denied.reason
     if token.installation is not None:
-        source = token.installation
+        source = token.installation if denied else policy.narrowed(token.installation, app.limits)
         what |= {
             "id": source.id,
             "owner": source.owner,
@@ -61,6 +66,8 @@ def spec_hash(token: GitHubToken, app: App) -> str:
             "repositories": source.repositories,
             "repositoryIDs": source.repository_ids,
             "permissions": dict(source.permissions),
+            # An id does not say whose repositories it selects, so any change of the limit may concern it.
+            "allowedRepositories": app.limits.repositories if source.account is None else None,
         }
     return hash_of({k: v for k, v in what.items() if v})
 

@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 
@@ -120,6 +120,17 @@ class PrivateKey(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that an App's tokens may have: `maxPermissions` and `allowedRepositories`. None is no limit."""
+
+    permissions: tuple[tuple[str, str], ...] | None = None
+    repositories: tuple[str, ...] | None = None
+
+
+UNLIMITED: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """A GitHub to talk to: github.com, a subdomain of ghe.com, or an Enterprise Server.
 
@@ -143,7 +154,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An App as the operator uses it: identity, secrets, and the URLs of the GitHub that it is on."""
+    """An App as the operator uses it: identity, secrets, limits, and the URLs of the GitHub that it is on."""
 
     app_id: int | None
     client_id: str | None
@@ -152,6 +163,7 @@ class App:
     ca_bundle: str | None = None
     private_key: PrivateKey | None = field(default=None, repr=False)
     client_secret: Token | None = field(default=None, repr=False)
+    limits: Limits = UNLIMITED
 
     @property
     def issuer(self) -> str:

@@ -44,6 +44,8 @@ PERMISSIONS_NOT_GRANTED: Final = "PermissionsNotGranted"
 """The installation has not been granted a permission that the spec asks for."""
 REPOSITORY_NOT_ACCESSIBLE: Final = "RepositoryNotAccessible"
 """A repository that the spec names does not exist or is not accessible to the installation."""
+POLICY_DENIED: Final = "PolicyDenied"
+"""The spec asks for more than the App's `maxPermissions` or `allowedRepositories` let tokens have."""
 HOST_NOT_ALLOWED: Final = "HostNotAllowed"
 """`apiURL` or `webURL`, of the App or of a personal token, names a host that `--allowed-hosts` does not have."""
 SECRET_CONFLICT: Final = "SecretConflict"
@@ -97,6 +99,7 @@ HUMAN_NEEDED: Final = frozenset(
         INSTALLATION_SUSPENDED,
         PERMISSIONS_NOT_GRANTED,
         REPOSITORY_NOT_ACCESSIBLE,
+        POLICY_DENIED,
         HOST_NOT_ALLOWED,
         SECRET_CONFLICT,
         MISSING_PERMISSION,

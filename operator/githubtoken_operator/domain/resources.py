@@ -1,4 +1,4 @@
-"""GitHubToken and GitHubApp objects as frozen values: the edge where an API object becomes something to decide on.
+"""GitHubTokens and Apps of both kinds as frozen values: where an API object becomes something to decide on.
 
 The API server has validated what the CRD's schema and CEL rules can say; what is left to check here is what this
 version does not serve yet, and what would make a Secret that cannot be written. Such a field is refused by name
@@ -11,14 +11,17 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from githubtoken_operator.domain import formats, reasons
+from githubtoken_operator.domain.admission import AllowedNamespaces
 from githubtoken_operator.domain.durations import parse_duration
 from githubtoken_operator.domain.errors import Terminal
-from githubtoken_operator.domain.model import JSON, Server
+from githubtoken_operator.domain.model import JSON, Limits, Server
 from githubtoken_operator.domain.times import parse_time
 from githubtoken_operator.domain.view import Kind
+
+AppKind = Literal["GitHubApp", "ClusterGitHubApp"]
 
 PREFIX: Final = "githubtoken.dev/"
 """Of every label and annotation that is ours."""
@@ -63,6 +66,11 @@ class InstallationSource:
     def path(self) -> str | None:
         """Where what the token is for is, below GitHub's web URL; None where the spec gives only a number."""
         return self.repository or self.owner
+
+    @property
+    def account(self) -> str | None:
+        """The login that the source names; an `id` names none."""
+        return self.repository.split("/")[0] if self.repository else self.owner
 
     @property
     def narrowed_to(self) -> tuple[str, ...]:
@@ -117,6 +125,7 @@ class GitHubToken:
     generation: int
     deleting: bool
     app: str
+    app_kind: AppKind
     user: UserSource | None
     installation: InstallationSource | None
     personal: PersonalSource | None
@@ -158,7 +167,10 @@ class GitHubToken:
 
 @dataclass(frozen=True, slots=True)
 class GitHubApp:
-    """A GitHubApp object: ids, hosts, and where its secrets are."""
+    """A GitHubApp or a ClusterGitHubApp: ids, hosts, limits, and where its secrets are.
+
+    A ClusterGitHubApp has no namespace (""); `allowed_namespaces` concerns it alone.
+    """
 
     namespace: str
     name: str
@@ -172,8 +184,14 @@ class GitHubApp:
     api_url: str
     web_url: str
     ca_bundle: str | None
+    limits: Limits
+    allowed_namespaces: AllowedNamespaces
     status: JSON
-    invalid: Terminal | None
+
+    @property
+    def kind(self) -> AppKind:
+        """The kind of the object."""
+        return "GitHubApp" if self.namespace else "ClusterGitHubApp"
 
 
 def parse_token(body: JSON) -> GitHubToken:
@@ -192,6 +210,7 @@ def parse_token(body: JSON) -> GitHubToken:
         generation=meta.get("generation", 0),
         deleting="deletionTimestamp" in meta,
         app=(spec.get("appRef") or {}).get("name", ""),
+        app_kind=(spec.get("appRef") or {}).get("kind", "GitHubApp"),
         user=_user(name, spec["user"]) if "user" in spec else None,
         installation=installation,
         personal=_personal(spec["personal"]) if "personal" in spec else None,
@@ -209,11 +228,11 @@ def parse_token(body: JSON) -> GitHubToken:
 
 
 def parse_app(body: JSON) -> GitHubApp:
-    """The value of a GitHubApp object that the API server accepted."""
+    """The value of a GitHubApp or ClusterGitHubApp that the API server accepted."""
     meta, spec = body["metadata"], body.get("spec", {})
     server = _server(spec)
     return GitHubApp(
-        namespace=meta["namespace"],
+        namespace=meta.get("namespace", ""),
         name=meta["name"],
         uid=meta["uid"],
         generation=meta.get("generation", 0),
@@ -225,8 +244,9 @@ def parse_app(body: JSON) -> GitHubApp:
         api_url=server.api_url,
         web_url=server.web_url,
         ca_bundle=server.ca_bundle,
+        limits=_limits(spec),
+        allowed_namespaces=_allowed_namespaces(spec.get("allowedNamespaces") or {}),
         status=body.get("status") or {},
-        invalid=_refusal(spec, _APP_FIELDS_NOT_SERVED),
     )
 
 
@@ -279,6 +299,18 @@ def _server(urls: JSON) -> Server:
     )
 
 
+def _limits(spec: JSON) -> Limits:
+    permissions, repositories = spec.get("maxPermissions"), spec.get("allowedRepositories")
+    return Limits(
+        permissions=tuple(sorted(permissions.items())) if permissions is not None else None,
+        repositories=tuple(sorted(repositories)) if repositories is not None else None,
+    )
+
+
+def _allowed_namespaces(allowed: JSON) -> AllowedNamespaces:
+    return AllowedNamespaces(allowed.get("from", "Same"), allowed.get("selector") or {})
+
+
 def _pem(bundle: str | None) -> str | None:
     """The PEM text of a `caBundle`, which the API server has seen to be base64."""
     return b64decode(bundle).decode(errors="replace") if bundle else None
@@ -293,13 +325,8 @@ _FieldRule = tuple[str, Callable[[JSON], object]]
 _TOKEN_FIELDS_NOT_SERVED: Final[Sequence[_FieldRule]] = (
     ("spec.user.deviceFlow", lambda spec: "deviceFlow" in spec.get("user", {})),
     ("spec.user.login", lambda spec: "login" in spec.get("user", {})),
-    ("spec.appRef.kind", lambda spec: spec.get("appRef", {}).get("kind", "GitHubApp") != "GitHubApp"),
     ("spec.restartTargets", lambda spec: spec.get("restartTargets")),
     ("spec.propagation", lambda spec: spec.get("propagation", "Kubelet") != "Kubelet"),
-)
-_APP_FIELDS_NOT_SERVED: Final[Sequence[_FieldRule]] = (
-    ("spec.maxPermissions", lambda spec: "maxPermissions" in spec),
-    ("spec.allowedRepositories", lambda spec: "allowedRepositories" in spec),
 )
 
 

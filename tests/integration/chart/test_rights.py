@@ -31,7 +31,7 @@ EVERYWHERE: set[Right] = {
     (OURS, "githubtokens", "patch"),
     *(("", "secrets", verb) for verb in ("get", "list", "watch", "create", "update", "patch", "delete")),
     *((group, "events", verb) for group in ("", "events.k8s.io") for verb in ("create", "patch")),
-    ("", "namespaces", "get"),
+    *(("", "namespaces", verb) for verb in ("get", "list", "watch")),
 }
 IN_OWN_NAMESPACE: set[Right] = {("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "update")}
 IMMEDIATE: set[Right] = {("", "pods", "list"), ("", "pods/status", "patch")}
@@ -48,7 +48,8 @@ REFUSED: dict[str, tuple[Right, str]] = {
     "touching pods": (("", "pods/status", "patch"), "default"),
     "making pods": (("", "pods", "create"), NAMESPACE),
     "restarting workloads": (("apps", "deployments", "patch"), "default"),
-    "listing namespaces": (("", "namespaces", "list"), ""),
+    "changing the limits of an App": ((OURS, "clustergithubapps", "patch"), ""),
+    "labelling namespaces": (("", "namespaces", "patch"), "default"),
     "Leases of others": (("coordination.k8s.io", "leases", "get"), "default"),
     "tokens of ServiceAccounts": (("", "serviceaccounts/token", "create"), NAMESPACE),
     "giving rights": (("rbac.authorization.k8s.io", "clusterrolebindings", "create"), ""),
@@ -123,6 +124,7 @@ def test_with_namespaces_the_same_rights_are_given_there_only(helm: Helm) -> Non
         "--set=rbac.restartTargets.enabled=true",
     ).objects
     of_the_cluster = {right for right in EVERYWHERE if right[1].startswith("clustergithubapps")}
+    of_the_cluster |= {("", "namespaces", "list"), ("", "namespaces", "watch")}
     there = [each for each in objects if each["metadata"].get("namespace") == "a"]
     assert rights(there, "Role") == EVERYWHERE - of_the_cluster | IMMEDIATE | RESTARTS
     assert rights(objects, "ClusterRole") == set()

@@ -39,13 +39,18 @@ def test_an_example_holds_nothing_that_looks_like_a_secret(path: Path) -> None:
 def test_the_examples_refer_to_what_they_bring() -> None:
     names = {(each["kind"], each["metadata"]["name"]) for each in objects()}
     tokens = [each["spec"] for each in objects() if each["kind"] == "GitHubToken"]
-    apps = [each["spec"] for each in objects() if each["kind"] == "GitHubApp"]
+    apps = [each["spec"] for each in objects() if each["kind"] in {"GitHubApp", "ClusterGitHubApp"}]
 
-    references = {("GitHubApp", spec["appRef"]["name"]) for spec in tokens if "appRef" in spec}
+    references = {
+        (spec["appRef"].get("kind", "GitHubApp"), spec["appRef"]["name"]) for spec in tokens if "appRef" in spec
+    }
     references |= {("Secret", spec["user"]["seedSecretRef"]["name"]) for spec in tokens if "user" in spec}
     references |= {("Secret", spec["personal"]["secretRef"]["name"]) for spec in tokens if "personal" in spec}
     references |= {
-        ("Secret", spec[ref]["name"]) for spec in apps for ref in ("privateKeySecretRef", "clientSecretSecretRef")
+        ("Secret", spec[ref]["name"])
+        for spec in apps
+        for ref in ("privateKeySecretRef", "clientSecretSecretRef")
+        if ref in spec
     }
     assert references <= names
 

@@ -194,10 +194,6 @@ def delete_the_githubapp(world: World, _app: App, _installation: Installation) -
     world.delete("GitHubApp", "acme")
 
 
-def limit_the_app(world: World, _app: App, _installation: Installation) -> None:
-    world.change("acme", kind="GitHubApp", allowedRepositories=["acme/website"])
-
-
 def delete_the_key_at_github(world: World, app: App, _installation: Installation) -> None:
     world.github.delete_key(app)
 
@@ -222,7 +218,6 @@ BREAKS = [
     pytest.param(delete_the_keys_secret, "PrivateKeyMissing", id="the key's Secret is deleted"),
     pytest.param(overwrite_the_key, "PrivateKeyInvalid", id="the key is overwritten"),
     pytest.param(delete_the_githubapp, "AppNotFound", id="the GitHubApp is deleted"),
-    pytest.param(limit_the_app, "AppNotReady", id="the App gets a field that is not served"),
     pytest.param(delete_the_key_at_github, "AuthenticationFailed", id="the key is deleted at GitHub"),
     pytest.param(suspend, "InstallationSuspended", id="the installation is suspended"),
     pytest.param(uninstall, "InstallationNotFound", id="the App is uninstalled"),

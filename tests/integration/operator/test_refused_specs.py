@@ -51,9 +51,6 @@ NOT_SERVED = [
     pytest.param({**APP, "user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow"),
     pytest.param({**APP, "user": {**USER["user"], "login": "alice"}}, "spec.user.login", id="login"),
     pytest.param(
-        {**INSTALLATION, "appRef": {"kind": "ClusterGitHubApp", "name": "acme"}}, "spec.appRef.kind", id="appRef.kind"
-    ),
-    pytest.param(
         {**INSTALLATION, "restartTargets": [{"kind": "Deployment", "name": "web"}]},
         "spec.restartTargets",
         id="restarts",
@@ -75,33 +72,6 @@ def test_a_field_that_is_not_served_yet_is_refused_by_name(world: World, spec: d
     assert len(world.events(reason="InvalidSpec")) == 1
     assert world.requests("mint", "refresh") == []
     assert world.get("Secret", "ci") is None
-
-
-@pytest.mark.parametrize(
-    ("limit", "field"),
-    [
-        pytest.param({"maxPermissions": {"contents": "read"}}, "spec.maxPermissions", id="maxPermissions"),
-        pytest.param({"allowedRepositories": ["acme/*"]}, "spec.allowedRepositories", id="allowedRepositories"),
-    ],
-)
-@pytest.mark.parametrize("kind", ["installation", "user"])
-def test_no_token_is_had_by_an_app_whose_limits_are_not_served_yet(
-    world: World, limit: dict[str, Any], field: str, kind: str
-) -> None:
-    app = world.register()
-    world.install(app)
-    world.app_secret(app)
-    world.github_app(app, **limit)
-    if kind == "user":
-        world.user_token("ci", seed=world.sign_in(app))
-    else:
-        world.installation_token()
-    assert f"`{field}`" in world.wait_reason("ci", "AppNotReady").message
-    assert f"`{field}`" in world.wait_reason("acme", "InvalidSpec", kind="GitHubApp").message
-    world.settle(0.5)
-    assert len(world.events(reason="AppNotReady")) == 1
-    assert len(world.events("acme", kind="GitHubApp", reason="InvalidSpec")) == 1
-    assert world.requests() == []
 
 
 def test_a_field_that_is_taken_out_again_makes_the_token_ready(world: World) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.admission import AllowedNamespaces
+from githubtoken_operator.domain.model import UNLIMITED, Limits
 from githubtoken_operator.domain.resources import (
     ECHO_LIMIT,
     REFRESH_REQUESTED_AT,
@@ -15,15 +17,15 @@ from githubtoken_operator.domain.resources import (
     InstallationSource,
     KeyRef,
     UserSource,
+    parse_app,
     parse_token,
 )
-from tests.unit.builders import NOW, githubapp, githubtoken, githubtoken_body, user_githubtoken
+from tests.unit.builders import NOW, cluster_app_body, githubapp, githubtoken, githubtoken_body, user_githubtoken
 
 NOT_SERVED = [
     pytest.param({"user": {"deviceFlow": {"scopes": []}}}, "spec.user.deviceFlow", id="deviceFlow"),
     pytest.param({"user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow, empty"),
     pytest.param({"user": {"login": "alice"}}, "spec.user.login", id="login"),
-    pytest.param({"appRef": {"kind": "ClusterGitHubApp", "name": "acme"}}, "spec.appRef.kind", id="appRef.kind"),
     pytest.param(
         {"restartTargets": [{"kind": "Deployment", "name": "web"}]}, "spec.restartTargets", id="restartTargets"
     ),
@@ -31,6 +33,7 @@ NOT_SERVED = [
 ]
 DEFAULTS = [
     pytest.param({"appRef": {"kind": "GitHubApp", "name": "acme"}}, id="appRef.kind"),
+    pytest.param({"appRef": {"kind": "ClusterGitHubApp", "name": "acme"}}, id="appRef.kind of a cluster's App"),
     pytest.param({"secret": {}}, id="an empty secret"),
     pytest.param({"secret": {"type": "Opaque"}}, id="secret.type"),
     pytest.param({"secret": {"formats": []}}, id="no formats"),
@@ -87,22 +90,6 @@ def test_the_type_of_the_secret_is_the_specs_or_that_of_the_formats(secret: dict
 @pytest.mark.parametrize("spec", DEFAULTS)
 def test_a_default_that_is_written_out_is_served(spec: dict[str, Any]) -> None:
     assert githubtoken(**spec).invalid is None
-
-
-@pytest.mark.parametrize(
-    ("spec", "field"),
-    [
-        pytest.param({"maxPermissions": {"contents": "read"}}, "spec.maxPermissions", id="maxPermissions"),
-        pytest.param({"maxPermissions": {}}, "spec.maxPermissions", id="maxPermissions, nothing allowed"),
-        pytest.param({"allowedRepositories": ["acme/*"]}, "spec.allowedRepositories", id="allowedRepositories"),
-        pytest.param({"allowedRepositories": []}, "spec.allowedRepositories", id="allowedRepositories, none allowed"),
-    ],
-)
-def test_a_limit_of_an_app_that_is_not_enforced_yet_is_refused(spec: dict[str, Any], field: str) -> None:
-    refused = githubapp(**spec).invalid
-    assert refused is not None
-    assert refused.reason == reasons.INVALID_SPEC
-    assert f"`{field}`" in refused.message
 
 
 def test_names_that_are_not_given_follow_the_objects_name() -> None:
@@ -212,7 +199,22 @@ def test_an_app_is_read_with_its_defaults() -> None:
     assert (found.api_url, found.web_url, found.ca_bundle) == ("https://api.github.com", "https://github.com", None)
     assert found.private_key == KeyRef("key", "private-key.pem")
     assert found.client_secret is None
-    assert found.invalid is None
+    assert found.limits == UNLIMITED
+    assert found.kind == "GitHubApp"
+
+
+def test_a_cluster_app_admits_the_operators_namespace_unless_it_says_otherwise() -> None:
+    found = parse_app(cluster_app_body())
+    assert (found.kind, found.namespace) == ("ClusterGitHubApp", "")
+    assert found.allowed_namespaces == AllowedNamespaces("Same")
+    selector = {"matchLabels": {"team": "web"}}
+    found = parse_app(cluster_app_body(allowedNamespaces={"from": "Selector", "selector": selector}))
+    assert found.allowed_namespaces == AllowedNamespaces("Selector", selector)
+
+
+def test_the_limits_of_an_app_are_read() -> None:
+    found = githubapp(maxPermissions={"metadata": "read", "contents": "write"}, allowedRepositories=["b/*", "a/x"])
+    assert found.limits == Limits((("contents", "write"), ("metadata", "read")), ("a/x", "b/*"))
 
 
 def test_an_object_without_status_is_read() -> None:

@@ -61,7 +61,7 @@ _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
 
 def make_transport(ca_bundle: str | None) -> httpx.AsyncBaseTransport:
     """A transport that trusts the given CAs (PEM), or the usual ones; `Terminal(InvalidSpec)` where it is not PEM."""
-    return GitHubTransport(_trust(ca_bundle))
+    return GitHubTransport(trust(ca_bundle))
 
 
 class GitHubTransport(httpx.AsyncBaseTransport):
@@ -144,7 +144,8 @@ def _meaning(raised: BaseException) -> httpx.TransportError:
     return httpx.ReadError(words)
 
 
-def _trust(ca_bundle: str | None) -> ssl.SSLContext:
+def trust(ca_bundle: str | None) -> ssl.SSLContext:
+    """The CAs of a bundle (PEM), or the usual ones. Raises `Terminal(InvalidSpec)` where it has no certificates."""
     if ca_bundle is None:
         return httpx.create_ssl_context(trust_env=True)
     try:

@@ -28,10 +28,12 @@ class Kind(Enum):
 
     TOKEN = (API_VERSION, "GitHubToken", "/apis/githubtoken.dev/v1alpha1/namespaces/{namespace}/githubtokens")
     APP = (API_VERSION, "GitHubApp", "/apis/githubtoken.dev/v1alpha1/namespaces/{namespace}/githubapps")
+    CLUSTER_APP = (API_VERSION, "ClusterGitHubApp", "/apis/githubtoken.dev/v1alpha1/clustergithubapps")
+    NAMESPACE = ("v1", "Namespace", "/api/v1/namespaces")
     SECRET = ("v1", "Secret", "/api/v1/namespaces/{namespace}/secrets")
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
-        """The URL path of one object, or of the collection."""
+        """The URL path of one object, or of the collection; what is cluster-scoped has no namespace ("")."""
         parts = [self.value[2].format(namespace=namespace), name, subresource]
         return "/".join(part for part in parts if part)
 
@@ -80,7 +82,7 @@ class Cluster:
         Without a uid, an apply re-creates an object that was deleted meanwhile.
         """
         meta = body["metadata"]
-        path = kind.path(meta["namespace"], meta["name"], subresource)
+        path = kind.path(meta.get("namespace", ""), meta["name"], subresource)
         return await self._write(kind, "PATCH", path, body, content_type=_APPLY, query={"force": "true"})
 
     async def apply_status(self, kind: Kind, of: JSON, status: JSON) -> JSON:
@@ -90,7 +92,7 @@ class Cluster:
         status off a re-created one.
         """
         api_version, name, _ = kind.value
-        meta = {key: of[key] for key in ("name", "namespace", "resourceVersion")}
+        meta = {key: of[key] for key in ("name", "namespace", "resourceVersion") if key in of}
         body = {"apiVersion": api_version, "kind": name, "metadata": meta, "status": status}
         return await self.apply(kind, body, subresource="status")
 
@@ -113,13 +115,17 @@ class Cluster:
         return any(resource["kind"] == name for resource in listed["resources"])
 
     async def emit(self, kind: Kind, about: JSON, *, warning: bool, reason: str, message: str, now: datetime) -> None:
-        """Makes one event about the object whose metadata (name, namespace, uid) are `about`."""
+        """Makes one event about the object whose metadata (name, uid, namespace unless cluster-scoped) are `about`.
+
+        Kubernetes keeps events about cluster-scoped objects in the namespace `default`, and nowhere else.
+        """
         api_version, name, _ = kind.value
+        namespace = about.get("namespace", "default")
         time = format_time(now)
         event = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{about['name'][:200]}.{uuid.uuid4().hex[:16]}", "namespace": about["namespace"]},
+            "metadata": {"name": f"{about['name'][:200]}.{uuid.uuid4().hex[:16]}", "namespace": namespace},
             "involvedObject": {"apiVersion": api_version, "kind": name, **about},
             "type": "Warning" if warning else "Normal",
             "reason": reason,
@@ -131,7 +137,7 @@ class Cluster:
             "lastTimestamp": time,
             "count": 1,
         }
-        await self._api.request("POST", f"/api/v1/namespaces/{about['namespace']}/events", body=event)
+        await self._api.request("POST", f"/api/v1/namespaces/{namespace}/events", body=event)
 
     async def _write(
         self,
