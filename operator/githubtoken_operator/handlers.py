@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import kopf
@@ -95,7 +96,8 @@ def registry(wiring: Wiring) -> kopf.OperatorRegistry:
 
     @kopf.on.login(registry=handlers)
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+        found = kopf.login_with_service_account(**kwargs)
+        return at_service_address(found, os.environ) if found else kopf.login_with_kubeconfig(**kwargs)
 
     @kopf.on.event(GROUP, VERSION, "githubtokens", registry=handlers)
     async def on_token(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
@@ -141,6 +143,17 @@ def registry(wiring: Wiring) -> kopf.OperatorRegistry:
         await wiring.scheduler.drain()
 
     return handlers
+
+
+def at_service_address(found: kopf.ConnectionInfo, environ: Mapping[str, str]) -> kopf.ConnectionInfo:
+    """The ServiceAccount's access at the address that the kubelet gives, as other clients take it.
+
+    kopf has the API server's name there, which would make every watch wait for the cluster's DNS.
+    """
+    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
+    if not host or not port:
+        return found
+    return replace(found, server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")
 
 
 def _ref(kind: Kind, body: kopf.Body) -> Ref:
