@@ -31,7 +31,7 @@ DEPLOY: Final = REPOSITORY / "deploy"
 NAMESPACE: Final = "githubtoken-system"
 
 # The operator's own; those of its users and the optional ones are the chart's alone.
-_RIGHTS: Final = ("serviceaccount", "rbac/objects", "rbac/secrets", "rbac/events", "rbac/lease")
+_RIGHTS: Final = ("serviceaccount", "rbac/objects", "rbac/clusterapps", "rbac/secrets", "rbac/events", "rbac/lease")
 _OPTIONAL: Final = {
     "immediate-propagation": ("rbac.immediatePropagation.enabled=true", ("rbac/pods", "admissionpolicy")),
     "restart-targets": ("rbac.restartTargets.enabled=true", ("rbac/workloads",)),
