@@ -28,8 +28,8 @@ LABEL org.opencontainers.image.licenses="Apache-2.0" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /app /app
-# kopf asks for a user's name, and a numeric user has none in /etc/passwd.
-ENV PATH=/app/bin:/usr/local/bin:/usr/bin:/bin USER=githubtoken PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# kopf asks for a user's name, and the Kubernetes client for its home: a numeric user has neither in /etc/passwd.
+ENV PATH=/app/bin:/usr/local/bin:/usr/bin:/bin USER=githubtoken HOME=/ PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 65532:65532
 
 FROM runtime AS simulator

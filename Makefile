@@ -14,7 +14,7 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools helm programs lint test demo bench manifests lock clean
+.PHONY: help venv tools helm programs lint test demo bench manifests sbom lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -37,7 +37,7 @@ tools: $(READY) ## find or build kube-apiserver, etcd, kubectl and kube-controll
 helm: $(READY) ## build helm, which only the tests of the chart and `make manifests` need
 	$(BIN)/python -m localcluster helm
 
-programs: ## install the programs that the forms of a token are tested with: as root on Debian, else it says what is missing
+programs: ## install the programs that tests talk to, such as git and buildah: as root on Debian, else it says what is missing
 	@tools/programs.sh
 
 lint: $(READY) ## check style, types and the layers
@@ -57,6 +57,14 @@ bench: $(READY) ## measure, as JSON on standard output
 
 manifests: helm ## write what is made from the CRDs and the chart: its README, deploy/rbac, deploy/install.yaml
 	$(BIN)/python tools/manifests.py
+
+sbom: ## write dist/sbom.cdx.json, a CycloneDX list of what the image installs
+	$(PYTHON) -m venv .venv/sbom
+	.venv/sbom/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom
+	mkdir -p dist
+	.venv/sbom/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.cdx.json requirements.lock
+	rm -rf .venv/sbom
 
 lock: ## pin what pyproject.toml asks for; LOCK_FLAGS=--upgrade takes the newest versions that it allows
 	$(PYTHON) -m venv .venv/lock

@@ -4,6 +4,7 @@ LocalClusterError            every error of this package; its text says what to 
 ├── BinariesError            a given binary is missing or of another version than is needed
 ├── ToolchainError           there is no usable Go toolchain and none could be installed
 ├── BuildError               the compiler failed
+├── ImagesError              an image could not be built
 └── ControlPlaneError        a process did not start, did not become ready, or ended
     └── KubectlError         kubectl ended with another exit code than 0
 """
@@ -25,6 +26,10 @@ class ToolchainError(LocalClusterError):
 
 class BuildError(LocalClusterError):
     """The binaries could not be built."""
+
+
+class ImagesError(LocalClusterError):
+    """An image could not be built."""
 
 
 class ControlPlaneError(LocalClusterError):
