@@ -35,7 +35,7 @@ class Memory:
     `inputs` are of the last failed attempt; `request` is the refresh request that the last attempt was made for,
     `answered` the last one that got its token. `account_looks` is how often GitHub may still be asked whose token it
     is. `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
-    `app` is the App that was last used; `server` is the GitHub that the token is of, also after its App went.
+    `app` is the App that was last used, also after it went.
     """
 
     uid: str
@@ -48,7 +48,6 @@ class Memory:
     account_looks: int = 0
     checked: datetime | None = None
     refused: bool = False
-    server: Server | None = None
     app: App | None = None
     told: Told | None = None
 
@@ -58,8 +57,7 @@ class Gathered:
     """The observation, what only acting on it needs, and the objects that were read.
 
     `stored` is the token in the consumer's Secret; `renewal` is of the token that is held. `local_time` is our clock
-    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure; `rewired` says
-    that the object depends on other objects than before.
+    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure.
     """
 
     observation: Observation
@@ -69,7 +67,6 @@ class Gathered:
     stored: Issued | None
     renewal: schedule.Renewal | None
     inputs: str
-    rewired: bool
 
     @property
     def app(self) -> App:

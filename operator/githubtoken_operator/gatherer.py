@@ -69,7 +69,8 @@ class Gatherer:
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
         # Said before anything is waited for, so that of two that begin at once each knows of the other.
-        rewired = self._watched.depends(key, [*_inputs_of_app(token), *_secrets(token)])
+        if self._watched.depends(key, [*_inputs_of_app(token), *_secrets(token)]):
+            self._apps.count_again(app_ref(token))
         unresolved = token.invalid is not None or token.personal is not None
         resolved = (
             Resolved(self._now()) if unresolved else await self._apps.resolve_for(app_ref(token), token.namespace)
@@ -82,7 +83,7 @@ class Gatherer:
             secret=None,
             failures=token.failures,
             spec_hash=consumer.spec_hash(token, resolved.app) if resolved.app else None,
-            server=server_of(token, resolved.app) or memory.server,
+            server=server_of(token, resolved.app or memory.app),
             trouble=_app_trouble(token, resolved),
             limit=self._limit(token, resolved.app),
             last_error=memory.error,
@@ -122,7 +123,6 @@ class Gatherer:
             stored=stored,
             renewal=renewal,
             inputs=digest,
-            rewired=rewired,
         )
 
     def timed(self, gathered: Gathered) -> Gathered:

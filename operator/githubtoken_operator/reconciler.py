@@ -122,8 +122,6 @@ class Reconciler:
             memory = self._memory(key, body["metadata"]["uid"])
             gathered = await self._gatherer.gather(key, body, memory)
             memory.app = gathered.resolved.app or memory.app
-            if gathered.rewired:
-                self._apps.count_again(gathered.app_ref)
             seen = gathered.observation
             try:
                 match decide(seen):
@@ -299,7 +297,6 @@ class Reconciler:
         )
         if memory.held is None and seen.token.user is None:
             memory.held = gathered.stored
-        memory.server = seen.server
         await self._recorder.record(gathered, memory, result)
         due = followup.next_run(seen, result, recheck)
         if due is None:

@@ -51,7 +51,7 @@ class Desk:
         body = self.world.api.objects["githubtokens/ci"]
         token = parse_token(body)
         seen: Observation = replace(settled() if held else observation(), token=token)
-        gathered = Gathered(seen, body, Resolved(NOW), NOW, seen.issued, renewal, "", rewired=False)
+        gathered = Gathered(seen, body, Resolved(NOW), NOW, seen.issued, renewal, "")
         failures = Failures(1, NOW, NOW + timedelta(seconds=5)) if error else Failures()
         await self.recorder.record(
             gathered, self.memory, Result(seen.issued, Granted(), NOW + timedelta(minutes=39), error, failures)

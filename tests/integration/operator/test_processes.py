@@ -38,7 +38,8 @@ def struck(world: World, fault: int) -> Callable[[], bool]:
 def test_a_restart_asks_github_for_nothing_that_is_fresh(apart: World, start: Start, end: str) -> None:
     app = apart.app()
     apart.installation_token()
-    apart.installation_token("by-repository", repository=f"{apart.account}/website")
+    forms: dict[str, Any] = {"formats": ["ArgoCDRepository", "DockerConfigJSON"], "data": {"it": "${token}"}}
+    apart.installation_token("by-repository", repository=f"{apart.account}/website", secret=forms)
     apart.user_token(seed=apart.sign_in(app))
     apart.personal_token(apart.made_by_hand())
     for name in ("ci", "by-repository", "alice", "robot"):

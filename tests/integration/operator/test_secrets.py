@@ -218,6 +218,19 @@ def test_another_type_replaces_the_secret_and_keeps_the_token(world: World) -> N
     assert len(world.requests("mint")) == 1
 
 
+def test_a_finalizer_that_holds_the_old_secret_is_said_and_waited_for(world: World) -> None:
+    world.app()
+    world.installation_token()
+    world.wait_ready()
+    world.patch("ci", {"metadata": {"finalizers": ["example.com/hold"]}}, kind="Secret")
+    world.change("ci", secret={"formats": ["BasicAuth"]})
+    assert "somebody's finalizer holds it" in world.wait_reason("ci", "SecretConflict").message
+    world.patch("ci", {"metadata": {"finalizers": None}}, kind="Secret")
+    world.wait_ready()
+    assert secret_of(world)["type"] == "kubernetes.io/basic-auth"
+    assert len(world.requests("mint")) == 1
+
+
 def test_an_adopted_secret_is_not_deleted_for_another_type(world: World) -> None:
     world.app()
     world.secret("ci", {"theirs": "precious"})
