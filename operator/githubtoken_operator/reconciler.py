@@ -38,7 +38,7 @@ from githubtoken_operator.domain.decide import (
 )
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, TokenRefused, Transient
 from githubtoken_operator.domain.model import JSON, Token
-from githubtoken_operator.domain.resources import Failures, InstallationSource
+from githubtoken_operator.domain.resources import Failures, GitHubToken, InstallationSource
 from githubtoken_operator.domain.status import Granted, Result
 from githubtoken_operator.gathered import Gathered, Memory
 from githubtoken_operator.gatherer import Gatherer
@@ -220,7 +220,7 @@ class Reconciler:
             # Until it is in the Secret again, it is nowhere else.
             memory.held = seen.issued
         try:
-            await self._write(body, seen.secret)
+            await self._write(seen.token, body, seen.secret)
         except Terminating:
             raise
         except (Forbidden, Invalid) as refused:
@@ -232,12 +232,14 @@ class Reconciler:
             self._metrics.repaired()
         return await self._settle(replace(gathered, stored=seen.issued), memory, hindrance)
 
-    async def _write(self, body: dict[str, Any], present: JSON | None) -> None:
+    async def _write(self, token: GitHubToken, body: dict[str, Any], present: JSON | None) -> None:
         """Applies a Secret under what was read of it. The type of one cannot be changed: it is made anew."""
         if consumer.size(body) > consumer.SIZE_LIMIT:
             raise Invalid(0, "it would hold more than 1 MiB: shorten `spec.secret.data`")
         if present is not None and present.get("type") != body["type"]:
             await self._cluster.delete(ObjectKind.SECRET, present["metadata"])
+            where = about(token.namespace, token.name)
+            logger.info("deleted the Secret to make it anew with another type", extra=where)
             present = None
         if present is not None:
             meta = present["metadata"]

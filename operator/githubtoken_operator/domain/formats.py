@@ -137,7 +137,7 @@ RESERVED_KEYS: Final = frozenset(
 )  # fmt: skip
 """The keys that the operator writes, or may write after another format was asked for."""
 
-_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_KEY: Final = re.compile(r"(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,10 @@ def _wrong_keys(wish: Wish) -> str | None:
         if key in RESERVED_KEYS:
             return f"`spec.secret.data` must not have the key `{key}`, which the operator writes: choose another"
         if not _KEY.fullmatch(key):
-            return "the keys of `spec.secret.data` must be of at most 253 letters, digits, `-`, `_` and `.`"
+            return (
+                "the keys of `spec.secret.data` must be of at most 253 letters, digits, `-`, `_` and `.`, and not "
+                "begin with `..`"
+            )
     return None
 
 

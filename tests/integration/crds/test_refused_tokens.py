@@ -389,7 +389,21 @@ SECRETS = [
     ),
     *(
         pytest.param(secret(data={key: "x"}), "spec.secret.data", DATA_KEYS, id=f"data called {key!r}")
-        for key in ("", "a/b", "k" * 254, "token", "refresh_token", "password", ".netrc", "GH_TOKEN", "GH_HOST", "url")
+        for key in (
+            "",
+            "a/b",
+            ".",
+            "..",
+            "..data",
+            "k" * 254,
+            "token",
+            "refresh_token",
+            "password",
+            ".netrc",
+            "GH_TOKEN",
+            "GH_HOST",
+            "url",
+        )
     ),
     *(
         pytest.param(secret(data={"x": text}), "spec.secret.data", TEMPLATE, id=f"the template {text!r}")

@@ -188,7 +188,7 @@ def wish(*names: str, type: str | None = None, data: dict[str, str] | None = Non
         wish("BasicAuth", type="Opaque"),
         wish("ArgoCDRepository", type="kubernetes.io/basic-auth"),
         wish("ArgoCDRepository", "DockerConfigJSON"),
-        wish(data={"config.ini": "token = ${token}", "A-b_c.1": "$$", "k" * 253: ""}),
+        wish(data={"config.ini": "token = ${token}", "A-b_c.1": "$$", ".x": "", "a..b": "", "k" * 253: ""}),
     ],
 )
 def test_what_can_be_written_is_accepted(possible: Wish) -> None:
@@ -209,6 +209,8 @@ def test_what_can_be_written_is_accepted(possible: Wish) -> None:
         pytest.param(wish("ArgoCDRepository", path=None), "`spec.installation.owner`", id="no repository for Argo CD"),
         pytest.param(wish(data={"a/b": ""}), "letters, digits", id="a key with a slash"),
         pytest.param(wish(data={"": ""}), "letters, digits", id="an empty key"),
+        pytest.param(wish(data={".": ""}), "not begin with `..`", id="this folder as a key"),
+        pytest.param(wish(data={"..data": ""}), "not begin with `..`", id="a key of kubelet's own"),
         pytest.param(wish(data={"k" * 254: ""}), "at most 253", id="a key that is too long"),
         pytest.param(wish(data={"x": "${refresh_token}"}), "under `x`", id="the refresh token"),
         pytest.param(wish(data={"x": "${nonsense}"}), "use `${token}`, `${type}`", id="what is no property"),
