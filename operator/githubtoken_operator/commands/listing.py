@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final, Literal
 
 import click
 
@@ -20,24 +21,27 @@ from githubtoken_operator.domain.times import parse_time
 @options.at_a_place
 @options.all_namespaces
 @options.selector
-@options.output
-def list_tokens(place: Place, *, all_namespaces: bool, selector: str | None, output: Format | None) -> None:
+@options.output("wide")
+def list_tokens(
+    place: Place, *, all_namespaces: bool, selector: str | None, output: Format | Literal["wide"] | None
+) -> None:
     """Show GitHubTokens, and when they expire.
 
     \b
     githubtoken list
     githubtoken list -A -l team=web
+    githubtoken list -o wide
     githubtoken list -o json
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
 
     async def work(session: Session) -> None:
         namespace = None if all_namespaces else session.namespace
         found = await session.search(namespace, selector)
-        if output:
+        if output in {"json", "yaml"}:
             items = [plain(token.body) for token in found]
             click.echo(document({"apiVersion": "v1", "kind": "List", "items": items}, output))
         elif found:
-            click.echo(as_table(found, utc_now(), namespaces=all_namespaces))
+            click.echo(as_table(found, utc_now(), namespaces=all_namespaces, wide=output == "wide"))
         else:
             click.echo(none_found(namespace, selector), err=True)
 
@@ -50,25 +54,38 @@ def none_found(namespace: str | None, selector: str | None) -> str:
     return f"There is no GitHubToken {where}" + (f" that matches `{selector}`." if selector else ".")
 
 
-def as_table(tokens: Sequence[Snapshot], now: datetime, *, namespaces: bool) -> str:
+_Column = tuple[str, Callable[[Snapshot, datetime], str]]
+
+
+def as_table(tokens: Sequence[Snapshot], now: datetime, *, namespaces: bool = False, wide: bool = False) -> str:
     """The table; the column NAMESPACE is there only where there may be several."""
-    headings = ["NAME", "READY", "REASON", "KIND", "SECRET", "EXPIRES", "RENEWS"]
-    rows = [_row(token, now) for token in tokens]
-    if namespaces:
-        headings = ["NAMESPACE", *headings]
-        rows = [[token.namespace, *row] for token, row in zip(tokens, rows, strict=True)]
-    return layout.table(headings, rows)
+    columns = [*(_NAMESPACE if namespaces else ()), *_COLUMNS, *(_WIDE if wide else ())]
+    rows = [[cell(token, now) for _, cell in columns] for token in tokens]
+    return layout.table([heading for heading, _ in columns], rows)
 
 
-def _row(token: Snapshot, now: datetime) -> list[str]:
-    status = token.status
-    renews = parse_time(status.get("renewalTime"))
-    return [
-        token.name,
-        token.ready,
-        token.reason,
-        status.get("kind", ""),
-        token.secret,
-        ages.shown(status.get("expirationTime"), now),
-        ages.from_now(renews, now) if renews else "",
-    ]
+def _renews(token: Snapshot, now: datetime) -> str:
+    renews = parse_time(token.status.get("renewalTime"))
+    return ages.from_now(renews, now) if renews else ""
+
+
+def _status(field: str) -> Callable[[Snapshot, datetime], str]:
+    return lambda token, _now: str(token.status.get(field, ""))
+
+
+_NAMESPACE: Final[Sequence[_Column]] = (("NAMESPACE", lambda token, _: token.namespace),)
+_COLUMNS: Final[Sequence[_Column]] = (
+    ("NAME", lambda token, _: token.name),
+    ("READY", lambda token, _: token.ready),
+    ("REASON", lambda token, _: token.reason),
+    ("KIND", _status("kind")),
+    ("SECRET", lambda token, _: token.secret),
+    ("EXPIRES", lambda token, now: ages.shown(token.status.get("expirationTime"), now)),
+    ("RENEWS", _renews),
+)
+_WIDE: Final[Sequence[_Column]] = (
+    ("APP", lambda token, _: token.app),
+    ("ACCOUNT", _status("account")),
+    ("REVISION", _status("revision")),
+    ("MESSAGE", lambda token, _: token.message),
+)

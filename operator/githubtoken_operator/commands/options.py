@@ -95,7 +95,10 @@ selector = click.option(
     "-l", "--selector", type=Parsed("labels", parse_selector), help="Labels to match, such as `team=web,env!=test`."
 )
 
-output = click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="For programs instead of humans.")
+
+def output(*more: str) -> Callable[[Command], Command]:
+    """`-o`, for programs instead of humans, and what `more` a command knows."""
+    return click.option("-o", "--output", type=click.Choice(["json", "yaml", *more]), help="Another form of output.")
 
 
 def timeout(default: str) -> Callable[[Command], Command]:

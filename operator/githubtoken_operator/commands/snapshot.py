@@ -78,6 +78,11 @@ class Snapshot:
         return str(self.status.get("secretName") or named or self.name)
 
     @property
+    def app(self) -> str:
+        """The name of the App; a personal token has none."""
+        return str((self.spec.get("appRef") or {}).get("name", ""))
+
+    @property
     def suspended(self) -> bool:
         """Whether the operator leaves it alone."""
         return bool(self.spec.get("suspend"))

@@ -21,7 +21,7 @@ NOT_READY: Final = 3
 @click.command()
 @options.one_token
 @options.at_a_place
-@options.output
+@options.output()
 @click.option("--exit-code", is_flag=True, help=f"End with {NOT_READY} where it is not ready.")
 def status(place: Place, *, name: str, output: Format | None, exit_code: bool) -> None:
     """Show one GitHubToken.

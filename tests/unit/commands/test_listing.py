@@ -13,7 +13,7 @@ FAILED = {"expirationTime": None, "renewalTime": None, "conditions": [ready("App
 
 
 def test_the_table_has_the_columns_of_kubectl_with_times_from_now() -> None:
-    assert as_table([snapshot("ci"), snapshot("deploy", status=FAILED)], NOW, namespaces=False).splitlines() == [
+    assert as_table([snapshot("ci"), snapshot("deploy", status=FAILED)], NOW).splitlines() == [
         "NAME     READY   REASON        KIND           SECRET   EXPIRES                         RENEWS",
         "ci       True    Fresh         Installation   ci       in 42m (2026-03-01T12:42:00Z)   in 22m",
         "deploy   False   AppNotFound   Installation   deploy   <none>                          <none>",
@@ -26,9 +26,16 @@ def test_of_several_namespaces_each_line_says_which() -> None:
     assert second.startswith("team        ci     True ")
 
 
+def test_a_wide_table_has_the_columns_that_kubectl_adds() -> None:
+    token = snapshot("ci", status={"account": "acme"})
+    heading, row = as_table([token], NOW, wide=True).splitlines()
+    assert heading.split()[-4:] == ["APP", "ACCOUNT", "REVISION", "MESSAGE"]
+    assert row.endswith("in 22m   acme   acme      3          token valid until later")
+
+
 def test_what_the_operator_has_not_seen_is_pending_and_its_secret_is_named_as_it_will_be() -> None:
     unseen = Snapshot(githubtoken_body(secret={"name": "ci-token"}))
-    row = as_table([unseen], NOW, namespaces=False).splitlines()[1]
+    row = as_table([unseen], NOW).splitlines()[1]
     assert row.split() == ["ci", "Unknown", "Pending", "<none>", "ci-token", "<none>", "<none>"]
 
 
