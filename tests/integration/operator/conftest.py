@@ -48,7 +48,10 @@ _PATHS: Final = {
     "ResourceQuota": "/api/v1/namespaces/{}/resourcequotas",
     "GitHubToken": "/apis/githubtoken.dev/v1alpha1/namespaces/{}/githubtokens",
     "GitHubApp": "/apis/githubtoken.dev/v1alpha1/namespaces/{}/githubapps",
+    "ClusterGitHubApp": "/apis/githubtoken.dev/v1alpha1/clustergithubapps",
 }
+OPERATOR_NAMESPACE: Final = "default"
+"""Where the operator looks for the Secrets of ClusterGitHubApps."""
 _NUMBERS = itertools.count(1)
 
 _TOKEN: Final = re.compile(r"gh[oprsu]_\w{8,}|github_pat_\w{8,}|eyJ[\w-]{8,}\.eyJ|PRIVATE KEY-----")
@@ -132,6 +135,7 @@ class World:
     simulator: SimulatorProcess
     operator: OperatorProcess
     canaries: list[str] = field(default_factory=list, repr=False)
+    cluster_apps: list[str] = field(default_factory=list)
     _identities: set[int | str | None] = field(default_factory=set)
     _log_start: int = 0
 
@@ -170,15 +174,26 @@ class World:
         self.github_app(app, name)
         return app
 
-    def app_secret(self, app: App, name: str = "acme-app", **changes: str | None) -> None:
+    def app_secret(
+        self, app: App, name: str = "acme-app", *, namespace: str | None = None, **changes: str | None
+    ) -> None:
         """The Secret of an App; keys are given with `_` for `-` and `.`, and None leaves one out."""
         data = {"private-key.pem": app.private_key, "client-secret": app.client_secret}
         data |= {
             {"private_key_pem": "private-key.pem", "client_secret": "client-secret"}[k]: v for k, v in changes.items()
         }
-        self.secret(name, {key: value for key, value in data.items() if value is not None}, role="app")
+        present = {key: value for key, value in data.items() if value is not None}
+        self.secret(name, present, role="app", namespace=namespace)
 
-    def github_app(self, app: App, name: str = "acme", **spec: Any) -> None:  # noqa: ANN401 - fields of any kind
+    def cluster_app(self, app: App, name: str | None = None, **spec: Any) -> str:  # noqa: ANN401 - fields of any kind
+        """A ClusterGitHubApp with its Secret in the operator's namespace, named as nobody else's."""
+        name = name or f"acme-{self.namespace}"
+        self.cluster_apps.append(name)
+        self.app_secret(app, f"{name}-app", namespace=OPERATOR_NAMESPACE)
+        self.github_app(app, name, kind="ClusterGitHubApp", **spec)
+        return name
+
+    def github_app(self, app: App, name: str = "acme", *, kind: str = "GitHubApp", **spec: Any) -> None:  # noqa: ANN401
         """A GitHubApp; a field that is None is left out."""
         whole = {
             "appID": app.id,
@@ -190,7 +205,7 @@ class World:
             **spec,
         }
         self._identities |= {app.id, app.client_id, *(whole[key] for key in ("appID", "clientID") if whole[key])}
-        self.create("GitHubApp", name, {key: value for key, value in whole.items() if value is not None})
+        self.create(kind, name, {key: value for key, value in whole.items() if value is not None})
 
     def installation_token(
         self,
@@ -251,8 +266,10 @@ class World:
         *,
         role: str | None = None,
         annotations: Mapping[str, str] | None = None,
+        namespace: str | None = None,
     ) -> None:
         """A Secret of somebody else than the operator; one that is there is replaced."""
+        where = namespace or self.namespace
         labels = {"githubtoken.dev/role": role} if role else {}
         manifest = {
             "apiVersion": "v1",
@@ -260,10 +277,10 @@ class World:
             "metadata": {"name": name, "labels": labels, "annotations": dict(annotations or {})},
             "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
         }
-        if self.get("Secret", name) is None:
-            self.cluster.create(manifest, self.namespace)
+        if self.cluster.get("Secret", where, name) is None:
+            self.cluster.create(manifest, where)
         else:
-            self.cluster.send("PUT", "Secret", self.namespace, name, manifest).raise_for_status()
+            self.cluster.send("PUT", "Secret", where, name, manifest).raise_for_status()
 
     def secret_key(self, name: str, key: str, value: str) -> None:
         """Somebody changes one key of a Secret."""
@@ -307,7 +324,8 @@ class World:
         """The events about an object, oldest first."""
         about = [
             event
-            for event in self.cluster.list("Event", self.namespace)
+            # Kubernetes keeps events about cluster-scoped objects in `default`.
+            for event in self.cluster.list("Event", "default" if kind.startswith("Cluster") else self.namespace)
             if (event["involvedObject"]["kind"], event["involvedObject"]["name"]) == (kind, name)
             and reason in {None, event["reason"]}
         ]
@@ -407,6 +425,9 @@ class World:
         for kind in ("GitHubToken", "GitHubApp", "Event"):
             for item in self.cluster.list(kind, self.namespace):
                 places[f"{kind} {item['metadata']['name']}"] = json.dumps(item)
+        for name in self.cluster_apps:
+            places[f"ClusterGitHubApp {name}"] = json.dumps(self.get("ClusterGitHubApp", name))
+            places[f"events of {name}"] = json.dumps(self.events(name, kind="ClusterGitHubApp"))
         for secret in self.cluster.list("Secret", self.namespace):
             places[f"metadata of Secret {secret['metadata']['name']}"] = json.dumps(secret["metadata"])
         places["the metrics"] = self.operator.metrics() if self.operator.process.poll() is None else ""
@@ -449,6 +470,9 @@ def world_in(
         simulator.control.clear_faults()
         cluster.delete("GitHubToken", namespace)
         cluster.delete("GitHubApp", namespace)
+        for name in world.cluster_apps:
+            cluster.delete("ClusterGitHubApp", "", name)
+            cluster.delete("Secret", OPERATOR_NAMESPACE, f"{name}-app")
     assert leaks == []
 
 
@@ -541,8 +565,8 @@ def start(plane_apart: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., O
     rights = operator_kubeconfig(plane_apart, *RIGHTS)
     with ExitStack() as stack:
 
-        def start_one(kubeconfig: Path | None = None) -> OperatorProcess:
-            flags = (*ALLOWED_HOSTS, "--log-level", "debug")
+        def start_one(kubeconfig: Path | None = None, *more: str) -> OperatorProcess:
+            flags = (*ALLOWED_HOSTS, "--log-level", "debug", *more)
             operator = start_operator(kubeconfig or rights, tmp_path / "log", *flags)
             stack.callback(operator.stop)
             operator.wait_ready()

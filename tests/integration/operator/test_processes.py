@@ -13,11 +13,13 @@ import pytest
 import yaml
 
 from github_simulator.control_client import sha256
+from tests.integration.operator.conftest import new_namespace, world_in
 
 if TYPE_CHECKING:
+    from github_simulator.process import SimulatorProcess
     from localcluster import ControlPlane
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.conftest import Cluster, World
 
     Start = Callable[..., OperatorProcess]
 
@@ -244,3 +246,25 @@ def test_health_and_metrics_are_served(apart: World) -> None:
         "githubtoken_build_info{",
     ):
         assert expected in page
+
+
+# --- some namespaces only --------------------------------------------------------------------------------------------
+
+
+def test_an_operator_of_some_namespaces_serves_no_cluster_app(
+    cluster_apart: Cluster, simulator: SimulatorProcess, start: Start
+) -> None:
+    with (
+        new_namespace(cluster_apart) as name,
+        world_in(cluster_apart, simulator, start(None, "--namespaces", name), name) as world,
+    ):
+        app = world.app()
+        cluster_app = world.cluster_app(app, allowedNamespaces={"from": "All"})
+        appref = {"kind": "ClusterGitHubApp", "name": cluster_app}
+        world.token("cluster", {"appRef": appref, "installation": {"owner": world.account}})
+        world.installation_token()
+        world.wait_ready()
+        assert "this operator serves namespaces only" in world.wait_reason("cluster", "AppNotAllowed").message
+        world.settle(0.5)
+        assert world.status(cluster_app, kind="ClusterGitHubApp") == {"observedGeneration": -1}
+        assert len(world.requests("mint")) == 1

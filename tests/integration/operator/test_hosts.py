@@ -1,0 +1,297 @@
+"""Other GitHubs than github.com: which of them are talked to, by which way, and whom they must prove to be.
+
+The operator of this module may talk to `localhost`, `github.test` and `direct.test` beside GitHub's own hosts, and
+reaches what is not loopback through a proxy, except `direct.test`. No name is resolved but by that proxy.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from github_simulator.process import SimulatorProcess
+from localcluster.operator_process import OperatorProcess, operator_kubeconfig, running_operator
+from tests.integration.operator.conftest import RIGHTS, Cluster, World, new_namespace, world_in
+
+if TYPE_CHECKING:
+    from localcluster import ControlPlane
+
+pytestmark = pytest.mark.xdist_group("hosts")
+
+InWorld = Callable[[SimulatorProcess], AbstractContextManager[World]]
+
+
+class Listener(ThreadingHTTPServer):
+    """An HTTP server on loopback, and what it was asked for."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self.asked: list[str] = []
+        self.routes: dict[str, int] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Listener
+
+    def log_message(self, *_: object) -> None:
+        """Prints nothing."""
+
+
+class Proxy(_Handler):
+    """A forward proxy: CONNECT to a name leads to the port on loopback that `routes` has for it."""
+
+    def do_CONNECT(self) -> None:
+        self.server.asked.append(self.path)
+        port = self.server.routes.get(self.path)
+        if port is None:
+            self.send_error(502)
+            return
+        with socket.create_connection(("127.0.0.1", port)) as upstream:
+            self.send_response(200)
+            self.end_headers()
+            there = threading.Thread(target=_pump, args=(self.connection, upstream))
+            there.start()
+            _pump(upstream, self.connection)
+            there.join()
+        self.close_connection = True
+
+
+class Stranger(_Handler):
+    """A server that nothing should be sent to."""
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_error(404)
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[Listener]:
+    with Listener(handler) as listener:
+        thread = threading.Thread(target=listener.serve_forever)
+        thread.start()
+        yield listener
+        listener.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[Listener]:
+    with listening(Proxy) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def operator_apart(
+    plane_apart: ControlPlane, proxy: Listener, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    flags = ("--allowed-hosts", "localhost,github.test,direct.test", "--log-level", "debug")
+    environment = {"HTTPS_PROXY": proxy.url, "NO_PROXY": "127.0.0.1,direct.test"}
+    log = tmp_path_factory.mktemp("hosts") / "log"
+    rights = operator_kubeconfig(plane_apart, *RIGHTS)
+    with running_operator(rights, log, *flags, environment=environment) as operator:
+        yield operator
+
+
+@pytest.fixture
+def world_at(cluster_apart: Cluster, operator_apart: OperatorProcess) -> InWorld:
+    """A world whose Apps are at some simulator."""
+
+    @contextmanager
+    def at(simulator: SimulatorProcess) -> Iterator[World]:
+        with (
+            new_namespace(cluster_apart) as name,
+            world_in(cluster_apart, simulator, operator_apart, name) as world,
+        ):
+            yield world
+        assert "Traceback" not in world.log(), "the log has a traceback"
+
+    return at
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SimulatorProcess]:
+    """A GitHub Enterprise Server with a certificate of a private CA."""
+    with SimulatorProcess("--ghes", "--tls") as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def behind_the_proxy() -> Iterator[SimulatorProcess]:
+    """A subdomain of ghe.com, which only the proxy can find."""
+    with SimulatorProcess("--tls", "--host-name", "api.acme.ghe.com") as simulator:
+        yield simulator
+
+
+def by_name(url: str) -> str:
+    return url.replace("127.0.0.1", "localhost")
+
+
+def bundle(simulator: SimulatorProcess) -> str:
+    assert simulator.ca is not None
+    return base64.b64encode(simulator.ca.encode()).decode()
+
+
+def port_of(url: str) -> int:
+    return int(url.split("/")[2].rpartition(":")[2])
+
+
+def serve(world: World, **spec: Any) -> None:  # noqa: ANN401 - fields of the spec
+    """An App on `localhost`, or where the spec says, and an installation token of it."""
+    app = world.register()
+    world.install(app)
+    world.app_secret(app)
+    here = {"apiURL": by_name(world.simulator.api_url), "webURL": by_name(world.simulator.web_url)}
+    world.github_app(app, **{**here, **spec})
+    world.installation_token()
+
+
+# --- Enterprise Servers ----------------------------------------------------------------------------------------------
+
+
+def test_an_enterprise_server_with_a_private_ca_is_served(world_at: InWorld, server: SimulatorProcess) -> None:
+    assert server.api_url.endswith("/api/v3")
+    with world_at(server) as world:
+        serve(world, caBundle=bundle(server))
+        world.wait_ready()
+        assert re.fullmatch(r"ghs_[A-Za-z0-9]{36}", world.data("ci")["token"])
+        app = world.register()
+        world.app_secret(app, "second-app")
+        world.github_app(
+            app,
+            "second",
+            apiURL=by_name(server.api_url),
+            webURL=by_name(server.web_url),
+            caBundle=bundle(server),
+        )
+        world.user_token(app="second", seed=world.sign_in(app))
+        world.wait_ready("alice")
+        world.annotate("alice", refresh_requested_at="now")
+        world.wait_ready("alice", revision=2)
+        assert world.double_spends() == 0
+
+
+def test_a_private_ca_that_is_not_given_is_not_trusted(world_at: InWorld, server: SimulatorProcess) -> None:
+    with world_at(server) as world:
+        serve(world)
+        assert "check `spec.caBundle`" in world.wait_reason("ci", "GitHubUnavailable").message
+        assert world.requests() == []
+        world.change("acme", kind="GitHubApp", caBundle=bundle(server))
+        world.wait_ready()
+
+
+def test_a_bundle_without_certificates_is_told_of_the_app(world_at: InWorld, server: SimulatorProcess) -> None:
+    with world_at(server) as world:
+        serve(world, caBundle=base64.b64encode(b"-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----").decode())
+        assert "`spec.caBundle`" in world.wait_reason("acme", "InvalidSpec", kind="GitHubApp").message
+        assert "GitHubApp `acme`" in world.wait_reason("ci", "AppNotReady").message
+
+
+# --- Proxies ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_subdomain_of_ghe_com_is_reached_through_the_proxy(
+    world_at: InWorld, behind_the_proxy: SimulatorProcess, proxy: Listener
+) -> None:
+    proxy.asked.clear()
+    proxy.routes["api.acme.ghe.com:443"] = port_of(behind_the_proxy.api_url)
+    with world_at(behind_the_proxy) as world:
+        serve(
+            world,
+            apiURL="https://api.acme.ghe.com",
+            webURL="https://acme.ghe.com",
+            caBundle=bundle(behind_the_proxy),
+        )
+        world.wait_ready()
+    assert set(proxy.asked) == {"api.acme.ghe.com:443"}
+
+
+def test_a_proxy_that_refuses_is_named(world_at: InWorld, simulator: SimulatorProcess, proxy: Listener) -> None:
+    proxy.asked.clear()
+    with world_at(simulator) as world:
+        serve(world, apiURL="https://github.test/api/v3", webURL="https://github.test")
+        assert "the proxy refuses" in world.wait_reason("ci", "GitHubUnavailable").message
+    assert set(proxy.asked) == {"github.test:443"}
+
+
+def test_a_host_of_no_proxy_is_not_asked_of_the_proxy(
+    world_at: InWorld, simulator: SimulatorProcess, proxy: Listener
+) -> None:
+    proxy.asked.clear()
+    with world_at(simulator) as world:
+        serve(world, apiURL="https://direct.test/api/v3", webURL="https://direct.test")
+        assert "direct.test cannot be reached" in world.wait_reason("ci", "GitHubUnavailable").message
+    assert proxy.asked == []
+
+
+# --- Allowed hosts ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["apiURL", "webURL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("https://evil.example", id="a name"),
+        pytest.param("https://localhost.evil.example", id="a name that begins like one"),
+        pytest.param("https://ghe.com", id="the domain itself"),
+        pytest.param("https://140.82.112.3", id="an IP address"),
+        pytest.param("https://[::1]:8443", id="an IPv6 address"),
+        pytest.param("http://127.0.0.1:1", id="the address of a host that is allowed by name"),
+    ],
+)
+def test_a_host_that_is_not_on_the_list_is_sent_nothing(
+    world_at: InWorld, simulator: SimulatorProcess, proxy: Listener, field: str, url: str
+) -> None:
+    proxy.asked.clear()
+    with world_at(simulator) as world:
+        serve(world, **{field: url})
+        for name, kind in (("acme", "GitHubApp"), ("ci", "GitHubToken")):
+            message = world.wait_reason(name, "HostNotAllowed", kind=kind).message
+            assert f"`spec.{field}`" in message
+            assert "`--allowed-hosts`" in message
+        assert world.requests() == []
+    assert proxy.asked == []
+
+
+# --- Answers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_redirect_to_another_host_is_not_followed(world_at: InWorld, simulator: SimulatorProcess) -> None:
+    with listening(Stranger) as stranger, world_at(simulator) as world:
+        for operation in ("find_installation", "get_app"):
+            world.github.fail(operation, times=None, status=302, headers={"location": f"{stranger.url}/stolen"})
+        serve(world)
+        assert "redirect" in world.wait_reason("ci", "GitHubUnavailable").message
+        world.settle(0.5)
+        world.github.clear_faults()
+        world.annotate("ci", refresh_requested_at="the address is right again")
+        world.wait_ready()
+        assert stranger.asked == []
+
+
+def test_an_answer_of_more_than_a_mebibyte_is_not_read(world_at: InWorld, simulator: SimulatorProcess) -> None:
+    with world_at(simulator) as world:
+        world.github.fail("mint", times=None, status=201, body='{"token": "' + "x" * (1 << 20) + '"}')
+        serve(world)
+        assert "larger than 1 MiB" in world.wait_reason("ci", "GitHubUnavailable").message
+        assert world.get("Secret", "ci") is None
