@@ -46,6 +46,8 @@ def why_not() -> str | None:
         return "images are built by root only"
     if shutil.which("buildah") is None:
         return "buildah is missing: apt-get install --no-install-recommends buildah"
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
+        return "this machine does not let root mount anything"
     return None
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from localcluster import ControlPlane
 
+pytestmark = pytest.mark.xdist_group("chart-rights")
+
 POD = {
     "apiVersion": "v1",
     "kind": "Pod",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from localcluster import Binaries
     from localcluster.helm import Helm
 
+pytestmark = pytest.mark.xdist_group("chart-releases")
+
 TOKEN = """
 apiVersion: githubtoken.dev/v1alpha1
 kind: GitHubToken

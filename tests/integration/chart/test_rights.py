@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from localcluster import ControlPlane
     from localcluster.helm import Helm
 
+pytestmark = pytest.mark.xdist_group("chart-rights")
+
 DEPLOY = REPOSITORY / "deploy"
 RBAC = DEPLOY / "rbac" / "rbac.yaml"
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
