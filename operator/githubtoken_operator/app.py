@@ -33,6 +33,7 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.clock import unix_now, utc_now
+from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
@@ -200,6 +201,7 @@ def _wire(
         personal=personal,
         pacing=pacing,
         revocations=revocations,
+        consumers=Consumers(cluster=cluster, recorder=recorder, now=utc_now),
         recorder=recorder,
         watched=watched,
         metrics=metrics,

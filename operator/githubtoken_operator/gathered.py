@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
@@ -36,6 +36,9 @@ class Memory:
     `answered` the last one that got its token. `account_looks` is how often GitHub may still be asked whose token it
     is. `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
     `app` is the App that was last used, also after it went.
+    `published` is the mark of a token that this process published and of which not all consumers were told yet,
+    `told_consumers` of which token which of them were, `consumer_attempts` how often that failed, and `warned` what
+    events have said of it.
     """
 
     uid: str
@@ -50,6 +53,10 @@ class Memory:
     refused: bool = False
     app: App | None = None
     told: Told | None = None
+    published: str = ""
+    told_consumers: object = None
+    consumer_attempts: int = 0
+    warned: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain import policy, reasons
-from githubtoken_operator.domain.errors import Terminal, Transient
+from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import App, Installation, InstallationToken
 from githubtoken_operator.domain.resources import InstallationSource
 
-PROBE_DELAYS: Final = (0.25, 0.5, 1.0, 1.5, 2.0, 2.5)
-"""Seconds between looks at a new token. GitHub's replicas lag by less than a second as a rule; 5 s is plenty."""
+PROBE_DELAYS: Final = (1.0, 2.0, 3.0, 4.0)
+"""Seconds between looks at a new token, ten in all. GitHub's replicas lag by less than a second as a rule."""
 
 
 class InstallationTokens:
@@ -30,8 +30,11 @@ class InstallationTokens:
         self._sleep = sleep
         self._installations: dict[tuple[str, str, int | str], Installation] = {}
 
-    async def obtain(self, app: App, source: InstallationSource) -> tuple[InstallationToken, Installation]:
-        """A new token that GitHub accepts, and where it is from. Raises `TokenError`, `PolicyDenied` too."""
+    async def obtain(self, app: App, source: InstallationSource) -> tuple[InstallationToken, Installation, bool]:
+        """A new token, where it is from, and whether GitHub was seen to accept it.
+
+        Raises `TokenError`, `PolicyDenied` too.
+        """
         installation = await self._find(app, source)
         source = policy.narrowed(source, app.limits, installation.account)
         try:
@@ -47,9 +50,8 @@ class InstallationTokens:
                 # The App may have been uninstalled and installed again under another id.
                 self._installations.pop(_key(app, source), None)
             raise
-        if self._verify:
-            await self._see_accepted(app, installation, minted)
-        return minted, installation
+        accepted = not self._verify or await self._is_accepted(app, installation, minted)
+        return minted, installation, accepted
 
     async def _find(self, app: App, source: InstallationSource) -> Installation:
         key = _key(app, source)
@@ -59,13 +61,13 @@ class InstallationTokens:
             )
         return self._installations[key]
 
-    async def _see_accepted(self, app: App, installation: Installation, minted: InstallationToken) -> None:
+    async def _is_accepted(self, app: App, installation: Installation, minted: InstallationToken) -> bool:
         for delay in (*PROBE_DELAYS, None):
             if await self._github.probe(app, minted.access.token, installation_id=installation.id):
-                return
+                return True
             if delay is not None:
                 await self._sleep(delay)
-        raise Transient(reasons.GITHUB_UNAVAILABLE, "GitHub does not accept the token that it has just issued")
+        return False
 
 
 def _key(app: App, source: InstallationSource) -> tuple[str, str, int | str]:

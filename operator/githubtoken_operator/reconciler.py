@@ -4,6 +4,7 @@
     decide    `domain.decide`, pure
     act       get a token; then the consumer's Secret, always before status
     record    one status write, only if it differs; one event, only on a transition; one log line; counters
+    tell      `consumers`: workloads are restarted and pods touched, where the spec says so and the token is new
 
 After a crash between the Secret and status, the Secret alone suffices.
 """
@@ -23,7 +24,8 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
 from githubtoken_operator.apps import Apps
-from githubtoken_operator.domain import consumer, followup, personal_token, reasons
+from githubtoken_operator.consumers import Consumers
+from githubtoken_operator.domain import consumer, followup, personal_token, reasons, rollout
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import (
     Halt,
@@ -78,6 +80,7 @@ class Reconciler:
         personal: PersonalTokens,
         pacing: Pacing,
         revocations: Revocations,
+        consumers: Consumers,
         recorder: Recorder,
         watched: Watched,
         metrics: Metrics,
@@ -93,6 +96,7 @@ class Reconciler:
         self._personal = personal
         self._pacing = pacing
         self._revocations = revocations
+        self._consumers = consumers
         self._recorder = recorder
         self._watched = watched
         self._metrics = metrics
@@ -193,7 +197,13 @@ class Reconciler:
     async def _mint(self, gathered: Gathered, memory: Memory, source: InstallationSource) -> Issued:
         token, app = gathered.observation.token, gathered.app
         await self._apps.ensure_checked(gathered.app_ref)
-        minted, installation = await self._installations.obtain(app, source)
+        minted, installation, accepted = await self._installations.obtain(app, source)
+        if not accepted:
+            message = "GitHub does not accept the token that it has just issued"
+            if self._gatherer.timed(gathered).observation.valid:
+                raise Transient(reasons.GITHUB_UNAVAILABLE, f"{message}: the one before is kept")
+            # Consumers have nothing that works; what will work in a moment is better than that.
+            await self._recorder.warn(token, reasons.NOT_VERIFIED, f"{message}: it is published, for there is no other")
         memory.held = Issued(minted.access, _next_revision(gathered), consumer.spec_hash(token, app))
         memory.granted = Granted(installation.account, minted.permissions, minted.repository_selection)
         return memory.held
@@ -228,7 +238,9 @@ class Reconciler:
             reason = reasons.INVALID_SPEC if isinstance(refused, Invalid) else reasons.MISSING_PERMISSION
             return await self._failed(gathered, memory, Terminal(reason, message), publish=False)
         published = gathered.stored.revision if gathered.stored else seen.token.status.get("revision")
-        if published == seen.issued.revision and seen.token.seen:
+        if published != seen.issued.revision:
+            memory.published = rollout.mark(seen.issued)
+        elif seen.token.seen:
             self._metrics.repaired()
         return await self._settle(replace(gathered, stored=seen.issued), memory, hindrance)
 
@@ -300,10 +312,13 @@ class Reconciler:
         if memory.held is None and seen.token.user is None:
             memory.held = gathered.stored
         await self._recorder.record(gathered, memory, result)
+        again = await self._consumers.tell(gathered, memory)
+        offset = seen.now - gathered.local_time
         due = followup.next_run(seen, result, recheck)
+        if again is not None:
+            due = min(again + offset, due or again + offset)
         if due is None:
             return None
-        offset = seen.now - gathered.local_time
         expires = result.issued.access.expires_at if result.issued else None
         return Next((due - offset).timestamp(), ((expires or due) - offset).timestamp())
 

@@ -82,7 +82,7 @@ class Recorder:
 
     async def warn(self, token: GitHubToken, reason: str, message: str) -> None:
         """One warning event of its own; where the namespace goes nobody could read it, and there is only the log."""
-        with suppress(Terminating):
+        with suppress(Conflict, NotFound, Terminating):
             await self._emit(token, warning=True, reason=reason, message=message)
 
     async def _emit(self, token: GitHubToken, *, warning: bool, reason: str, message: str) -> None:

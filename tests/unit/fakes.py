@@ -25,6 +25,7 @@ from githubtoken_operator.adapters.kubernetes.lease import Uncontested
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
+from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenRefused
 from githubtoken_operator.domain.model import (
     JSON,
@@ -194,7 +195,9 @@ class ApiServer(Api):
         query: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """One request; `body` goes the way that JSON goes."""
-        key = re.sub(r"^(/api/v1|/apis/githubtoken.dev/v1alpha1)/(namespaces/(team|default)/(?=.))?", "", path)
+        key = re.sub(
+            r"^(/api/v1|/apis/apps/v1|/apis/githubtoken.dev/v1alpha1)/(namespaces/(team|default)/(?=.))?", "", path
+        )
         call = f"{method} {key}"
         self.faults.begin(call)
         answer = self._answer(method, key, json.loads(json.dumps(body)), merge="merge-patch" in content_type)
@@ -206,6 +209,8 @@ class ApiServer(Api):
             # The selector is not looked at: what is no credential has no intent either.
             listed = [item for name, item in self.objects.items() if name.startswith("secrets/")]
             return {"metadata": {}, "items": listed}
+        if method == "GET" and key == "pods":
+            return {"metadata": {}, "items": [pod for name, pod in self.objects.items() if name.startswith("pods/")]}
         if method == "GET":
             return self._found(key)
         if method == "POST" and key == "events":
@@ -218,7 +223,7 @@ class ApiServer(Api):
         if method == "DELETE":
             return self._delete(key, body)
         if merge:
-            return self._merge(key, body)
+            return self._merge(key.removesuffix("/status"), body)
         return self._apply_status(key.removesuffix("/status"), body) if "/status" in key else self._apply(key, body)
 
     def _found(self, key: str) -> dict[str, Any]:
@@ -278,7 +283,7 @@ class ApiServer(Api):
     def _merge(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
         present = self._found(key)
         self._check(present, body["metadata"])
-        merged = {**copy.deepcopy(present), "metadata": {**present["metadata"], **body["metadata"]}}
+        merged = _merged(present, body)
         if "deletionTimestamp" in merged["metadata"] and not merged["metadata"].get("finalizers"):
             del self.objects[key]
             return merged
@@ -304,6 +309,12 @@ class ApiServer(Api):
         meta["resourceVersion"] = str(self._version)
         self.objects[key] = body
         return body
+
+
+def _merged(present: JSON, changes: JSON) -> dict[str, Any]:
+    """A JSON merge patch without deletions."""
+    nested = {name: _merged(present.get(name) or {}, it) for name, it in changes.items() if isinstance(it, dict)}
+    return {**copy.deepcopy(dict(present)), **changes, **nested}
 
 
 _PARTS: Final = ("data", "labels", "annotations")
@@ -573,6 +584,7 @@ class Process:
                 metrics=self.metrics,
                 now=clock,
             ),
+            consumers=Consumers(cluster=self.cluster, recorder=recorder, now=clock),
             recorder=recorder,
             watched=self.watched,
             metrics=self.metrics,

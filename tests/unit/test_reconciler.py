@@ -134,12 +134,28 @@ async def test_a_token_is_not_published_before_github_accepts_it() -> None:
     assert_published(world)
 
 
-async def test_a_token_that_github_never_accepts_is_not_published() -> None:
+async def test_a_token_that_github_does_not_accept_is_not_published_while_the_one_before_is_valid() -> None:
+    world = await fresh()
+    before = decoded(world.secret(), "token")
+    world.github.accepted_after = 10**6
+    annotate(world, "now")
+    process = world.start()
+    await process.run()
+    assert mints(world) == 2
+    assert decoded(world.secret(), "token") == before
+    assert ready_of(world.status()) == FRESH
+    assert "the one before is kept" in world.status()["conditions"][0]["message"]
+    world.github.accepted_after = 0
+    await process.settle()
+    assert_published(world)
+
+
+async def test_a_token_that_github_does_not_accept_is_better_than_none() -> None:
     world = declared()
     world.github.accepted_after = 10**6
     await world.start().run()
-    assert "secrets/ci" not in world.api.objects
-    assert ready_of(world.status()) == ("False", reasons.GITHUB_UNAVAILABLE)
+    assert_published(world)
+    assert reasons.NOT_VERIFIED in world.event_reasons
 
 
 async def test_githubs_clock_counts_and_not_ours() -> None:
@@ -700,7 +716,11 @@ async def test_a_token_of_an_earlier_spec_is_kept_while_the_new_one_cannot_be_ha
             reasons.AUTHENTICATION_FAILED,
             id="an App that GitHub refuses",
         ),
-        pytest.param(lambda world: respec(world, propagation="Immediate"), reasons.INVALID_SPEC, id="not served yet"),
+        pytest.param(
+            lambda world: respec(world, secret={"data": {"x": "${nonsense}"}}),
+            reasons.INVALID_SPEC,
+            id="a text that cannot be filled",
+        ),
     ],
 )
 async def test_what_a_human_must_mend_is_said_and_nothing_is_minted(

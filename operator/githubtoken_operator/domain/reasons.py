@@ -75,12 +75,27 @@ NOT_CHECKED: Final = "NotChecked"
 # --- Events that are not conditions ----------------------------------------------------------------------------------
 RENEW_BEFORE_IGNORED: Final = "RenewBeforeIgnored"
 """`renewBefore` is not less than the token's life."""
+NOT_VERIFIED: Final = "NotVerified"
+"""GitHub did not accept a new token within ten seconds, and it was published, for there was no valid one."""
+RESTART_TARGET_NOT_FOUND: Final = "RestartTargetNotFound"
+"""A workload of `restartTargets` is not there."""
+CONSUMERS_NOT_TOLD: Final = "ConsumersNotTold"
+"""Workloads were not restarted, or pods not touched, although it was tried several times."""
 REVOCATION_DELAYED: Final = "RevocationDelayed"
 """The object is held, since its tokens could not be revoked yet."""
 REVOCATION_FAILED: Final = "RevocationFailed"
 """The object is gone although its tokens may be alive."""
 
-OF_EVENTS: Final = frozenset({RENEW_BEFORE_IGNORED, REVOCATION_DELAYED, REVOCATION_FAILED})
+OF_EVENTS: Final = frozenset(
+    {
+        RENEW_BEFORE_IGNORED,
+        NOT_VERIFIED,
+        RESTART_TARGET_NOT_FOUND,
+        CONSUMERS_NOT_TOLD,
+        REVOCATION_DELAYED,
+        REVOCATION_FAILED,
+    }
+)
 """Reasons that no condition has."""
 
 HUMAN_NEEDED: Final = frozenset(

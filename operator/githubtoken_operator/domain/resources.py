@@ -99,6 +99,14 @@ class SecretTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartTarget:
+    """One of `spec.restartTargets`: `kind` is Deployment, StatefulSet or DaemonSet."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failures:
     """What status remembers of failed attempts; all empty after a success."""
 
@@ -116,6 +124,7 @@ class GitHubToken:
 
     `created` is its `creationTimestamp`, whose text sorts as the time does.
     `revoke` says that its tokens are to be revoked when it is deleted, `held` that our finalizer sees to that.
+    `immediate` says that pods which mount the Secret are touched after it was written.
     """
 
     namespace: str
@@ -135,6 +144,8 @@ class GitHubToken:
     retain: bool
     revoke: bool
     held: bool
+    restart_targets: tuple[RestartTarget, ...]
+    immediate: bool
     suspend: bool
     refresh_requested: str | None
     status: JSON
@@ -219,6 +230,8 @@ def parse_token(body: JSON) -> GitHubToken:
         renew_before_percentage=spec.get("renewBeforePercentage"),
         retain=spec.get("deletionPolicy") == "Retain",
         revoke=spec.get("deletionPolicy") == "Revoke",
+        restart_targets=tuple(RestartTarget(it["kind"], it["name"]) for it in spec.get("restartTargets") or ()),
+        immediate=spec.get("propagation") == "Immediate",
         held=FINALIZER in (meta.get("finalizers") or ()),
         suspend=bool(spec.get("suspend")),
         refresh_requested=requested[:ECHO_LIMIT] if requested else None,
@@ -325,8 +338,6 @@ _FieldRule = tuple[str, Callable[[JSON], object]]
 _TOKEN_FIELDS_NOT_SERVED: Final[Sequence[_FieldRule]] = (
     ("spec.user.deviceFlow", lambda spec: "deviceFlow" in spec.get("user", {})),
     ("spec.user.login", lambda spec: "login" in spec.get("user", {})),
-    ("spec.restartTargets", lambda spec: spec.get("restartTargets")),
-    ("spec.propagation", lambda spec: spec.get("propagation", "Kubelet") != "Kubelet"),
 )
 
 

@@ -44,6 +44,10 @@ Object = dict[str, Any]
 _PATHS: Final = {
     "Namespace": "/api/v1/namespaces",
     "Secret": "/api/v1/namespaces/{}/secrets",
+    "Pod": "/api/v1/namespaces/{}/pods",
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets",
+    "DaemonSet": "/apis/apps/v1/namespaces/{}/daemonsets",
     "Event": "/api/v1/namespaces/{}/events",
     "ResourceQuota": "/api/v1/namespaces/{}/resourcequotas",
     "GitHubToken": "/apis/githubtoken.dev/v1alpha1/namespaces/{}/githubtokens",
@@ -297,6 +301,29 @@ class World:
         """Sets our annotations, given with `_` for `-`."""
         ours = {f"githubtoken.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
         self.patch(name, {"metadata": {"annotations": ours}}, kind=kind)
+
+    def workload(self, name: str = "web", *, kind: str = "Deployment") -> None:
+        """A workload whose pods read Secret `ci` once, at their start."""
+        env = [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "ci", "key": "token"}}}]
+        template = {
+            "metadata": {"labels": {"app": name}},
+            "spec": {"containers": [{"name": "main", "image": "example.com/main", "env": env}]},
+        }
+        spec = {"selector": {"matchLabels": {"app": name}}, "template": template}
+        self.cluster.create(
+            {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}, self.namespace
+        )
+
+    def pod(self, name: str, *volumes: Object) -> None:
+        """A pod of a node that there is not: nothing runs, and its object can be looked at."""
+        spec = {
+            "nodeName": "nowhere",
+            "volumes": [{"name": f"volume-{number}", **volume} for number, volume in enumerate(volumes)],
+            "containers": [{"name": "main", "image": "example.com/main"}],
+        }
+        self.cluster.create(
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}, self.namespace
+        )
 
     def delete(self, kind: str, name: str) -> None:
         self.cluster.delete(kind, self.namespace, name)

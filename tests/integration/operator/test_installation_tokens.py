@@ -100,13 +100,27 @@ def test_a_token_is_renewed_before_it_expires_over_and_over(world: World) -> Non
     assert len(world.requests("get_app")) == 1
 
 
-def test_a_change_of_what_the_token_is_for_mints_at_once(world: World) -> None:
+@pytest.mark.parametrize(
+    ("change", "field", "granted"),
+    [
+        pytest.param({"permissions": {"contents": "read"}}, "permissions", {"contents": "read"}, id="permissions"),
+        pytest.param({"repositories": ["website"]}, "repositorySelection", "selected", id="repositories"),
+    ],
+)
+def test_a_change_of_what_the_token_is_for_mints_at_once(
+    world: World,
+    change: dict[str, Any],
+    field: str,
+    granted: Any,  # noqa: ANN401 - what status shows of it
+) -> None:
     world.app()
     world.installation_token(permissions={"contents": "write"})
     world.wait_ready()
-    world.change("ci", installation={"permissions": {"contents": "read"}})
+    world.change("ci", installation=change)
     status = world.wait_for("ci", lambda token: token["status"].get("revision") == 2)["status"]
-    assert status["permissions"]["contents"] == "read"
+    found = status[field]
+    assert granted.items() <= found.items() if isinstance(granted, dict) else found == granted
+    assert world.requests("mint")[-1].body.keys() >= change.keys()
     assert len(world.requests("mint")) == 2
 
 

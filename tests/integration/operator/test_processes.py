@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("operator-apart")
 
 RBAC = Path(__file__).parents[3] / "deploy" / "rbac"
+OPTIONAL = Path(__file__).parents[3] / "deploy" / "optional"
 
 
 def struck(world: World, fault: int) -> Callable[[], bool]:
@@ -216,6 +217,46 @@ def test_a_missing_right_is_named_and_its_grant_heals(apart: World, plane_apart:
     apart.wait_ready("alice", within=120)
     assert len(apart.requests("mint")) == 1
     assert apart.double_spends() == 0
+
+
+def optional_rules() -> list[dict[str, Any]]:
+    parts = [part for path in sorted(OPTIONAL.glob("*.yaml")) for part in yaml.safe_load_all(path.read_text())]
+    return [rule for part in parts if part["kind"] in {"ClusterRole", "Role"} for rule in part["rules"]]
+
+
+def test_what_is_done_for_consumers_needs_the_optional_rights_and_no_others(
+    apart: World, plane_apart: ControlPlane, start: Start
+) -> None:
+    assert apart.operator.stop() == 0
+    apart.operator = start(plane_apart.service_account_kubeconfig("plain", cluster_rules=rules()))
+    apart.app()
+    apart.workload()
+    apart.pod("mounts", {"secret": {"secretName": "ci"}})
+    targets = [{"kind": "Deployment", "name": "web"}]
+    source = {"appRef": {"name": "acme"}, "installation": {"owner": apart.account}}
+    apart.token("ci", {**source, "restartTargets": targets, "propagation": "Immediate"})
+    apart.wait_ready()
+    apart.wait_until(lambda: len(apart.events(reason="MissingPermission")) == 2, "two events")
+    said = " ".join(event["message"] for event in apart.events(reason="MissingPermission"))
+    assert "`rbac.restartTargets.enabled`" in said
+    assert "`rbac.immediatePropagation.enabled`" in said
+    assert apart.ready().reason == "Fresh"
+    plane_apart.service_account_kubeconfig("plain", cluster_rules=[*rules(), *optional_rules()])
+    apart.settle(2)
+    apart.annotate("ci", refresh_requested_at="now")
+    apart.wait_ready(revision=2)
+
+    def restarted() -> object:
+        template = (apart.get("Deployment", "web") or {})["spec"]["template"]
+        return template["metadata"].get("annotations", {}).get("githubtoken.dev/restarted-at")
+
+    def touched() -> object:
+        notes = (apart.get("Pod", "mounts") or {})["metadata"].get("annotations", {})
+        return notes.get("githubtoken.dev/synced-revision") == "2"
+
+    apart.wait_until(touched, "the touch")
+    apart.wait_until(restarted, "the restart")
+    assert len(apart.events(reason="MissingPermission")) == 2
 
 
 # --- health ----------------------------------------------------------------------------------------------------------

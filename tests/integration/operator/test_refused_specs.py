@@ -50,12 +50,6 @@ def test_names_that_could_lead_elsewhere_are_refused(world: World, installation:
 NOT_SERVED = [
     pytest.param({**APP, "user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow"),
     pytest.param({**APP, "user": {**USER["user"], "login": "alice"}}, "spec.user.login", id="login"),
-    pytest.param(
-        {**INSTALLATION, "restartTargets": [{"kind": "Deployment", "name": "web"}]},
-        "spec.restartTargets",
-        id="restarts",
-    ),
-    pytest.param({**INSTALLATION, "propagation": "Immediate"}, "spec.propagation", id="Immediate"),
 ]
 
 
@@ -75,13 +69,12 @@ def test_a_field_that_is_not_served_yet_is_refused_by_name(world: World, spec: d
 
 
 def test_a_field_that_is_taken_out_again_makes_the_token_ready(world: World) -> None:
-    world.app()
-    world.installation_token()
+    world.user_token("ci", seed=world.sign_in(world.app()))
     world.wait_ready()
     before = world.data("ci")
-    world.change("ci", propagation="Immediate")
+    world.change("ci", user={"login": "alice"})
     world.wait_reason("ci", "InvalidSpec")
     assert world.data("ci") == before
-    world.change("ci", propagation=None)
+    world.change("ci", user={"login": None})
     world.wait_ready()
-    assert len(world.requests("mint")) == 1
+    assert len(world.requests("refresh")) == 1

@@ -52,7 +52,7 @@ SEED = Token("ghr_seed")
 
 SUSPENDED = seen(githubtoken(suspend=True))
 ASKED = seen(githubtoken(annotations={REFRESH_REQUESTED_AT: "1"}))
-INVALID = seen(githubtoken(propagation="Immediate"))
+INVALID = seen(githubtoken(secret={"data": {"x": "${nonsense}"}}))
 
 
 def test_nothing_is_done_for_a_token_that_is_fresh_and_published() -> None:
@@ -65,7 +65,7 @@ def test_nothing_is_done_for_a_token_that_is_fresh_and_published() -> None:
 @pytest.mark.parametrize(
     ("seen_", "reason", "recheck"),
     [
-        pytest.param(observation(INVALID), reasons.INVALID_SPEC, None, id="a field that is not served"),
+        pytest.param(observation(INVALID), reasons.INVALID_SPEC, None, id="a text that cannot be filled"),
         pytest.param(observation(denied=DENIED), reasons.MISSING_PERMISSION, RECHECK_DENIED, id="a read is denied"),
         pytest.param(
             observation(conflict="is another's"), reasons.SECRET_CONFLICT, RECHECK_CONFLICT, id="another's Secret"

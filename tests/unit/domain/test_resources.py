@@ -26,10 +26,6 @@ NOT_SERVED = [
     pytest.param({"user": {"deviceFlow": {"scopes": []}}}, "spec.user.deviceFlow", id="deviceFlow"),
     pytest.param({"user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow, empty"),
     pytest.param({"user": {"login": "alice"}}, "spec.user.login", id="login"),
-    pytest.param(
-        {"restartTargets": [{"kind": "Deployment", "name": "web"}]}, "spec.restartTargets", id="restartTargets"
-    ),
-    pytest.param({"propagation": "Immediate"}, "spec.propagation", id="propagation"),
 ]
 DEFAULTS = [
     pytest.param({"appRef": {"kind": "GitHubApp", "name": "acme"}}, id="appRef.kind"),
@@ -42,7 +38,9 @@ DEFAULTS = [
     pytest.param({"deletionPolicy": "Retain"}, id="deletionPolicy Retain"),
     pytest.param({"deletionPolicy": "Revoke"}, id="deletionPolicy Revoke"),
     pytest.param({"restartTargets": []}, id="no restartTargets"),
+    pytest.param({"restartTargets": [{"kind": "Deployment", "name": "web"}]}, id="restartTargets"),
     pytest.param({"propagation": "Kubelet"}, id="propagation"),
+    pytest.param({"propagation": "Immediate"}, id="propagation Immediate"),
     pytest.param({"suspend": False}, id="suspend"),
     pytest.param({"user": {}}, id="an empty user"),
 ]

@@ -93,12 +93,12 @@ WAS_FAILING = observation(githubtoken(status=before("False", "InstallationNotFou
             id="valid, but of an earlier spec",
         ),
         pytest.param(
-            settled(githubtoken(propagation="Immediate")),
-            Terminal(reasons.INVALID_SPEC, "`spec.propagation` is not served"),
+            settled(githubtoken(secret={"data": {"x": "${nonsense}"}})),
+            Terminal(reasons.INVALID_SPEC, "`spec.secret.data` cannot be filled"),
             (
                 "False",
                 "InvalidSpec",
-                "`spec.propagation` is not served; token valid until 2026-03-01T13:00:00Z, of an earlier spec",
+                "`spec.secret.data` cannot be filled; token valid until 2026-03-01T13:00:00Z, of an earlier spec",
             ),
             id="valid, but the present spec cannot be served",
         ),

@@ -31,6 +31,10 @@ class Kind(Enum):
     CLUSTER_APP = (API_VERSION, "ClusterGitHubApp", "/apis/githubtoken.dev/v1alpha1/clustergithubapps")
     NAMESPACE = ("v1", "Namespace", "/api/v1/namespaces")
     SECRET = ("v1", "Secret", "/api/v1/namespaces/{namespace}/secrets")
+    POD = ("v1", "Pod", "/api/v1/namespaces/{namespace}/pods")
+    DEPLOYMENT = ("apps/v1", "Deployment", "/apis/apps/v1/namespaces/{namespace}/deployments")
+    STATEFUL_SET = ("apps/v1", "StatefulSet", "/apis/apps/v1/namespaces/{namespace}/statefulsets")
+    DAEMON_SET = ("apps/v1", "DaemonSet", "/apis/apps/v1/namespaces/{namespace}/daemonsets")
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
         """The URL path of one object, or of the collection; what is cluster-scoped has no namespace ("")."""
@@ -60,6 +64,10 @@ class Cluster:
         paths = [Kind.SECRET.path(namespace) for namespace in namespaces] or ["/api/v1/secrets"]
         selected = {"labelSelector": f"{ROLE}={role}"}
         return [secret for path in paths for secret in await self._api.list_items(path, selected)]
+
+    async def list_objects(self, kind: Kind, namespace: str) -> list[JSON]:
+        """All objects of one kind in one namespace."""
+        return [*await self._api.list_items(kind.path(namespace), {})]
 
     async def create(self, kind: Kind, body: JSON) -> JSON:
         """Creates; `Conflict` where the object exists."""
