@@ -32,6 +32,7 @@ DOCKER_CONFIG: Final = "kubernetes.io/dockerconfigjson"
 ARGOCD_LABEL: Final = "argocd.argoproj.io/secret-type"
 
 _GITHUB_COM: Final = "github.com"
+_IMPLIED_PORTS: Final = {"https": ":443", "http": ":80"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ class Subject:
     token: Token
     server: Server
     path: str | None = None
+
+    @property
+    def host(self) -> str:
+        """`host` or `host:port` as programs look it up: of the web pages, in lower case, without an implied port."""
+        url = urlsplit(self.server.web_url)
+        return url.netloc.lower().removesuffix(_IMPLIED_PORTS[url.scheme])
 
 
 def keys(names: Collection[str], subject: Subject) -> dict[str, str]:
@@ -72,7 +79,7 @@ def _basic_auth(subject: Subject) -> dict[str, str]:
 def _git_credentials(subject: Subject) -> dict[str, str]:
     scheme = urlsplit(subject.server.web_url).scheme
     password = quote(subject.token.reveal(), safe="")
-    return {".git-credentials": f"{scheme}://{USER}:{password}@{subject.server.web_host}\n"}
+    return {".git-credentials": f"{scheme}://{USER}:{password}@{subject.host}\n"}
 
 
 def _netrc(subject: Subject) -> dict[str, str]:
@@ -83,8 +90,7 @@ def _netrc(subject: Subject) -> dict[str, str]:
 
 
 def _docker_config(subject: Subject) -> dict[str, str]:
-    host = subject.server.web_host
-    registry = "ghcr.io" if host == _GITHUB_COM else f"containers.{host}"
+    registry = "ghcr.io" if subject.host == _GITHUB_COM else f"containers.{subject.host}"
     password = subject.token.reveal()
     auth = b64encode(f"{USER}:{password}".encode()).decode()
     login = {"username": USER, "password": password, "auth": auth}
@@ -95,7 +101,7 @@ def _gh_hosts(subject: Subject) -> dict[str, str]:
     """The file of gh since 2.40, which earlier ones read too. A JSON string is a string of YAML."""
     token = json.dumps(subject.token.reveal())
     lines = (
-        f"{json.dumps(subject.server.web_host)}:",
+        f"{json.dumps(subject.host)}:",
         "    git_protocol: https",
         "    users:",
         f"        {USER}:",
@@ -111,9 +117,9 @@ def _argo_cd(subject: Subject) -> dict[str, str]:
 
 
 def _env(subject: Subject) -> dict[str, str]:
-    token, host = subject.token.reveal(), subject.server.web_host
+    token = subject.token.reveal()
     env = {"GITHUB_TOKEN": token, "GH_TOKEN": token}
-    return env if host == _GITHUB_COM else env | {"GH_ENTERPRISE_TOKEN": token, "GH_HOST": host}
+    return env if subject.host == _GITHUB_COM else env | {"GH_ENTERPRISE_TOKEN": token, "GH_HOST": subject.host}
 
 
 _FORMATS: Final[Mapping[str, Callable[[Subject], dict[str, str]]]] = {

@@ -102,7 +102,9 @@ def test_a_deleted_secret_of_a_user_is_restored_without_a_call_to_github(world: 
         pytest.param({"metadata": {"annotations": {f"{PREFIX}expires-at": "2040-01-01T00:00:00Z"}}}, id="another date"),
         pytest.param({"metadata": {"ownerReferences": None}}, id="no owner"),
         pytest.param({"metadata": {"labels": {"team": None}}}, id="no label"),
-        pytest.param({"metadata": {"labels": {f"{PREFIX}role": None}}}, id="no role, so that no watch tells of it"),
+        pytest.param(
+            {"metadata": {"labels": {f"{PREFIX}role": None}}}, id="no role, which the watch tells as a deletion"
+        ),
         pytest.param({"metadata": {"labels": {f"{PREFIX}role": "app"}}}, id="another role"),
         pytest.param({"data": {"password": "ZWRpdGVk", "config.ini": None}}, id="edited forms of the token"),
     ],
@@ -389,6 +391,19 @@ def test_a_secret_with_another_controller_is_left_alone_until_it_is_given_back(w
     world.wait_ready()
     (owner,) = secret_of(world)["metadata"]["ownerReferences"]
     assert owner["name"] == "ci"
+    assert len(world.requests("mint")) == 1
+
+
+def test_a_secret_that_was_made_immutable_is_left_alone_until_it_is_deleted(world: World) -> None:
+    world.app()
+    world.installation_token()
+    world.wait_ready()
+    before = world.data("ci")
+    world.patch("ci", {"immutable": True}, kind="Secret")
+    assert "is immutable" in world.wait_reason("ci", "SecretConflict").message
+    world.delete("Secret", "ci")
+    world.wait_ready()
+    assert world.data("ci") == before
     assert len(world.requests("mint")) == 1
 
 

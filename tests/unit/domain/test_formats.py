@@ -21,8 +21,9 @@ GITHUB = Server("https://api.github.com", "https://github.com")
 GHE_COM = Server("https://api.acme.ghe.com", "https://acme.ghe.com")
 ENTERPRISE = Server("https://ghe.example/api/v3", "https://ghe.example")
 WITH_PORT = Server("http://127.0.0.1:8081/api/v3", "http://127.0.0.1:8080")
+SPELT_OUT = Server("https://API.GitHub.com:443", "https://GitHub.com:443")
 IPV6 = Server("https://[2001:db8::1]:8443/api/v3", "https://[2001:db8::1]:8443")
-SERVERS = [GITHUB, GHE_COM, ENTERPRISE, WITH_PORT, IPV6]
+SERVERS = [GITHUB, GHE_COM, ENTERPRISE, WITH_PORT, SPELT_OUT, IPV6]
 ALL = ["BasicAuth", "GitCredentials", "Netrc", "DockerConfigJSON", "GHHosts", "ArgoCDRepository", "Env"]
 
 
@@ -77,6 +78,9 @@ def test_a_format_has_these_keys_on_github_com(name: str, keys: dict[str, str]) 
     [
         pytest.param(
             GITHUB, "github.com", ["github.com", "api.github.com"], "ghcr.io", "github.com", None, id="github.com"
+        ),
+        pytest.param(
+            SPELT_OUT, "github.com", ["github.com", "api.github.com"], "ghcr.io", "github.com", None, id="spelt out"
         ),
         pytest.param(
             GHE_COM,
