@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.integration.operator.commands import BIN, Commands, Ended
-from tests.integration.operator.conftest import find_secrets, pem
+from tests.integration.operator.conftest import OPERATOR_NAMESPACE, find_secrets, pem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,6 +110,15 @@ class Course:
     def user(self, app: str, seed: str) -> None:
         self.names.append(f"{app}-user")
         self.world.user_token(f"{app}-user", app=app, seed=seed)
+
+    def of_cluster_app(self) -> str:
+        """An installation's token of a new ClusterGitHubApp, whose name is returned."""
+        _, app = self.registered()
+        cluster_app = self.world.cluster_app(app, allowedNamespaces={"from": "All"})
+        self.names.append("cluster-ci")
+        ref = {"kind": "ClusterGitHubApp", "name": cluster_app}
+        self.world.token("cluster-ci", {"appRef": ref, "installation": {"owner": self.world.account}})
+        return cluster_app
 
     def personal(self, token: str) -> str:
         self.number += 1
@@ -223,6 +232,8 @@ def test_what_humans_put_into_the_wrong_place_is_not_shown(world: World, course:
         course.user(name, world.sign_in(app))
         course.user(course.app()[0], text)
         course.personal(text)
+    wrong = {"private-key.pem": f"{right}{ALL}".replace("END", "end"), "client-secret": ALL}
+    world.secret(f"{course.of_cluster_app()}-app", wrong, role="app", namespace=OPERATOR_NAMESPACE)
     course.wait()
 
 
@@ -231,6 +242,7 @@ def test_no_step_of_a_tokens_life_shows_it(world: World, course: Course) -> None
     course.installation(name)
     course.user(name, world.sign_in(app))
     course.personal(world.made_by_hand(scopes=["repo"]))
+    course.of_cluster_app()
     for each in course.names:
         live_through(world, each)
 
