@@ -108,3 +108,42 @@ def test_the_control_api_says_what_must_be() -> None:
             github.clock(speed=-1)
         with pytest.raises(ControlFailedError, match="`user_code` must be that of a running device flow"):
             github.deny("XXXX-XXXX")
+
+
+def test_only_the_two_hosts_are_reached_from_outside() -> None:
+    with SimulatorProcess("--bind=0.0.0.0", "--host-name=localhost") as simulator:
+        assert simulator.api_url.startswith("http://localhost:")
+        assert simulator.addresses.control_url.startswith("http://127.0.0.1:")
+        addresses = {
+            found.laddr.ip for found in psutil.Process(simulator.pid).net_connections() if found.status == "LISTEN"
+        }
+        assert addresses == {"0.0.0.0", "127.0.0.1"}  # noqa: S104 - what it was told
+
+
+def test_a_wrong_certificate_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SimulatorFailedError), SimulatorProcess(f"--tls-cert={tmp_path / 'missing.pem'}"):
+        pass
+    assert "`--tls-cert` must be a PEM file with a certificate and its key" in capfd.readouterr().err
+
+
+def test_an_app_may_have_a_given_id_once() -> None:
+    with SimulatorProcess() as simulator:
+        assert simulator.control.create_app("one", id=7).id == 7
+        with pytest.raises(ControlFailedError, match="`id` must be a new whole number above 0"):
+            simulator.control.create_app("two", id=7)
+
+
+def test_the_check_of_helm_test_says_why_a_token_is_not_accepted(tmp_path: Path) -> None:
+    with SimulatorProcess() as simulator:
+        for content, code, said in (
+            ("ghs_made_up", 1, "is not accepted: HTTP Error 401"),
+            (None, 1, "is not accepted: [Errno 2]"),
+        ):
+            file = tmp_path / "token"
+            file.unlink(missing_ok=True)
+            if content is not None:
+                file.write_text(content)
+            command = [sys.executable, "-m", "github_simulator.check"]
+            command += [f"--api-url={simulator.api_url}", f"--token-file={file}"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+            assert (done.returncode, said in done.stderr) == (code, True), done.stderr
