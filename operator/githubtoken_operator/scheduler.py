@@ -79,9 +79,9 @@ class DueQueue(Generic[K]):
         return self._by_due[0][0] if self._by_due else None
 
     def overdue(self, now: float) -> int:
-        """How many entries have passed their deadline."""
+        """How many entries are due and were not taken out yet."""
         # A scrape asks from another thread: the copy is made in one step, while a loop over the live entries is not.
-        return sum(entry.deadline < now for entry, _ in tuple(self._entries.values()))
+        return sum(entry.due < now for entry, _ in tuple(self._entries.values()))
 
     def _is_current(self, key: K, serial: int) -> bool:
         queued = self._entries.get(key)
@@ -111,7 +111,7 @@ class Scheduler(Generic[K]):
 
     @property
     def overdue(self) -> int:
-        """How many keys wait although their deadline has passed."""
+        """How many keys wait although they are due: every place is taken."""
         return self._queue.overdue(self._now())
 
     def start(self) -> None:

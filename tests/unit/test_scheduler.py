@@ -72,9 +72,11 @@ def test_what_could_run_at_once_is_due_in_the_past() -> None:
     assert due <= 12
 
 
-def test_a_key_is_overdue_once_its_deadline_has_passed() -> None:
-    one = queue(a=(1, 5), b=(1, 10), c=(50, 60))
+def test_a_key_is_overdue_once_its_time_has_come_whatever_its_deadline() -> None:
+    one = queue(a=(5, 90), b=(10, 10), c=(60, 1))
     assert [one.overdue(now) for now in (5, 6, 11, 61)] == [0, 1, 2, 3]
+    one.pop(11)
+    assert one.overdue(11) == 1
 
 
 @given(
@@ -227,9 +229,10 @@ async def test_a_delay_is_waited_for(workshop: Workshop) -> None:
     assert sorted(workshop.began) == ["a", "b"]
 
 
-async def test_keys_that_wait_beyond_their_deadline_are_overdue(workshop: Workshop) -> None:
+async def test_keys_that_are_due_while_every_place_is_taken_are_overdue(workshop: Workshop) -> None:
     for key in "abcd":
-        workshop.scheduler.add(key, Next(0, 5))
+        workshop.scheduler.add(key, Next(0, 50))
+    workshop.scheduler.add("e", Next(30, 5))
     await rounds()
     assert workshop.scheduler.overdue == 0
     workshop.now = 6

@@ -36,8 +36,10 @@ from prometheus_client.registry import Collector
 from githubtoken_operator.domain.view import Kind, TokenView
 
 RefreshResult = Literal["success", "transient", "terminal"]
-RevocationResult = Literal["success", "failed"]
 """How a renewal ended: a new token, a failure that time heals, or one that needs a human."""
+
+RevocationResult = Literal["success", "failed"]
+"""How a revocation ended: the tokens are dead at GitHub, or the object went although they may be alive."""
 
 NO_ANSWER: Final = "none"
 """The `code` label of a request that GitHub did not answer."""
