@@ -105,7 +105,7 @@ async def run(settings: Settings) -> None:
             return
         state.standing_by = False
         metrics.lead(True)
-        renewing = background.start("lease", _end_when_lost(leadership, stop))
+        renewing = background.start("lease", _end_when_lost(leadership, metrics, stop))
         background.start("signals", _take_signals_back(ready, stop))
         wiring.scheduler.start()
         logger.info("started, version %s", __version__)
@@ -235,8 +235,10 @@ async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
     return True
 
 
-async def _end_when_lost(leadership: Leadership, stop: asyncio.Event) -> None:
+async def _end_when_lost(leadership: Leadership, metrics: Metrics, stop: asyncio.Event) -> None:
     await leadership.renew_until_lost()
+    # At once: what is in flight may take long to be saved, and another replica leads meanwhile.
+    metrics.lead(False)
     stop.set()
 
 

@@ -1,0 +1,101 @@
+"""What the tests of this folder share: two replicas of the operator, and a Prometheus that scrapes them.
+
+The control plane is this scene's own, because its API server is stopped. The alerts' durations are divided by `FACTOR`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from github_simulator.process import SimulatorProcess
+from localcluster import Binaries, ControlPlane
+from localcluster.operator_process import OperatorProcess, start_operator
+from tests.integration.monitoring.prometheus import Firing, Prometheus, program, running_prometheus
+from tests.integration.monitoring.shrinking import shrink
+from tests.integration.operator.conftest import Cluster, World, new_namespace, world_in
+
+REPOSITORY: Final = Path(__file__).parents[3]
+CHART_FILES: Final = REPOSITORY / "charts" / "githubtoken-operator" / "files"
+ALERTS: Final = CHART_FILES / "alerts.yaml"
+FACTOR: Final = 120
+"""An hour becomes half a minute, two minutes become a second: the pace of the scrapes allows no more."""
+FIRES_WITHIN: Final = 120.0
+POLL: Final = 0.25
+
+StartReplica = Callable[..., OperatorProcess]
+
+
+def alerts() -> dict[str, Any]:
+    """The chart's rule file."""
+    rules: dict[str, Any] = yaml.safe_load(ALERTS.read_text())
+    return rules
+
+
+@dataclass
+class Scene:
+    """The processes, and what was seen to fire: by alert, the failure and the seconds until it fired."""
+
+    world: World
+    plane: ControlPlane
+    elsewhere: SimulatorProcess
+    prometheus: Prometheus
+    replicas: list[OperatorProcess]
+    start: StartReplica
+    seen: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def wait_fires(
+        self, what: str, expected: Mapping[str, Mapping[str, str]], *drivers: Iterator[None]
+    ) -> dict[str, Firing]:
+        """Waits until these alerts fire with these labels; a driver repeats its failure at each turn of the wait."""
+        began = time.monotonic()
+        found: dict[str, Firing] = {}
+        while missing := expected.keys() - found.keys():
+            waited = time.monotonic() - began
+            assert waited < FIRES_WITHIN, f"{missing} did not fire, but {[f.name for f in self.prometheus.firing()]}"
+            for driver in drivers:
+                next(driver)
+            for firing in self.prometheus.firing():
+                if firing.name in missing and expected[firing.name].items() <= firing.labels.items():
+                    found[firing.name] = firing
+                    self.seen[firing.name] = (what, waited)
+            time.sleep(POLL)
+        return found
+
+
+@contextmanager
+def scene_on(binaries: Binaries, folder: Path) -> Iterator[Scene]:
+    """All of it, ready: one replica leads, and Prometheus has scraped both."""
+    program("prometheus")
+    with ExitStack() as stack:
+        plane = stack.enter_context(ControlPlane(binaries, crds=REPOSITORY / "deploy" / "crds"))
+        cluster = Cluster(plane)
+        stack.callback(cluster.close)
+        simulator = stack.enter_context(SimulatorProcess())
+        elsewhere = stack.enter_context(SimulatorProcess("--clock-offset=600"))
+
+        def start(name: str, *flags: str) -> OperatorProcess:
+            fixed = ("--allowed-hosts", "127.0.0.1", "--lease-duration", "6s", "--concurrency", "4")
+            replica = start_operator(
+                plane.kubeconfig, folder / "operator.log", *fixed, "--journal-dir", str(folder / name), *flags
+            )
+            stack.callback(replica.stop)
+            replica.wait_ready()
+            return replica
+
+        replicas = [start(name, "--leader-elect") for name in ("first", "second")]
+        namespace = stack.enter_context(new_namespace(cluster))
+        world = stack.enter_context(world_in(cluster, simulator, replicas[0], namespace))
+        world.wait_until(lambda: any("githubtoken_leader 1.0" in one.metrics() for one in replicas), "a leader")
+        urls = [replica.metrics_url for replica in replicas]
+        prometheus = stack.enter_context(running_prometheus(folder, shrink(alerts(), FACTOR), urls))
+        world.wait_until(lambda: len(prometheus.query("githubtoken_leader")) == len(replicas), "a scrape of both")
+        # Before the first scrape there was no operator.
+        world.wait_until(lambda: prometheus.firing() == [], "silence")
+        yield Scene(world, plane, elsewhere, prometheus, replicas, start)

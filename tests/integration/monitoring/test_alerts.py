@@ -1,0 +1,129 @@
+"""A real Prometheus scrapes two replicas of the operator, and real failures fire every alert.
+
+The order of the tests is that of the story: all is well; single tokens and GitHub fail; the operator itself does.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from localcluster import Binaries
+from tests.integration.monitoring.failures import FAILURES
+from tests.integration.monitoring.prometheus import Firing
+from tests.integration.monitoring.scene import Scene, alerts, scene_on
+
+pytestmark = [pytest.mark.xdist_group("monitoring"), pytest.mark.timeout(600)]
+
+OF_TOKENS_AND_GITHUB: Final = sorted(name for failure in FAILURES for name in failure.fires)
+OF_THE_OPERATOR: Final = (
+    "GitHubTokenSchedulerOverdue",
+    "GitHubTokenTwoLeaders",
+    "GitHubTokenJournalStuck",
+    "GitHubTokenLeaderMissing",
+    "GitHubTokenOperatorAbsent",
+)
+NOT_DRIVEN: Final = "GitHubTokenRevocationFailed"
+"""The object is held for five minutes before a revocation counts as failed; promtool tests the rule."""
+
+
+@pytest.fixture(scope="module")
+def scene(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with scene_on(binaries, tmp_path_factory.mktemp("scene")) as scene:
+        yield scene
+        if table := os.environ.get("ALERTS_TABLE"):
+            _write_table(Path(table), scene)
+
+
+@pytest.fixture(scope="module")
+def fired(scene: Scene) -> dict[str, Firing]:
+    """All failures that do not concern the operator itself, begun together; and what they fired."""
+    drivers = [failure.drive(scene) for failure in FAILURES]
+    expected = {name: labels for failure in FAILURES for name, labels in failure.fires.items()}
+    found = scene.wait_fires("", expected, *drivers)
+    for failure in FAILURES:
+        scene.seen |= {name: (failure.what, scene.seen[name][1]) for name in failure.fires}
+    return found
+
+
+def test_the_tests_below_know_every_alert() -> None:
+    known = [rule["alert"] for group in alerts()["groups"] for rule in group["rules"]]
+    assert sorted(known) == sorted([*OF_TOKENS_AND_GITHUB, *OF_THE_OPERATOR, NOT_DRIVEN])
+
+
+def test_nothing_fires_while_all_is_well(scene: Scene) -> None:
+    world, began = scene.world, time.monotonic()
+    app = world.app("well")
+    world.installation_token("well", app="well")
+    world.user_token("alice", app="well", seed=world.sign_in(app))
+    for revision in (1, 2):
+        for name in ("well", "alice"):
+            world.wait_ready(name, revision=revision)
+            world.annotate(name, refresh_requested_at="once more")
+    # Longer than the longest `for` of an alert that a start could fire.
+    world.settle(6)
+    assert scene.prometheus.has_fired(within=time.monotonic() - began) == set()
+
+
+@pytest.mark.parametrize("alert", OF_TOKENS_AND_GITHUB)
+def test_a_failure_of_a_token_or_of_github_fires_its_alert(fired: dict[str, Firing], alert: str) -> None:
+    for text in (fired[alert].annotations["summary"], fired[alert].annotations["description"]):
+        assert "{{" not in text
+        assert "error" not in text.lower()
+        assert "<no value>" not in text
+    assert fired[alert].labels["job"]
+    assert "instance" not in fired[alert].labels
+
+
+def test_what_is_well_has_no_alert(scene: Scene, fired: dict[str, Firing]) -> None:
+    assert [one for one in scene.prometheus.firing() if one.labels.get("name") in {"well", "alice"}] == []
+
+
+def test_a_scheduler_whose_places_are_all_taken_fires(scene: Scene, fired: dict[str, Firing]) -> None:
+    world = scene.world
+    app = world.app("slow")
+    fault = world.github.fail("mint", app=app, delay=12, times=None)
+    for number in range(6):
+        world.installation_token(f"slow-{number}", app="slow")
+    scene.wait_fires("GitHub takes longer than usual, and others wait.", {"GitHubTokenSchedulerOverdue": {}})
+    world.github.clear_faults(fault)
+
+
+def test_two_operators_that_share_no_lease_fire(scene: Scene) -> None:
+    stray = scene.start("stray", "--no-leader-elect")
+    scene.prometheus.scrape([one.metrics_url for one in (*scene.replicas, stray)])
+    scene.wait_fires("A second operator runs without leader election.", {"GitHubTokenTwoLeaders": {}})
+    assert stray.stop() == 0
+    scene.prometheus.scrape([one.metrics_url for one in scene.replicas])
+
+
+def test_an_api_server_that_is_gone_in_the_middle_of_a_rotation_fires(scene: Scene) -> None:
+    world = scene.world
+    fault = world.github.fail("refresh", delay=3)
+    world.annotate("alice", refresh_requested_at="in vain")
+    world.wait_until(lambda: all(found["id"] != fault for found in world.github.faults()), "a refresh")
+    scene.plane.stop_api_server()
+    try:
+        scene.wait_fires(
+            "The API server is stopped after GitHub was asked for a new pair.",
+            {"GitHubTokenJournalStuck": {}, "GitHubTokenLeaderMissing": {}},
+        )
+    finally:
+        scene.plane.start_api_server()
+    world.wait_until(lambda: scene.prometheus.query("githubtoken_leader == 1"), "a leader")
+
+
+def test_an_operator_whose_replicas_are_all_killed_fires(scene: Scene) -> None:
+    for replica in scene.replicas:
+        replica.kill()
+    scene.wait_fires("All replicas are killed.", {"GitHubTokenOperatorAbsent": {}})
+
+
+def _write_table(path: Path, scene: Scene) -> None:
+    rows = [f"| `{name}` | {what} | {seconds:.0f} s |" for name, (what, seconds) in sorted(scene.seen.items())]
+    path.write_text("\n".join(["| Alert | What was done | Fired after |", "|---|---|---|", *rows, ""]))
