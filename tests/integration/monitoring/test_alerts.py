@@ -126,4 +126,5 @@ def test_an_operator_whose_replicas_are_all_killed_fires(scene: Scene) -> None:
 
 def _write_table(path: Path, scene: Scene) -> None:
     rows = [f"| `{name}` | {what} | {seconds:.0f} s |" for name, (what, seconds) in sorted(scene.seen.items())]
+    path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(["| Alert | What was done | Fired after |", "|---|---|---|", *rows, ""]))
