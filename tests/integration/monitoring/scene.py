@@ -5,6 +5,8 @@ The control plane is this scene's own, because its API server is stopped. The al
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -24,6 +26,7 @@ from tests.integration.operator.conftest import Cluster, World, new_namespace, w
 REPOSITORY: Final = Path(__file__).parents[3]
 CHART_FILES: Final = REPOSITORY / "charts" / "githubtoken-operator" / "files"
 ALERTS: Final = CHART_FILES / "alerts.yaml"
+DASHBOARD: Final = CHART_FILES / "dashboard.json"
 FACTOR: Final = 120
 """An hour becomes half a minute, two minutes become a second: the pace of the scrapes allows no more."""
 FIRES_WITHIN: Final = 120.0
@@ -36,6 +39,18 @@ def alerts() -> dict[str, Any]:
     """The chart's rule file."""
     rules: dict[str, Any] = yaml.safe_load(ALERTS.read_text())
     return rules
+
+
+def queries() -> dict[str, list[str]]:
+    """What the panels of the chart's dashboard ask, by their titles, with everything chosen."""
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    return {panel["title"]: [_chosen(target["expr"]) for target in panel.get("targets", ())] for panel in panels}
+
+
+def _chosen(expression: str) -> str:
+    for variable, value in {"$job": ".*", "$namespace": ".*", "$name": ".*", "$__rate_interval": "10s"}.items():
+        expression = re.sub(re.escape(variable) + r"\b", value, expression)
+    return expression
 
 
 @dataclass

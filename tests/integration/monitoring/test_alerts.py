@@ -16,7 +16,7 @@ import pytest
 from localcluster import Binaries
 from tests.integration.monitoring.failures import FAILURES
 from tests.integration.monitoring.prometheus import Firing
-from tests.integration.monitoring.scene import Scene, alerts, scene_on
+from tests.integration.monitoring.scene import Scene, alerts, queries, scene_on
 
 pytestmark = [pytest.mark.xdist_group("monitoring"), pytest.mark.timeout(600)]
 
@@ -82,6 +82,12 @@ def test_a_failure_of_a_token_or_of_github_fires_its_alert(fired: dict[str, Firi
 
 def test_what_is_well_has_no_alert(scene: Scene, fired: dict[str, Firing]) -> None:
     assert [one for one in scene.prometheus.firing() if one.labels.get("name") in {"well", "alice"}] == []
+
+
+@pytest.mark.parametrize("panel", [title for title, asked in queries().items() if asked])
+def test_a_panel_of_the_dashboard_has_data(scene: Scene, fired: dict[str, Firing], panel: str) -> None:
+    for expression in queries()[panel]:
+        assert scene.prometheus.query(expression), expression
 
 
 def test_a_scheduler_whose_places_are_all_taken_fires(scene: Scene, fired: dict[str, Firing]) -> None:
