@@ -34,7 +34,10 @@ from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.clock import unix_now, utc_now
 from githubtoken_operator.consumers import Consumers
+from githubtoken_operator.credential_store import CredentialStore
 from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.times import format_time
+from githubtoken_operator.fence import Fence
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.pacing import Pacing
@@ -45,6 +48,7 @@ from githubtoken_operator.revocation import Revocations
 from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.scheduler import Next, Scheduler
 from githubtoken_operator.settings import Settings
+from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.watched import Ref, Watched
 
 BEAT: Final = 1.0
@@ -95,10 +99,10 @@ async def run(settings: Settings) -> None:
             if settings.leader_elect
             else Uncontested()
         )
-        wiring, users = _wire(
+        wiring, store = _wire(
             settings, api=api, github=github, metrics=metrics, journal=journal, leadership=leadership, stop=stop
         )
-        recovering = background.start("recovery", _recover(users, settings.namespaces))
+        recovering = background.start("recovery", _recover(store, settings.namespaces))
         stack.push_async_callback(asyncio.wait, {recovering})
         state.standing_by = True
         if not await _acquired(leadership, stop):
@@ -139,7 +143,7 @@ def _wire(
     journal: Journal,
     leadership: Leadership,
     stop: asyncio.Event,
-) -> tuple[handlers.Wiring, UserTokens]:
+) -> tuple[handlers.Wiring, CredentialStore]:
     watched = Watched()
 
     def announce(kind: Kind, body: JSON) -> None:
@@ -166,15 +170,10 @@ def _wire(
         now=utc_now,
         clusterwide=not settings.namespaces,
     )
-    users = UserTokens(
-        cluster=cluster,
-        github=github,
-        journal=journal,
-        leadership=leadership,
-        send_margin=min(SEND_LIMIT, settings.lease_duration / 3),
-        stopping=stop.is_set,
-        now=utc_now,
-    )
+    store = CredentialStore(cluster, journal)
+    fence = Fence(leadership, stopping=stop.is_set, send_margin=min(SEND_LIMIT, settings.lease_duration / 3))
+    users = UserTokens(store=store, github=github, fence=fence, now=utc_now)
+    sign_ins = SignIns(store=store, github=github, fence=fence, monotonic=time.monotonic)
     personal = PersonalTokens(github, allowed_hosts=settings.allowed_hosts)
     gatherer = Gatherer(
         cluster=cluster,
@@ -182,6 +181,7 @@ def _wire(
         apps=apps,
         users=users,
         personal=personal,
+        sign_ins=sign_ins,
         pacing=pacing,
         watched=watched,
         now=utc_now,
@@ -199,6 +199,7 @@ def _wire(
         installations=InstallationTokens(github, verify=settings.verify_before_publish),
         users=users,
         personal=personal,
+        sign_ins=sign_ins,
         pacing=pacing,
         revocations=revocations,
         consumers=Consumers(cluster=cluster, recorder=recorder, now=utc_now),
@@ -210,13 +211,13 @@ def _wire(
     )
     metrics.watch_scheduler(pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue)
     wiring = handlers.Wiring(watched=watched, apps=apps, scheduler=scheduler, clusterwide=not settings.namespaces)
-    return wiring, users
+    return wiring, store
 
 
-async def _recover(users: UserTokens, namespaces: Sequence[str]) -> None:
+async def _recover(store: CredentialStore, namespaces: Sequence[str]) -> None:
     """Saves what an earlier container left. Neither the election nor other Secrets wait for it, but the end does."""
     try:
-        await users.recover(namespaces)
+        await store.recover(namespaces, begun=format_time(utc_now()))
     except ApiError as error:
         logger.warning("intents of an earlier process were not removed: %s", error.message)
 

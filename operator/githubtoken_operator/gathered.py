@@ -33,8 +33,9 @@ class Memory:
 
     `held` is the installation or personal token last seen, from which a deleted Secret is restored. `error` and
     `inputs` are of the last failed attempt; `request` is the refresh request that the last attempt was made for,
-    `answered` the last one that got its token. `account_looks` is how often GitHub may still be asked whose token it
-    is. `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
+    `answered` the last one that got its token, `login` the request that a device code was last asked for.
+    `account_looks` is how often GitHub may still be asked whose token it is. `checked` is when GitHub last accepted a
+    personal token, `refused` whether it has refused it since.
     `app` is the App that was last used, also after it went.
     `published` is the mark of a token that this process published and of which not all consumers were told yet,
     `told_consumers` of which token which of them were, `consumer_attempts` how often that failed, and `warned` what
@@ -48,6 +49,7 @@ class Memory:
     inputs: str = ""
     request: str | None = None
     answered: str | None = None
+    login: str | None = None
     account_looks: int = 0
     checked: datetime | None = None
     refused: bool = False
@@ -114,6 +116,10 @@ class Gathered:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
         seen = replace(self.observation, issued=issued, token=token, checked=checked, refused=False)
         return replace(self, observation=seen, renewal=renewal_of(seen))
+
+    def revoked(self) -> Gathered:
+        """The same after GitHub refused the refresh token, and with it the token beside it."""
+        return replace(self, observation=replace(self.observation, revoked=True))
 
     def after(self, failures: Failures, *, refused: bool) -> Gathered:
         """The same after an attempt failed; `refused` where the token that is held is known to be dead."""

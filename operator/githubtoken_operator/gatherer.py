@@ -19,17 +19,25 @@ from githubtoken_operator.app_reader import Resolved
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.domain import consumer, credential, ownership, personal_token, policy, reasons
 from githubtoken_operator.domain.consumer import Issued
-from githubtoken_operator.domain.credential import Credential
+from githubtoken_operator.domain.credential import Credential, Expected
 from githubtoken_operator.domain.decide import Observation
+from githubtoken_operator.domain.device_flow import SignIn
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.model import JSON, UNLIMITED, App, Token
-from githubtoken_operator.domain.resources import GitHubToken, KeyRef, PersonalSource, UserSource, parse_token
+from githubtoken_operator.domain.resources import (
+    LOGIN_REQUESTED_AT,
+    GitHubToken,
+    PersonalSource,
+    UserSource,
+    parse_token,
+)
 from githubtoken_operator.domain.secrets import decoded
 from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.gathered import Gathered, Memory, app_ref, host_of, renewal_of, requester_of, server_of
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.rotation import UserTokens
+from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.watched import Ref, Watched
 
 
@@ -44,6 +52,7 @@ class Gatherer:
         apps: Apps,
         users: UserTokens,
         personal: PersonalTokens,
+        sign_ins: SignIns,
         pacing: Pacing,
         watched: Watched,
         now: Callable[[], datetime],
@@ -54,6 +63,7 @@ class Gatherer:
         self._apps = apps
         self._users = users
         self._personal = personal
+        self._sign_ins = sign_ins
         self._pacing = pacing
         self._watched = watched
         self._now = now
@@ -110,7 +120,9 @@ class Gatherer:
             seen = replace(seen, denied=denied)
         renewal = renewal_of(seen)
         digest = hashlib.sha256("/".join(inputs).encode()).hexdigest()
+        token = seen.token
         asked = token.refresh_pending and memory.request != token.refresh_requested
+        asked = asked or (token.login_pending and memory.login != token.login_requested)
         return Gathered(
             observation=replace(
                 seen,
@@ -148,16 +160,16 @@ class Gatherer:
         if conflict := credential.conflict(secret, token):
             return replace(seen, conflict=seen.conflict or conflict), []
         stored = credential.read(secret) if secret is not None else None
-        seed, problem = await self._read_seed(token, user.seed)
+        seed, problem = await self._read_seed(token, user)
         newer = seed if seed is not None and not (stored and stored.knows(seed)) else None
         trouble = seen.trouble
         if trouble is None and newer is None:
-            trouble = self._credential_trouble(stored, problem, resolved.app)
+            trouble = self._credential_trouble(stored, problem, resolved.app, token)
         changed: dict[str, Any] = {"trouble": trouble, "newer_seed": newer if resolved.error is None else None}
         if stored is not None:
-            changed["seeded"] = stored.refresh_token is not None and stored.seeded
-            if stored.access is not None:
-                changed["issued"] = Issued(stored.access, stored.revision, _obtained_for(token, resolved.app))
+            changed |= _of_credential(stored, user, _obtained_for(token, resolved.app))
+        if user.device_flow is not None and newer is None and resolved.app is not None:
+            changed |= self._gather_sign_in(seen, trouble, stored, user, resolved.app)
         current = (stored.current if stored else None) or ""
         return replace(seen, **changed), [current, seed.sha256 if seed else ""]
 
@@ -183,10 +195,24 @@ class Gatherer:
         own = expired if held and held.access.token == candidate else None
         return replace(seen, candidate=candidate, trouble=refusal or own), [candidate.sha256]
 
-    async def _read_seed(self, token: GitHubToken, where: KeyRef | None) -> tuple[Token | None, str]:
+    def _gather_sign_in(
+        self, seen: Observation, trouble: TokenError | None, stored: Credential | None, user: UserSource, app: App
+    ) -> dict[str, Any]:
+        """What is known of the device flow; nothing where something else than a sign-in must be mended first."""
+        if trouble is not None and trouble.reason not in reasons.SIGN_IN_HEALS:
+            return {}
+        token, flow = seen.token, stored.flow if stored else None
+        if flow is not None and flow.request is not None:
+            token = replace(token, status={**token.status, "lastHandledLoginAt": flow.request})
+        key = (token.namespace, user.credential)
+        poll_in = self._sign_ins.poll_in(key, flow, seen.now) if flow and flow.is_open(seen.now) else 0.0
+        return {"token": token, "sign_in": SignIn(flow, trouble, token.login_pending, app.client_id, poll_in)}
+
+    async def _read_seed(self, token: GitHubToken, user: UserSource) -> tuple[Token | None, str]:
         """The seed, or what is wrong with it."""
+        where = user.seed
         if where is None:
-            return None, "set `spec.user.seedSecretRef`"
+            return None, "nobody has signed in" if user.device_flow else "set `spec.user.seedSecretRef`"
         secret = await self._cluster.read(Kind.SECRET, token.namespace, where.name)
         if secret is None:
             return None, f"there is no Secret `{where.name}`: create it with a refresh token under `{where.key}`"
@@ -195,10 +221,21 @@ class Gatherer:
             return None, f"`{where.key}` of Secret `{where.name}` must hold a refresh token of GitHub (`ghr_…`)"
         return seed, ""
 
-    def _credential_trouble(self, stored: Credential | None, problem: str, app: App | None) -> TokenError | None:
-        if stored is None or stored.refresh_token is None:
+    def _credential_trouble(
+        self, stored: Credential | None, problem: str, app: App | None, token: GitHubToken
+    ) -> TokenError | None:
+        missing = stored is None or stored.refresh_token is None
+        if stored is not None and missing and stored.access is not None and stored.access.expires_at is None:
+            # It lives until it is revoked, and there is nothing to refresh it with.
+            return _nothing_to_refresh() if token.refresh_pending else None
+        login = token.user.login if token.user else None
+        expected = Expected(app.client_id, login) if app and app.client_id else None
+        if stored is None or missing:
+            refusal = credential.refusal(stored, expected) if stored and expected else None
+            if refusal is not None and refusal.reason == reasons.WRONG_ACCOUNT:
+                return refusal
             return Terminal(reasons.CREDENTIAL_MISSING, f"there is no refresh token to start from: {problem}")
-        return self._users.hindrance(stored, app.client_id if app else None)
+        return self._users.hindrance(stored, expected)
 
     def _skew(self, token: GitHubToken, app: App | None) -> timedelta:
         """How far GitHub's clock is ahead of ours, as far as its answers have shown."""
@@ -216,6 +253,27 @@ class Gatherer:
         limited = "the App" if app else "the token's user"
         message = f"GitHub limits {limited} on {host}: waiting {left:.0f} s more"
         return RateLimited(reasons.RATE_LIMITED, message, retry_after=left)
+
+
+def _of_credential(stored: Credential, user: UserSource, obtained_for: str) -> dict[str, Any]:
+    """What the stored pair is to one decision. That of another account is not for the present spec."""
+    right = None in (stored.account, user.login) or credential.same_account(stored.account or "", user.login or "")
+    found: dict[str, Any] = {
+        "seeded": stored.refresh_token is not None and stored.seeded,
+        "revoked": stored.refused is not None and stored.refused == stored.current,
+        "account": stored.account,
+    }
+    if stored.access is not None:
+        found["issued"] = Issued(stored.access, stored.revision, obtained_for if right else "")
+        found["unadmitted"] = user.login is not None and stored.account is None
+    return found
+
+
+def _nothing_to_refresh() -> Terminal:
+    return Terminal(
+        reasons.CREDENTIAL_MISSING,
+        f"the token does not expire and there is nothing to refresh it with: sign in again, by `{LOGIN_REQUESTED_AT}`",
+    )
 
 
 def _app_trouble(token: GitHubToken, resolved: Resolved) -> TokenError | None:

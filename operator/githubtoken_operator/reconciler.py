@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,11 +25,14 @@ from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.consumers import Consumers
+from githubtoken_operator.credential_store import StartOver
 from githubtoken_operator.domain import consumer, followup, personal_token, reasons, rollout
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import (
+    Admit,
     Halt,
     Hold,
+    Observation,
     Obtain,
     Publish,
     TakeSeed,
@@ -38,8 +41,16 @@ from githubtoken_operator.domain.decide import (
     desired_secret,
     must_publish,
 )
-from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, TokenRefused, Transient
-from githubtoken_operator.domain.model import JSON, Token
+from githubtoken_operator.domain.device_flow import Ask, Awaiting, Poll
+from githubtoken_operator.domain.errors import (
+    RateLimited,
+    RefreshTokenRefused,
+    Terminal,
+    TokenError,
+    TokenRefused,
+    Transient,
+)
+from githubtoken_operator.domain.model import JSON, App, Token
 from githubtoken_operator.domain.resources import Failures, GitHubToken, InstallationSource
 from githubtoken_operator.domain.status import Granted, Result
 from githubtoken_operator.gathered import Gathered, Memory
@@ -49,12 +60,13 @@ from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.revocation import Revocations
-from githubtoken_operator.rotation import StartOver, UserTokens
+from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.scheduler import Next
+from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.watched import Ref, Watched
 
 MOST_PASSES: Final = 5
-"""Of observe, decide, act in one run: holding, taking a seed, rotating and publishing are one pass each."""
+"""Of observe, decide, act in one run: holding, taking a seed, rotating, admitting and publishing are one pass each."""
 RETRY_CONFLICT: Final = timedelta(milliseconds=200)
 RETRY_API: Final = timedelta(seconds=2)
 """While the API server is away nothing can be recorded, so the key simply comes back."""
@@ -63,6 +75,13 @@ ACCOUNT_LOOKS: Final = 3
 """So often GitHub is asked whose token a rotated one is: replicas that lag behind do not know it at first."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A run is over."""
+
+    next: Next | None
 
 
 class Reconciler:
@@ -78,6 +97,7 @@ class Reconciler:
         installations: InstallationTokens,
         users: UserTokens,
         personal: PersonalTokens,
+        sign_ins: SignIns,
         pacing: Pacing,
         revocations: Revocations,
         consumers: Consumers,
@@ -94,6 +114,7 @@ class Reconciler:
         self._installations = installations
         self._users = users
         self._personal = personal
+        self._sign_ins = sign_ins
         self._pacing = pacing
         self._revocations = revocations
         self._consumers = consumers
@@ -126,30 +147,54 @@ class Reconciler:
             memory = self._memory(key, body["metadata"]["uid"])
             gathered = await self._gatherer.gather(key, body, memory)
             memory.app = gathered.resolved.app or memory.app
-            seen = gathered.observation
-            try:
-                match decide(seen):
-                    case Hold():
-                        body = await self._revocations.hold(body, held=seen.token.revoke)
-                    case TakeSeed(seed):
-                        await self._users.take_seed(seen.token, seed, await self._apps.client_id(gathered.app))
-                    case Obtain(cause):
-                        if delay := self._pacing.delay(gathered.share, gathered.host, self._monotonic()):
-                            return self._in(timedelta(seconds=delay))
-                        issued = await self._obtain(gathered, memory, cause)
-                        if issued is not None:
-                            obtained = self._gatherer.timed(gathered).holding(issued, memory.checked)
-                            act = self._publish if must_publish(obtained.observation) else self._settle
-                            return await act(obtained, memory, None)
-                    case Publish(hindrance):
-                        return await self._publish(gathered, memory, hindrance)
-                    case Wait(hindrance):
-                        return await self._settle(gathered, memory, hindrance)
-                    case Halt(error, recheck):
-                        return await self._settle(gathered, memory, error, recheck=recheck)
-            except TokenError as error:
-                return await self._failed(self._gatherer.timed(gathered), memory, error)
+            done = await self._pass(gathered, memory)
+            if isinstance(done, _Done):
+                return done.next
+            body = done
         return self._in(RETRY_CONFLICT)
+
+    async def _pass(self, gathered: Gathered, memory: Memory) -> _Done | JSON:
+        """Decides and acts once. An object that is returned says: the world has changed, look again."""
+        seen = gathered.observation
+        try:
+            match decide(seen):
+                case Hold():
+                    return await self._revocations.hold(gathered.body, held=seen.token.revoke)
+                case TakeSeed(seed):
+                    await self._users.take_seed(seen.token, seed, await self._apps.client_id(gathered.app))
+                    return gathered.body
+                case Ask() | Poll() as step:
+                    waiting = await self._sign_in(gathered, memory, step)
+                    return _Done(await self._settle(gathered, memory, waiting)) if waiting else gathered.body
+                case Admit():
+                    await self._admit(gathered)
+                    return gathered.body
+                case Obtain(cause):
+                    return await self._renew(gathered, memory, cause)
+                case Publish(hindrance):
+                    return _Done(await self._publish(gathered, memory, hindrance))
+                case Wait(hindrance):
+                    return _Done(await self._settle(gathered, memory, hindrance))
+                case Halt(error, recheck):
+                    return _Done(await self._settle(gathered, memory, error, recheck=recheck))
+        except TokenError as error:
+            if isinstance(error, RefreshTokenRefused):
+                if seen.sign_in is not None:
+                    # The refusal is in the store. The device flow begins at once, and says so instead.
+                    return gathered.body
+                gathered = gathered.revoked()
+            return _Done(await self._failed(self._gatherer.timed(gathered), memory, error))
+
+    async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> _Done | JSON:
+        """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
+        if delay := self._pacing.delay(gathered.share, gathered.host, self._monotonic()):
+            return _Done(self._in(timedelta(seconds=delay)))
+        issued = await self._obtain(gathered, memory, cause)
+        if issued is None:
+            return gathered.body
+        obtained = self._gatherer.timed(gathered).holding(issued, memory.checked)
+        act = self._publish if must_publish(obtained.observation) else self._settle
+        return _Done(await act(obtained, memory, None))
 
     async def _end(self, key: Ref, body: JSON | None) -> Next | None:
         """The object is gone, or going."""
@@ -193,6 +238,39 @@ class Reconciler:
         token = gathered.observation.token
         logger.info("the App was changed meanwhile: trying again", extra=about(token.namespace, token.name))
         return True
+
+    async def _sign_in(self, gathered: Gathered, memory: Memory, step: Ask | Poll) -> TokenError | None:
+        """Asks for a code, or whether it was entered. What is returned says that the App's polls have to wait."""
+        token = gathered.observation.token
+        app = replace(gathered.app, client_id=await self._apps.client_id(gathered.app))
+        if delay := self._sign_ins.delay(app):
+            if isinstance(step, Poll):
+                return Awaiting(step.flow, delay)
+            return Transient(reasons.PENDING, "many sign-ins of this App are under way", retry_after=delay)
+        if isinstance(step, Ask):
+            memory.login = token.login_requested
+            await self._sign_ins.ask(token, app, step)
+        else:
+            await self._poll(gathered, app, step)
+            memory.account_looks = ACCOUNT_LOOKS
+        return None
+
+    async def _poll(self, gathered: Gathered, app: App, step: Poll) -> None:
+        seen = gathered.observation
+        try:
+            await self._sign_ins.poll(seen.token, app, step.flow, seen.now)
+        except Terminal as error:
+            # How a human ended the flow is stored; the next look tells it, with what to do.
+            if error.reason not in reasons.SIGN_IN_HEALS or seen.sign_in is None or seen.sign_in.needed is None:
+                raise
+
+    async def _admit(self, gathered: Gathered) -> None:
+        """Sees whether the right human signed in. Consumers keep what they have where only the spec changed."""
+        seen, stored = gathered.observation, gathered.stored
+        if seen.issued is not None:
+            access = seen.issued.access
+            published = stored is not None and stored.access.token == access.token
+            await self._sign_ins.admit(seen.token, gathered.app, access, published=published)
 
     async def _mint(self, gathered: Gathered, memory: Memory, source: InstallationSource) -> Issued:
         token, app = gathered.observation.token, gathered.app
@@ -286,6 +364,8 @@ class Reconciler:
         seen = gathered.observation
         if memory.account_looks == 0 or seen.issued is None or not seen.valid:
             return
+        if seen.account is not None or seen.unadmitted:
+            return
         memory.account_looks -= 1
         try:
             login = await self._github.get_login(gathered.app, seen.issued.access.token)
@@ -304,10 +384,10 @@ class Reconciler:
         seen = gathered.observation
         result = Result(
             issued=gathered.stored,
-            granted=memory.granted or Granted.of(seen.token.status),
+            granted=_granted(seen, memory),
             due=gathered.renewal.due if gathered.renewal else None,
             error=error,
-            failures=seen.failures if error else Failures(),
+            failures=Failures() if error is None or isinstance(error, Awaiting) else seen.failures,
         )
         if memory.held is None and seen.token.user is None:
             memory.held = gathered.stored
@@ -344,3 +424,9 @@ class Reconciler:
 def _next_revision(gathered: Gathered) -> int:
     seen = gathered.observation
     return 1 + max(seen.issued.revision if seen.issued else 0, int(seen.token.status.get("revision", 0)))
+
+
+def _granted(seen: Observation, memory: Memory) -> Granted:
+    if seen.account is not None:
+        return Granted(account=seen.account)
+    return memory.granted or Granted.of(seen.token.status)

@@ -14,6 +14,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.domain import reasons, status
 from githubtoken_operator.domain.decide import BackingOff, Paused
+from githubtoken_operator.domain.device_flow import Resting
 from githubtoken_operator.domain.durations import format_duration
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import GitHubToken
@@ -53,6 +54,10 @@ class Recorder:
     async def _tell(self, token: GitHubToken, memory: Memory, before: Told, result: Result, new: JSON) -> None:
         """One event for a transition. While nothing is attempted, what was said of the last attempt stands."""
         waiting = isinstance(result.error, BackingOff | Paused)
+        if isinstance(result.error, Resting) and before.reason == reasons.AWAITING_AUTHORIZATION:
+            # One event for each sign-in that is needed: what was said of it stands while no code is shown.
+            memory.told = before
+            return
         error = None if waiting else result.error
         stalled = None if result.error else status.find_condition(new, status.STALLED)
         failing = before.failing if waiting else error.reason if error else stalled["reason"] if stalled else ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -26,6 +26,8 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.consumers import Consumers
+from githubtoken_operator.credential_store import CredentialStore
+from githubtoken_operator.domain.device_answers import DeviceCode
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenRefused
 from githubtoken_operator.domain.model import (
     JSON,
@@ -40,6 +42,7 @@ from githubtoken_operator.domain.model import (
     Token,
 )
 from githubtoken_operator.domain.times import format_time
+from githubtoken_operator.fence import Fence
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.pacing import Pacing
@@ -49,6 +52,7 @@ from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.revocation import Revocations
 from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.scheduler import Next
+from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.watched import Ref, Watched
 from tests.unit.builders import NAMESPACE, NOW
 
@@ -335,6 +339,18 @@ def _fields(body: dict[str, Any]) -> set[tuple[str, str]]:
     return named | {("owners", owner["uid"]) for owner in body["metadata"].get("ownerReferences", ())}
 
 
+@dataclass
+class _Code:
+    """A code of the device flow; `errors` are answers that come first."""
+
+    user_code: str
+    expires: datetime
+    account: str | None = None
+    denied: bool = False
+    consumed: bool = False
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+
 class FakeGitHub(GitHub):
     """A GitHub with one App: refresh tokens are accepted once, installation tokens are minted as often as asked.
 
@@ -362,14 +378,18 @@ class FakeGitHub(GitHub):
         self.life = timedelta(hours=1)
         self.personal: dict[str, datetime | None] = {}
         self.clock_ahead = timedelta(0)
+        self.accounts: dict[str, str] = {}
+        self.codes: dict[str, _Code] = {}
+        self.polls: list[float] = []
         self._number = 0
 
     async def aclose(self) -> None:
         """There is nothing to close."""
 
-    def sign_in(self, name: str) -> Token:
+    def sign_in(self, name: str, *, account: str = "alice") -> Token:
         """A human signs in: a new refresh token, which is accepted once."""
         self.live.add(f"ghr_{name}")
+        self.accounts[f"ghr_{name}"] = account
         return Token(f"ghr_{name}")
 
     def skew(self, host: str) -> timedelta:
@@ -383,6 +403,30 @@ class FakeGitHub(GitHub):
         self.delivered.add(sent)
         date = format_datetime(self.clock.now + self.clock_ahead, usegmt=True)
         return Answer(200, {"date": date}, json.dumps(body).encode())
+
+    async def start_device_flow(self, app: App, scopes: Sequence[str]) -> DeviceCode:
+        self._begin("device_code")
+        code = _Code(f"WDJB-000{len(self.codes)}", self.clock.now + timedelta(seconds=900))
+        self.codes[code.user_code] = code
+        self.faults.end("device_code")
+        secret = Token(f"devicecode{code.user_code}")
+        return DeviceCode(secret, code.user_code, "https://github.com/login/device", self.clock.now, code.expires, 5)
+
+    async def poll_device_flow(self, app: App, device_code: Token) -> Answer:
+        self._begin("device_poll")
+        self.polls.append(self.clock.monotonic())
+        code = self.codes[device_code.reveal().removeprefix("devicecode")]
+        body = code.errors.pop(0) if code.errors else self._poll(code)
+        self.faults.end("device_poll")
+        return Answer(200, {"date": format_datetime(self.clock.now, usegmt=True)}, json.dumps(body).encode())
+
+    def enter(self, account: str = "alice") -> None:
+        """A human enters the newest code."""
+        list(self.codes.values())[-1].account = account
+
+    def deny(self) -> None:
+        """A human says no to the newest code."""
+        list(self.codes.values())[-1].denied = True
 
     async def get_app(self, app: App) -> AppInfo:
         self._begin("get_app")
@@ -430,7 +474,7 @@ class FakeGitHub(GitHub):
     async def get_login(self, app: App, token: Token) -> str:
         self._begin("get_login")
         self.faults.end("get_login")
-        return "alice"
+        return self.accounts.get(token.reveal(), "alice")
 
     async def revoke_installation_token(self, app: App, token: Token) -> None:
         self._begin("revoke")
@@ -457,17 +501,40 @@ class FakeGitHub(GitHub):
         if call in self.refuses:
             raise self.refuses[call]
 
+    def _poll(self, code: _Code) -> dict[str, Any]:
+        if code.consumed:
+            return {"error": "incorrect_device_code"}
+        if code.expires <= self.clock.now:
+            return {"error": "expired_token"}
+        if code.denied:
+            return {"error": "access_denied"}
+        if code.account is None:
+            return {"error": "authorization_pending"}
+        code.consumed = True
+        pair = self._pair()
+        self._belongs(pair, code.account)
+        return pair
+
+    def _belongs(self, pair: dict[str, Any], account: str) -> None:
+        self.accounts |= dict.fromkeys((pair["access_token"], pair["refresh_token"]), account)
+
     def _spend(self, sent: str) -> dict[str, Any]:
         if sent in self.spent:
             (self.spent_twice if sent in self.delivered else self.replayed).append(sent)
         if sent not in self.live:
             return {"error": "bad_refresh_token", "error_description": "The refresh token is invalid or expired."}
-        self._number += 1
         self.live.remove(sent)
         self.spent.add(sent)
+        pair = self._pair()
+        if sent in self.accounts:
+            self._belongs(pair, self.accounts[sent])
+        self.children[sent] = pair["refresh_token"]
+        return pair
+
+    def _pair(self) -> dict[str, Any]:
+        self._number += 1
         refresh, self.access = f"ghr_pair{self._number}", f"ghu_pair{self._number}"
         self.live.add(refresh)
-        self.children[sent] = refresh
         return {
             "access_token": self.access,
             "expires_in": 28_800,
@@ -544,22 +611,18 @@ class Process:
             now=clock,
             clusterwide=clusterwide,
         )
-        self.users = UserTokens(
-            cluster=self.cluster,
-            github=github,
-            journal=journal,
-            leadership=self.leadership,
-            stopping=lambda: self.stopping,
-            now=clock,
-            sleep=clock.sleep,
-        )
         personal = PersonalTokens(github, allowed_hosts=())
+        self.store = CredentialStore(self.cluster, journal, sleep=clock.sleep)
+        fence = Fence(self.leadership, stopping=lambda: self.stopping)
+        self.users = UserTokens(store=self.store, github=github, fence=fence, now=clock)
+        self.sign_ins = SignIns(store=self.store, github=github, fence=fence, monotonic=clock.monotonic)
         gatherer = Gatherer(
             cluster=self.cluster,
             github=github,
             apps=self.apps,
             users=self.users,
             personal=personal,
+            sign_ins=self.sign_ins,
             pacing=self.pacing,
             watched=self.watched,
             now=clock,
@@ -574,6 +637,7 @@ class Process:
             installations=InstallationTokens(github, verify=True, sleep=clock.sleep),
             users=self.users,
             personal=personal,
+            sign_ins=self.sign_ins,
             pacing=self.pacing,
             revocations=Revocations(
                 cluster=self.cluster,
@@ -594,6 +658,10 @@ class Process:
 
     def _wake(self, key: Ref, *, delay: float = 0.0) -> None:
         self.woken.append((key, delay))
+
+    async def recover(self) -> None:
+        """What a start does first."""
+        await self.store.recover([], begun=format_time(self.world.clock.now))
 
     async def run(self, name: str = "ci") -> Next | None:
         """One run for a GitHubToken."""

@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
+from githubtoken_operator.credential_store import StartOver
 from githubtoken_operator.domain import credential, credential_body, reasons
 from githubtoken_operator.domain.credential import INTENT, REFUSED, Intent
 from githubtoken_operator.domain.errors import Terminal, Transient
@@ -22,7 +23,7 @@ from githubtoken_operator.domain.resources import parse_token
 from githubtoken_operator.domain.secrets import decoded, encoded
 from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.domain.times import format_time
-from githubtoken_operator.rotation import FOREIGN_INTENT_WAIT, StartOver
+from githubtoken_operator.rotation import FOREIGN_INTENT_WAIT
 from tests.unit.builders import NOW, app, app_body, secret, user_body
 from tests.unit.fakes import (
     AFTER,

@@ -32,7 +32,7 @@ ANSWER_LOST: Place = ("refresh", AFTER)
 async def restarted(world: World) -> None:
     """The next container of the pod, until nothing is left to do."""
     process = world.start()
-    await process.users.recover([])
+    await process.recover()
     await process.settle()
 
 
@@ -82,7 +82,7 @@ async def test_a_container_killed_at_any_moment_loses_only_an_answer_that_had_no
 async def test_the_next_process_of_a_pod_saves_the_pair_before_it_leads(begin: Beginning, tmp_path: Path) -> None:
     world = await killed_before_the_pair_was_stored(begin, tmp_path)
     process = world.start()
-    await process.users.recover([])
+    await process.recover()
     assert entries(world) == []
     assert_spent_once(world)
     await process.settle()
@@ -114,7 +114,7 @@ async def test_an_intent_of_ours_that_came_to_nothing_is_removed_at_the_start(tm
         await world.start().settle()
     assert INTENT in world.api.objects[CREDENTIAL]["metadata"]["annotations"]
     world.clock.advance(timedelta(seconds=1))
-    await world.start().users.recover([])
+    await world.start().recover()
     assert INTENT not in world.api.objects[CREDENTIAL]["metadata"]["annotations"]
 
 

@@ -56,10 +56,11 @@ class CannotJournal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An answer to a refresh, raw, and what is needed to place its pair; tokens appear by their SHA-256.
+    """An answer with a pair, raw, and what is needed to place it; tokens appear by their SHA-256.
 
-    `parent`: the refresh token that was sent. `seed`: the first of the chain. `ours`: the annotation
-    `refresh-token-sha256` as it was read before. `date`: the answer's `Date` header, the only one that a pair needs.
+    `parent`: the refresh token that was stored, and in a rotation sent. `seed`: the first of the chain. `ours`: the
+    annotation `refresh-token-sha256` as it was read before. `date`: the answer's `Date` header, the only one that a
+    pair needs. `name` and `client_id`: the GitHubToken and the App of a sign-in by device flow; None for a rotation.
     """
 
     parent: str
@@ -68,10 +69,12 @@ class Entry:
     status: int
     date: str
     body: bytes = field(repr=False)
+    name: str | None = None
+    client_id: str | None = None
 
     @property
     def answer(self) -> Answer:
-        """The answer, for `answers.refreshed_token`."""
+        """The answer, for whoever reads it."""
         return Answer(status=self.status, headers={"date": self.date}, body=self.body)
 
 
@@ -252,6 +255,7 @@ def _encode(secret: SecretKey, entry: Entry) -> bytes:
         "status": entry.status,
         "date": entry.date,
         "body": b64encode(entry.body).decode(),
+        "signedIn": {"name": entry.name, "clientID": entry.client_id} if entry.name else None,
     }
     return json.dumps(document).encode()
 
@@ -261,10 +265,20 @@ def _decode(content: bytes) -> tuple[SecretKey, Entry] | None:
         raw = json.loads(content)
         texts = [raw[key] for key in ("namespace", "name", "parent", "seed", "date")]
         ours, status = raw["ours"], raw["status"]
+        signed_in = raw.get("signedIn") or {}
         body = b64decode(raw["body"], validate=True)
     except (ValueError, KeyError, TypeError):
         return None
     if not (all(isinstance(text, str) for text in texts) and isinstance(ours, str | None) and isinstance(status, int)):
         return None
-    namespace, name, parent, seed, date = texts
-    return (namespace, name), Entry(parent=parent, seed=seed, ours=ours, status=status, date=date, body=body)
+    namespace, secret, parent, seed, date = texts
+    return (namespace, secret), Entry(
+        parent=parent,
+        seed=seed,
+        ours=ours,
+        status=status,
+        date=date,
+        body=body,
+        name=signed_in.get("name"),
+        client_id=signed_in.get("clientID"),
+    )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final, TypeGuard
@@ -35,6 +36,7 @@ from githubtoken_operator.domain.reply import Reply, read
 __all__ = [
     "ClockSkewed",
     "app_info",
+    "created",
     "credentials_revoked",
     "installation",
     "installation_token",
@@ -42,6 +44,8 @@ __all__ = [
     "login",
     "personal_token_info",
     "refreshed_token",
+    "success",
+    "user_token",
     "user_token_deleted",
 ]
 
@@ -70,16 +74,16 @@ def installation_token(
     `where` ("with the id 678") and `permissions`, what was asked for, only make the messages of refusals precise.
     `expires_in` is the difference between `expires_at` and `created`.
     """
-    reply, document = _success(refusals.OF_MINT, read(answer, where=where, permissions=permissions))
+    reply, document = success(refusals.OF_MINT, read(answer, where=where, permissions=permissions))
     token = _access_token(document, "token")
-    created = _created(reply)
+    issued_at = created(reply)
     expires_at = _time(document, "expires_at")
-    life = int((expires_at - created).total_seconds())
+    life = int((expires_at - issued_at).total_seconds())
     if life < 1:
         raise _unclear("`expires_at` is not after the answer's `Date`")
     selection = document.get("repository_selection")
     return InstallationToken(
-        access=AccessToken(token=token, type="bearer", created=created, expires_in=life, expires_at=expires_at),
+        access=AccessToken(token=token, type="bearer", created=issued_at, expires_in=life, expires_at=expires_at),
         permissions=_permissions(document),
         repository_selection=selection if selection in ("all", "selected") else None,
     )
@@ -91,37 +95,41 @@ def refreshed_token(answer: Answer, sent: Token) -> AccessToken:
     An answer with neither `expires_in` nor `refresh_token_expires_in` says that the App's tokens no longer expire: then
     `expires_at` is None, and the refresh token that was sent is kept unless a new one came.
     """
-    reply, document = _success(refusals.OF_REFRESH, read(answer))
+    reply, document = success(refusals.OF_REFRESH, read(answer))
+    pair = user_token(reply, document)
+    if pair.expires_in is not None and pair.refresh_token == sent:
+        raise _unclear("`refresh_token` is the one that was sent")
+    return pair if pair.refresh_token else replace(pair, refresh_token=sent)
+
+
+def user_token(reply: Reply, document: JSON) -> AccessToken:
+    """The pair in an answer of `POST /login/oauth/access_token`; without a refresh token where it does not expire."""
     access = _access_token(document, "access_token")
-    created = _created(reply)
+    issued_at = created(reply)
     expires_in = _seconds(document, "expires_in")
     refresh_expires_in = _seconds(document, "refresh_token_expires_in")
     refresh = _refresh_token(document)
-    if expires_in is None and refresh_expires_in is None:
-        refresh = refresh or sent
-    elif expires_in is None:
+    if expires_in is None and refresh_expires_in is not None:
         raise _unclear("`expires_in` is missing")
-    elif refresh is None:
+    if expires_in is not None and refresh is None:
         raise _unclear("`refresh_token` is missing")
-    elif refresh == sent:
-        raise _unclear("`refresh_token` is the one that was sent")
     scope = document.get("scope")
     return AccessToken(
         token=access,
         type="bearer",
-        created=created,
+        created=issued_at,
         scope=scope if isinstance(scope, str) else "",
         expires_in=expires_in,
-        expires_at=_after(created, expires_in, "expires_in"),
+        expires_at=_after(issued_at, expires_in, "expires_in"),
         refresh_token=refresh,
         refresh_expires_in=refresh_expires_in,
-        refresh_expires_at=_after(created, refresh_expires_in, "refresh_token_expires_in"),
+        refresh_expires_at=_after(issued_at, refresh_expires_in, "refresh_token_expires_in"),
     )
 
 
 def installation(answer: Answer, *, where: str = "") -> Installation:
     """The answer to `GET …/installation` and `GET /app/installations/{id}`; `where` as in `installation_token`."""
-    _, document = _success(refusals.OF_INSTALLATION, read(answer, where=where))
+    _, document = success(refusals.OF_INSTALLATION, read(answer, where=where))
     number, account = document.get("id"), document.get("account")
     # An enterprise has a slug where users and organisations have a login.
     name = _first_text(account, "login", "slug")
@@ -134,7 +142,7 @@ def installation(answer: Answer, *, where: str = "") -> Installation:
 
 def app_info(answer: Answer) -> AppInfo:
     """The answer to `GET /app`."""
-    _, document = _success(refusals.OF_APP, read(answer))
+    _, document = success(refusals.OF_APP, read(answer))
     slug, client_id = _first_text(document, "slug", "name"), _first_text(document, "client_id")
     if not slug:
         raise _unclear("it is not an App with a `slug`")
@@ -148,7 +156,7 @@ def app_info(answer: Answer) -> AppInfo:
 
 def login(answer: Answer) -> str:
     """The answer to `GET /user`: whose token it is."""
-    _, document = _success(refusals.OF_USER, read(answer))
+    _, document = success(refusals.OF_USER, read(answer))
     name = _first_text(document, "login")
     if not name:
         raise _unclear("it is not a user with a `login`")
@@ -157,14 +165,14 @@ def login(answer: Answer) -> str:
 
 def personal_token_info(answer: Answer) -> PersonalTokenInfo:
     """The answer to `GET /user` with a personal token. Its headers tell the expiry, and a classic token's scopes."""
-    reply, document = _success(refusals.OF_PERSONAL_TOKEN, read(answer))
+    reply, document = success(refusals.OF_PERSONAL_TOKEN, read(answer))
     name = _first_text(document, "login")
     if not name:
         raise _unclear("it is not a user with a `login`")
     scopes = answer.headers.get("x-oauth-scopes", "")
     return PersonalTokenInfo(
         login=name,
-        at=_created(reply),
+        at=created(reply),
         scope=",".join(scopes.replace(",", " ").split()) if _SCOPES.fullmatch(scopes) else "",
         expires_at=_token_expiration(answer.headers.get("github-authentication-token-expiration", "")),
     )
@@ -204,7 +212,8 @@ def _revoked(answer: Answer, rules: tuple[Rule, ...], done: HTTPStatus, *unknown
         raise refusal(rules, reply) or _unclear(f"its status is {reply.status} and not {done}")
 
 
-def _success(rules: tuple[Rule, ...], reply: Reply) -> tuple[Reply, JSON]:
+def success(rules: tuple[Rule, ...], reply: Reply) -> tuple[Reply, JSON]:
+    """The answer's JSON object, unless one of the rules refuses it."""
     error = refusal(rules, reply)
     if error is not None:
         raise error
@@ -245,11 +254,11 @@ def _seconds(document: JSON, key: str) -> int | None:
     return value
 
 
-def _after(created: datetime, seconds: int | None, key: str) -> datetime | None:
+def _after(start: datetime, seconds: int | None, key: str) -> datetime | None:
     if seconds is None:
         return None
     try:
-        return created + timedelta(seconds=seconds)
+        return start + timedelta(seconds=seconds)
     except OverflowError as error:
         raise _unclear(f"`{key}` is beyond all time") from error
 
@@ -264,7 +273,8 @@ def _time(document: JSON, key: str) -> datetime:
         raise _unclear(f"`{key}` is not a time (RFC 3339)") from error
 
 
-def _created(reply: Reply) -> datetime:
+def created(reply: Reply) -> datetime:
+    """When the answer was made, by GitHub's clock."""
     if reply.date is None:
         raise _unclear("it has no `Date` header to count from")
     return reply.date

@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Final
 
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain import device_flow, reasons
+from githubtoken_operator.domain.device_flow import Flow
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import JSON, AccessToken, Token
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
@@ -44,6 +44,8 @@ SEED: Final = PREFIX + "seed-sha256"
 """The first refresh token of the chain."""
 REFUSED: Final = PREFIX + "refused-sha256"
 """A refresh token that GitHub answered `bad_refresh_token` for."""
+ACCOUNT: Final = PREFIX + "account"
+"""The login of whoever signed in, once GitHub said it."""
 INTENT: Final = PREFIX + "refresh-intent"
 """Who is about to send which refresh token; void unless it names the one under the key."""
 SEEDS_TAKEN: Final = PREFIX + "seeds-taken"
@@ -76,6 +78,8 @@ class Credential:
     refused: str | None
     intent: Intent | None
     seeds_taken: tuple[str, ...]
+    account: str | None = None
+    flow: Flow | None = None
 
     @property
     def current(self) -> str | None:
@@ -112,6 +116,8 @@ def read(secret: JSON) -> Credential:
         refused=notes.get(REFUSED),
         intent=intent if intent and intent.token == current else None,
         seeds_taken=read_seeds(notes.get(SEEDS_TAKEN)),
+        account=notes.get(ACCOUNT),
+        flow=_read_flow(secret, current, ours),
     )
 
 
@@ -131,9 +137,13 @@ def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
     name = token.user.credential
     if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL and annotations_of(secret).get(NAME) == token.name:
         return f"Secret `{name}` is immutable: delete it and sign in again" if secret.get("immutable") else None
-    if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
-        return f"Secret `{name}` is the credential of GitHubToken `{annotations_of(secret).get(NAME)}`"
-    if annotations_of(secret).get(ADOPT) == "true":
+    given = annotations_of(secret).get(ADOPT) == "true"
+    if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL and not given:
+        return (
+            f"Secret `{name}` is the credential of GitHubToken `{annotations_of(secret).get(NAME)}`: name another in "
+            f'`spec.user.credentialSecretName`, or, if that one is gone, annotate the Secret `{ADOPT}: "true"`'
+        )
+    if given:
         if _unadoptable(secret):
             return (
                 f"Secret `{name}` cannot be adopted: it is immutable, not Opaque, controlled by another object, "
@@ -146,18 +156,45 @@ def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
     )
 
 
-def refusal(credential: Credential, client_id: str) -> Terminal | None:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Whose the refresh token must be: the App's client id, and `user.login` where the spec has it."""
+
+    client_id: str
+    login: str | None = None
+
+
+def refusal(credential: Credential, expected: Expected) -> Terminal | None:
     """Why the refresh token under the key must not be sent; the first rule that fits."""
     for rule in _REFUSALS:
-        if found := rule(credential, client_id):
+        if found := rule(credential, expected):
             return found
     return None
 
 
-_RefusalRule = Callable[[Credential, str], Terminal | None]
+def same_account(one: str, other: str) -> bool:
+    """Whether two logins are the same; GitHub does not tell upper from lower case in them."""
+    return one.lower() == other.lower()
 
 
-def _no_refresh_token(credential: Credential, _client_id: str) -> Terminal | None:
+def wrong_account(account: str, login: str) -> Terminal:
+    """Somebody else than `user.login` signed in."""
+    return Terminal(
+        reasons.WRONG_ACCOUNT,
+        f"`{account}` signed in, but `spec.user.login` is `{login}`: sign in as `{login}`, or correct the spec",
+    )
+
+
+_RefusalRule = Callable[[Credential, Expected], Terminal | None]
+
+
+def _of_another_account(credential: Credential, expected: Expected) -> Terminal | None:
+    if None in (credential.account, expected.login) or same_account(credential.account or "", expected.login or ""):
+        return None
+    return wrong_account(credential.account or "", expected.login or "")
+
+
+def _no_refresh_token(credential: Credential, _expected: Expected) -> Terminal | None:
     if credential.refresh_token is not None:
         return None
     return Terminal(
@@ -166,7 +203,7 @@ def _no_refresh_token(credential: Credential, _client_id: str) -> Terminal | Non
     )
 
 
-def _refused_by_github(credential: Credential, _client_id: str) -> Terminal | None:
+def _refused_by_github(credential: Credential, _expected: Expected) -> Terminal | None:
     if credential.refused is None or credential.refused != credential.current:
         return None
     return Terminal(
@@ -176,7 +213,7 @@ def _refused_by_github(credential: Credential, _client_id: str) -> Terminal | No
     )
 
 
-def _spent(credential: Credential, _client_id: str) -> Terminal | None:
+def _spent(credential: Credential, _expected: Expected) -> Terminal | None:
     if not credential.seeded or credential.current not in (credential.parent, credential.seed):
         return None
     return Terminal(
@@ -186,8 +223,8 @@ def _spent(credential: Credential, _client_id: str) -> Terminal | None:
     )
 
 
-def _of_another_app(credential: Credential, client_id: str) -> Terminal | None:
-    if credential.client_id in (None, client_id):
+def _of_another_app(credential: Credential, expected: Expected) -> Terminal | None:
+    if credential.client_id in (None, expected.client_id):
         return None
     return Terminal(
         reasons.REAUTHORIZATION_REQUIRED,
@@ -196,45 +233,13 @@ def _of_another_app(credential: Credential, client_id: str) -> Terminal | None:
     )
 
 
-_REFUSALS: Final[Sequence[_RefusalRule]] = (_no_refresh_token, _refused_by_github, _spent, _of_another_app)
-
-
-# --- Saving a pair ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A pair that GitHub gave, with what is needed to save it whatever happened meanwhile.
-
-    `parent`: SHA-256 of the refresh token that was sent. `ours`: the annotation `refresh-token-sha256` as it was read
-    before. `seed`: the first token of the chain.
-    """
-
-    access: AccessToken
-    parent: str
-    seed: str
-    ours: str | None
-
-
-class Placement(Enum):
-    """What to do with a grant, given the credential Secret as it is now."""
-
-    SAVED = "the store has this pair"
-    PUT = "the store still has the parent: replace it under the resourceVersion just read"
-    SUPERSEDED = "a newer sign-in, or a human deleted the Secret: the pair is discarded"
-
-
-def place(secret: JSON | None, grant: Grant) -> Placement:
-    """The table of the protocol's section on saving a pair; first row that fits."""
-    if secret is None:
-        return Placement.SUPERSEDED
-    stored = read(secret)
-    new = grant.access.refresh_token
-    if new is not None and stored.current == new.sha256 and decoded(secret, "token") == grant.access.token.reveal():
-        return Placement.SAVED
-    if stored.current == grant.parent and stored.ours in (None, grant.ours):
-        return Placement.PUT
-    return Placement.SUPERSEDED
+_REFUSALS: Final[Sequence[_RefusalRule]] = (
+    _of_another_account,
+    _no_refresh_token,
+    _refused_by_github,
+    _spent,
+    _of_another_app,
+)
 
 
 def _unadoptable(secret: JSON) -> bool:
@@ -244,6 +249,14 @@ def _unadoptable(secret: JSON) -> bool:
         or controller_uid(secret)
         or labels_of(secret).get(ROLE) in (ROLE_APP, ROLE_TOKEN)
     )
+
+
+def _read_flow(secret: JSON, current: str | None, ours: str | None) -> Flow | None:
+    """The device flow, unless a human has put a refresh token there since its code was shown: that one wins."""
+    flow = device_flow.read(secret)
+    if flow is None or (current != ours and (current or "") != flow.parent):
+        return None
+    return flow
 
 
 def _read_access(secret: JSON, refresh_token: Token | None) -> AccessToken | None:

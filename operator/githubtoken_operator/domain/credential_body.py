@@ -10,7 +10,9 @@ import copy
 import json
 from typing import Any
 
+from githubtoken_operator.domain import device_flow
 from githubtoken_operator.domain.credential import (
+    ACCOUNT,
     CLIENT_ID,
     INTENT,
     OURS,
@@ -19,15 +21,17 @@ from githubtoken_operator.domain.credential import (
     SEED,
     SEEDS_REMEMBERED,
     SEEDS_TAKEN,
-    Grant,
     Intent,
     read,
     read_seeds,
 )
+from githubtoken_operator.domain.device_flow import DEVICE_CODE, FLOW, Flow
 from githubtoken_operator.domain.model import JSON, Token
+from githubtoken_operator.domain.placement import Grant, SignedIn
 from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.domain.secrets import (
     ACCESS_TOKEN_KEYS,
+    ADOPT,
     NAME,
     REVISION,
     ROLE,
@@ -41,14 +45,40 @@ from githubtoken_operator.domain.secrets import (
 
 
 def with_seed(secret: JSON | None, seed: Token, token: GitHubToken, client_id: str) -> dict[str, Any]:
-    """The Secret with a human's refresh token under the key, remembered as taken; intent and refusal are removed."""
-    base = _ours(secret, token, client_id)
+    """The Secret with a human's refresh token under the key, remembered as taken.
+
+    What was said of the one before goes: intent, refusal, account, and a code that is shown.
+    """
+    base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id)
     taken = [*read_seeds(annotations_of(base).get(SEEDS_TAKEN)), seed.sha256][-SEEDS_REMEMBERED:]
     return _changed(
         base,
-        data={**_data(base), **encoded({"refresh_token": seed.reveal()})},
+        data={**_without(base, DEVICE_CODE), **encoded({"refresh_token": seed.reveal()})},
         notes={SEEDS_TAKEN: json.dumps(taken)},
-        without=(INTENT, REFUSED),
+        without=(INTENT, REFUSED, ACCOUNT, FLOW),
+    )
+
+
+def with_flow(secret: JSON | None, flow: Flow, token: GitHubToken) -> dict[str, Any]:
+    """The Secret with a device flow, running or ended. The refresh token beside it stays, and stays its App's."""
+    stored = read(secret) if secret is not None else None
+    client_id = stored.client_id if stored and stored.refresh_token else None
+    base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id or flow.client_id)
+    code = encoded({DEVICE_CODE: flow.secret.reveal()}) if flow.secret else {}
+    return _changed(base, data={**_without(base, DEVICE_CODE), **code}, notes={FLOW: device_flow.text(flow)})
+
+
+def with_account(secret: JSON, account: str) -> dict[str, Any]:
+    """The Secret with the login of whoever signed in."""
+    return _changed(secret, notes={ACCOUNT: account})
+
+
+def without_pair(secret: JSON, account: str) -> dict[str, Any]:
+    """The Secret after the pair of the wrong account was revoked; its refresh token is never sent again."""
+    current = read(secret).current
+    refused = {REFUSED: current} if current else {}
+    return _changed(
+        secret, data=_without(secret, *ACCESS_TOKEN_KEYS - {"refresh_token"}), notes={ACCOUNT: account} | refused
     )
 
 
@@ -57,7 +87,8 @@ def with_intent(secret: JSON, intent: Intent, token: GitHubToken, client_id: str
     text = json.dumps(
         {"token": intent.token, "holder": intent.holder, "attempt": intent.attempt, "startedAt": intent.started}
     )
-    return _changed(_ours(secret, token, client_id), notes={INTENT: text})
+    base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id)
+    return _changed(base, notes={INTENT: text})
 
 
 def without_intent(secret: JSON) -> dict[str, Any]:
@@ -71,13 +102,15 @@ def with_refusal(secret: JSON, refused: Token) -> dict[str, Any]:
 
 
 def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
-    """The Secret with the new pair. Where expiry was switched off the old refresh token is kept beside it."""
+    """The Secret with the new pair of a rotation. Where expiry was switched off the old refresh token is kept."""
     access = grant.access
     refresh_token = access.refresh_token.reveal() if access.refresh_token else decoded(secret, "refresh_token") or ""
-    foreign = {key: value for key, value in _data(secret).items() if key not in ACCESS_TOKEN_KEYS}
     return _changed(
         secret,
-        data={**foreign, **encoded({**access_token_keys(access), "refresh_token": refresh_token})},
+        data={
+            **_without(secret, *ACCESS_TOKEN_KEYS),
+            **encoded({**access_token_keys(access), "refresh_token": refresh_token}),
+        },
         notes={
             OURS: access.refresh_token.sha256 if access.refresh_token else grant.parent,
             PARENT: grant.parent,
@@ -88,16 +121,45 @@ def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
     )
 
 
-def _ours(secret: JSON | None, token: GitHubToken, client_id: str) -> dict[str, Any]:
-    """A Secret that names its GitHubToken and App; a new one where there is none."""
-    name = token.user.credential if token.user else ""
+def with_sign_in(secret: JSON | None, key: tuple[str, str], grant: Grant) -> dict[str, Any]:
+    """The Secret with the first pair of a sign-in by device flow; `key` is its namespace and name.
+
+    A token that does not expire comes without a refresh token; then none is stored.
+    """
+    namespace, name = key
+    signed_in = grant.signed_in or SignedIn("", "")
+    base = _ours(secret, name, namespace, signed_in.name, signed_in.client_id)
+    refresh = grant.access.refresh_token
+    keys = access_token_keys(grant.access) | ({"refresh_token": refresh.reveal()} if refresh else {})
+    notes = {REVISION: str((read(base).revision) + 1)}
+    if grant.parent:
+        notes[PARENT] = grant.parent
+    if refresh is not None:
+        notes |= {OURS: refresh.sha256, SEED: refresh.sha256}
+    if signed_in.account is not None:
+        notes[ACCOUNT] = signed_in.account
+    return _changed(
+        base,
+        data={**_without(base, DEVICE_CODE, *ACCESS_TOKEN_KEYS), **encoded(keys)},
+        notes=notes,
+        without=(INTENT, REFUSED, FLOW, OURS, PARENT, SEED, ACCOUNT),
+    )
+
+
+def _credential_name(token: GitHubToken) -> str:
+    return token.user.credential if token.user else ""
+
+
+def _ours(secret: JSON | None, name: str, namespace: str, owner: str, client_id: str) -> dict[str, Any]:
+    """A Secret that names its GitHubToken (`owner`) and App; a new one where there is none."""
     base: JSON = secret or {
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "Opaque",
-        "metadata": {"name": name, "namespace": token.namespace},
+        "metadata": {"name": name, "namespace": namespace},
     }
-    body = _changed(base, notes={NAME: token.name, CLIENT_ID: client_id})
+    # What was given to us once is ours from now on; it is not for the next one to take.
+    body = _changed(base, notes={NAME: owner, CLIENT_ID: client_id}, without=(ADOPT,))
     body["metadata"]["labels"] = {**labels_of(base), ROLE: ROLE_CREDENTIAL}
     return body
 
@@ -112,6 +174,10 @@ def _changed(
     body["metadata"].pop("managedFields", None)
     body["data"] = dict(_data(secret) if data is None else data)
     return body
+
+
+def _without(secret: JSON, *keys: str) -> JSON:
+    return {key: value for key, value in _data(secret).items() if key not in keys}
 
 
 def _data(secret: JSON) -> JSON:

@@ -8,12 +8,13 @@ whatever stands in the way of the next one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from githubtoken_operator.domain import consumer, ownership, reasons
+from githubtoken_operator.domain import consumer, device_flow, ownership, reasons
 from githubtoken_operator.domain.consumer import Issued
+from githubtoken_operator.domain.device_flow import Ask, Poll, SignIn
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.model import JSON, Server, Token
 from githubtoken_operator.domain.resources import NO_FAILURES, Failures, GitHubToken
@@ -35,10 +36,15 @@ class Observation:
     `issued` is due. `trouble` is why no token could be obtained at present: the App or the credential. `limit` is a
     pause that GitHub asked of the App. `last_error` is how the last attempt failed, where this process made it.
     `retry_now` says that something on which that failure depended has changed since. `denied` is what the API server
-    does not let the operator read. For user tokens, `seeded` says that the refresh token was put there by a human, and
-    `newer_seed` is one that was not taken up yet. For personal tokens, `candidate` is what the human's Secret holds,
-    `checked` is when GitHub last accepted the token that is held, `refused` says that it has refused it since, and
-    `due` is when it is asked again. `server` is the GitHub that takes the token, None until the App was seen.
+    does not let the operator read.
+
+    For user tokens, `seeded` says that the refresh token was put there by a human, and `newer_seed` is one that was not
+    taken up yet. `revoked`: GitHub refuses the refresh token, so the token beside it is dead too. `unadmitted`: it is
+    not known yet whether the right human signed in. `sign_in` is set where the device flow is allowed.
+
+    For personal tokens, `candidate` is what the human's Secret holds, `checked` is when GitHub last accepted the token
+    that is held, `refused` says that it has refused it since, and `due` is when it is asked again. `server` is the
+    GitHub that takes the token, None until the App was seen.
     """
 
     now: datetime
@@ -58,13 +64,17 @@ class Observation:
     candidate: Token | None = None
     checked: datetime | None = None
     refused: bool = False
+    revoked: bool = False
+    unadmitted: bool = False
+    sign_in: SignIn | None = None
+    account: str | None = None
     retry_now: bool = False
     failures: Failures = NO_FAILURES
 
     @property
     def valid(self) -> bool:
-        """Whether the held token has not expired."""
-        return self.issued is not None and not self.expired
+        """Whether the held token has neither expired nor been revoked."""
+        return self.issued is not None and not self.expired and not self.revoked
 
     @property
     def expired(self) -> bool:
@@ -98,6 +108,11 @@ class Obtain:
 
 
 @dataclass(frozen=True, slots=True)
+class Admit:
+    """See whether the right human signed in, before the token is published."""
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Write the consumer's Secret from the token that is held; `hindrance` stands in the way of a newer one."""
 
@@ -119,7 +134,7 @@ class Wait:
     hindrance: TokenError | None = None
 
 
-Decision = Hold | TakeSeed | Obtain | Publish | Halt | Wait
+Decision = Hold | TakeSeed | Ask | Poll | Obtain | Admit | Publish | Halt | Wait
 
 
 class BackingOff(TokenError):
@@ -140,13 +155,29 @@ def decide(seen: Observation) -> Decision:
         return Hold()
     if seen.newer_seed is not None and not seen.token.suspend:
         return TakeSeed(seen.newer_seed)
+    step = device_flow.next_step(seen.sign_in, seen.now) if seen.sign_in else None
+    if not isinstance(step, Ask | Poll):
+        return _decide_token(seen, step)
+    blocked = _first(_UNREADY, seen)
+    return _decide_token(seen, blocked) if blocked else step
+
+
+def _decide_token(seen: Observation, sign_in: TokenError | None) -> Decision:
+    """What to do about the token; `sign_in` is how far a sign-in has come."""
+    if sign_in is not None and seen.trouble is not None:
+        # What is done about it says more than that a human must sign in.
+        seen = replace(seen, trouble=sign_in)
     cause = obtain_cause(seen)
     hindrance = _first(_HINDRANCES, seen) if cause else seen.trouble
     if cause and hindrance is None:
         return Obtain(cause)
+    if seen.unadmitted and hindrance is None:
+        # A pair that has just come is looked at without delay, whatever failed before it came.
+        hindrance = _first(_UNREADY, seen) if seen.last_error else None
+        return Wait(hindrance) if hindrance else Admit()
     if must_publish(seen):
-        return Publish(hindrance)
-    return Wait(hindrance)
+        return Publish(hindrance or sign_in)
+    return Wait(hindrance or sign_in)
 
 
 def obtain_cause(seen: Observation) -> str | None:
@@ -247,6 +278,8 @@ def _backing_off(seen: Observation) -> TokenError | None:
 
 
 _HINDRANCES: Final[Sequence[_HindranceRule]] = (_suspended, _trouble, _limited, _backing_off)
+_UNREADY: Final[Sequence[_HindranceRule]] = (_suspended, _limited, _backing_off)
+"""The same without the App and the credential."""
 
 
 def _first(rules: Sequence[_HindranceRule], seen: Observation) -> TokenError | None:
@@ -266,6 +299,6 @@ def must_publish(seen: Observation) -> bool:
 
 def desired_secret(seen: Observation) -> dict[str, Any] | None:
     """What the Secret must look like; None without a valid token, or where formats need to know whose token it is."""
-    if seen.issued is None or not seen.valid or (seen.server is None and seen.token.secret.formats):
+    if seen.issued is None or not seen.valid or seen.unadmitted or (seen.server is None and seen.token.secret.formats):
         return None
     return consumer.render(seen.token, seen.issued, seen.server, adopted=ownership.adopts(seen.secret))

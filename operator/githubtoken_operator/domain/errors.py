@@ -3,11 +3,13 @@
     TokenError
     ├── Transient            time heals it; `retry_after` where GitHub stated one
     │   ├── RateLimited      GitHub limits this App on this host: the whole App waits
+    │   ├── SignInPending    the human has not entered the code of a device flow yet
     │   ├── NotSent          the request has certainly not reached GitHub
     │   └── OutcomeUnknown   it may have had its effect: what is stored stays, nothing is concluded
     └── Terminal             a human must act; `reason` and the message say what to do
         ├── RefreshTokenRefused   GitHub answered `bad_refresh_token`
-        └── TokenRefused          GitHub does not accept the access token that consumers have
+        ├── TokenRefused          GitHub does not accept the access token that consumers have
+        └── DeviceCodeUseless     the code of a device flow expired, or is not known any more
 
 `reason` is a constant of `reasons`. Messages are shown to users: they never carry a token, a key or an answer's body.
 """
@@ -37,6 +39,14 @@ class RateLimited(Transient):
     """GitHub limits the App; `retry_after` is always set."""
 
 
+class SignInPending(Transient):
+    """Ask again; `interval` is the new number of seconds between polls, where GitHub raised it."""
+
+    def __init__(self, reason: str, message: str, *, interval: int | None = None) -> None:
+        super().__init__(reason, message)
+        self.interval = interval
+
+
 class NotSent(Transient):
     """DNS, connection or TLS failed before the request was written."""
 
@@ -55,3 +65,11 @@ class RefreshTokenRefused(Terminal):
 
 class TokenRefused(Terminal):
     """The access token itself is dead before its time: what is published cannot be called ready."""
+
+
+class DeviceCodeUseless(Terminal):
+    """Another code is needed; nobody refused anything. `known` is False where GitHub does not know the code."""
+
+    def __init__(self, reason: str, message: str, *, known: bool = True) -> None:
+        super().__init__(reason, message)
+        self.known = known

@@ -7,8 +7,9 @@ from typing import Final
 
 from githubtoken_operator.domain import personal_token, reasons, schedule
 from githubtoken_operator.domain.decide import RECHECK_MISSING, Observation
+from githubtoken_operator.domain.device_flow import Ended, Resting
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
-from githubtoken_operator.domain.resources import Failures
+from githubtoken_operator.domain.resources import Failures, GitHubToken
 from githubtoken_operator.domain.status import Result
 
 RECHECKED: Final = frozenset({reasons.CREDENTIAL_MISSING, reasons.REAUTHORIZATION_REQUIRED, reasons.EXPIRED})
@@ -40,11 +41,19 @@ def next_run(seen: Observation, result: Result, recheck: timedelta | None = None
         times += [access.expires_at, personal_token.warn_from(seen.token, access)]
     if error is None:
         times.append(result.due)
-    elif recheck is None and (error.reason in RECHECKED or seen.refused):
+    elif isinstance(error, Resting | Ended):
+        times.append(error.until)
+    may_come = error is not None and error.reason in RECHECKED and _has_source(seen.token)
+    if recheck is None and error is not None and (may_come or seen.refused):
         recheck = RECHECK_MISSING
     waits = [recheck, timedelta(seconds=wait) if (wait := stated_wait(error)) is not None else None]
     times += [seen.now + wait for wait in waits if wait is not None]
     return min((time for time in times if time is not None and time > seen.now), default=None)
+
+
+def _has_source(token: GitHubToken) -> bool:
+    """Whether it is a human's Secret that the token comes from."""
+    return token.personal is not None or (token.user is not None and token.user.seed is not None)
 
 
 def stated_wait(error: TokenError | None) -> float | None:

@@ -18,8 +18,12 @@ PENDING: Final = "Pending"
 # --- GitHubToken, Ready=False ----------------------------------------------------------------------------------------
 EXPIRED: Final = "Expired"
 """The stored token has expired and nothing is attempted."""
+AWAITING_AUTHORIZATION: Final = "AwaitingAuthorization"
+"""A code is shown, which a human must enter at GitHub."""
 REAUTHORIZATION_REQUIRED: Final = "ReauthorizationRequired"
 """GitHub refuses the refresh token, or an old one was put back: a human must sign in again."""
+WRONG_ACCOUNT: Final = "WrongAccount"
+"""Somebody else than `user.login` signed in."""
 APP_NOT_FOUND: Final = "AppNotFound"
 """There is no App of the name that `appRef` gives."""
 APP_NOT_READY: Final = "AppNotReady"
@@ -101,7 +105,9 @@ OF_EVENTS: Final = frozenset(
 HUMAN_NEEDED: Final = frozenset(
     {
         EXPIRED,
+        AWAITING_AUTHORIZATION,
         REAUTHORIZATION_REQUIRED,
+        WRONG_ACCOUNT,
         APP_NOT_FOUND,
         APP_NOT_READY,
         APP_NOT_ALLOWED,
@@ -121,3 +127,6 @@ HUMAN_NEEDED: Final = frozenset(
         INVALID_SPEC,
     }
 )
+
+SIGN_IN_HEALS: Final = frozenset({CREDENTIAL_MISSING, REAUTHORIZATION_REQUIRED, WRONG_ACCOUNT})
+"""Where the device flow is allowed, one of these begins it."""

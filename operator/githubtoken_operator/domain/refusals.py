@@ -366,7 +366,8 @@ def _of(listed: str) -> str:
     return f" ({quote(listed)})" if listed else ""
 
 
-_REST = (answer_is_a_redirect, request_is_refused, answer_is_none)
+OF_ANYTHING = (answer_is_a_redirect, request_is_refused, answer_is_none)
+"""What every list ends with."""
 _JWT = (
     clock_is_off,
     key_is_not_the_apps,
@@ -377,8 +378,8 @@ _JWT = (
     app_is_not_accepted,
 )
 
-OF_APP = (*_JWT, *_REST)
-OF_INSTALLATION = (*_JWT, installation_is_not_there, *_REST)
+OF_APP = (*_JWT, *OF_ANYTHING)
+OF_INSTALLATION = (*_JWT, installation_is_not_there, *OF_ANYTHING)
 OF_MINT = (
     *_JWT,
     installation_is_not_there,
@@ -386,7 +387,7 @@ OF_MINT = (
     repository_is_not_accessible,
     there_are_too_many_repositories,
     request_is_not_valid,
-    *_REST,
+    *OF_ANYTHING,
 )
 OF_REFRESH = (
     refresh_token_is_refused,
@@ -395,9 +396,9 @@ OF_REFRESH = (
     grant_is_not_supported,
     app_is_limited,
     error_is_unknown,
-    *_REST,
+    *OF_ANYTHING,
 )
-OF_PERSONAL_TOKEN = (app_is_limited, personal_token_is_refused, account_is_suspended, *_REST)
-OF_USER = (installation_is_suspended, app_is_limited, token_is_not_accepted, *_REST)
-OF_REVOCATION = (installation_is_suspended, app_is_limited, *_REST)
-OF_USER_TOKEN_DELETION = (app_is_limited, client_is_not_accepted, *_REST)
+OF_PERSONAL_TOKEN = (app_is_limited, personal_token_is_refused, account_is_suspended, *OF_ANYTHING)
+OF_USER = (installation_is_suspended, app_is_limited, token_is_not_accepted, *OF_ANYTHING)
+OF_REVOCATION = (installation_is_suspended, app_is_limited, *OF_ANYTHING)
+OF_USER_TOKEN_DELETION = (app_is_limited, client_is_not_accepted, *OF_ANYTHING)

@@ -8,7 +8,7 @@ version does not serve yet, and what would make a Secret that cannot be written.
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -44,11 +44,20 @@ class KeyRef:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceFlow:
+    """`spec.user.deviceFlow`: the operator asks for a code whenever a human must sign in."""
+
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class UserSource:
-    """`spec.user`: where the first refresh token comes from and where the pair is kept."""
+    """`spec.user`: where the first refresh token comes from, whose it must be, and where the pair is kept."""
 
     credential: str
     seed: KeyRef | None
+    device_flow: DeviceFlow | None = None
+    login: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +157,7 @@ class GitHubToken:
     immediate: bool
     suspend: bool
     refresh_requested: str | None
+    login_requested: str | None
     status: JSON
     invalid: Terminal | None
 
@@ -174,6 +184,11 @@ class GitHubToken:
     def refresh_pending(self) -> bool:
         """Whether somebody asked for a renewal that was not handled yet."""
         return self.refresh_requested is not None and self.refresh_requested != self.status.get("lastHandledRefreshAt")
+
+    @property
+    def login_pending(self) -> bool:
+        """Whether somebody asked for a device code that was not shown yet."""
+        return self.login_requested is not None and self.login_requested != self.status.get("lastHandledLoginAt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +227,7 @@ def parse_token(body: JSON) -> GitHubToken:
     secret = _secret(name, spec.get("secret") or {})
     installation = _installation(spec["installation"]) if "installation" in spec else None
     renew_before = spec.get("renewBefore")
-    requested = (meta.get("annotations") or {}).get(REFRESH_REQUESTED_AT)
+    annotations = meta.get("annotations") or {}
     return GitHubToken(
         namespace=meta["namespace"],
         name=name,
@@ -234,9 +249,10 @@ def parse_token(body: JSON) -> GitHubToken:
         immediate=spec.get("propagation") == "Immediate",
         held=FINALIZER in (meta.get("finalizers") or ()),
         suspend=bool(spec.get("suspend")),
-        refresh_requested=requested[:ECHO_LIMIT] if requested else None,
+        refresh_requested=_request(annotations.get(REFRESH_REQUESTED_AT)),
+        login_requested=_request(annotations.get(LOGIN_REQUESTED_AT)),
         status=body.get("status") or {},
-        invalid=_refusal(spec, _TOKEN_FIELDS_NOT_SERVED) or _unwritable(secret, installation),
+        invalid=_unwritable(secret, installation),
     )
 
 
@@ -281,10 +297,16 @@ def _unwritable(secret: SecretTemplate, installation: InstallationSource | None)
     return Terminal(reasons.INVALID_SPEC, problem) if problem else None
 
 
+def _request(value: str | None) -> str | None:
+    return value[:ECHO_LIMIT] if value else None
+
+
 def _user(name: str, user: JSON) -> UserSource:
     return UserSource(
         credential=user.get("credentialSecretName", f"{name}-credential"),
         seed=_key_ref(user.get("seedSecretRef"), "refresh_token"),
+        device_flow=DeviceFlow(tuple(sorted(user["deviceFlow"].get("scopes") or ()))) if "deviceFlow" in user else None,
+        login=user.get("login"),
     )
 
 
@@ -331,23 +353,3 @@ def _pem(bundle: str | None) -> str | None:
 
 def _key_ref(ref: JSON | None, key: str) -> KeyRef | None:
     return KeyRef(ref["name"], ref.get("key", key)) if ref else None
-
-
-_FieldRule = tuple[str, Callable[[JSON], object]]
-
-_TOKEN_FIELDS_NOT_SERVED: Final[Sequence[_FieldRule]] = (
-    ("spec.user.deviceFlow", lambda spec: "deviceFlow" in spec.get("user", {})),
-    ("spec.user.login", lambda spec: "login" in spec.get("user", {})),
-)
-
-
-def _refusal(spec: JSON, rules: Sequence[_FieldRule]) -> Terminal | None:
-    """The first field that this version does not serve with the value it has."""
-    for field, is_set in rules:
-        if is_set(spec):
-            return Terminal(
-                reasons.INVALID_SPEC,
-                f"`{field}` is set to a value that this version of the operator does not serve yet: "
-                "remove the field, or set it to its default",
-            )
-    return None

@@ -14,6 +14,7 @@ from typing import Any, Final
 from githubtoken_operator.domain import personal_token, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import BackingOff, Observation, Paused
+from githubtoken_operator.domain.device_flow import Awaiting
 from githubtoken_operator.domain.errors import TokenError
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.redaction import redact
@@ -62,7 +63,9 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
         "account": shown(result.granted.account),
         "permissions": dict(result.granted.permissions) if result.granted.permissions else None,
         "repositorySelection": result.granted.repository_selection,
+        "deviceFlow": _device_flow(result.error),
         "lastHandledRefreshAt": token.status.get("lastHandledRefreshAt"),
+        "lastHandledLoginAt": token.status.get("lastHandledLoginAt"),
     }
     if issued is not None:
         access = issued.access
@@ -150,7 +153,7 @@ def _readiness(seen: Observation, result: Result) -> tuple[str, str, str]:
     """Ready: status, reason, message."""
     error, issued = result.error, result.issued
     expires = issued.access.expires_at if issued else None
-    stored = issued is not None and (expires is None or expires > seen.now) and not seen.refused
+    stored = issued is not None and (expires is None or expires > seen.now) and _lives(seen, issued)
     for_spec = issued is not None and seen.spec_hash in (None, issued.spec_hash) and seen.token.invalid is None
     valid = "token does not expire" if expires is None else f"token valid until {format_time(expires)}"
     if isinstance(error, BackingOff):
@@ -159,6 +162,8 @@ def _readiness(seen: Observation, result: Result) -> tuple[str, str, str]:
         if stored and for_spec:
             return "True", reasons.FRESH, f"suspended; {valid}"
         return "False", reasons.SUSPENDED, "suspended: set `spec.suspend` to false to get a token"
+    if stored and for_spec and isinstance(error, Awaiting):
+        return "True", reasons.FRESH, f"{valid}; {error.message}"
     if stored and for_spec:
         return "True", reasons.FRESH, f"{valid}; refresh failing: {error.message}" if error else valid
     if error is not None:
@@ -167,6 +172,25 @@ def _readiness(seen: Observation, result: Result) -> tuple[str, str, str]:
     if issued is not None:
         return "False", reasons.EXPIRED, f"token expired at {_time(expires)}"
     return "Unknown", reasons.PENDING, "no token was obtained yet"
+
+
+def _lives(seen: Observation, stored: Issued) -> bool:
+    """Whether GitHub still takes the token in the Secret; a user's dies when a pair replaces it."""
+    superseded = (
+        seen.token.user is not None and seen.issued is not None and seen.issued.access.token != stored.access.token
+    )
+    return not (seen.refused or seen.revoked or superseded)
+
+
+def _device_flow(error: TokenError | None) -> dict[str, Any] | None:
+    if not isinstance(error, Awaiting):
+        return None
+    flow = error.flow
+    return {
+        "userCode": flow.user_code,
+        "verificationURI": flow.verification_uri,
+        "expirationTime": format_time(flow.expires),
+    }
 
 
 def _unchanged(seen: Observation, *, stored: bool) -> tuple[str, str, str]:

@@ -44,7 +44,9 @@ def test_the_examples_refer_to_what_they_bring() -> None:
     references = {
         (spec["appRef"].get("kind", "GitHubApp"), spec["appRef"]["name"]) for spec in tokens if "appRef" in spec
     }
-    references |= {("Secret", spec["user"]["seedSecretRef"]["name"]) for spec in tokens if "user" in spec}
+    references |= {
+        ("Secret", spec["user"]["seedSecretRef"]["name"]) for spec in tokens if "seedSecretRef" in spec.get("user", {})
+    }
     references |= {("Secret", spec["personal"]["secretRef"]["name"]) for spec in tokens if "personal" in spec}
     references |= {
         ("Secret", spec[ref]["name"])

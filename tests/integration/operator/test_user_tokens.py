@@ -163,10 +163,6 @@ def rotate_the_client_secret(world: World, app: App) -> None:
     world.canaries.append(world.github.rotate_client_secret(app))
 
 
-def revoke_the_grant(world: World, app: App) -> None:
-    world.github.revoke_grant(app, "alice")
-
-
 def delete_the_githubapp(world: World, _app: App) -> None:
     world.delete("GitHubApp", "acme")
 
@@ -174,7 +170,6 @@ def delete_the_githubapp(world: World, _app: App) -> None:
 BREAKS = [
     pytest.param(delete_the_client_secret, "ClientSecretMissing", 1, id="the client secret is deleted"),
     pytest.param(rotate_the_client_secret, "AuthenticationFailed", 2, id="the client secret is rotated"),
-    pytest.param(revoke_the_grant, "ReauthorizationRequired", 2, id="the grant is revoked"),
     pytest.param(delete_the_githubapp, "AppNotFound", 1, id="the GitHubApp is deleted"),
 ]
 
@@ -208,3 +203,17 @@ def test_tokens_whose_expiry_was_switched_off_are_kept(world: World) -> None:
     assert world.ready("alice").message == "token does not expire"
     assert "expires_at" not in world.data("alice")
     assert "expirationTime" not in world.status("alice")
+
+
+def test_a_revoked_grant_ends_the_token_too_and_is_told_once(world: World) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready("alice")
+    before, pair = world.data("alice"), world.data("alice-credential")
+    world.github.revoke_grant(app, "alice")
+    world.annotate("alice", refresh_requested_at="now")
+    world.wait_reason("alice", "ReauthorizationRequired")
+    world.settle()
+    assert (world.data("alice"), world.data("alice-credential")) == (before, pair)
+    assert len(world.events("alice", reason="ReauthorizationRequired")) == 1
+    assert len(world.requests("refresh")) == 2

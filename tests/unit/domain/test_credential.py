@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain import credential, reasons
+from githubtoken_operator.domain import credential, placement, reasons
 from githubtoken_operator.domain import credential_body as body_of
 from githubtoken_operator.domain.credential import (
     CLIENT_ID,
@@ -19,11 +19,11 @@ from githubtoken_operator.domain.credential import (
     OURS,
     REFUSED,
     SEEDS_TAKEN,
-    Grant,
+    Expected,
     Intent,
-    Placement,
 )
 from githubtoken_operator.domain.model import AccessToken, Token
+from githubtoken_operator.domain.placement import Grant, Placement
 from githubtoken_operator.domain.secrets import ADOPT, NAME, REVISION, ROLE, decoded, encoded
 from tests.unit.builders import githubtoken, pair, secret, user_githubtoken
 
@@ -242,13 +242,13 @@ def test_where_expiry_was_switched_off_the_refresh_token_is_kept() -> None:
         refresh_token=refresh(1),
     )
     made = Grant(access=forever, parent=refresh(1).sha256, seed=SEEDED.sha256, ours=refresh(1).sha256)
-    assert credential.place(rotated(), made) is Placement.PUT
+    assert placement.place(rotated(), made) is Placement.PUT
     after = body_of.with_pair(rotated(), made)
     stored = credential.read(after)
     assert stored.access == forever
     assert not stored.seeded
-    assert credential.place(after, made) is Placement.SAVED
-    assert credential.refusal(stored, CLIENT) is None
+    assert placement.place(after, made) is Placement.SAVED
+    assert credential.refusal(stored, Expected(CLIENT)) is None
 
 
 @given(
@@ -362,7 +362,7 @@ def test_the_newest_twenty_seeds_are_remembered_and_rotations_push_none_out() ->
     ],
 )
 def test_a_refresh_token_that_must_not_be_sent(body: dict[str, Any], reason: str, message: str) -> None:
-    found = credential.refusal(credential.read(body), CLIENT)
+    found = credential.refusal(credential.read(body), Expected(CLIENT))
     assert found is not None
     assert found.reason == reason
     assert message in found.message
@@ -382,14 +382,14 @@ def test_a_refresh_token_that_must_not_be_sent(body: dict[str, Any], reason: str
     ],
 )
 def test_a_refresh_token_that_may_be_sent(body: dict[str, Any]) -> None:
-    assert credential.refusal(credential.read(body), CLIENT) is None
+    assert credential.refusal(credential.read(body), Expected(CLIENT)) is None
 
 
 # --- Saving a pair (section 4) ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("body", "placement"),
+    ("body", "where"),
     [
         pytest.param(body_of.with_pair(rotated(), grant(2, parent=refresh(1))), Placement.SAVED, id="it is there"),
         pytest.param(rotated(), Placement.PUT, id="the parent, as it was read"),
@@ -414,15 +414,15 @@ def test_a_refresh_token_that_may_be_sent(body: dict[str, Any]) -> None:
         pytest.param(None, Placement.SUPERSEDED, id="a human deleted the Secret"),
     ],
 )
-def test_where_a_pair_belongs(body: dict[str, Any] | None, placement: Placement) -> None:
+def test_where_a_pair_belongs(body: dict[str, Any] | None, where: Placement) -> None:
     mine = grant(2, parent=refresh(1), ours=refresh(1).sha256)
-    assert credential.place(body, mine) is placement
+    assert placement.place(body, mine) is where
 
 
 def test_the_same_refresh_token_beside_another_access_token_is_not_this_pair() -> None:
     body = body_of.with_pair(rotated(), grant(2, parent=refresh(1)))
     body["data"]["token"] = encoded({"": "ghu_other"})[""]
-    assert credential.place(body, grant(2, parent=refresh(1), ours=refresh(1).sha256)) is Placement.SUPERSEDED
+    assert placement.place(body, grant(2, parent=refresh(1), ours=refresh(1).sha256)) is Placement.SUPERSEDED
 
 
 # --- Whose the Secret is ---------------------------------------------------------------------------------------------
@@ -440,7 +440,7 @@ GIVEN: dict[str, Any] = {"annotations": {ADOPT: "true"}}
         pytest.param(secret("ci-credential"), "made by somebody else", id="somebody else's"),
         pytest.param(secret("ci-credential", **MINE, immutable=True), "is immutable", id="ours, made immutable"),
         pytest.param(
-            secret("ci-credential", labels={ROLE: "credential"}, annotations={NAME: "web", ADOPT: "true"}),
+            secret("ci-credential", labels={ROLE: "credential"}, annotations={NAME: "web"}),
             "credential of GitHubToken `web`",
             id="another GitHubToken's",
         ),
@@ -465,11 +465,17 @@ def test_whose_credential_a_secret_is(body: dict[str, Any] | None, message: str 
         assert message in said
 
 
+def test_the_credential_of_a_githubtoken_that_is_gone_can_be_handed_on() -> None:
+    given = secret("ci-credential", labels={ROLE: "credential"}, annotations={NAME: "web", ADOPT: "true"})
+    assert credential.conflict(given, TOKEN) is None
+
+
 def test_an_adopted_secret_becomes_ours_with_the_first_write() -> None:
     body = secret("ci-credential", {"refresh_token": "ghr_x"}, **GIVEN)
     after = body_of.with_intent(body, intent(Token("ghr_x")), TOKEN, CLIENT)
     assert after["metadata"]["labels"][ROLE] == "credential"
-    del after["metadata"]["annotations"][ADOPT]
+    # Given once, it is not for the next one to take.
+    assert ADOPT not in after["metadata"]["annotations"]
     assert credential.conflict(after, TOKEN) is None
 
 

@@ -13,7 +13,7 @@ from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.followup import count_failure, next_run
 from githubtoken_operator.domain.resources import Failures
 from githubtoken_operator.domain.status import Granted, Result
-from tests.unit.builders import NOW, issued, observation
+from tests.unit.builders import NOW, issued, observation, user_githubtoken
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -69,7 +69,7 @@ def test_a_further_failure_counts_on() -> None:
     ],
 )
 def test_the_next_run_is_at_the_earliest_of_what_lies_ahead(ended: Result, expected: datetime | None) -> None:
-    assert next_run(observation(), ended) == expected
+    assert next_run(observation(user_githubtoken()), ended) == expected
 
 
 def test_a_second_look_that_was_asked_for_comes_first() -> None:

@@ -22,11 +22,6 @@ from githubtoken_operator.domain.resources import (
 )
 from tests.unit.builders import NOW, cluster_app_body, githubapp, githubtoken, githubtoken_body, user_githubtoken
 
-NOT_SERVED = [
-    pytest.param({"user": {"deviceFlow": {"scopes": []}}}, "spec.user.deviceFlow", id="deviceFlow"),
-    pytest.param({"user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow, empty"),
-    pytest.param({"user": {"login": "alice"}}, "spec.user.login", id="login"),
-]
 DEFAULTS = [
     pytest.param({"appRef": {"kind": "GitHubApp", "name": "acme"}}, id="appRef.kind"),
     pytest.param({"appRef": {"kind": "ClusterGitHubApp", "name": "acme"}}, id="appRef.kind of a cluster's App"),
@@ -44,15 +39,6 @@ DEFAULTS = [
     pytest.param({"suspend": False}, id="suspend"),
     pytest.param({"user": {}}, id="an empty user"),
 ]
-
-
-@pytest.mark.parametrize(("spec", "field"), NOT_SERVED)
-def test_a_field_that_is_not_served_is_refused_by_name(spec: dict[str, Any], field: str) -> None:
-    refused = githubtoken(**spec).invalid
-    assert refused is not None
-    assert refused.reason == reasons.INVALID_SPEC
-    assert f"`{field}`" in refused.message
-    assert "remove the field" in refused.message
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ import httpx
 
 from githubtoken_operator.adapters.github.jwt import app_jwt
 from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT, Call, Observer, Sender
-from githubtoken_operator.domain import answers, reasons
+from githubtoken_operator.domain import answers, device_answers, reasons
+from githubtoken_operator.domain.device_answers import DeviceCode
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal, TokenError
 from githubtoken_operator.domain.model import (
     Answer,
@@ -44,6 +45,7 @@ API_VERSION: Final = "2022-11-28"
 """The version that every GHES knows; what we use of it is the same in 2026-03-10."""
 _OWNER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _HEADER_VALUE: Final = re.compile(r"[!-~]+")
 
 T = TypeVar("T")
@@ -160,28 +162,21 @@ class GitHub:
         `answers.refreshed_token` reads it. `NotSent` means that the token is certainly not spent, `OutcomeUnknown` that
         it may be. Cancelling it while it runs throws away the answer: shield it.
         """
-        if app.client_id is None:
-            raise Terminal(
-                reasons.APP_NOT_READY, "User tokens need the App's client id: set `spec.clientID` of the App."
-            )
-        form = {"client_id": app.client_id, "grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
         if app.client_secret is not None:
             form["client_secret"] = app.client_secret.reveal()
-        call = Call(
-            server=app.server,
-            operation="refresh",
-            method="POST",
-            url=f"{app.web_url}/login/oauth/access_token",
-            headers={
-                "accept": "application/json",
-                "connection": "close",
-                "content-type": "application/x-www-form-urlencoded",
-            },
-            body=urlencode(form).encode(),
-            read_limit=REFRESH_READ_LIMIT,
-            pool_limit=SEND_LIMIT,
-        )
-        return await self._sender.send(call)
+        return await self._sender.send(_oauth(app, "refresh", "/login/oauth/access_token", form))
+
+    async def start_device_flow(self, app: App, scopes: Sequence[str]) -> DeviceCode:
+        """`POST /login/device/code`: a code for a human to enter. `scopes` are for OAuth apps, and sent where given."""
+        form = {"scope": " ".join(scopes)} if scopes else {}
+        answer = await self._sender.send(_oauth(app, "device_code", "/login/device/code", form))
+        return device_answers.device_code(answer)
+
+    async def poll_device_flow(self, app: App, device_code: Token) -> Answer:
+        """`POST /login/oauth/access_token` for a code that was shown. The answer may bring a pair: as in `refresh`."""
+        form = {"device_code": device_code.reveal(), "grant_type": _DEVICE_GRANT}
+        return await self._sender.send(_oauth(app, "device_poll", "/login/oauth/access_token", form))
 
     async def revoke_installation_token(self, app: App, token: Token) -> None:
         """`DELETE /installation/token`: after it the token is dead, or was before. Else it raises `TokenError`."""
@@ -254,6 +249,26 @@ class GitHub:
         remaining = answer.headers.get("x-ratelimit-remaining", "")
         if remaining.isascii() and remaining.isdigit():
             self._observer.rate_limit(app.api_host, app.identity, installation, int(remaining))
+
+
+def _oauth(app: App, operation: str, path: str, form: Mapping[str, str]) -> Call:
+    """A request to the web host on a connection of its own, whose answer may be the only copy of a pair."""
+    if app.client_id is None:
+        raise Terminal(reasons.APP_NOT_READY, "User tokens need the App's client id: set `spec.clientID` of the App.")
+    return Call(
+        server=app.server,
+        operation=operation,
+        method="POST",
+        url=app.web_url + path,
+        headers={
+            "accept": "application/json",
+            "connection": "close",
+            "content-type": "application/x-www-form-urlencoded",
+        },
+        body=urlencode({"client_id": app.client_id, **form}).encode(),
+        read_limit=REFRESH_READ_LIMIT,
+        pool_limit=SEND_LIMIT,
+    )
 
 
 def _headers(authorization: str | None) -> dict[str, str]:
