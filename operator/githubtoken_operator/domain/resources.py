@@ -1,8 +1,7 @@
 """GitHubTokens and Apps of both kinds as frozen values: where an API object becomes something to decide on.
 
-The API server has validated what the CRD's schema and CEL rules can say; what is left to check here is what this
-version does not serve yet, and what would make a Secret that cannot be written. Such a field is refused by name
-(`InvalidSpec`), never ignored.
+The API server has validated what the CRD's schema and CEL rules can say; what is left to check here is what would make
+a Secret that cannot be written. Such a field is refused by name (`InvalidSpec`), never ignored.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Specs that are refused: by the API server with our message, or by the operator while a field is not served."""
+"""Specs that are refused by the API server with our message."""
 
 from __future__ import annotations
 
@@ -45,36 +45,3 @@ def test_names_that_could_lead_elsewhere_are_refused(world: World, installation:
     answer = world.cluster.send("POST", "GitHubToken", world.namespace, body=manifest)
     assert answer.status_code == 422
     assert message in answer.json()["message"]
-
-
-NOT_SERVED = [
-    pytest.param({**APP, "user": {"deviceFlow": {}}}, "spec.user.deviceFlow", id="deviceFlow"),
-    pytest.param({**APP, "user": {**USER["user"], "login": "alice"}}, "spec.user.login", id="login"),
-]
-
-
-@pytest.mark.parametrize(("spec", "field"), NOT_SERVED)
-def test_a_field_that_is_not_served_yet_is_refused_by_name(world: World, spec: dict[str, Any], field: str) -> None:
-    app = world.app()
-    world.github.install(app, "acme", repositories=["website"])
-    world.seed("ci", world.sign_in(app))
-    world.token("ci", spec)
-    ready = world.wait_reason("ci", "InvalidSpec")
-    assert f"`{field}`" in ready.message
-    assert "remove the field" in ready.message
-    world.settle(0.5)
-    assert len(world.events(reason="InvalidSpec")) == 1
-    assert world.requests("mint", "refresh") == []
-    assert world.get("Secret", "ci") is None
-
-
-def test_a_field_that_is_taken_out_again_makes_the_token_ready(world: World) -> None:
-    world.user_token("ci", seed=world.sign_in(world.app()))
-    world.wait_ready()
-    before = world.data("ci")
-    world.change("ci", user={"login": "alice"})
-    world.wait_reason("ci", "InvalidSpec")
-    assert world.data("ci") == before
-    world.change("ci", user={"login": None})
-    world.wait_ready()
-    assert len(world.requests("refresh")) == 1
