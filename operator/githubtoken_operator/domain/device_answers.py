@@ -22,6 +22,7 @@ from githubtoken_operator.domain.errors import (
     TokenError,
 )
 from githubtoken_operator.domain.model import JSON, AccessToken, Answer, Token
+from githubtoken_operator.domain.redaction import redact
 from githubtoken_operator.domain.refusals import Rule
 from githubtoken_operator.domain.reply import Reply, read
 
@@ -159,7 +160,9 @@ def _is_page(uri: str) -> bool:
         parts = urlsplit(uri)
     except ValueError:
         return False
-    return parts.scheme in {"https", "http"} and bool(parts.netloc) and uri.isprintable() and len(uri) <= 2048  # noqa: PLR2004 - the CRD's bound
+    # It is shown: what is not an address alone is not taken for one.
+    shown = uri.isprintable() and redact(uri) == uri and len(uri) <= 2048  # noqa: PLR2004 - the CRD's bound
+    return parts.scheme in {"https", "http"} and bool(parts.netloc) and shown
 
 
 def _unclear(problem: str) -> OutcomeUnknown:
