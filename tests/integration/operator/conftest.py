@@ -344,7 +344,7 @@ class World:
         """The keys of a Secret as text, empty where there is no Secret. Tokens seen here are canaries from now on."""
         found = (self.get("Secret", name) or {}).get("data") or {}
         decoded = {key: base64.b64decode(value).decode() for key, value in found.items()}
-        self.canaries += [decoded[key] for key in ("token", "refresh_token") if decoded.get(key)]
+        self.canaries += [decoded[key] for key in ("token", "refresh_token", "device_code") if decoded.get(key)]
         return decoded
 
     def events(self, name: str = "ci", *, kind: str = "GitHubToken", reason: str | None = None) -> list[Object]:

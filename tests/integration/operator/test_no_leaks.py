@@ -92,10 +92,10 @@ class Course:
         self.declare(name, app)
         return name, app
 
-    def registered(self) -> tuple[str, App]:
+    def registered(self, **settings: Any) -> tuple[str, App]:  # noqa: ANN401 - the simulator's settings
         """An App at GitHub of which the operator does not know yet."""
         self.number += 1
-        app = self.world.register()
+        app = self.world.register(**settings)
         self.world.install(app)
         return f"app{self.number}", app
 
@@ -190,6 +190,23 @@ def test_what_github_answers_about_a_personal_token_is_not_shown(world: World, c
         world.wait_for(name, has_been_tried)
         course.wait_struck({fault: what})
         world.github.clear_faults(fault)
+
+
+def test_what_github_answers_to_a_sign_in_is_not_shown(world: World, course: Course) -> None:
+    faults = {}
+    odd = {
+        "a code": {"set_fields": {"user_code": ECHOED[2]}},
+        "a page's address": {"set_fields": {"verification_uri": f"https://x.example/{ECHOED[0]}"}},
+    }
+    for what, answer in {**ANSWERS, **odd, "what is right": {"delay": 0.1}}.items():
+        for operation in ("device_code", "device_poll"):
+            name, app = course.registered(device_flow=True, device_interval=1)
+            faults[world.github.fail(operation, app=app, times=None, **answer)] = f"{what} to {operation}"
+            world.github_app(app, name, privateKeySecretRef=None, clientSecretSecretRef=None)
+            course.names.append(f"{name}-user")
+            world.token(f"{name}-user", {"appRef": {"name": name}, "user": {"deviceFlow": {}}})
+    course.wait()
+    course.wait_struck(faults)
 
 
 def test_what_github_answers_to_a_revocation_is_not_shown(world: World, course: Course) -> None:
