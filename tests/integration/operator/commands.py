@@ -109,6 +109,12 @@ class Login:
             last = self.err.get()
         return code, last
 
+    def stop(self) -> None:
+        """Ends it if it has not ended."""
+        self.process.kill()
+        self.process.wait()
+        self.join()
+
     def join(self) -> None:
         """Waits until everything is read of a process that has ended."""
         for reader in self.readers:

@@ -1,171 +1,148 @@
-"""`githubtoken login` against the API server, where the test does what the operator would: it writes status."""
+"""`githubtoken login` on real parts: the code it shows is entered at GitHub, or is not."""
 
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from githubtoken_operator.domain.times import format_time
+from github_simulator.control_client import sha256
 from tests.integration.operator.commands import BIN, Commands, Login
-from tests.integration.operator.conftest import POLL, WITHIN, Cluster, Object, new_namespace
 
-pytestmark = pytest.mark.xdist_group("operator-apart")
+if TYPE_CHECKING:
+    from tests.integration.operator.conftest import World
 
-ADDRESS = "https://github.com/login/device"
 REQUESTED = "githubtoken.dev/login-requested-at"
 
 
-@dataclass
-class Stage:
-    """The GitHubToken `alice` of one test, without an operator."""
-
-    cluster: Cluster
-    namespace: str
-
-    def create(self, **user: Any) -> None:  # noqa: ANN401 - fields of `user`
-        spec = {"appRef": {"name": "acme"}, "user": {"deviceFlow": {}, **user}}
-        manifest = {"apiVersion": "githubtoken.dev/v1alpha1", "kind": "GitHubToken", "metadata": {"name": "alice"}}
-        self.cluster.create({**manifest, "spec": spec}, self.namespace)
-
-    def request(self) -> str | None:
-        """What the annotation asks for."""
-        meta = (self.cluster.get("GitHubToken", self.namespace, "alice") or {})["metadata"]
-        found: str | None = meta.get("annotations", {}).get(REQUESTED)
-        return found
-
-    def wait_for_request(self, before: str | None = None) -> str:
-        deadline = datetime.now(UTC) + timedelta(seconds=WITHIN)
-        while (found := self.request()) in {None, before}:
-            assert datetime.now(UTC) < deadline
-            time.sleep(POLL)
-        assert found is not None
-        return found
-
-    def status(self, *conditions: Object, **fields: Any) -> None:  # noqa: ANN401 - of status
-        """Writes status as the operator does; a field that is None goes."""
-        body = {"status": {"conditions": list(conditions), **fields}}
-        self.cluster.patch("GitHubToken", self.namespace, "alice/status", body)
-
-    def show(self, code: str, **fields: Any) -> None:  # noqa: ANN401 - of status
-        expires = format_time(datetime.now(UTC) + timedelta(minutes=9, seconds=59))
-        flow = {"userCode": code, "verificationURI": ADDRESS, "expirationTime": expires}
-        self.status(*needed("AwaitingAuthorization", f"enter {code}"), deviceFlow=flow, **fields)
-
-    def sign_in(self) -> None:
-        expires = format_time(datetime.now(UTC) + timedelta(hours=8))
-        about = {"account": "alice", "tokenSHA256": "new", "secretName": "alice", "expirationTime": expires}
-        self.status(condition("Ready", "True", "Fresh", "valid"), deviceFlow=None, **about)
-
-
-def condition(kind: str, status: str, reason: str, message: str) -> Object:
-    since = {"lastTransitionTime": format_time(datetime.now(UTC)), "observedGeneration": 1}
-    return {"type": kind, "status": status, "reason": reason, "message": message, **since}
-
-
-def needed(reason: str, message: str) -> list[Object]:
-    return [condition("Ready", "False", reason, message), condition("Stalled", "True", reason, message)]
+@pytest.fixture
+def githubtoken(world: World) -> Commands:
+    return Commands(world.cluster.control_plane.kubeconfig, world.namespace)
 
 
 @pytest.fixture
-def stage(cluster_apart: Cluster) -> Iterator[Stage]:
-    with new_namespace(cluster_apart) as namespace:
-        yield Stage(cluster_apart, namespace)
-
-
-@pytest.fixture
-def run(stage: Stage) -> Commands:
-    return Commands(stage.cluster.control_plane.kubeconfig, stage.namespace)
-
-
-@pytest.fixture
-def login(run: Commands) -> Iterator[Callable[..., Login]]:
+def login(githubtoken: Commands) -> Iterator[Callable[..., Login]]:
     """Starts `githubtoken login alice`."""
     started: list[Login] = []
 
     def start(*flags: str) -> Login:
-        started.append(Login(run.start(str(BIN / "githubtoken"), "login", "alice", *flags)))
+        started.append(Login(githubtoken.start(str(BIN / "githubtoken"), "login", "alice", *flags)))
         return started[-1]
 
     yield start
     for one in started:
-        one.process.kill()
-        one.process.wait()
-        one.join()
+        one.stop()
 
 
-def test_a_code_is_asked_for_shown_and_waited_for(stage: Stage, login: Callable[..., Login]) -> None:
-    stage.create()
+def allow_sign_in(world: World, *, login: str | None = None, **app: Any) -> None:  # noqa: ANN401 - settings of an App
+    """`alice`, whose App allows the device flow unless `app` says otherwise, and has no secrets."""
+    registered = world.register(**{"device_flow": True, "device_interval": 1, **app})
+    world.github_app(registered, privateKeySecretRef=None, clientSecretSecretRef=None)
+    user = {"deviceFlow": {}, **({"login": login} if login else {})}
+    world.token("alice", {"appRef": {"name": "acme"}, "user": user})
+
+
+def wait_code(world: World) -> str:
+    token = world.wait_for("alice", lambda found: "deviceFlow" in found.get("status", {}))
+    return str(token["status"]["deviceFlow"]["userCode"])
+
+
+def request(world: World) -> str | None:
+    """What the annotation asks for."""
+    found: str | None = (world.get("GitHubToken", "alice") or {})["metadata"].get("annotations", {}).get(REQUESTED)
+    return found
+
+
+def test_a_human_signs_in_with_the_code_that_is_shown(world: World, login: Callable[..., Login]) -> None:
+    allow_sign_in(world)
     running = login()
-    stage.show("AAAA-1111", lastHandledLoginAt=stage.wait_for_request())
-    assert running.code() == "AAAA-1111"
-    stage.show("BBBB-2222")
-    assert running.line() == "That code has expired. A new one:"
-    assert running.code() == "BBBB-2222"
-    stage.sign_in()
+    code = running.code()
+    world.github.approve(code, "alice")
     assert running.line().startswith(
-        f"Signed in as alice. The token is in the Secret `alice` of the namespace `{stage.namespace}`; it"
+        f"Signed in as alice. The token is in the Secret `alice` of the namespace `{world.namespace}`; it expires in "
     )
-    assert running.end() == (0, "waiting until BBBB-2222 is entered")
+    assert running.end() == (0, f"waiting until {code} is entered")
+    assert world.github.token_is_alive(sha256(world.data("alice")["token"]))
+
+
+def test_a_human_signs_in_again_while_the_token_is_valid(world: World, login: Callable[..., Login]) -> None:
+    allow_sign_in(world)
+    running = login()
+    world.github.approve(running.code(), "alice")
+    assert running.end()[0] == 0
+    first = world.data("alice")["token"]
+    again = login()
+    world.github.approve(again.code(), "bob")
+    assert again.line().startswith("Signed in as bob. ")
+    assert again.end()[0] == 0
+    assert world.data("alice")["token"] != first
+
+
+def test_a_code_that_expires_is_followed_by_another(world: World, login: Callable[..., Login]) -> None:
+    allow_sign_in(world, device_code_life=6)
+    running = login()
+    first = running.code()
+    assert running.line() == "That code has expired. A new one:"
+    second = running.code()
+    assert second != first
+    world.github.approve(second, "alice")
+    assert running.line().startswith("Signed in as alice. ")
 
 
 def test_a_code_that_is_there_is_shown_again_unless_a_new_one_is_wanted(
-    stage: Stage, login: Callable[..., Login]
+    world: World, login: Callable[..., Login]
 ) -> None:
-    stage.create()
-    stage.show("AAAA-1111")
-    assert login().code() == "AAAA-1111"
-    assert stage.request() is None
-    running = login("--new")
-    stage.show("BBBB-2222", lastHandledLoginAt=stage.wait_for_request())
-    assert running.code() == "BBBB-2222"
+    allow_sign_in(world)
+    first = wait_code(world)
+    assert login().code() == first
+    assert request(world) is None
+    assert login("--new").code() != first
+    assert request(world) is not None
 
 
-def test_a_sign_in_that_fails_ends_with_the_operators_words(stage: Stage, login: Callable[..., Login]) -> None:
-    stage.create(login="alice")
+def test_who_says_no_or_is_somebody_else_ends_it(world: World, login: Callable[..., Login]) -> None:
+    allow_sign_in(world, login="alice")
     running = login()
-    stage.show("AAAA-1111", lastHandledLoginAt=stage.wait_for_request())
-    running.code()
-    stage.status(*needed("WrongAccount", "`mallory` signed in, not `alice`"), deviceFlow=None)
-    assert running.end() == (1, "Error: not signed in: WrongAccount: `mallory` signed in, not `alice`")
-
-
-def test_when_the_time_is_over_it_says_what_is_missing(stage: Stage, run: Commands) -> None:
-    stage.create()
-    ended = run("login", "alice", "--timeout", "1s")
-    assert ended.code == 1
-    assert ended.err.splitlines()[-1] == (
-        "Error: nobody signed in within 1s: waiting for the operator to get a code; Ready is Unknown, Pending"
-    )
-
-
-def test_ctrl_c_ends_the_command_and_not_the_sign_in(stage: Stage, login: Callable[..., Login]) -> None:
-    stage.create()
-    stage.show("AAAA-1111")
-    running = login()
-    running.code()
-    running.process.send_signal(signal.SIGINT)
+    world.github.deny(running.code())
     code, line = running.end()
-    assert code == 130
-    assert line == "The sign-in goes on in the cluster; `githubtoken login alice` shows the code again."
+    assert (code, line.split(":")[:3]) == (1, ["Error", " not signed in", " ReauthorizationRequired"])
+    running = login()
+    world.github.approve(running.code(), "mallory")
+    code, line = running.end()
+    assert (code, line.split(":")[:3]) == (1, ["Error", " not signed in", " WrongAccount"])
 
 
-def test_without_a_device_flow_it_says_what_to_set(stage: Stage, run: Commands) -> None:
-    stage.cluster.create(
-        {
-            "apiVersion": "githubtoken.dev/v1alpha1",
-            "kind": "GitHubToken",
-            "metadata": {"name": "alice"},
-            "spec": {"appRef": {"name": "acme"}, "user": {"seedSecretRef": {"name": "seed"}}},
-        },
-        stage.namespace,
-    )
-    assert run("login", "alice").complaint.startswith(
+def test_an_app_without_the_device_flow_is_told(world: World, githubtoken: Commands) -> None:
+    allow_sign_in(world, device_flow=False)
+    ended = githubtoken("login", "alice")
+    assert ended.code == 1
+    assert "Enable Device Flow" in ended.err.splitlines()[-1]
+
+
+def test_when_the_time_is_over_it_says_what_is_missing(world: World, githubtoken: Commands) -> None:
+    allow_sign_in(world)
+    code = wait_code(world)
+    ended = githubtoken("login", "alice", "--timeout", "1s")
+    assert ended.code == 1
+    assert ended.err.splitlines()[-1] == f"Error: nobody signed in within 1s: waiting until {code} is entered"
+
+
+def test_ctrl_c_ends_the_command_and_not_the_sign_in(world: World, login: Callable[..., Login]) -> None:
+    allow_sign_in(world)
+    running = login()
+    code = running.code()
+    running.process.send_signal(signal.SIGINT)
+    line = "The sign-in goes on in the cluster; `githubtoken login alice` shows the code again."
+    assert running.end() == (130, line)
+    world.github.approve(code, "alice")
+    world.wait_ready("alice")
+
+
+def test_without_a_device_flow_it_says_what_to_set(world: World, githubtoken: Commands) -> None:
+    world.user_token("alice")
+    assert githubtoken("login", "alice").complaint.startswith(
         "Error: `alice` has no device flow: set `spec.user.deviceFlow` to `{}`, for example by `kubectl -n "
     )
-    assert stage.request() is None
+    assert request(world) is None
