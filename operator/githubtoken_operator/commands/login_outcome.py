@@ -14,12 +14,9 @@ from typing import Any, Final
 from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.waiting import STALLED_FOR
+from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.resources import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.times import parse_time
-
-_AWAITING: Final = "AwaitingAuthorization"
-_HEALED: Final = frozenset({"CredentialMissing", "ReauthorizationRequired", "WrongAccount"})
-"""What a code heals, so that it stands before one is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,7 @@ def _unheard(seen: SignIn, after: Snapshot) -> Step | None:
     if not seen.requested or after.request(LOGIN_REQUESTED_AT) == after.status.get("lastHandledLoginAt"):
         return None
     attempt_failed = after.failures not in {None, seen.before.failures}
-    no_attempt = seen.waited >= STALLED_FOR and after.stalled_reason not in _HEALED
+    no_attempt = seen.waited >= STALLED_FOR and after.stalled_reason not in reasons.SIGN_IN_HEALS
     if _human_needed(after) and (attempt_failed or no_attempt):
         return NotSignedIn(after.stalled)
     return Waiting(f"waiting for the operator to get a code; {_standing(after)}")
@@ -150,7 +147,7 @@ _RULES: Final[Sequence[_Rule]] = (_cannot, _unheard, _code_shown, _between_codes
 
 def _human_needed(token: Snapshot) -> bool:
     """Whether something else than entering the code is needed of a human."""
-    return token.stalled_reason not in {None, _AWAITING}
+    return token.stalled_reason not in {None, reasons.AWAITING_AUTHORIZATION}
 
 
 def _standing(token: Snapshot) -> str:
