@@ -40,6 +40,7 @@ from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.fence import Fence
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
+from githubtoken_operator.issuing import Issuer
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.reconciler import Reconciler
@@ -191,15 +192,23 @@ def _wire(
     revocations = Revocations(
         cluster=cluster, github=github, apps=apps, users=users, recorder=recorder, metrics=metrics, now=utc_now
     )
-    reconciler = Reconciler(
-        cluster=cluster,
-        gatherer=gatherer,
+    issuer = Issuer(
         github=github,
+        gatherer=gatherer,
         apps=apps,
         installations=InstallationTokens(github, verify=settings.verify_before_publish),
         users=users,
         personal=personal,
         sign_ins=sign_ins,
+        recorder=recorder,
+        metrics=metrics,
+        monotonic=time.monotonic,
+    )
+    reconciler = Reconciler(
+        cluster=cluster,
+        gatherer=gatherer,
+        apps=apps,
+        issuer=issuer,
         pacing=pacing,
         revocations=revocations,
         consumers=Consumers(cluster=cluster, recorder=recorder, now=utc_now),

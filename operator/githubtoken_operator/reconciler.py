@@ -17,17 +17,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
+from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import StartOver
-from githubtoken_operator.domain import consumer, followup, personal_token, reasons, rollout
-from githubtoken_operator.domain.consumer import Issued
+from githubtoken_operator.domain import consumer, followup, reasons, rollout
 from githubtoken_operator.domain.decide import (
     Admit,
     Halt,
@@ -48,21 +46,17 @@ from githubtoken_operator.domain.errors import (
     Terminal,
     TokenError,
     TokenRefused,
-    Transient,
 )
-from githubtoken_operator.domain.model import JSON, App, Token
-from githubtoken_operator.domain.resources import Failures, GitHubToken, InstallationSource
+from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.resources import Failures, GitHubToken
 from githubtoken_operator.domain.status import Granted, Result
 from githubtoken_operator.gathered import Gathered, Memory
 from githubtoken_operator.gatherer import Gatherer
-from githubtoken_operator.installation import InstallationTokens
+from githubtoken_operator.issuing import Issuer
 from githubtoken_operator.pacing import Pacing
-from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.revocation import Revocations
-from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.scheduler import Next
-from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.watched import Ref, Watched
 
 MOST_PASSES: Final = 5
@@ -70,9 +64,6 @@ MOST_PASSES: Final = 5
 RETRY_CONFLICT: Final = timedelta(milliseconds=200)
 RETRY_API: Final = timedelta(seconds=2)
 """While the API server is away nothing can be recorded, so the key simply comes back."""
-
-ACCOUNT_LOOKS: Final = 3
-"""So often GitHub is asked whose token a rotated one is: replicas that lag behind do not know it at first."""
 
 logger = logging.getLogger(__name__)
 
@@ -92,12 +83,8 @@ class Reconciler:
         *,
         cluster: Cluster,
         gatherer: Gatherer,
-        github: GitHub,
         apps: Apps,
-        installations: InstallationTokens,
-        users: UserTokens,
-        personal: PersonalTokens,
-        sign_ins: SignIns,
+        issuer: Issuer,
         pacing: Pacing,
         revocations: Revocations,
         consumers: Consumers,
@@ -109,12 +96,8 @@ class Reconciler:
     ) -> None:
         self._cluster = cluster
         self._gatherer = gatherer
-        self._github = github
         self._apps = apps
-        self._installations = installations
-        self._users = users
-        self._personal = personal
-        self._sign_ins = sign_ins
+        self._issuer = issuer
         self._pacing = pacing
         self._revocations = revocations
         self._consumers = consumers
@@ -161,13 +144,13 @@ class Reconciler:
                 case Hold():
                     return await self._revocations.hold(gathered.body, held=seen.token.revoke)
                 case TakeSeed(seed):
-                    await self._users.take_seed(seen.token, seed, await self._apps.client_id(gathered.app))
+                    await self._issuer.take_seed(gathered, seed)
                     return gathered.body
                 case Ask() | Poll() as step:
-                    waiting = await self._sign_in(gathered, memory, step)
+                    waiting = await self._issuer.sign_in(gathered, memory, step)
                     return _Done(await self._settle(gathered, memory, waiting)) if waiting else gathered.body
                 case Admit():
-                    await self._admit(gathered)
+                    await self._issuer.admit(gathered)
                     return gathered.body
                 case Obtain(cause):
                     return await self._renew(gathered, memory, cause)
@@ -189,7 +172,7 @@ class Reconciler:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
         if delay := self._pacing.delay(gathered.share, gathered.host, self._monotonic()):
             return _Done(self._in(timedelta(seconds=delay)))
-        issued = await self._obtain(gathered, memory, cause)
+        issued = await self._issuer.obtain(gathered, memory, cause)
         if issued is None:
             return gathered.body
         obtained = self._gatherer.timed(gathered).holding(issued, memory.checked)
@@ -205,32 +188,6 @@ class Reconciler:
 
     # --- act ---------------------------------------------------------------------------------------------------------
 
-    async def _obtain(self, gathered: Gathered, memory: Memory, cause: str) -> Issued | None:
-        """Gets a token. A user's pair is stored then, and None says: publish it from the store. Raises `TokenError`."""
-        token = gathered.observation.token
-        memory.request = token.refresh_requested
-        started = self._monotonic()
-        issued: Issued | None = None
-        try:
-            if token.installation is not None:
-                issued = await self._mint(gathered, memory, token.installation)
-            elif gathered.observation.candidate is not None:
-                issued = await self._check(gathered, memory, gathered.observation.candidate)
-            else:
-                await self._users.rotate(token, gathered.app, await self._apps.client_id(gathered.app))
-                known = (memory.granted or Granted.of(token.status)).account is not None
-                memory.account_looks = ACCOUNT_LOOKS if gathered.observation.seeded or not known else 0
-        except TokenError as error:
-            if error.reason != reasons.PENDING:
-                result: RefreshResult = "transient" if isinstance(error, Transient) else "terminal"
-                self._metrics.refreshed(token.kind, result, self._monotonic() - started)
-            raise
-        self._metrics.refreshed(token.kind, "success", self._monotonic() - started)
-        memory.answered, memory.error, memory.inputs = token.refresh_requested, None, ""
-        done = "checked the token" if token.personal else "obtained a token"
-        logger.info("%s because %s", done, cause, extra=about(token.namespace, token.name))
-        return issued
-
     async def _app_changed(self, gathered: Gathered) -> bool:
         """Whether the App's key or secret was replaced after it was read: what was refused then is no failure."""
         if gathered.resolved.source is None or not await self._apps.changed_since(gathered.app_ref, gathered.resolved):
@@ -238,65 +195,6 @@ class Reconciler:
         token = gathered.observation.token
         logger.info("the App was changed meanwhile: trying again", extra=about(token.namespace, token.name))
         return True
-
-    async def _sign_in(self, gathered: Gathered, memory: Memory, step: Ask | Poll) -> TokenError | None:
-        """Asks for a code, or whether it was entered. What is returned says that the App's polls have to wait."""
-        token = gathered.observation.token
-        app = replace(gathered.app, client_id=await self._apps.client_id(gathered.app))
-        if delay := self._sign_ins.delay(app):
-            if isinstance(step, Poll):
-                return Awaiting(step.flow, delay)
-            return Transient(reasons.PENDING, "many sign-ins of this App are under way", retry_after=delay)
-        if isinstance(step, Ask):
-            memory.login = token.login_requested
-            await self._sign_ins.ask(token, app, step)
-        else:
-            await self._poll(gathered, app, step)
-            memory.account_looks = ACCOUNT_LOOKS
-        return None
-
-    async def _poll(self, gathered: Gathered, app: App, step: Poll) -> None:
-        seen = gathered.observation
-        try:
-            await self._sign_ins.poll(seen.token, app, step.flow, seen.now)
-        except Terminal as error:
-            # How a human ended the flow is stored; the next look tells it, with what to do.
-            if error.reason not in reasons.SIGN_IN_HEALS or seen.sign_in is None or seen.sign_in.needed is None:
-                raise
-
-    async def _admit(self, gathered: Gathered) -> None:
-        """Sees whether the right human signed in. Consumers keep what they have where only the spec changed."""
-        seen, stored = gathered.observation, gathered.stored
-        if seen.issued is not None:
-            access = seen.issued.access
-            published = stored is not None and stored.access.token == access.token
-            await self._sign_ins.admit(seen.token, gathered.app, access, published=published)
-
-    async def _mint(self, gathered: Gathered, memory: Memory, source: InstallationSource) -> Issued:
-        token, app = gathered.observation.token, gathered.app
-        await self._apps.ensure_checked(gathered.app_ref)
-        minted, installation, accepted = await self._installations.obtain(app, source)
-        if not accepted:
-            message = "GitHub does not accept the token that it has just issued"
-            if self._gatherer.timed(gathered).observation.valid:
-                raise Transient(reasons.GITHUB_UNAVAILABLE, f"{message}: the one before is kept")
-            # Consumers have nothing that works; what will work in a moment is better than that.
-            await self._recorder.warn(token, reasons.NOT_VERIFIED, f"{message}: it is published, for there is no other")
-        memory.held = Issued(minted.access, _next_revision(gathered), consumer.spec_hash(token, app))
-        memory.granted = Granted(installation.account, minted.permissions, minted.repository_selection)
-        return memory.held
-
-    async def _check(self, gathered: Gathered, memory: Memory, candidate: Token) -> Issued:
-        seen, held = gathered.observation, gathered.observation.issued
-        # A token of an earlier spec may be another host's, and is not shown to this one.
-        published = held.access.token if held and seen.for_present_spec else None
-        info = await self._personal.check(gathered.server, candidate, published)
-        memory.held = personal_token.accepted(
-            candidate, info, held, revision=_next_revision(gathered), spec_hash=seen.spec_hash or ""
-        )
-        memory.granted = Granted(info.login)
-        memory.checked, memory.refused = info.at, False
-        return memory.held
 
     async def _publish(self, gathered: Gathered, memory: Memory, hindrance: TokenError | None) -> Next | None:
         """Applies the consumer's Secret under what was read of it, from the token that is held."""
@@ -359,28 +257,11 @@ class Reconciler:
             return await self._publish(failed, memory, error)
         return await self._settle(failed, memory, error)
 
-    async def _learn_account(self, gathered: Gathered, memory: Memory) -> None:
-        """Asks whose token a rotated one is, after it was published: the answer changes nothing but status."""
-        seen = gathered.observation
-        if memory.account_looks == 0 or seen.issued is None or not seen.valid:
-            return
-        if seen.account is not None or seen.unadmitted:
-            return
-        memory.account_looks -= 1
-        try:
-            login = await self._github.get_login(gathered.app, seen.issued.access.token)
-        except TokenError as error:
-            where = about(seen.token.namespace, seen.token.name)
-            logger.info("it is not known yet whose token this is: %s", error.message, extra=where)
-        else:
-            memory.account_looks = 0
-            memory.granted = Granted(account=login)
-
     async def _settle(
         self, gathered: Gathered, memory: Memory, error: TokenError | None, *, recheck: timedelta | None = None
     ) -> Next | None:
         """Records how the run ended and says when the next one is due."""
-        await self._learn_account(gathered, memory)
+        await self._issuer.learn_account(gathered, memory)
         seen = gathered.observation
         result = Result(
             issued=gathered.stored,
@@ -419,11 +300,6 @@ class Reconciler:
     def _in(self, wait: timedelta) -> Next:
         due = (self._now() + wait).timestamp()
         return Next(due, due)
-
-
-def _next_revision(gathered: Gathered) -> int:
-    seen = gathered.observation
-    return 1 + max(seen.issued.revision if seen.issued else 0, int(seen.token.status.get("revision", 0)))
 
 
 def _granted(seen: Observation, memory: Memory) -> Granted:

@@ -45,6 +45,7 @@ from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.fence import Fence
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
+from githubtoken_operator.issuing import Issuer
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.reconciler import Reconciler
@@ -629,15 +630,23 @@ class Process:
             monotonic=clock.monotonic,
         )
         recorder = Recorder(cluster=self.cluster, metrics=self.metrics, now=clock)
-        self.reconciler = Reconciler(
-            cluster=self.cluster,
-            gatherer=gatherer,
+        issuer = Issuer(
             github=github,
+            gatherer=gatherer,
             apps=self.apps,
             installations=InstallationTokens(github, verify=True, sleep=clock.sleep),
             users=self.users,
             personal=personal,
             sign_ins=self.sign_ins,
+            recorder=recorder,
+            metrics=self.metrics,
+            monotonic=clock.monotonic,
+        )
+        self.reconciler = Reconciler(
+            cluster=self.cluster,
+            gatherer=gatherer,
+            apps=self.apps,
+            issuer=issuer,
             pacing=self.pacing,
             revocations=Revocations(
                 cluster=self.cluster,

@@ -1,0 +1,176 @@
+"""Obtains tokens of every kind, and signs humans in; what it learns on the way goes into the memory of the object.
+
+What comes of it is published and recorded by `reconciler`. An installation's token is returned, a user's is in the
+store when `obtain` returns: it is published from there and from nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.logs import about
+from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
+from githubtoken_operator.apps import Apps
+from githubtoken_operator.domain import consumer, personal_token, reasons
+from githubtoken_operator.domain.consumer import Issued
+from githubtoken_operator.domain.device_flow import Ask, Awaiting, Poll
+from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
+from githubtoken_operator.domain.model import App, Token
+from githubtoken_operator.domain.resources import InstallationSource
+from githubtoken_operator.domain.status import Granted
+from githubtoken_operator.gathered import Gathered, Memory
+from githubtoken_operator.gatherer import Gatherer
+from githubtoken_operator.installation import InstallationTokens
+from githubtoken_operator.personal import PersonalTokens
+from githubtoken_operator.recorder import Recorder
+from githubtoken_operator.rotation import UserTokens
+from githubtoken_operator.sign_in import SignIns
+
+ACCOUNT_LOOKS: Final = 3
+"""So often GitHub is asked whose token a rotated one is: replicas that lag behind do not know it at first."""
+
+logger = logging.getLogger(__name__)
+
+
+class Issuer:
+    """Gets tokens from GitHub, by whatever each kind needs."""
+
+    def __init__(
+        self,
+        *,
+        github: GitHub,
+        gatherer: Gatherer,
+        apps: Apps,
+        installations: InstallationTokens,
+        users: UserTokens,
+        personal: PersonalTokens,
+        sign_ins: SignIns,
+        recorder: Recorder,
+        metrics: Metrics,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._github = github
+        self._gatherer = gatherer
+        self._apps = apps
+        self._installations = installations
+        self._users = users
+        self._personal = personal
+        self._sign_ins = sign_ins
+        self._recorder = recorder
+        self._metrics = metrics
+        self._monotonic = monotonic
+
+    async def take_seed(self, gathered: Gathered, seed: Token) -> None:
+        """Takes up the refresh token that a human put into the seed Secret."""
+        await self._users.take_seed(gathered.observation.token, seed, await self._apps.client_id(gathered.app))
+
+    async def obtain(self, gathered: Gathered, memory: Memory, cause: str) -> Issued | None:
+        """Gets a token. A user's pair is stored then, and None says: publish it from the store. Raises `TokenError`."""
+        token = gathered.observation.token
+        memory.request = token.refresh_requested
+        started = self._monotonic()
+        issued: Issued | None = None
+        try:
+            if token.installation is not None:
+                issued = await self._mint(gathered, memory, token.installation)
+            elif gathered.observation.candidate is not None:
+                issued = await self._check(gathered, memory, gathered.observation.candidate)
+            else:
+                await self._users.rotate(token, gathered.app, await self._apps.client_id(gathered.app))
+                known = (memory.granted or Granted.of(token.status)).account is not None
+                memory.account_looks = ACCOUNT_LOOKS if gathered.observation.seeded or not known else 0
+        except TokenError as error:
+            if error.reason != reasons.PENDING:
+                result: RefreshResult = "transient" if isinstance(error, Transient) else "terminal"
+                self._metrics.refreshed(token.kind, result, self._monotonic() - started)
+            raise
+        self._metrics.refreshed(token.kind, "success", self._monotonic() - started)
+        memory.answered, memory.error, memory.inputs = token.refresh_requested, None, ""
+        done = "checked the token" if token.personal else "obtained a token"
+        logger.info("%s because %s", done, cause, extra=about(token.namespace, token.name))
+        return issued
+
+    async def sign_in(self, gathered: Gathered, memory: Memory, step: Ask | Poll) -> TokenError | None:
+        """Asks for a code, or whether it was entered. What is returned says that the App's polls have to wait."""
+        token = gathered.observation.token
+        app = replace(gathered.app, client_id=await self._apps.client_id(gathered.app))
+        if delay := self._sign_ins.delay(app):
+            if isinstance(step, Poll):
+                return Awaiting(step.flow, delay)
+            return Transient(reasons.PENDING, "many sign-ins of this App are under way", retry_after=delay)
+        if isinstance(step, Ask):
+            memory.login = token.login_requested
+            await self._sign_ins.ask(token, app, step)
+        else:
+            await self._poll(gathered, app, step)
+            memory.account_looks = ACCOUNT_LOOKS
+        return None
+
+    async def _poll(self, gathered: Gathered, app: App, step: Poll) -> None:
+        seen = gathered.observation
+        try:
+            await self._sign_ins.poll(seen.token, app, step.flow, seen.now)
+        except Terminal as error:
+            # How a human ended the flow is stored; the next look tells it, with what to do.
+            if error.reason not in reasons.SIGN_IN_HEALS or seen.sign_in is None or seen.sign_in.needed is None:
+                raise
+
+    async def admit(self, gathered: Gathered) -> None:
+        """Sees whether the right human signed in. Consumers keep what they have where only the spec changed."""
+        seen, stored = gathered.observation, gathered.stored
+        if seen.issued is not None:
+            access = seen.issued.access
+            published = stored is not None and stored.access.token == access.token
+            await self._sign_ins.admit(seen.token, gathered.app, access, published=published)
+
+    async def _mint(self, gathered: Gathered, memory: Memory, source: InstallationSource) -> Issued:
+        token, app = gathered.observation.token, gathered.app
+        await self._apps.ensure_checked(gathered.app_ref)
+        minted, installation, accepted = await self._installations.obtain(app, source)
+        if not accepted:
+            message = "GitHub does not accept the token that it has just issued"
+            if self._gatherer.timed(gathered).observation.valid:
+                raise Transient(reasons.GITHUB_UNAVAILABLE, f"{message}: the one before is kept")
+            # Consumers have nothing that works; what will work in a moment is better than that.
+            await self._recorder.warn(token, reasons.NOT_VERIFIED, f"{message}: it is published, for there is no other")
+        memory.held = Issued(minted.access, _next_revision(gathered), consumer.spec_hash(token, app))
+        memory.granted = Granted(installation.account, minted.permissions, minted.repository_selection)
+        return memory.held
+
+    async def _check(self, gathered: Gathered, memory: Memory, candidate: Token) -> Issued:
+        seen, held = gathered.observation, gathered.observation.issued
+        # A token of an earlier spec may be another host's, and is not shown to this one.
+        published = held.access.token if held and seen.for_present_spec else None
+        info = await self._personal.check(gathered.server, candidate, published)
+        memory.held = personal_token.accepted(
+            candidate, info, held, revision=_next_revision(gathered), spec_hash=seen.spec_hash or ""
+        )
+        memory.granted = Granted(info.login)
+        memory.checked, memory.refused = info.at, False
+        return memory.held
+
+    async def learn_account(self, gathered: Gathered, memory: Memory) -> None:
+        """Asks whose token a rotated one is, after it was published: the answer changes nothing but status."""
+        seen = gathered.observation
+        if memory.account_looks == 0 or seen.issued is None or not seen.valid:
+            return
+        if seen.account is not None or seen.unadmitted:
+            return
+        memory.account_looks -= 1
+        try:
+            login = await self._github.get_login(gathered.app, seen.issued.access.token)
+        except TokenError as error:
+            where = about(seen.token.namespace, seen.token.name)
+            logger.info("it is not known yet whose token this is: %s", error.message, extra=where)
+        else:
+            memory.account_looks = 0
+            memory.granted = Granted(account=login)
+
+
+def _next_revision(gathered: Gathered) -> int:
+    seen = gathered.observation
+    return 1 + max(seen.issued.revision if seen.issued else 0, int(seen.token.status.get("revision", 0)))
