@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import click
 
 from githubtoken_operator import __version__, settings
+from githubtoken_operator.commands.journal import journal
 from githubtoken_operator.commands.listing import list_tokens
 from githubtoken_operator.commands.login import login
 from githubtoken_operator.commands.options import Parsed
@@ -105,7 +106,7 @@ def _crd_folder() -> Traversable:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "deploy" / "crds"
 
 
-for command in (list_tokens, status, refresh, login):
+for command in (list_tokens, status, refresh, login, journal):
     cli.add_command(command)
 
 

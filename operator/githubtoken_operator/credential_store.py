@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from githubtoken_operator.adapters.journal import CannotJournal, Entry, Journal, SecretKey
+from githubtoken_operator.adapters.journal import CannotJournal, Journal
+from githubtoken_operator.adapters.journal_entry import Entry, SecretKey
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import answers, credential, credential_body, device_answers, placement, reasons

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.journal import Entry, SecretKey
+from githubtoken_operator.adapters.journal_entry import Entry, SecretKey
 from githubtoken_operator.credential_store import CredentialStore, StartOver, grant_of
 from githubtoken_operator.domain import answers, credential, credential_body, reasons
 from githubtoken_operator.domain.credential import Credential, Expected, Intent

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.journal import Entry, SecretKey
+from githubtoken_operator.adapters.journal_entry import Entry, SecretKey
 from githubtoken_operator.credential_store import CredentialStore, StartOver, grant_of
 from githubtoken_operator.domain import credential, credential_body, device_answers, device_flow, reasons
 from githubtoken_operator.domain.credential import Credential

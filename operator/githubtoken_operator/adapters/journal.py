@@ -8,7 +8,9 @@ which intents are announced. It lives as long as the folder, so a restarted cont
 new pod, with an empty volume, does not. One process owns the folder at a time; a lock on it sees to that. Without a
 folder the entries live and die with the process, and so does the holder.
 
-A file is whole or absent: temporary file, fsync, rename, fsync of the folder. All files are 0600, for they hold tokens.
+A file is whole or absent: temporary file, fsync, rename, fsync of the folder; a temporary file that is whole when the
+process dies counts. All files are 0600 and the folder 0700, for they hold tokens. A folder that others can open is
+refused; a mounted volume often is one, so the operator is given a folder inside of it, which it makes.
 
 The methods are plain functions, to be called on the event loop: the chart mounts memory, where they take microseconds,
 and without an `await` nothing can cancel the way from the answer to the file. Everything is read once, when the journal
@@ -20,31 +22,36 @@ is opened; `len` may be called from any thread.
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 import re
 import uuid
-from base64 import b64decode, b64encode
 from contextlib import suppress
-from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from githubtoken_operator.domain.model import Answer
-
-SecretKey = tuple[str, str]
-"""Namespace and name of a credential Secret."""
+from githubtoken_operator.adapters.journal_entry import (
+    HOLDER,
+    LARGEST_FILE,
+    SUFFIX,
+    TEMPORARY,
+    Entry,
+    SecretKey,
+    Unreadable,
+    decode,
+    encode,
+    file_name,
+)
 
 RESERVED: Final = 16 * 1024
 """Bytes that a reservation takes. GitHub's answer has some 400; the largest that is read has a MiB, and needs luck."""
 
-_HOLDER: Final = "holder"
+MOST: Final = 1000
+"""Entries and reservations at once. No more than the operator's concurrency are usual."""
+
 _HOLDER_NAME: Final = re.compile(r"[0-9a-f]{32}")
-_ENTRY: Final = ".json"
-_TEMPORARY: Final = ".tmp"
+_OTHERS: Final = 0o077
 _UNREADABLE: Final = ".unreadable"
 
 logger = logging.getLogger(__name__)
@@ -52,30 +59,6 @@ logger = logging.getLogger(__name__)
 
 class CannotJournal(Exception):
     """The journal cannot be opened or written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An answer with a pair, raw, and what is needed to place it; tokens appear by their SHA-256.
-
-    `parent`: the refresh token that was stored, and in a rotation sent. `seed`: the first of the chain. `ours`: the
-    annotation `refresh-token-sha256` as it was read before. `date`: the answer's `Date` header, the only one that a
-    pair needs. `name` and `client_id`: the GitHubToken and the App of a sign-in by device flow; None for a rotation.
-    """
-
-    parent: str
-    seed: str
-    ours: str | None
-    status: int
-    date: str
-    body: bytes = field(repr=False)
-    name: str | None = None
-    client_id: str | None = None
-
-    @property
-    def answer(self) -> Answer:
-        """The answer, for whoever reads it."""
-        return Answer(status=self.status, headers={"date": self.date}, body=self.body)
 
 
 class Journal:
@@ -155,6 +138,11 @@ class _Folder:
         except OSError as error:
             raise self._cannot("opened", error) from error
         try:
+            self._require_privacy()
+        except CannotJournal:
+            self.close()
+            raise
+        try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self.close()
@@ -163,6 +151,21 @@ class _Folder:
             self.close()
             raise self._cannot("locked", error) from error
 
+    def _require_privacy(self) -> None:
+        """Who can open the folder can read tokens, or put a holder's name and entries of his own into it."""
+        found = os.fstat(self._descriptor)
+        if found.st_uid != os.geteuid():
+            raise CannotJournal(
+                f"the journal {self._path} belongs to another user (uid {found.st_uid}): name a folder that is not "
+                "there yet, inside of one that can be written; it is made as it must be"
+            )
+        if found.st_mode & _OTHERS:
+            raise CannotJournal(
+                f"the journal {self._path} can be opened by others, and it holds tokens: `chmod 700 {self._path}`, or, "
+                f"where it is a mounted volume, name a folder inside of it, such as {self._path}/journal; it is made "
+                "as it must be"
+            )
+
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
@@ -170,50 +173,65 @@ class _Folder:
 
     def holder(self, new: str) -> str:
         """Whose folder it is; `new` where it has no name yet. Written anew in any case: this proves that it can be."""
-        path = self._path / _HOLDER
+        path = self._path / HOLDER
         try:
             name = path.read_text(encoding="ascii", errors="replace") if path.exists() else ""
             name = name if _HOLDER_NAME.fullmatch(name) else new
-            self._replace(_HOLDER, name.encode())
+            self._replace(HOLDER, name.encode())
         except OSError as error:
             raise self._cannot("written", error) from error
         return name
 
     def load(self) -> dict[SecretKey, Entry]:
-        """All entries. What was not finished is removed, what cannot be read is put aside, where a human may look."""
+        """All entries. What cannot be read is put aside, where a human may look."""
         entries: dict[SecretKey, Entry] = {}
         try:
             for path in sorted(self._path.iterdir()):
-                if path.suffix == _TEMPORARY:
-                    path.unlink()
-                elif path.suffix == _ENTRY:
-                    found = _decode(path.read_bytes())
-                    if found is None or path.name != _file_name(found[0]):
+                if path.suffix == TEMPORARY:
+                    self._recover(path, entries)
+                elif path.suffix == SUFFIX:
+                    try:
+                        secret, entry = _read(path)
+                    except Unreadable as error:
                         path.replace(path.with_suffix(_UNREADABLE))
-                        logger.error("the journal's file %s cannot be read and was put aside", path.name)
+                        logger.error("the journal's file %s was put aside: %s", path.name, error)  # noqa: TRY400
                     else:
-                        entries[found[0]] = found[1]
+                        entries[secret] = entry
         except OSError as error:
             raise self._cannot("read", error) from error
         return entries
 
-    def reserve(self, secret: SecretKey) -> None:
+    def _recover(self, path: Path, entries: dict[SecretKey, Entry]) -> None:
+        """Names an entry that was whole when the process died; removes a reservation, or a part of an entry."""
         try:
-            self._put(_file_name(secret) + _TEMPORARY, bytes(RESERVED))
+            secret, entry = _read(path)
+        except Unreadable:
+            path.unlink()
+        else:
+            path.replace(path.with_suffix(""))
+            entries[secret] = entry
+
+    def reserve(self, secret: SecretKey) -> None:
+        name = file_name(secret)
+        taken = {path.name.removesuffix(TEMPORARY) for path in self._path.glob(f"*{SUFFIX}*")}
+        if len(taken - {name}) >= MOST:
+            raise CannotJournal(f"the journal {self._path} has {MOST} entries not stored yet, and takes no more")
+        try:
+            self._put(name + TEMPORARY, bytes(RESERVED))
             os.fsync(self._descriptor)
         except OSError as error:
             raise self._cannot("written", error) from error
 
     def write(self, secret: SecretKey, entry: Entry) -> None:
         try:
-            self._replace(_file_name(secret), _encode(secret, entry))
+            self._replace(file_name(secret), encode(secret, entry))
         except OSError as error:
             raise self._cannot("written", error) from error
 
     def remove(self, secret: SecretKey) -> None:
-        name = _file_name(secret)
+        name = file_name(secret)
         try:
-            for each in (name, name + _TEMPORARY):
+            for each in (name, name + TEMPORARY):
                 with suppress(FileNotFoundError):
                     (self._path / each).unlink()
             os.fsync(self._descriptor)
@@ -221,8 +239,8 @@ class _Folder:
             logger.warning("an entry of the journal cannot be removed: %s", error.strerror)
 
     def _replace(self, name: str, content: bytes) -> None:
-        self._put(name + _TEMPORARY, content)
-        (self._path / (name + _TEMPORARY)).replace(self._path / name)
+        self._put(name + TEMPORARY, content)
+        (self._path / (name + TEMPORARY)).replace(self._path / name)
         os.fsync(self._descriptor)
 
     def _put(self, name: str, content: bytes) -> None:
@@ -239,46 +257,11 @@ class _Folder:
         return CannotJournal(f"the journal {self._path} cannot be {what}: {error.strerror}")
 
 
-def _file_name(secret: SecretKey) -> str:
-    # A hash fits wherever a namespace and a name of 253 characters would not, and has no character that a path minds.
-    return sha256("/".join(secret).encode()).hexdigest() + _ENTRY
-
-
-def _encode(secret: SecretKey, entry: Entry) -> bytes:
-    namespace, name = secret
-    document = {
-        "namespace": namespace,
-        "name": name,
-        "parent": entry.parent,
-        "seed": entry.seed,
-        "ours": entry.ours,
-        "status": entry.status,
-        "date": entry.date,
-        "body": b64encode(entry.body).decode(),
-        "signedIn": {"name": entry.name, "clientID": entry.client_id} if entry.name else None,
-    }
-    return json.dumps(document).encode()
-
-
-def _decode(content: bytes) -> tuple[SecretKey, Entry] | None:
-    try:
-        raw = json.loads(content)
-        texts = [raw[key] for key in ("namespace", "name", "parent", "seed", "date")]
-        ours, status = raw["ours"], raw["status"]
-        signed_in = raw.get("signedIn") or {}
-        body = b64decode(raw["body"], validate=True)
-    except (ValueError, KeyError, TypeError):
-        return None
-    if not (all(isinstance(text, str) for text in texts) and isinstance(ours, str | None) and isinstance(status, int)):
-        return None
-    namespace, secret, parent, seed, date = texts
-    return (namespace, secret), Entry(
-        parent=parent,
-        seed=seed,
-        ours=ours,
-        status=status,
-        date=date,
-        body=body,
-        name=signed_in.get("name"),
-        client_id=signed_in.get("clientID"),
-    )
+def _read(path: Path) -> tuple[SecretKey, Entry]:
+    """The entry in the file, which has the name that belongs to it. Raises `Unreadable` or OSError."""
+    if path.stat().st_size > LARGEST_FILE:
+        raise Unreadable("it is larger than any entry")
+    secret, entry = decode(path.read_bytes())
+    if path.name.removesuffix(TEMPORARY) != file_name(secret):
+        raise Unreadable("it is the copy of an entry, under another name")
+    return secret, entry

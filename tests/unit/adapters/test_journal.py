@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import stat
@@ -14,7 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.adapters.journal import RESERVED, CannotJournal, Entry, Journal, SecretKey
+from githubtoken_operator.adapters import journal as journal_module
+from githubtoken_operator.adapters.journal import RESERVED, CannotJournal, Journal
+from githubtoken_operator.adapters.journal_entry import LARGEST_FILE, Entry, SecretKey
 from githubtoken_operator.domain import answers
 from githubtoken_operator.domain.model import Token
 
@@ -180,7 +183,7 @@ def test_a_file_that_is_torn_anywhere_counts_as_absent(reopen: Callable[[], Jour
 def test_a_file_that_is_no_entry_is_put_aside_for_a_human(
     reopen: Callable[[], Journal], folder: Path, content: bytes
 ) -> None:
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     (folder / "strange.json").write_bytes(content)
     assert len(reopen()) == 0
     assert (folder / "strange.unreadable").read_bytes() == content
@@ -203,7 +206,7 @@ def test_the_copy_of_an_entry_under_another_name_does_not_count(reopen: Callable
     assert len(reopen()) == 0
 
 
-def test_a_kill_before_the_rename_leaves_the_entry_before(
+def test_a_kill_before_the_rename_leaves_the_whole_entry(
     reopen: Callable[[], Journal], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = reopen()
@@ -212,8 +215,74 @@ def test_a_kill_before_the_rename_leaves_the_entry_before(
         fail_calls(patch, "replace", errno.EIO)
         with pytest.raises(CannotJournal, match="Input/output error"):
             journal.write(SECRET, entry(parent="a2"))
-    assert reopen().entries() == [(SECRET, entry(parent="a1"))]
+    assert reopen().entries() == [(SECRET, entry(parent="a2"))]
     assert not list(folder.glob("*.tmp"))
+
+
+def test_a_kill_before_the_reservation_is_cut_leaves_the_whole_entry(
+    reopen: Callable[[], Journal], folder: Path
+) -> None:
+    reopen().write(SECRET, entry())
+    (file,) = entry_files(folder)
+    file.rename(f"{file}.tmp").write_bytes(Path(f"{file}.tmp").read_bytes() + bytes(RESERVED))
+    assert reopen().entries() == [(SECRET, entry())]
+
+
+def test_a_part_of_an_entry_leaves_the_entry_before(reopen: Callable[[], Journal], folder: Path) -> None:
+    reopen().write(SECRET, entry())
+    (file,) = entry_files(folder)
+    Path(f"{file}.tmp").write_bytes(file.read_bytes()[:-20] + bytes(RESERVED))
+    assert reopen().entries() == [(SECRET, entry())]
+    assert not list(folder.glob("*.tmp"))
+
+
+# --- Versions --------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_from_before_there_were_versions_is_read(reopen: Callable[[], Journal], folder: Path) -> None:
+    reopen().write(SECRET, entry())
+    (file,) = entry_files(folder)
+    document = json.loads(file.read_bytes())
+    assert document.pop("version") == 1
+    file.write_text(json.dumps(document))
+    assert reopen().entries() == [(SECRET, entry())]
+
+
+def test_a_file_of_another_version_is_put_aside_and_said(
+    reopen: Callable[[], Journal], folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reopen().write(SECRET, entry())
+    (file,) = entry_files(folder)
+    file.write_text(json.dumps({**json.loads(file.read_bytes()), "version": 2}))
+    assert len(reopen()) == 0
+    assert file.with_suffix(".unreadable").exists()
+    assert "was put aside: it is of a version that this program does not know" in caplog.text
+    assert CANARY not in caplog.text
+
+
+# --- Bounds ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_journal_takes_no_more_and_says_so(
+    reopen: Callable[[], Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "MOST", 2)
+    journal = reopen()
+    journal.write(SECRET, entry())
+    journal.reserve(OTHER)
+    journal.reserve(OTHER)
+    with pytest.raises(CannotJournal, match="has 2 entries not stored yet, and takes no more"):
+        journal.reserve(("team-c", "ci-credential"))
+    journal.drop(SECRET)
+    journal.reserve(("team-c", "ci-credential"))
+
+
+def test_a_file_larger_than_any_entry_is_not_read(reopen: Callable[[], Journal], folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    with (folder / "large.json").open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)
+    assert len(reopen()) == 0
+    assert (folder / "large.unreadable").exists()
 
 
 # --- Files -----------------------------------------------------------------------------------------------------------
@@ -229,12 +298,27 @@ def test_everything_is_private(reopen: Callable[[], Journal], folder: Path) -> N
     assert {mode(file) for file in files} == {0o600}
 
 
-def test_a_folder_that_was_mounted_is_taken_as_it_is(reopen: Callable[[], Journal], folder: Path) -> None:
+@pytest.mark.parametrize("open_to", [0o750, 0o705, 0o777, 0o710])
+def test_a_folder_that_others_can_open_is_refused_with_advice(folder: Path, open_to: int) -> None:
     folder.mkdir()
-    folder.chmod(0o777)
-    reopen().write(SECRET, entry())
-    assert mode(folder) == 0o777
-    assert mode(entry_files(folder)[0]) == 0o600
+    folder.chmod(open_to)
+    with pytest.raises(CannotJournal, match=f"can be opened by others.*chmod 700 {folder}.*{folder}/journal"):
+        Journal(folder)
+    assert not list(folder.iterdir())
+
+
+def test_inside_of_a_mounted_volume_the_folder_is_made_as_it_must_be(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o2777)
+    with Journal(folder / "journal"):
+        assert mode(folder / "journal") & 0o777 == 0o700
+
+
+def test_a_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid + 1)
+    with pytest.raises(CannotJournal, match="belongs to another user"):
+        Journal(folder)
 
 
 def test_a_reservation_takes_the_room_that_the_entry_then_uses(reopen: Callable[[], Journal], folder: Path) -> None:
@@ -332,7 +416,7 @@ def test_the_holder_dies_with_the_content_of_the_folder(reopen: Callable[[], Jou
 
 @pytest.mark.parametrize("content", [b"", b"abc", b"\xff" * 32, b"0" * 32 + b"\n", bytes(32)])
 def test_a_holder_that_is_torn_is_made_anew(reopen: Callable[[], Journal], folder: Path, content: bytes) -> None:
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     (folder / "holder").write_bytes(content)
     holder = reopen().holder
     assert len(holder) == 32

@@ -1,0 +1,105 @@
+"""The journal's entries and the files that hold them, for whoever writes them and for whoever only looks.
+
+A file is JSON with a `version`. Files from before there were versions count as the first; one of a later version is not
+guessed at.
+
+    Unreadable   the content is no entry; the message says why, and never has content
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+
+from githubtoken_operator.domain.model import Answer
+
+SecretKey = tuple[str, str]
+"""Namespace and name of a credential Secret."""
+
+HOLDER: Final = "holder"
+"""The file with the name of whoever owns the folder."""
+SUFFIX: Final = ".json"
+TEMPORARY: Final = ".tmp"
+"""Of a file that is being written, or whose place is reserved."""
+VERSION: Final = 1
+LARGEST_FILE: Final = 2 * 1024 * 1024
+"""Bytes: the largest answer that is read, as base64, and its surroundings."""
+
+
+class Unreadable(Exception):
+    """What the file holds is no entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An answer with a pair, raw, and what is needed to place it; tokens appear by their SHA-256.
+
+    `parent`: the refresh token that was stored, and in a rotation sent. `seed`: the first of the chain. `ours`: the
+    annotation `refresh-token-sha256` as it was read before. `date`: the answer's `Date` header, the only one that a
+    pair needs. `name` and `client_id`: the GitHubToken and the App of a sign-in by device flow; None for a rotation.
+    """
+
+    parent: str
+    seed: str
+    ours: str | None
+    status: int
+    date: str
+    body: bytes = field(repr=False)
+    name: str | None = None
+    client_id: str | None = None
+
+    @property
+    def answer(self) -> Answer:
+        """The answer, for whoever reads it."""
+        return Answer(status=self.status, headers={"date": self.date}, body=self.body)
+
+
+def file_name(secret: SecretKey) -> str:
+    """The name of the file of this Secret."""
+    # A hash fits wherever a namespace and a name of 253 characters would not, and has no character that a path minds.
+    return sha256("/".join(secret).encode()).hexdigest() + SUFFIX
+
+
+def encode(secret: SecretKey, entry: Entry) -> bytes:
+    """The content of its file."""
+    namespace, name = secret
+    document = {
+        "version": VERSION,
+        "namespace": namespace,
+        "name": name,
+        "parent": entry.parent,
+        "seed": entry.seed,
+        "ours": entry.ours,
+        "status": entry.status,
+        "date": entry.date,
+        "body": b64encode(entry.body).decode(),
+        "signedIn": {"name": entry.name, "clientID": entry.client_id} if entry.name else None,
+    }
+    return json.dumps(document).encode()
+
+
+def decode(content: bytes) -> tuple[SecretKey, Entry]:
+    """The entry and its Secret. Raises `Unreadable`.
+
+    A reservation that was not cut to the entry yet ends with zeros, which do not count.
+    """
+    try:
+        raw = json.loads(content.rstrip(b"\0"))
+        version = raw.get("version", VERSION)
+        if version != VERSION:
+            raise Unreadable(f"it is of a version that this program does not know, and not of version {VERSION}")
+        texts = [raw[key] for key in ("namespace", "name", "parent", "seed", "date")]
+        ours, status = raw["ours"], raw["status"]
+        signed_in = raw.get("signedIn") or {}
+        whose = signed_in.get("name"), signed_in.get("clientID")
+        body = b64decode(raw["body"], validate=True)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unreadable("it is torn, or not an entry") from error
+    if not (all(isinstance(text, str) for text in texts) and isinstance(ours, str | None) and isinstance(status, int)):
+        raise Unreadable("it is not an entry")
+    namespace, secret, parent, seed, date = texts
+    name, client_id = whose
+    return (namespace, secret), Entry(parent, seed, ours, status, date, body, name, client_id)

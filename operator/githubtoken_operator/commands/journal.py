@@ -1,0 +1,60 @@
+"""`githubtoken journal`: what waits in a journal, told without its tokens. It only looks, also while the operator runs.
+
+It is for whoever has a shell where the folder is: `kubectl exec POD -- githubtoken journal`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from githubtoken_operator.adapters.journal_entry import HOLDER, SUFFIX, Unreadable, decode
+from githubtoken_operator.commands import layout
+from githubtoken_operator.domain.times import format_time
+
+HEADINGS = ["NAMESPACE", "SECRET", "SINCE", "SENT SHA-256", "SEED SHA-256"]
+
+
+@click.command()
+@click.option(
+    "--journal-dir",
+    envvar="GITHUBTOKEN_JOURNAL_DIR",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The folder that `githubtoken run` was given.",
+)
+def journal(journal_dir: Path) -> None:
+    """Show what waits in a journal: whose pair, and since when. Tokens are not shown.
+
+    \b
+    githubtoken journal --journal-dir /var/lib/githubtoken/journal
+    """  # noqa: D301 - click keeps the lines after a backspace as they are.
+    try:
+        holder = journal_dir / HOLDER
+        click.echo(f"holder: {holder.read_text(errors='replace')[:32] if holder.exists() else '<none>'}", err=True)
+        files = sorted(path for path in journal_dir.iterdir() if path.suffix not in {"", ".tmp"})
+        rows = [row for path in files if path.suffix == SUFFIX and (row := _row(path))]
+    except OSError as error:
+        raise click.ClickException(f"the journal {journal_dir} cannot be read: {error.strerror}") from error
+    for path in files:
+        if path.suffix != SUFFIX:
+            click.echo(f"{path.name}: put aside, because it cannot be read", err=True)
+    if rows:
+        click.echo(layout.table(HEADINGS, rows))
+    else:
+        click.echo("Nothing waits: every pair is stored.", err=True)
+
+
+def _row(path: Path) -> list[str] | None:
+    """None for a file that went while we looked, or that the operator will put aside."""
+    try:
+        since = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        (namespace, name), entry = decode(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except Unreadable as error:
+        click.echo(f"{path.name}: {error}", err=True)
+        return None
+    return [namespace, name, format_time(since), entry.parent, entry.seed]
