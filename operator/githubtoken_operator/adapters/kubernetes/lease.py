@@ -42,7 +42,9 @@ NAME: Final = "githubtoken-operator"
 _DEADLINE: Final = 2 / 3
 """Of the duration: how long a renewal lasts for the holder itself. The rest is the margin between two leaders."""
 _INTERVAL: Final = 1 / 3
-"""Of the deadline: how often the holder renews, and how often the others look."""
+"""Of the deadline: how often the holder renews."""
+_LOOK: Final = 1.0
+"""Seconds between two looks of a candidate, less where the interval is: a released Lease does not lie idle."""
 _ATTEMPT: Final = 0.8
 """Of the interval: how long one attempt may take, with both of its requests."""
 _RETRY: Final = 0.25
@@ -132,7 +134,7 @@ class Lease:
                         return
             except (ApiError, TimeoutError) as error:
                 self._say(logging.WARNING, f"the Lease cannot be acquired yet: {_words(error)}")
-            await asyncio.sleep(self._jittered(self._interval))
+            await asyncio.sleep(self._jittered(min(self._interval, _LOOK)))
 
     async def renew_until_lost(self) -> None:
         """Renews the Lease and returns when it is lost; call it when `acquire` has returned."""
