@@ -16,6 +16,7 @@ import time
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
 
@@ -23,7 +24,7 @@ import kopf
 
 from githubtoken_operator import __version__, handlers
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.github.sending import SEND_LIMIT
+from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT
 from githubtoken_operator.adapters.http_server import HttpServer
 from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
@@ -35,6 +36,7 @@ from githubtoken_operator.apps import Apps
 from githubtoken_operator.clock import unix_now, utc_now
 from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import CredentialStore
+from githubtoken_operator.domain.durations import format_duration
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.fence import Fence
@@ -52,6 +54,8 @@ from githubtoken_operator.settings import Settings
 from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.watched import Ref, Watched
 
+DRAIN: Final = timedelta(seconds=SEND_LIMIT + REFRESH_READ_LIMIT + 10)
+"""What SIGTERM may have to wait for: a refresh that was just sent, GitHub's late answer, and ten seconds to save it."""
 BEAT: Final = 1.0
 """Seconds between two signs of life of the event loop."""
 
@@ -73,6 +77,7 @@ async def run(settings: Settings) -> None:
     """
     stop, ready = asyncio.Event(), asyncio.Event()
     _stop_on_signals(stop)
+    _tell_short_grace(settings.grace_period)
     async with AsyncExitStack() as stack:
         metrics = Metrics(__version__)
         heartbeat = _Heartbeat()
@@ -250,6 +255,17 @@ async def _end_when_lost(leadership: Leadership, metrics: Metrics, stop: asyncio
     # At once: what is in flight may take long to be saved, and another replica leads meanwhile.
     metrics.lead(False)
     stop.set()
+
+
+def _tell_short_grace(grace_period: float | None) -> None:
+    if grace_period is not None and grace_period < DRAIN.total_seconds():
+        logger.warning(
+            "the grace period of %s is too short: a refresh that is under way may take %s to be saved, and where the "
+            "process is killed before, a sign-in is lost; set terminationGracePeriodSeconds to %d or more",
+            format_duration(timedelta(seconds=grace_period)),
+            format_duration(DRAIN),
+            DRAIN.total_seconds(),
+        )
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

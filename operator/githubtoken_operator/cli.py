@@ -72,6 +72,12 @@ def cli() -> None:
 @_switch("--leader-elect/--no-leader-elect", "Let a Lease decide which replica writes.")
 @_option("--lease-duration", "duration", settings.parse_lease_duration, "Until a silent leader is replaced.")
 @_option("--journal-dir", "folder", Path, "Where rotated pairs are kept until they are stored; best in memory.")
+@_option(
+    "--grace-period",
+    "duration",
+    settings.parse_grace_period,
+    "From SIGTERM to SIGKILL, such as the pod's terminationGracePeriodSeconds: one that is too short is told.",
+)
 @_option("--concurrency", "number", _count(100), "GitHubTokens that are worked on at once.")
 @_option("--github-requests-per-minute", "number", _count(100_000), "Pace of requests for each App and host.")
 @_switch(

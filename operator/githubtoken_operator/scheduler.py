@@ -22,6 +22,8 @@ LONGEST_SLEEP: Final = 30.0
 """Seconds. Due times follow the wall clock, which may be set while we sleep."""
 RETRY_AFTER_CRASH: Final = 30.0
 """Seconds until a key is run again whose run ended in an error that nobody foresaw."""
+TELL_EVERY: Final = 5.0
+"""Seconds between two log lines of an end that has to wait."""
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +141,9 @@ class Scheduler(Generic[K]):
         if self._loop is not None:
             await self._loop
         while self._running:
-            await asyncio.wait(list(self._running.values()))
+            _ended, waiting = await asyncio.wait(list(self._running.values()), timeout=TELL_EVERY)
+            if waiting:
+                logger.info("ending: waiting for %s", ", ".join(map(str, self._running)))
 
     async def _dispatch(self) -> None:
         while not self._stopping:

@@ -76,6 +76,9 @@ class Settings:
     journal_dir: Path | None = None
     """Where rotated pairs wait until they are stored. Default: nowhere; the chart mounts a memory-backed volume."""
 
+    grace_period: float | None = None
+    """Seconds from SIGTERM to SIGKILL, which a process cannot ask for. Default: not known; the chart tells."""
+
     log_format: LogFormat = "json"
     """One JSON object a line, or plain text. Default: json, which log collectors read without rules."""
 
@@ -147,6 +150,11 @@ def parse_lease_duration(text: str) -> float:
             f"must be whole seconds from {format_duration(_MIN_LEASE)} to {format_duration(_MAX_LEASE)}, not {text!r}"
         )
     return duration.total_seconds()
+
+
+def parse_grace_period(text: str) -> float:
+    """Read a duration; returns seconds."""
+    return parse_duration(text).total_seconds()
 
 
 def parse_count(text: str, *, minimum: int = 1, maximum: int) -> int:

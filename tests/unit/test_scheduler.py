@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from githubtoken_operator import scheduler as scheduler_module
 from githubtoken_operator.scheduler import RETRY_AFTER_CRASH, DueQueue, Next, Scheduler
 
 # --- The queue -------------------------------------------------------------------------------------------------------
@@ -285,6 +286,20 @@ async def test_a_drain_finishes_what_runs_and_starts_nothing(workshop: Workshop)
     await workshop.finish("b")
     assert drained.done()
     assert workshop.began == workshop.ended == ["a", "b"]
+
+
+async def test_a_drain_that_has_to_wait_tells_for_what(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(scheduler_module, "TELL_EVERY", 0.0)
+    caplog.set_level("INFO")
+    workshop.scheduler.wake("a")
+    await rounds()
+    drained = asyncio.create_task(workshop.scheduler.drain())
+    await rounds()
+    assert caplog.messages[0] == "ending: waiting for a"
+    await workshop.finish("a")
+    await drained
 
 
 async def test_a_scheduler_that_was_never_started_is_drained_at_once() -> None:

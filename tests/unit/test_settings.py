@@ -18,6 +18,7 @@ from githubtoken_operator.settings import (
     parse_allowed_host,
     parse_allowed_hosts,
     parse_count,
+    parse_grace_period,
     parse_lease_duration,
     parse_list,
     parse_log_format,
@@ -177,3 +178,9 @@ def test_every_setting_says_its_default_and_why() -> None:
         and "Default: " in str(ast.literal_eval(text.value))
     }
     assert documented == {field.name for field in dataclasses.fields(Settings)}
+
+
+def test_a_grace_period_is_a_duration() -> None:
+    assert parse_grace_period("90s") == 90.0
+    with pytest.raises(ValueError, match="must be a duration"):
+        parse_grace_period("90")
