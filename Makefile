@@ -14,7 +14,7 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools helm programs lint test alerts demo bench manifests sbom lock clean
+.PHONY: help venv tools helm programs lint test chaos alerts demo bench manifests sbom lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -48,6 +48,9 @@ lint: $(READY) ## check style, types and the layers
 
 test: lint tools helm programs ## run everything that decides whether a change is good; pytest's result comes last
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
+
+chaos: tools ## break everything in the middle of a rotation, and write docs/fault-matrix.md
+	$(BIN)/pytest tests/chaos --long
 
 alerts: tools programs ## fire every alert by a real failure and print how long each took
 	ALERTS_TABLE=$(CURDIR)/.pytest_cache/alerts.md $(BIN)/pytest tests/integration/monitoring

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run every cell of the fault matrix, and write its page")
+
+
 @pytest.fixture(scope="session")
 def binaries() -> Binaries:
     """The control plane's programs; `make tools` builds them."""

@@ -61,6 +61,7 @@ class ControlPlane:
         self._api_server_flags = tuple(api_server_flags)
         self._guard: Guard | None = None
         self._processes: dict[str, Process] = {}
+        self._commands: dict[str, Sequence[str | Path]] = {}
         self.token = secrets.token_urlsafe(24)
         self.folder = Path()
         self.kubeconfig = Path()
@@ -121,6 +122,15 @@ class ControlPlane:
     def start_api_server(self) -> None:
         """Start kube-apiserver again, with the same port, certificate and tokens, and wait until it is ready."""
         self._start("kube-apiserver", self._api_server_command)
+        launch.wait_until_ready(self._processes["kube-apiserver"], f"{self.server}/readyz", self.ca_file)
+
+    def kill(self, program: str) -> None:
+        """Kill one of the programs; what etcd has answered is on disk."""
+        self._processes.pop(program).kill()
+
+    def restart(self, program: str) -> None:
+        """Start a program that was killed, as it was, and wait until the API server is ready."""
+        self._start(program, self._commands[program])
         launch.wait_until_ready(self._processes["kube-apiserver"], f"{self.server}/readyz", self.ca_file)
 
     def kubectl(self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None) -> str:
@@ -214,4 +224,5 @@ class ControlPlane:
     def _start(self, name: str, command: Sequence[str | Path]) -> None:
         if self._guard is None:
             raise ControlPlaneError("the control plane is not started")
+        self._commands[name] = command
         self._processes[name] = Process(name, command, self.folder / f"{name}.log", self._guard)

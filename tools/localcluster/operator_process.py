@@ -107,15 +107,20 @@ def operator_kubeconfig(cluster: ControlPlane, *manifests: Path) -> Path:
 
 
 def start_operator(
-    kubeconfig: Path, log: Path, *flags: str, environment: Mapping[str, str] | None = None
+    kubeconfig: Path,
+    log: Path,
+    *flags: str,
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "githubtoken_operator"),
 ) -> OperatorProcess:
     """Starts `githubtoken run` with `flags`; the caller waits until it is ready, and stops it.
 
-    It elects no leader unless `flags` say so: several may share a cluster, each with namespaces of its own.
+    It elects no leader unless `flags` say so: several may share a cluster, each with namespaces of its own. `program`
+    is what Python runs; a test may put a launcher of its own around the operator.
     """
     metrics, health = (f"127.0.0.1:{port}" for port in _free_ports(2))
     command: Sequence[str] = (
-        sys.executable, "-m", "githubtoken_operator", "run",
+        sys.executable, *program, "run",
         "--no-leader-elect", "--metrics-address", metrics, "--health-address", health, *flags,
     )  # fmt: skip
     with log.open("ab") as output:

@@ -1,0 +1,223 @@
+"""What a cell of the fault matrix does: a user token, a fault in the middle of its rotation, and what became of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from github_simulator.control_client import App, sha256
+from githubtoken_operator.domain import reasons
+from localcluster.operator_process import OperatorProcess, start_operator
+
+if TYPE_CHECKING:
+    from tests.chaos.faultproxy import FaultProxy
+    from tests.integration.operator.conftest import World
+
+HEALS_WITHIN: Final = 120.0
+"""Seconds until a cell has ended well or the test fails; most need one or two."""
+LAUNCHER: Final = Path(__file__).parent / "launcher.py"
+ENDED: Final = "grant alive"
+REPORTED: Final = reasons.REAUTHORIZATION_REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One cell's result; `seconds` from the fault's end, or the restart, until it was well again."""
+
+    group: str
+    cell: str
+    outcome: str
+    refreshes: int
+    double_spends: int
+    replays: int
+    seconds: float
+
+
+@dataclass
+class Launch:
+    """Starts operators behind the proxies; all write one log and obey one file of orders."""
+
+    kubeconfig: Path
+    folder: Path
+    stack: ExitStack
+
+    def __call__(
+        self, journal: Path, *flags: str, kubeconfig: Path | None = None, ready: bool = True
+    ) -> OperatorProcess:
+        settings = ("--allowed-hosts", "127.0.0.1", "--journal-dir", str(journal), "--log-level", "debug")
+        operator = start_operator(
+            kubeconfig or self.kubeconfig,
+            self.folder / "log",
+            *settings,
+            *flags,
+            environment={"CHAOS_ORDERS": str(self.folder / "orders"), "CHAOS_STEPS": str(self.folder / "steps")},
+            program=(str(LAUNCHER),),
+        )
+        self.stack.callback(_end, operator)
+        if ready:
+            operator.wait_ready()
+        return operator
+
+
+def _end(operator: OperatorProcess) -> None:
+    """However a test left it: one that is frozen is woken first."""
+    if operator.process.poll() is None:
+        operator.process.send_signal(signal.SIGCONT)
+        operator.stop()
+
+
+@dataclass
+class Stage:
+    """A world whose operator runs behind two proxies, with a journal, and can be killed at every step."""
+
+    world: World
+    app: App
+    api: FaultProxy
+    github: FaultProxy
+    launch: Launch
+    journal: Path
+    rows: list[Row]
+
+    def __post_init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._asked: dict[str, str] = {}
+
+    @property
+    def folder(self) -> Path:
+        """Where log, orders and journals are."""
+        return self.launch.folder
+
+    # --- the operator ------------------------------------------------------------------------------------------------
+
+    def restart(self, *, keep_journal: bool) -> None:
+        """As kubelet restarts a container, with its volumes; or as another pod takes its place, with empty ones."""
+        if not keep_journal:
+            self.journal = self.folder / f"journal-{next(self._numbers)}"
+        self.world.operator = self.launch(self.journal)
+
+    def order(self, text: str) -> None:
+        """Tells the launcher what to do."""
+        (self.folder / "orders").write_text(text)
+        (self.folder / "steps").write_text("")
+
+    def steps(self) -> list[tuple[float, str]]:
+        """What the launcher counted since the last order."""
+        lines = (line.partition(" ") for line in (self.folder / "steps").read_text().splitlines())
+        return [(float(at), step) for at, _, step in lines]
+
+    def died(self) -> bool:
+        return self.world.operator.process.poll() is not None
+
+    # --- a token -----------------------------------------------------------------------------------------------------
+
+    def new_token(self) -> str:
+        """A user token with a fresh pair, after which the operator has nothing left to say about it."""
+        self.api.clear()
+        self.github.clear()
+        name = f"user-{next(self._numbers)}"
+        self.world.user_token(name, seed=self.world.sign_in(self.app, name))
+        self.world.wait_for(name, lambda token: (token.get("status") or {}).get("account"))
+        self.world.wait_ready(name)
+        self.world.settle(0.5)
+        self.world.github.reset_ledger()
+        self.api.clear()
+        self.github.clear()
+        return name
+
+    def rotate(self, name: str) -> None:
+        self._asked[name] = f"{time.time()}"
+        self.world.annotate(name, refresh_requested_at=self._asked[name])
+
+    def rotated(self, name: str) -> bool:
+        """Whether the rotation that was asked for is over, and the consumer has its token, which lives."""
+        status = self.world.status(name)
+        pair, consumer = self.world.data(f"{name}-credential"), self.world.data(name)
+        return bool(
+            self.world.ready(name).status == "True"
+            and status.get("lastHandledRefreshAt") == self._asked.get(name)
+            and consumer["token"] == pair["token"]
+            and self.world.github.token_is_alive(sha256(pair["token"]))
+            and self.world.github.token_is_alive(sha256(pair["refresh_token"]))
+        )
+
+    def answer_is_kept(self, name: str) -> bool:
+        """Whether the living pair is in the store or, as the operator ended, in a file of the journal."""
+        pair = self.world.data(f"{name}-credential")
+        return self.world.github.token_is_alive(sha256(pair["refresh_token"])) or any(
+            b'"body"' in path.read_bytes() for path in self.journal.glob("*.json*")
+        )
+
+    def reported(self, name: str) -> bool:
+        """Whether a condition says it; `Ready` stays True where the old token was not seen to be dead."""
+        conditions = self.world.status(name).get("conditions", ())
+        return any(found["reason"] == REPORTED for found in conditions)
+
+    # --- the result --------------------------------------------------------------------------------------------------
+
+    def ends(
+        self, name: str, expected: str, *, row: tuple[str, str], since: float, within: float = HEALS_WITHIN
+    ) -> None:
+        """Waits for the cell's end, records it, and holds what every cell has to hold."""
+        good: Callable[[str], bool] = self.rotated if expected == ENDED else self.reported
+        deadline = time.monotonic() + within
+        while not good(name) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        seconds = time.monotonic() - since
+        ledger = self.world.ledger()
+        reason = self.world.ready(name).reason
+        outcome = ENDED if self.rotated(name) else REPORTED if self.reported(name) else reason
+        counts = len(ledger.of("refresh")), len(ledger.double_spends), len(ledger.replays)
+        group, cell = row
+        result = Row(group, cell, outcome, *counts, seconds)
+        self.rows.append(result)
+        assert outcome == expected, (
+            f"{result}: {self.world._tell('GitHubToken', name, self.world.get('GitHubToken', name) or {})}"
+        )
+        assert result.double_spends == 0, result
+        assert result.replays <= (expected == REPORTED), result
+        if expected == REPORTED:
+            events = self.world.events(name, reason=REPORTED)
+            assert [event.get("count", 1) for event in events] == [1], events
+        for path in self.folder.glob("journal*/*"):
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
+def numbered(name: str, seen: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Requests as steps of the protocol: `credential 2` is the second write of the credential Secret."""
+    counts: Counter[str] = Counter()
+    found = []
+    for at, what in seen:
+        label = next((label for label, pattern in patterns(name).items() if re.search(pattern, what)), None)
+        if label is not None:
+            counts[label] += 1
+            found.append((at, f"{label} {counts[label]}"))
+    return found
+
+
+def patterns(name: str) -> dict[str, str]:
+    """How the requests of each step are known."""
+    return {
+        "credential": f"/secrets/{name}-credential",
+        "consumer": rf"/secrets/{name}\?",
+        "status": f"/githubtokens/{name}/status",
+        "event": "/events",
+        "refresh": "/login/oauth/access_token",
+    }
+
+
+def behind(kubeconfig: Path, proxy: FaultProxy, target: Path) -> Path:
+    """The kubeconfig, with the proxy in place of the API server."""
+    config = json.loads(kubeconfig.read_text())
+    config["clusters"][0]["cluster"] = {"server": proxy.url}
+    target.touch(mode=0o600)
+    target.write_text(json.dumps(config))
+    return target

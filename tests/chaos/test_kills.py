@@ -1,0 +1,159 @@
+"""SIGKILL at every step of a rotation. The steps are not listed here: a rehearsal finds them."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.chaos.faultproxy import FaultProxy, Rule
+from tests.chaos.stage import ENDED, REPORTED, Stage, numbered, patterns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(1800)]
+
+WITH: Final = "SIGKILL, the journal is kept (a container restarts)"
+WITHOUT: Final = "SIGKILL, the journal is gone (another pod)"
+RANDOM: Final = "SIGKILL at a random moment"
+ROUNDS: Final = 20
+SEED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Right before or after a step; `index` is its place in the rehearsal."""
+
+    index: int
+    step: str
+    after: bool
+
+    def __str__(self) -> str:
+        return f"{'after' if self.after else 'before'} {self.step}"
+
+
+def rehearse(stage: Stage) -> list[Boundary]:
+    """One rotation that nothing disturbs: its steps in their order, and both sides of each."""
+    name = stage.new_token()
+    stage.order("count")
+    stage.rotate(name)
+    stage.world.wait_until(lambda: stage.rotated(name), "the rehearsal's rotation")
+    stage.world.settle(1)
+    seen = [*numbered(name, sorted(stage.api.writes() + stage.github.writes())), *stage.steps()]
+    steps = [step for _, step in sorted(seen)]
+    return [Boundary(index, step, after) for index, step in enumerate(steps) for after in (False, True)]
+
+
+def arm(stage: Stage, name: str, boundary: Boundary) -> None:
+    """The next rotation dies there."""
+    label, _, number = boundary.step.partition(" ")
+    stage.order("none")
+    if label in {"fsync", "replace"}:
+        stage.order(f"{boundary.step} {'after' if boundary.after else 'before'}")
+        return
+    proxy: FaultProxy = stage.github if label == "refresh" else stage.api
+    pattern = rf"^(?!GET ).*{patterns(name)[label]}"
+    operator = stage.world.operator
+    if label == "refresh" and boundary.after:
+        # GitHub's answer must not have reached anybody, not even the proxy.
+        stage.world.github.fail("refresh", drop=True, when="after")
+    proxy.add(Rule(pattern, skip=int(number) - 1, after=boundary.after, act=operator.process.kill, drop=True))
+
+
+def die(stage: Stage, boundary: Boundary) -> str:
+    """A new token whose rotation is ended by SIGKILL at the boundary."""
+    name = stage.new_token()
+    arm(stage, name, boundary)
+    stage.rotate(name)
+    stage.world.wait_until(stage.died, f"death {boundary}")
+    stage.order("")
+    return name
+
+
+def place(boundaries: list[Boundary], step: str) -> int:
+    return next(found.index for found in boundaries if found.step == step)
+
+
+def on_disk(boundaries: list[Boundary]) -> int:
+    """The first write to disk after GitHub's answer: the content is there when its fsync begins."""
+    answered = place(boundaries, "refresh 1")
+    return next(found.index for found in boundaries if found.index > answered and found.step.startswith("fsync"))
+
+
+def is_lost(boundary: Boundary, boundaries: list[Boundary], *, saved: int) -> bool:
+    """Whether GitHub's answer was on the wire or in the killed process alone; `saved` is the step that ends it."""
+    sent = place(boundaries, "refresh 1")
+    return (boundary.index, boundary.after) >= (sent, True) and (boundary.index, boundary.after) < (saved, False)
+
+
+def chosen(boundaries: list[Boundary], *, long: bool) -> list[Boundary]:
+    """All, or those around the step that cannot be repeated."""
+    if long:
+        return boundaries
+    first, last = place(boundaries, "refresh 1"), place(boundaries, "credential 2")
+    around = [found for found in boundaries if first <= found.index <= last]
+    return [*around[::2], *around[1:2]]
+
+
+def test_a_kill_with_the_journal_kept_loses_only_an_answer_on_the_wire(stage: Stage, *, long: bool) -> None:
+    boundaries = rehearse(stage)
+    failures = []
+    for boundary in chosen(boundaries, long=long):
+        name = die(stage, boundary)
+        begun = time.monotonic()
+        stage.restart(keep_journal=True)
+        lost = is_lost(boundary, boundaries, saved=on_disk(boundaries))
+        try:
+            stage.ends(name, REPORTED if lost else ENDED, row=(WITH, str(boundary)), since=begun, within=45)
+        except AssertionError as error:
+            failures.append(str(error))
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.chaos_long
+def test_a_kill_with_the_journal_gone_loses_what_was_not_in_the_store(stage: Stage) -> None:
+    """A new pod waits for the outcome of the one that announced the rotation, so all cells end together."""
+    boundaries = rehearse(stage)
+    saved = place(boundaries, "credential 2")
+    failures, rounds = [], []
+    for boundary in boundaries:
+        rounds.append((boundary, die(stage, boundary)))
+        stage.restart(keep_journal=False)
+    begun = time.monotonic()
+    for boundary, name in rounds:
+        lost = (boundary.index, boundary.after) < (saved, True) and is_lost(boundary, boundaries, saved=saved + 1)
+        try:
+            stage.ends(name, REPORTED if lost else ENDED, row=(WITHOUT, str(boundary)), since=begun)
+        except AssertionError as error:
+            failures.append(str(error))
+    assert not failures, "\n".join(failures)
+
+
+def moments() -> Iterator[float]:
+    """Seconds after the rotation was asked for."""
+    print(f"seed {SEED}")  # noqa: T201 - who repeats a round needs it.
+    numbers = random.Random(SEED)  # noqa: S311 - moments, not keys
+    while True:
+        yield numbers.uniform(0, 0.6)
+
+
+def test_a_kill_at_a_random_moment_loses_nothing_that_was_kept(stage: Stage, *, long: bool) -> None:
+    failures = []
+    for number, moment in zip(range(ROUNDS if long else 2), moments(), strict=False):
+        name = stage.new_token()
+        stage.rotate(name)
+        time.sleep(moment)
+        stage.world.operator.kill()
+        sent = bool(stage.world.ledger().of("refresh"))
+        expected = REPORTED if sent and not stage.answer_is_kept(name) else ENDED
+        begun = time.monotonic()
+        stage.restart(keep_journal=True)
+        try:
+            stage.ends(name, expected, row=(RANDOM, f"round {number + 1}, after {moment:.3f} s"), since=begun)
+        except AssertionError as error:
+            failures.append(str(error))
+    assert not failures, "\n".join(failures)

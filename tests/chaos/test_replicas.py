@@ -1,0 +1,128 @@
+"""Two replicas and a Lease: who leads dies, freezes, is cut off or leaves, and nothing is minted or spent twice."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from localcluster.operator_process import operator_kubeconfig
+from tests.chaos.faultproxy import FaultProxy, Rule
+from tests.chaos.stage import ENDED, Stage, behind
+from tests.integration.operator.conftest import RIGHTS
+
+if TYPE_CHECKING:
+    from localcluster import ControlPlane
+    from localcluster.operator_process import OperatorProcess
+
+pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(900)]
+
+GROUP: Final = "Two replicas, a Lease of 6 s"
+LEASE: Final = 6.0
+FLAGS: Final = ("--leader-elect", "--lease-duration", f"{LEASE:.0f}s")
+
+
+def leads(operator: OperatorProcess) -> bool:
+    return "githubtoken_leader 1.0" in operator.metrics()
+
+
+def started_at_once(stage: Stage) -> list[OperatorProcess]:
+    """Two replicas in place of the stage's operator, of which one leads."""
+    assert stage.world.operator.stop() == 0
+    both = [stage.launch(stage.folder / f"journal-{name}", *FLAGS, ready=False) for name in ("a", "b")]
+    for operator in both:
+        operator.wait_ready()
+    stage.world.wait_until(lambda: leads(both[0]) != leads(both[1]), "a leader")
+    return both
+
+
+def pair_of_replicas(stage: Stage) -> tuple[OperatorProcess, OperatorProcess]:
+    """The leader and the standby, in place of the stage's operator, the leader first."""
+    both = started_at_once(stage)
+    first, second = both if leads(both[0]) else reversed(both)
+    stage.world.operator = second
+    return first, second
+
+
+def successor_after(stage: Stage, standby: OperatorProcess) -> float:
+    """The monotonic time at which the standby leads."""
+    stage.world.wait_until(lambda: leads(standby), "the standby to lead")
+    return time.monotonic()
+
+
+def test_two_replicas_that_start_at_once_mint_and_refresh_nothing_twice(stage: Stage, *, long: bool) -> None:
+    each = 100 if long else 10
+    stage.world.operator.stop()
+    for number in range(each):
+        stage.world.installation_token(f"ci-{number}")
+        stage.world.user_token(f"mass-{number}", seed=stage.world.sign_in(stage.app, f"mass-{number}"))
+    both = started_at_once(stage)
+    stage.world.operator = both[0] if leads(both[0]) else both[1]
+    for number in range(each):
+        stage.world.wait_ready(f"ci-{number}", within=240)
+        stage.world.wait_ready(f"mass-{number}", within=240)
+    assert len(stage.world.requests("mint")) == each
+    assert len(stage.world.requests("refresh")) == each
+    assert stage.world.double_spends() == 0
+
+
+def test_a_killed_leader_is_replaced_when_its_lease_is_over(stage: Stage) -> None:
+    leader, standby = pair_of_replicas(stage)
+    name = stage.new_token()
+    leader.kill()
+    begun = time.monotonic()
+    stage.rotate(name)
+    took = successor_after(stage, standby) - begun
+    stage.ends(name, ENDED, row=(GROUP, f"the leader is killed; its successor leads after {took:.1f} s"), since=begun)
+    assert len(stage.world.requests("refresh")) == 1
+
+
+@pytest.mark.chaos_long
+def test_a_released_lease_is_taken_over_soon(stage: Stage) -> None:
+    leader, standby = pair_of_replicas(stage)
+    name = stage.new_token()
+    assert leader.stop() == 0
+    begun = time.monotonic()
+    stage.rotate(name)
+    took = successor_after(stage, standby) - begun
+    stage.ends(name, ENDED, row=(GROUP, f"SIGTERM to the leader; its successor leads after {took:.1f} s"), since=begun)
+    assert len(stage.world.requests("refresh")) == 1
+
+
+@pytest.mark.chaos_long
+def test_a_frozen_leader_that_wakes_up_spends_nothing_more(stage: Stage) -> None:
+    leader, standby = pair_of_replicas(stage)
+    name = stage.new_token()
+    leader.process.send_signal(signal.SIGSTOP)
+    begun = time.monotonic()
+    stage.rotate(name)
+    stage.world.wait_until(lambda: leads(standby), "the standby to lead")
+    stage.world.wait_until(lambda: stage.rotated(name), "the rotation by the successor")
+    time.sleep(max(0.0, 2 * LEASE - (time.monotonic() - begun)))
+    stored = stage.world.get("Secret", f"{name}-credential")
+    leader.process.send_signal(signal.SIGCONT)
+    assert leader.process.wait(60) != 0
+    assert stage.world.get("Secret", f"{name}-credential") == stored
+    stage.ends(name, ENDED, row=(GROUP, "the leader is frozen for twice the Lease, and wakes up"), since=begun)
+    assert len(stage.world.requests("refresh")) == 1
+
+
+def test_a_leader_cut_off_from_the_api_server_refreshes_nothing(stage: Stage, plane: ControlPlane) -> None:
+    """It reaches GitHub all the time, and its token falls due after it was cut off."""
+    assert stage.world.operator.stop() == 0
+    with FaultProxy(plane.server, ca_file=plane.ca_file) as own:
+        kubeconfig = behind(operator_kubeconfig(plane, *RIGHTS), own, stage.folder / "cut.kubeconfig")
+        leader = stage.launch(stage.folder / "journal-a", *FLAGS, kubeconfig=kubeconfig)
+        stage.world.wait_until(lambda: leads(leader), "a leader")
+        stage.world.operator = standby = stage.launch(stage.folder / "journal-b", *FLAGS)
+        name = stage.new_token()
+        own.add(Rule("", times=None, drop=True))
+        own.cut_watches()
+        begun = time.monotonic()
+        stage.rotate(name)
+        stage.world.wait_until(lambda: leads(standby), "the standby to lead")
+        stage.ends(name, ENDED, row=(GROUP, "the leader is cut off from the API server, not from GitHub"), since=begun)
+        assert leader.process.wait(60) != 0
+    assert len(stage.world.requests("refresh")) == 1
