@@ -19,11 +19,11 @@ process of its own against a real API server and the simulator of GitHub, throug
 
 A cell ends with `grant alive`: the sign-in lives, and the consumer's Secret holds the token that GitHub takes. Where
 GitHub's answer existed nowhere but on the wire or in the killed process, it ends with `ReauthorizationRequired` and one
-event. *Refreshes* are the requests that reached GitHub; *double spends* are refresh tokens sent again although GitHub
-had answered, *replays* those sent again because the answer was lost. *Seconds* count from the fault's end or the
-restart, on the machine that made this page.
+event. *Double spends* are refresh tokens sent again although the answer was there, *replays* those sent again because
+it was lost, on the wire or with the process that had it. *Seconds* count from the fault's end or the restart, on the
+machine that made this page.
 """
-COLUMNS: Final = ("Cell", "Outcome", "Refreshes", "Double spends", "Replays", "Seconds")
+COLUMNS: Final = ("Cell", "Outcome", "Double spends", "Replays", "Seconds")
 
 
 def write_report(path: Path, rows: Sequence[Row]) -> None:
@@ -32,8 +32,7 @@ def write_report(path: Path, rows: Sequence[Row]) -> None:
     for group, found in itertools.groupby(rows, key=lambda row: row.group):
         parts.append(f"\n## {group}\n\n| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}\n")
         parts += [
-            f"| {row.cell} | {row.outcome} | {row.refreshes} | {row.double_spends} | {row.replays} "
-            f"| {row.seconds:.1f} |\n"
+            f"| {row.cell} | {row.outcome} | {row.double_spends} | {row.replays} | {row.seconds:.1f} |\n"
             for row in found
         ]
     path.write_text("".join(parts))
