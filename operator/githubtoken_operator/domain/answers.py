@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final, TypeGuard
 
-from githubtoken_operator.domain import reasons, refusals
+from githubtoken_operator.domain import oauth_refusals, reasons, refusals
 from githubtoken_operator.domain.errors import OutcomeUnknown
 from githubtoken_operator.domain.model import (
     JSON,
@@ -95,7 +95,7 @@ def refreshed_token(answer: Answer, sent: Token) -> AccessToken:
     An answer with neither `expires_in` nor `refresh_token_expires_in` says that the App's tokens no longer expire: then
     `expires_at` is None, and the refresh token that was sent is kept unless a new one came.
     """
-    reply, document = success(refusals.OF_REFRESH, read(answer))
+    reply, document = success(oauth_refusals.OF_REFRESH, read(answer))
     pair = user_token(reply, document)
     if pair.expires_in is not None and pair.refresh_token == sent:
         raise _unclear("`refresh_token` is the one that was sent")
@@ -197,7 +197,7 @@ def installation_token_revoked(answer: Answer) -> None:
 def user_token_deleted(answer: Answer) -> None:
     """The answer to `DELETE /applications/{client_id}/token`; GitHub has answered an unknown token with 404 and 422."""
     unknown = HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY
-    _revoked(answer, refusals.OF_USER_TOKEN_DELETION, HTTPStatus.NO_CONTENT, *unknown)
+    _revoked(answer, oauth_refusals.OF_USER_TOKEN_DELETION, HTTPStatus.NO_CONTENT, *unknown)
 
 
 def credentials_revoked(answer: Answer) -> None:

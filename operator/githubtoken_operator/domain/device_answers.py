@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from githubtoken_operator.domain import answers, reasons, refusals
+from githubtoken_operator.domain import answers, oauth_refusals, reasons, refusals
 from githubtoken_operator.domain.errors import (
     DeviceCodeUseless,
     OutcomeUnknown,
@@ -135,7 +135,7 @@ _OF_CODE: Final[tuple[Rule, ...]] = (
     _flow_is_off,
     refusals.app_is_limited,
     _client_is_unknown,
-    refusals.error_is_unknown,
+    oauth_refusals.error_is_unknown,
     *refusals.OF_ANYTHING,
 )
 _OF_POLL: Final[tuple[Rule, ...]] = (
@@ -143,7 +143,7 @@ _OF_POLL: Final[tuple[Rule, ...]] = (
     _too_fast,
     _code_is_useless,
     _human_said_no,
-    refusals.email_is_not_verified,
+    oauth_refusals.email_is_not_verified,
     *_OF_CODE,
 )
 
