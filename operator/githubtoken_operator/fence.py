@@ -26,6 +26,11 @@ class Fence:
         """The term of the Lease, to be remembered at the start of what `check` is asked about later."""
         return self._leadership.term
 
+    @property
+    def contested(self) -> bool:
+        """Whether another process may be writing too: never so where there is no election."""
+        return self._leadership.contested
+
     def check(self, term: int) -> None:
         """Raises `Transient` unless it is the same term as at the start, with time enough left to send."""
         if self._stopping() or self._leadership.term != term or not self._leadership.held(self._send_margin):

@@ -94,8 +94,9 @@ class UserTokens:
         return secret, stored
 
     def _announced(self, stored: Credential) -> Transient | None:
+        """Another holder's intent; where there is no election that holder can only be gone."""
         intent = stored.intent
-        if intent is None or intent.holder == self._store.holder:
+        if intent is None or intent.holder == self._store.holder or not self._fence.contested:
             return None
         now = self._now()
         if intent not in self._foreign_intents:

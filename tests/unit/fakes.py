@@ -547,7 +547,9 @@ class FakeGitHub(GitHub):
 
 
 class FakeLease(Uncontested):
-    """A Lease that a test can take away."""
+    """A Lease that a test can take away; `contested` False: there is no election."""
+
+    contested = True
 
     def __init__(self) -> None:
         self.lost = False

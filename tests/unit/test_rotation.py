@@ -440,6 +440,17 @@ async def test_another_processs_intent_is_waited_for_and_overruled_at_last() -> 
     assert_settled(world)
 
 
+async def test_without_an_election_another_intent_is_of_a_process_that_is_gone() -> None:
+    world = await running()
+    announce(world)
+    process, begun = world.start(), world.clock.now
+    process.leadership.contested = False
+    await process.run()
+    assert world.clock.now == begun
+    assert_spent_once(world)
+    assert_settled(world)
+
+
 async def test_another_intent_of_the_same_holder_is_waited_for_anew() -> None:
     world = await running()
     announce(world)

@@ -85,6 +85,9 @@ class _Record:
 class Lease:
     """One candidate. `identity` is its name in the Lease: the pod's, and something of this process alone."""
 
+    contested = True
+    """Whether another process may write at the same time, or believe that it may."""
+
     def __init__(
         self,
         api: Api,
@@ -244,6 +247,7 @@ class Lease:
 class Uncontested:
     """In place of a Lease where there is one replica and no election."""
 
+    contested = False
     term: Final = 0
 
     def held(self, margin: float = 0.0) -> bool:  # noqa: ARG002 - it lasts for ever.
