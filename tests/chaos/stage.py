@@ -160,9 +160,9 @@ class Stage:
         )
 
     def reported(self, name: str) -> bool:
-        """Whether a condition says it; `Ready` stays True where the old token was not seen to be dead."""
-        conditions = self.world.status(name).get("conditions", ())
-        return any(found["reason"] == REPORTED for found in conditions)
+        """Whether the object says that a human has to sign in anew."""
+        ready = self.world.ready(name)
+        return (ready.status, ready.reason) == ("False", REPORTED)
 
     # --- the result --------------------------------------------------------------------------------------------------
 
