@@ -27,6 +27,7 @@ HEALS_WITHIN: Final = 120.0
 LAUNCHER: Final = Path(__file__).parent / "launcher.py"
 ENDED: Final = "grant alive"
 REPORTED: Final = reasons.REAUTHORIZATION_REQUIRED
+ASKED: Final = reasons.AWAITING_AUTHORIZATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class Stage:
         self._numbers = itertools.count(1)
         self._asked: dict[str, str] = {}
         self._sent: dict[str, str] = {}
+        self.codes: dict[str, str] = {}
+        """The code that each token showed before the fault."""
 
     @property
     def folder(self) -> Path:
@@ -152,6 +155,9 @@ class Stage:
             and self.world.github.token_is_alive(sha256(pair["refresh_token"]))
         )
 
+    def wait_rotated(self, name: str) -> None:
+        self.world.wait_until(lambda: self.rotated(name), f"the living pair of {name}")
+
     def answer_is_kept(self, name: str) -> bool:
         """Whether the living pair is in the store or, as the operator ended, in a file of the journal."""
         pair = self.world.data(f"{name}-credential")
@@ -164,23 +170,36 @@ class Stage:
         ready = self.world.ready(name)
         return (ready.status, ready.reason) == ("False", REPORTED)
 
+    def code(self, name: str) -> str:
+        """The code that is shown, or nothing."""
+        return str(self.world.status(name).get("deviceFlow", {}).get("userCode", ""))
+
+    def asked(self, name: str) -> bool:
+        """Whether a code is shown that was not there before the fault."""
+        ready = self.world.ready(name)
+        return ready.reason == ASKED and self.code(name) not in {"", self.codes.get(name)}
+
     # --- the result --------------------------------------------------------------------------------------------------
 
     def ends(
         self, name: str, expected: str, *, row: tuple[str, str], since: float, within: float = HEALS_WITHIN
     ) -> None:
         """Waits for the cell's end, records it, and holds what every cell has to hold."""
-        good: Callable[[str], bool] = self.rotated if expected == ENDED else self.reported
+        outcomes: dict[str, Callable[[str], bool]] = {
+            ENDED: self.rotated,
+            REPORTED: self.reported,
+            ASKED: self.asked,
+        }
         deadline = time.monotonic() + within
-        while not good(name) and time.monotonic() < deadline:
+        while not outcomes[expected](name) and time.monotonic() < deadline:
             time.sleep(0.05)
         seconds = time.monotonic() - since
         ledger = self.world.ledger()
         again = [
-            spend.verdict for spend in (*ledger.double_spends, *ledger.replays) if spend.sha256 == self._sent[name]
+            spend.verdict for spend in (*ledger.double_spends, *ledger.replays) if spend.sha256 == self._sent.get(name)
         ]
-        reason = self.world.ready(name).reason
-        outcome = ENDED if self.rotated(name) else REPORTED if self.reported(name) else reason
+        reached = (outcome for outcome, holds in outcomes.items() if holds(name))
+        outcome = next(reached, self.world.ready(name).reason)
         if self.killed and expected == REPORTED and again == ["double_spend"]:
             # GitHub counts an answer as delivered that died with the process: nobody was left who knew it.
             again = ["replay"]
@@ -192,9 +211,9 @@ class Stage:
             f"{result}: {self.world._tell('GitHubToken', name, self.world.get('GitHubToken', name) or {})}"
         )
         assert result.double_spends == 0, result
-        assert result.replays <= (expected == REPORTED), result
-        if expected == REPORTED:
-            events = self.world.events(name, reason=REPORTED)
+        assert result.replays <= (expected != ENDED), result
+        if expected != ENDED:
+            events = self.world.events(name, reason=expected)
             assert [event.get("count", 1) for event in events] == [1], events
         for path in self.folder.glob("journal*/*"):
             assert path.stat().st_mode & 0o077 == 0, path

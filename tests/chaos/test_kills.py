@@ -42,7 +42,7 @@ def rehearse(stage: Stage) -> list[Boundary]:
     name = stage.new_token()
     stage.order("count")
     stage.rotate(name)
-    stage.world.wait_until(lambda: stage.rotated(name), "the rehearsal's rotation")
+    stage.wait_rotated(name)
     stage.world.settle(1)
     seen = [*numbered(name, sorted(stage.api.writes() + stage.github.writes())), *stage.steps()]
     steps = [step for _, step in sorted(seen)]
