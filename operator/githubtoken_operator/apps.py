@@ -186,6 +186,11 @@ class Apps:
             self._digests[ref] = resolved.digest
             for token in tokens:
                 self._wake(token)
+        if resolved.error is not None and resolved.error.reason == reasons.MISSING_PERMISSION:
+            # Nothing is known of the App, so nothing is forgotten either. A right that is granted makes no event.
+            logger.warning("%s: %s", ref, resolved.error.message)
+            due = (self._now() + RECHECK_MISSING).timestamp()
+            return Next(due, due)
         if resolved.source is None or resolved.body is None:
             self._watched.depends(ref, ())
             self._checks.pop(ref, None)

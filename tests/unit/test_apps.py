@@ -522,6 +522,23 @@ async def test_an_app_whose_key_is_missing_is_looked_at_again_soon() -> None:
     assert ready_of(app_status(world)) == ("False", reasons.PRIVATE_KEY_MISSING)
 
 
+async def test_an_app_that_may_not_be_read_is_read_again_soon_and_then_wakes_its_tokens() -> None:
+    world = world_with()
+    world.api.put(githubtoken_body())
+    process = world.start()
+    await process.settle()
+    await process.apps.run(ACME)
+    process.apps.forget(ACME)
+    world.faults.once("GET githubapps/acme", raising(Forbidden(403, "githubapps is forbidden")))
+    due = await process.apps.run(ACME)
+    assert due is not None
+    assert due.due == (world.clock.now + RECHECK_MISSING).timestamp()
+    process.woken.clear()
+    assert await process.apps.run(ACME) is None
+    assert woken(process) == [token_ref()]
+    assert ready_of(app_status(world))[0] == "True"
+
+
 async def test_an_app_that_is_gone_is_forgotten() -> None:
     world = world_with()
     apps: Apps = world.start().apps

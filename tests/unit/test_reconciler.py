@@ -546,6 +546,19 @@ async def test_a_secret_that_may_not_be_read_is_said() -> None:
     assert ready_of(world.status()) == ("False", reasons.MISSING_PERMISSION)
 
 
+async def test_an_app_that_may_not_be_read_for_a_moment_is_read_again_without_any_event() -> None:
+    """So answers an API server that has just started and has not read the roles yet."""
+    world = declared()
+    world.faults.once("GET githubapps/acme", raising(Forbidden(403, "githubapps is forbidden: User cannot get")))
+    process = world.start()
+    due = await process.run()
+    assert due is not None
+    assert ready_of(world.status()) == ("False", reasons.MISSING_PERMISSION)
+    world.clock.advance(timedelta(seconds=due.due - world.clock.now.timestamp()))
+    await process.run()
+    assert_published(world)
+
+
 async def test_in_a_namespace_that_is_being_deleted_nothing_is_repeated() -> None:
     world = declared()
     world.faults.on(APPLY, raising(Terminating(403, "namespace team is being terminated")))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from githubtoken_operator.domain import personal_token, reasons, schedule
-from githubtoken_operator.domain.decide import RECHECK_MISSING, Observation
+from githubtoken_operator.domain.decide import RECHECK_DENIED, RECHECK_MISSING, Observation
 from githubtoken_operator.domain.device_flow import Ended, Resting
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.resources import Failures, GitHubToken
@@ -43,12 +43,21 @@ def next_run(seen: Observation, result: Result, recheck: timedelta | None = None
         times.append(result.due)
     elif isinstance(error, Resting | Ended):
         times.append(error.until)
-    may_come = error is not None and error.reason in RECHECKED and _has_source(seen.token)
-    if recheck is None and error is not None and (may_come or seen.refused):
-        recheck = RECHECK_MISSING
+    if recheck is None and error is not None:
+        recheck = _second_look(seen, error)
     waits = [recheck, timedelta(seconds=wait) if (wait := stated_wait(error)) is not None else None]
     times += [seen.now + wait for wait in waits if wait is not None]
     return min((time for time in times if time is not None and time > seen.now), default=None)
+
+
+def _second_look(seen: Observation, error: TokenError) -> timedelta | None:
+    """When to look again at what no watch tells of."""
+    if seen.refused or (error.reason in RECHECKED and _has_source(seen.token)):
+        return RECHECK_MISSING
+    if error is seen.trouble and error.reason == reasons.MISSING_PERMISSION:
+        # An API server that has just started refuses everything until it has read the roles.
+        return RECHECK_DENIED
+    return None
 
 
 def _has_source(token: GitHubToken) -> bool:

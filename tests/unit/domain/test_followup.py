@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.decide import RECHECK_DENIED
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, Transient
 from githubtoken_operator.domain.followup import count_failure, next_run
 from githubtoken_operator.domain.resources import Failures
@@ -21,6 +22,7 @@ UNAVAILABLE = Transient(reasons.GITHUB_UNAVAILABLE, "GitHub does not answer")
 SUSPENDED = Terminal(reasons.INSTALLATION_SUSPENDED, "an owner must unsuspend the App")
 LIMITED = RateLimited(reasons.RATE_LIMITED, "GitHub limits the App", retry_after=60)
 MISSING = Terminal(reasons.CREDENTIAL_MISSING, "there is no refresh token")
+DENIED = Terminal(reasons.MISSING_PERMISSION, "the API server refuses a read")
 ELSEWHERE = Terminal(reasons.APP_NOT_FOUND, "there is no App")
 
 
@@ -70,6 +72,12 @@ def test_a_further_failure_counts_on() -> None:
 )
 def test_the_next_run_is_at_the_earliest_of_what_lies_ahead(ended: Result, expected: datetime | None) -> None:
     assert next_run(observation(user_githubtoken()), ended) == expected
+
+
+def test_an_app_that_may_not_be_read_is_looked_at_again() -> None:
+    """An API server that was restarted refuses everything for a moment, and no event says that it does so no more."""
+    seen = observation(trouble=DENIED)
+    assert next_run(seen, result(error=DENIED, held=False)) == NOW + RECHECK_DENIED
 
 
 def test_a_second_look_that_was_asked_for_comes_first() -> None:
