@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 import manifests
 from tests.integration.chart.conftest import CHART, VALUES, name_of, render, run, values_file
@@ -188,6 +189,11 @@ def test_a_monitor_keeps_the_labels_of_the_series(helm: Helm, monitor: str) -> N
     target = rendered.one("Service" if monitor == "serviceMonitor" else "Deployment", "")
     labels = target["metadata"]["labels"]
     assert found["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_rules_are_those_that_promtool_tests(helm: Helm) -> None:
+    rule = render(helm, "--set=metrics.prometheusRule.enabled=true").one("PrometheusRule")
+    assert rule["spec"] == yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
 
 
 def test_the_network_policy_lets_in_probes_and_metrics_and_out_dns_the_api_server_and_github(helm: Helm) -> None:
