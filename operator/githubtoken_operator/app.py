@@ -30,6 +30,7 @@ from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
+from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
@@ -105,8 +106,16 @@ async def run(settings: Settings) -> None:
             if settings.leader_elect
             else Uncontested()
         )
+        pods = Pods(Cluster(api), settings.operator_namespace, own=await own_pod(Cluster(api), settings.pod))
         wiring, store = _wire(
-            settings, api=api, github=github, metrics=metrics, journal=journal, leadership=leadership, stop=stop
+            settings,
+            api=api,
+            github=github,
+            metrics=metrics,
+            journal=journal,
+            leadership=leadership,
+            pods=pods,
+            stop=stop,
         )
         recovering = background.start("recovery", _recover(store, settings.namespaces))
         stack.push_async_callback(asyncio.wait, {recovering})
@@ -148,6 +157,7 @@ def _wire(
     metrics: Metrics,
     journal: Journal,
     leadership: Leadership,
+    pods: Pods,
     stop: asyncio.Event,
 ) -> tuple[handlers.Wiring, CredentialStore]:
     watched = Watched()
@@ -178,7 +188,7 @@ def _wire(
     )
     store = CredentialStore(cluster, journal)
     fence = Fence(leadership, stopping=stop.is_set, send_margin=min(SEND_LIMIT, settings.lease_duration / 3))
-    users = UserTokens(store=store, github=github, fence=fence, now=utc_now)
+    users = UserTokens(store=store, github=github, fence=fence, pods=pods, now=utc_now)
     sign_ins = SignIns(store=store, github=github, fence=fence, monotonic=time.monotonic)
     personal = PersonalTokens(github, allowed_hosts=settings.allowed_hosts)
     gatherer = Gatherer(

@@ -60,7 +60,9 @@ def cli() -> None:
 
 @cli.command()
 @_option("--namespaces", "list", settings.parse_namespaces, "Namespaces to serve, separated by commas; none means all.")
-@_option("--operator-namespace", "namespace", settings.parse_namespace, "Where the operator's Lease is.")
+@_option("--operator-namespace", "namespace", settings.parse_namespace, "Where the operator's Lease and pods are.")
+@_option("--pod-name", "name", settings.parse_pod_name, "The pod that this process runs in; with --pod-uid.")
+@_option("--pod-uid", "uid", settings.parse_pod_uid, "Its uid; with --pod-name.")
 @_option("--metrics-address", "address", settings.parse_address, "Where /metrics is served.")
 @_option("--health-address", "address", settings.parse_address, "Where /healthz and /readyz are served.")
 @_option(
@@ -88,6 +90,8 @@ def cli() -> None:
 @_option("--log-level", "level", settings.parse_log_level, "`debug`, `info`, `warning` or `error`.")
 def run(**flags: Any) -> None:  # noqa: ANN401 - one keyword for each flag above
     """Run the operator until SIGTERM; every flag is also an environment variable, GITHUBTOKEN_ and its name."""
+    if (flags["pod_name"] is None) != (flags["pod_uid"] is None):
+        raise click.UsageError("--pod-name and --pod-uid go together: give both, or neither")
     from githubtoken_operator.serve import serve  # noqa: PLC0415 - kopf and the like take as long as a whole `list`.
 
     serve(Settings(**flags))

@@ -164,7 +164,7 @@ class Gatherer:
         newer = seed if seed is not None and not (stored and stored.knows(seed)) else None
         trouble = seen.trouble
         if trouble is None and newer is None:
-            trouble = self._credential_trouble(stored, problem, resolved.app, token)
+            trouble = await self._credential_trouble(stored, problem, resolved.app, token)
         changed: dict[str, Any] = {"trouble": trouble, "newer_seed": newer if resolved.error is None else None}
         if stored is not None:
             changed |= _of_credential(stored, user, _obtained_for(token, resolved.app))
@@ -221,7 +221,7 @@ class Gatherer:
             return None, f"`{where.key}` of Secret `{where.name}` must hold a refresh token of GitHub (`ghr_…`)"
         return seed, ""
 
-    def _credential_trouble(
+    async def _credential_trouble(
         self, stored: Credential | None, problem: str, app: App | None, token: GitHubToken
     ) -> TokenError | None:
         missing = stored is None or stored.refresh_token is None
@@ -235,7 +235,7 @@ class Gatherer:
             if refusal is not None and refusal.reason == reasons.WRONG_ACCOUNT:
                 return refusal
             return Terminal(reasons.CREDENTIAL_MISSING, f"there is no refresh token to start from: {problem}")
-        return self._users.hindrance(stored, expected)
+        return await self._users.hindrance(stored, expected)
 
     def _skew(self, token: GitHubToken, app: App | None) -> timedelta:
         """How far GitHub's clock is ahead of ours, as far as its answers have shown."""

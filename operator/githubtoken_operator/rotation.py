@@ -21,6 +21,7 @@ from typing import Final, NoReturn
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.journal_entry import Entry, SecretKey
+from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.credential_store import CredentialStore, StartOver, grant_of
 from githubtoken_operator.domain import answers, credential, credential_body, reasons
 from githubtoken_operator.domain.credential import Credential, Expected, Intent
@@ -38,6 +39,8 @@ from githubtoken_operator.fence import Fence
 
 FOREIGN_INTENT_WAIT: Final = timedelta(seconds=90)
 """Longer than a refresh may take and a holder needs to come back: then its intent is overruled."""
+POD_LOOK: Final = timedelta(seconds=10)
+"""Pods are not watched: while one that announced a rotation is waited for, it is looked for this often."""
 
 
 def _no_client_secret() -> Terminal:
@@ -57,11 +60,13 @@ class UserTokens:
         store: CredentialStore,
         github: GitHub,
         fence: Fence,
+        pods: Pods,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._github = github
         self._fence = fence
+        self._pods = pods
         self._now = now
         self._foreign_intents: dict[Intent, datetime] = {}
 
@@ -73,11 +78,11 @@ class UserTokens:
         body = credential_body.with_seed(secret, seed, token, client_id)
         await self._store.write(body, create=secret is None)
 
-    def hindrance(self, stored: Credential, expected: Expected | None) -> TokenError | None:
+    async def hindrance(self, stored: Credential, expected: Expected | None) -> TokenError | None:
         """Why the stored refresh token must not be sent now. Another's intent is waited for since it was first seen."""
         if expected is not None and (refusal := credential.refusal(stored, expected)):
             return refusal
-        return self._announced(stored)
+        return await self._announced(stored)
 
     async def stored_pair(self, token: GitHubToken) -> tuple[JSON, Credential] | None:
         """The credential Secret with all that waits for it; None where there is none of this token.
@@ -89,14 +94,16 @@ class UserTokens:
         if secret is None or credential.conflict(secret, token):
             return None
         stored = credential.read(secret)
-        if hindrance := self._announced(stored):
+        if hindrance := await self._announced(stored):
             raise hindrance
         return secret, stored
 
-    def _announced(self, stored: Credential) -> Transient | None:
-        """Another holder's intent; where there is no election that holder can only be gone."""
+    async def _announced(self, stored: Credential) -> Transient | None:
+        """Another holder's intent, unless it can only be gone: its pod is, or there is no election."""
         intent = stored.intent
         if intent is None or intent.holder == self._store.holder or not self._fence.contested:
+            return None
+        if intent.pod is not None and await self._pods.gone(intent.pod):
             return None
         now = self._now()
         if intent not in self._foreign_intents:
@@ -108,7 +115,7 @@ class UserTokens:
         return Transient(
             reasons.PENDING,
             f"another process announced a rotation at {intent.started}: waiting for its outcome",
-            retry_after=left.total_seconds(),
+            retry_after=(min(left, POD_LOOK) if intent.pod else left).total_seconds(),
         )
 
     async def rotate(self, token: GitHubToken, app: App, client_id: str) -> None:
@@ -125,7 +132,7 @@ class UserTokens:
             # Step 2. From here on nobody else who follows the protocol sends this token.
             self._fence.check(term)
             attempt = stored.intent.attempt + 1 if stored.intent else 1
-            intent = Intent(sent.sha256, self._store.holder, attempt, format_time(self._now()))
+            intent = Intent(sent.sha256, self._store.holder, attempt, format_time(self._now()), self._pods.own)
             secret = await self._store.write(credential_body.with_intent(secret, intent, token, client_id))
 
             # Step 3. The only request of the operator that must not be made twice.
@@ -158,7 +165,7 @@ class UserTokens:
             raise StartOver
         stored = credential.read(secret)
         login = token.user.login if token.user else None
-        if hindrance := self.hindrance(stored, Expected(client_id, login)):
+        if hindrance := await self.hindrance(stored, Expected(client_id, login)):
             raise hindrance
         return secret, stored
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from githubtoken_operator.domain.durations import format_duration, parse_duration
+from githubtoken_operator.domain.pod import POD_NAME, POD_UID, Pod
 
 LogFormat = Literal["json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -47,7 +48,13 @@ class Settings:
     """Namespaces that are served. Default: none named, which means all; with names nothing cluster-scoped is read."""
 
     operator_namespace: str = "default"
-    """Where the Lease lives. Default: `default`; the chart sets it to the release's namespace."""
+    """Where the Lease and the pods are. Default: `default`; the chart sets it to the release's namespace."""
+
+    pod_name: str | None = None
+    """The pod that this process runs in. Default: none; the chart tells. A dead process's rotation is known by it."""
+
+    pod_uid: str | None = None
+    """Its uid, which tells it from a later pod of the same name. Default: none; it goes with the name."""
 
     metrics_address: Address = Address("", 8080)
     """Where `/metrics` is served. Default: `:8080`, which Prometheus can reach on the pod's address."""
@@ -85,6 +92,13 @@ class Settings:
     log_level: LogLevel = "info"
     """Least severe records that are written. Default: info. Libraries never go below warning."""
 
+    @property
+    def pod(self) -> Pod | None:
+        """The pod that this process runs in, where it was told."""
+        if self.pod_name is None or self.pod_uid is None:
+            return None
+        return Pod(self.operator_namespace, self.pod_name, self.pod_uid)
+
 
 def parse_list(text: str) -> tuple[str, ...]:
     """Split at commas; blanks around entries and empty entries are dropped, repetitions too."""
@@ -98,6 +112,20 @@ def parse_namespace(text: str) -> str:
             "must be the name of a namespace: at most 63 lower-case letters, digits and dashes, "
             f"with a letter or digit at both ends, not {text!r}"
         )
+    return text
+
+
+def parse_pod_name(text: str) -> str:
+    """Read the name of a pod (RFC 1123 subdomain)."""
+    if not POD_NAME.fullmatch(text):
+        raise ValueError(f"must be the name of a pod, of lower-case letters, digits, `-` and `.`, not {text!r}")
+    return text
+
+
+def parse_pod_uid(text: str) -> str:
+    """Read the uid of a pod, which Kubernetes made."""
+    if not POD_UID.fullmatch(text):
+        raise ValueError(f"must be the uid of a pod, as in its `metadata.uid`, not {text!r}")
     return text
 
 

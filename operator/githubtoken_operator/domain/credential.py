@@ -18,6 +18,7 @@ from githubtoken_operator.domain import device_flow, reasons
 from githubtoken_operator.domain.device_flow import Flow
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import JSON, AccessToken, Token
+from githubtoken_operator.domain.pod import Pod
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.secrets import (
     ADOPT,
@@ -56,12 +57,16 @@ _REFRESH_TOKEN: Final = re.compile(r"ghr_[A-Za-z0-9._-]+|[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A rotation that somebody announced; `attempt` tells two of the same token apart."""
+    """A rotation that somebody announced; `attempt` tells two of the same token apart.
+
+    `pod` is where that process runs, None where it runs in none, or did not say so.
+    """
 
     token: str
     holder: str
     attempt: int
     started: str
+    pod: Pod | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +289,8 @@ def _seconds(start: datetime, end: datetime | None) -> int | None:
 def _read_intent(text: str | None) -> Intent | None:
     try:
         raw = json.loads(text or "null")
-        return Intent(str(raw["token"]), str(raw["holder"]), int(raw["attempt"]), str(raw["startedAt"]))
+        pod = Pod.read(raw.get("pod"))
+        return Intent(str(raw["token"]), str(raw["holder"]), int(raw["attempt"]), str(raw["startedAt"]), pod)
     except (ValueError, KeyError, TypeError):
         return None
 

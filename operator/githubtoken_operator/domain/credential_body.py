@@ -84,11 +84,12 @@ def without_pair(secret: JSON, account: str) -> dict[str, Any]:
 
 def with_intent(secret: JSON, intent: Intent, token: GitHubToken, client_id: str) -> dict[str, Any]:
     """The Secret with the announcement of a rotation. An adopted Secret becomes ours with this write."""
-    text = json.dumps(
-        {"token": intent.token, "holder": intent.holder, "attempt": intent.attempt, "startedAt": intent.started}
-    )
+    said: dict[str, Any] = {"token": intent.token, "holder": intent.holder}
+    if intent.pod is not None:
+        said["pod"] = intent.pod.content
+    said |= {"attempt": intent.attempt, "startedAt": intent.started}
     base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id)
-    return _changed(base, notes={INTENT: text})
+    return _changed(base, notes={INTENT: json.dumps(said)})
 
 
 def without_intent(secret: JSON) -> dict[str, Any]:
