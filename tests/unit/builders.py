@@ -134,6 +134,17 @@ def app(**changes: Any) -> App:
     return replace(made, **changes)
 
 
+def pod_body(name: str = "operator-a", uid: str = "uid-pod-a", **status: Any) -> dict[str, Any]:
+    """A pod of the operator, which runs unless `status` says something else."""
+    running = {"phase": "Running", "containerStatuses": [{"name": "operator", "state": {"running": {}}}]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": uid},
+        "status": running | status,
+    }
+
+
 def secret(
     name: str = "ci",
     data: Mapping[str, str] | None = None,

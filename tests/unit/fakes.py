@@ -22,6 +22,7 @@ from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.api import Api, Conflict, Invalid, NotFound, Unavailable
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Uncontested
+from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
@@ -41,6 +42,7 @@ from githubtoken_operator.domain.model import (
     Server,
     Token,
 )
+from githubtoken_operator.domain.pod import Pod
 from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.fence import Fence
 from githubtoken_operator.gatherer import Gatherer
@@ -570,13 +572,13 @@ class World:
         self.journal_folder: Path | None = None
         self._journal: Journal | None = None
 
-    def start(self, *, clusterwide: bool = True) -> Process:
+    def start(self, *, clusterwide: bool = True, pod: Pod | None = None) -> Process:
         """A new process of the operator, which remembers nothing but what its journal's folder has."""
         if self._journal is not None:
             # The system gives up the folder of a process that is gone.
             self._journal.close()
         self._journal = Journal(self.journal_folder)
-        return Process(self, self._journal, clusterwide=clusterwide)
+        return Process(self, self._journal, clusterwide=clusterwide, pod=pod)
 
     def status(self, name: str = "ci") -> dict[str, Any]:
         found: dict[str, Any] = self.api.objects[f"githubtokens/{name}"]["status"]
@@ -593,7 +595,7 @@ class World:
 class Process:
     """One process of the operator: everything that is lost when it ends, wired as in the application."""
 
-    def __init__(self, world: World, journal: Journal, *, clusterwide: bool) -> None:
+    def __init__(self, world: World, journal: Journal, *, clusterwide: bool, pod: Pod | None) -> None:
         self.world = world
         self.journal = journal
         self.leadership = FakeLease()
@@ -617,7 +619,8 @@ class Process:
         personal = PersonalTokens(github, allowed_hosts=())
         self.store = CredentialStore(self.cluster, journal, sleep=clock.sleep)
         fence = Fence(self.leadership, stopping=lambda: self.stopping)
-        self.users = UserTokens(store=self.store, github=github, fence=fence, now=clock)
+        pods = Pods(self.cluster, NAMESPACE, own=pod)
+        self.users = UserTokens(store=self.store, github=github, fence=fence, pods=pods, now=clock)
         self.sign_ins = SignIns(store=self.store, github=github, fence=fence, monotonic=clock.monotonic)
         gatherer = Gatherer(
             cluster=self.cluster,

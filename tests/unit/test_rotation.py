@@ -18,13 +18,14 @@ from githubtoken_operator.credential_store import StartOver
 from githubtoken_operator.domain import credential, credential_body, reasons
 from githubtoken_operator.domain.credential import INTENT, REFUSED, Intent
 from githubtoken_operator.domain.errors import Terminal, Transient
-from githubtoken_operator.domain.model import Token
+from githubtoken_operator.domain.model import Answer, App, Token
+from githubtoken_operator.domain.pod import Pod
 from githubtoken_operator.domain.resources import parse_token
 from githubtoken_operator.domain.secrets import decoded, encoded
 from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.domain.times import format_time
-from githubtoken_operator.rotation import FOREIGN_INTENT_WAIT
-from tests.unit.builders import NOW, app, app_body, secret, user_body
+from githubtoken_operator.rotation import FOREIGN_INTENT_WAIT, POD_LOOK
+from tests.unit.builders import NAMESPACE, NOW, app, app_body, pod_body, secret, user_body
 from tests.unit.fakes import (
     AFTER,
     API_AWAY,
@@ -418,9 +419,13 @@ async def test_the_unchanged_seed_applied_again_does_nothing() -> None:
 # --- Others ----------------------------------------------------------------------------------------------------------
 
 
-def announce(world: World, holder: str = "another", attempt: int = 1) -> None:
+POD = Pod(NAMESPACE, "operator-a", "uid-pod-a")
+OWN_POD = Pod(NAMESPACE, "operator-b", "uid-pod-b")
+
+
+def announce(world: World, holder: str = "another", attempt: int = 1, pod: Pod | None = None) -> None:
     stored = credential.read(world.api.objects[CREDENTIAL])
-    intent = Intent(stored.current or "", holder, attempt, format_time(world.clock.now))
+    intent = Intent(stored.current or "", holder, attempt, format_time(world.clock.now), pod)
     token = parse_token(world.api.objects["githubtokens/ci"])
     world.api.edit(CREDENTIAL, lambda body: body.update(credential_body.with_intent(body, intent, token, "Iv23acme")))
 
@@ -448,6 +453,109 @@ async def test_without_an_election_another_intent_is_of_a_process_that_is_gone()
     await process.run()
     assert world.clock.now == begun
     assert_spent_once(world)
+    assert_settled(world)
+
+
+async def test_an_intent_names_the_pod_of_its_process() -> None:
+    world = await running()
+    found: list[Intent | None] = []
+    world.faults.once("refresh", lambda: found.append(credential.read(world.api.objects[CREDENTIAL]).intent))
+    await world.start(pod=OWN_POD).run()
+    assert [intent and intent.pod for intent in found] == [OWN_POD]
+
+
+async def test_a_pod_that_is_gone_is_not_waited_for() -> None:
+    world = await running()
+    announce(world, pod=POD)
+    begun = world.clock.now
+    await world.start(pod=OWN_POD).run()
+    assert world.clock.now == begun
+    assert_spent_once(world)
+    assert_settled(world)
+
+
+@pytest.mark.parametrize("moment", [BEFORE, AFTER], ids=["before GitHub", "after GitHub"])
+async def test_a_pod_that_died_around_the_request_is_followed_at_once(moment: Moment) -> None:
+    world = await running()
+    world.faults.once("refresh", raising(Killed()), moment=moment)
+    with pytest.raises(Killed):
+        await world.start(pod=POD).run()
+    begun = world.clock.now
+    await world.start(pod=OWN_POD).run()
+    assert world.clock.now == begun
+    if moment == BEFORE:
+        assert_spent_once(world)
+        assert_settled(world)
+    else:
+        assert_loss_is_reported(world)
+
+
+async def test_a_pod_that_is_there_is_waited_for_until_it_goes() -> None:
+    world = await running()
+    world.api.put(pod_body())
+    announce(world, pod=POD)
+    process, seen = world.start(pod=OWN_POD), world.clock.now
+    due = await process.run()
+    assert due is not None
+    assert due.due == (seen + POD_LOOK).timestamp()
+    said = world.status()
+    world.clock.advance(POD_LOOK)
+    await process.run()
+    assert world.status() == said
+    assert len(world.github.spent) == 1
+    world.api.delete("pods/operator-a")
+    world.clock.advance(POD_LOOK)
+    await process.run()
+    assert_spent_once(world)
+    assert_settled(world)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "pod"),
+    [
+        pytest.param(lambda world: world.api.put(pod_body()), POD, id="it runs"),
+        pytest.param(
+            lambda world: world.api.put(pod_body("operator-b", "uid-pod-b")), OWN_POD, id="our own, of a lost journal"
+        ),
+        pytest.param(lambda _world: None, Pod("elsewhere", "operator-a", "uid-pod-a"), id="in another namespace"),
+        pytest.param(
+            lambda world: world.faults.on("GET pods/operator-a", raising(API_AWAY)), POD, id="it cannot be asked for"
+        ),
+        pytest.param(
+            lambda world: world.faults.on("GET pods/operator-a", raising(Forbidden(403, "no"))), POD, id="no right"
+        ),
+    ],
+)
+async def test_a_pod_that_may_be_there_is_waited_for_as_long_as_any(
+    prepare: Callable[[World], object], pod: Pod
+) -> None:
+    world = await running()
+    prepare(world)
+    announce(world, pod=pod)
+    process, seen = world.start(pod=OWN_POD), world.clock.now
+    await process.settle()
+    assert seen + FOREIGN_INTENT_WAIT <= world.clock.now < seen + FOREIGN_INTENT_WAIT + POD_LOOK
+    assert_spent_once(world)
+    assert_settled(world)
+
+
+async def test_a_late_pair_of_a_process_whose_pod_is_gone_is_taken_and_makes_the_refusal_void() -> None:
+    world = await running()
+    zombie = world.start(pod=POD)
+    successors: list[Process] = []
+
+    async def overtaken(app: App, refresh_token: Token) -> Answer:
+        answer = await type(world.github).refresh(world.github, app, refresh_token)
+        world.github.refresh = original  # type: ignore[method-assign]
+        successors.append(world.start(pod=OWN_POD))
+        await successors[0].run()
+        assert credential.read(world.api.objects[CREDENTIAL]).refused == refresh_token.sha256
+        return answer
+
+    original = world.github.refresh
+    world.github.refresh = overtaken  # type: ignore[method-assign]
+    await zombie.run()
+    await successors[0].settle()
     assert_settled(world)
 
 

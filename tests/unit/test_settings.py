@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator import settings
+from githubtoken_operator.domain.pod import Pod
 from githubtoken_operator.settings import (
     Address,
     Settings,
@@ -24,6 +25,8 @@ from githubtoken_operator.settings import (
     parse_log_format,
     parse_log_level,
     parse_namespaces,
+    parse_pod_name,
+    parse_pod_uid,
 )
 
 
@@ -127,6 +130,25 @@ def test_no_namespaces_means_all() -> None:
 def test_what_is_not_a_namespace_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^must be the name of a namespace"):
         parse_namespaces(text)
+
+
+@pytest.mark.parametrize("text", ["", "Operator", "operator/../../secrets", "-a", "a" * 254])
+def test_what_is_not_a_pods_name_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^must be the name of a pod"):
+        parse_pod_name(text)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a/b", "a" * 65])
+def test_what_is_not_a_pods_uid_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^must be the uid of a pod"):
+        parse_pod_uid(text)
+
+
+def test_the_pod_is_one_of_the_operators_namespace() -> None:
+    name, uid = parse_pod_name("operator-6d8f-x2x"), parse_pod_uid("0f6d3d5e-7f3a-4a6e-9a53-9df2a1e5a5f0")
+    told = Settings(operator_namespace="githubtoken-system", pod_name=name, pod_uid=uid)
+    assert told.pod == Pod("githubtoken-system", name, uid)
+    assert Settings().pod is None
 
 
 def test_a_lease_lasts_whole_seconds() -> None:

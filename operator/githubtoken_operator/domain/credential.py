@@ -289,8 +289,8 @@ def _seconds(start: datetime, end: datetime | None) -> int | None:
 def _read_intent(text: str | None) -> Intent | None:
     try:
         raw = json.loads(text or "null")
-        pod = Pod.read(raw.get("pod"))
-        return Intent(str(raw["token"]), str(raw["holder"]), int(raw["attempt"]), str(raw["startedAt"]), pod)
+        token, holder, attempt, started = (raw[key] for key in ("token", "holder", "attempt", "startedAt"))
+        return Intent(str(token), str(holder), int(attempt), str(started), Pod.read(raw.get("pod")))
     except (ValueError, KeyError, TypeError):
         return None
 

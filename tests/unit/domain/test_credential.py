@@ -24,6 +24,7 @@ from githubtoken_operator.domain.credential import (
 )
 from githubtoken_operator.domain.model import AccessToken, Token
 from githubtoken_operator.domain.placement import Grant, Placement
+from githubtoken_operator.domain.pod import Pod
 from githubtoken_operator.domain.secrets import ADOPT, NAME, REVISION, ROLE, decoded, encoded
 from tests.unit.builders import githubtoken, pair, secret, user_githubtoken
 
@@ -138,6 +139,22 @@ def test_the_token_beside_a_seed_is_not_of_its_chain() -> None:
 )
 def test_an_intent_counts_only_for_the_token_that_it_names(body: dict[str, Any], *, kept: bool) -> None:
     assert credential.read(body).intent == (intent(refresh(1)) if kept else None)
+
+
+def test_an_intent_of_before_pods_were_named_still_counts() -> None:
+    old = {"token": refresh(1).sha256, "holder": "holder-a", "attempt": 1, "startedAt": "2026-03-01T12:00:00Z"}
+    assert credential.read(noted(rotated(), intent=json.dumps(old))).intent == intent(refresh(1))
+    broken = json.dumps(old | {"pod": {"name": "../secrets/x"}})
+    assert credential.read(noted(rotated(), intent=broken)).intent == intent(refresh(1))
+
+
+def test_an_intent_says_in_which_pod_its_process_runs() -> None:
+    pod = Pod("githubtoken-system", "operator-a", "uid-a")
+    named = replace(intent(refresh(1)), pod=pod)
+    body = body_of.with_intent(rotated(), named, TOKEN, CLIENT)
+    assert credential.read(body).intent == named
+    text = json.loads(body["metadata"]["annotations"][INTENT])
+    assert text["pod"] == {"namespace": "githubtoken-system", "name": "operator-a", "uid": "uid-a"}
 
 
 def test_annotations_hold_hashes_and_never_a_token() -> None:
