@@ -31,7 +31,10 @@ DEPLOY: Final = REPOSITORY / "deploy"
 NAMESPACE: Final = "githubtoken-system"
 
 # The operator's own; those of its users and the optional ones are the chart's alone.
-_RIGHTS: Final = ("serviceaccount", "rbac/objects", "rbac/clusterapps", "rbac/secrets", "rbac/events", "rbac/lease")
+_RIGHTS: Final = (
+    "serviceaccount",
+    *(f"rbac/{concern}" for concern in ("objects", "clusterapps", "secrets", "events", "lease", "replicas")),
+)
 _OPTIONAL: Final = {
     "immediate-propagation": ("rbac.immediatePropagation.enabled=true", ("rbac/pods", "admissionpolicy")),
     "restart-targets": ("rbac.restartTargets.enabled=true", ("rbac/workloads",)),

@@ -108,6 +108,12 @@ def test_the_operator_is_told_what_the_values_say(helm: Helm) -> None:
     assert {"name": "GITHUBTOKEN_GRACE_PERIOD", "value": "120s"} in operator["env"]
 
 
+def test_the_operator_is_told_its_pod(helm: Helm) -> None:
+    told = {each["name"]: each.get("valueFrom") for each in render(helm).operator()["env"]}
+    assert told["GITHUBTOKEN_POD_NAME"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    assert told["GITHUBTOKEN_POD_UID"] == {"fieldRef": {"fieldPath": "metadata.uid"}}
+
+
 @pytest.mark.parametrize(
     ("arguments", "image"),
     [

@@ -35,7 +35,10 @@ EVERYWHERE: set[Right] = {
     ("", "events", "create"),
     *(("", "namespaces", verb) for verb in ("get", "list", "watch")),
 }
-IN_OWN_NAMESPACE: set[Right] = {("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "update")}
+IN_OWN_NAMESPACE: set[Right] = {
+    *(("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "update")),
+    ("", "pods", "get"),
+}
 IMMEDIATE: set[Right] = {("", "pods", "list"), ("", "pods/status", "patch")}
 RESTARTS: set[Right] = {
     ("apps", kind, verb) for kind in ("deployments", "statefulsets", "daemonsets") for verb in ("get", "patch")
@@ -47,6 +50,8 @@ REFUSED: dict[str, tuple[Right, str]] = {
     "changing an App": ((OURS, "githubapps", "patch"), "default"),
     "deleting Secrets by the dozen": (("", "secrets", "deletecollection"), "default"),
     "listing pods": (("", "pods", "list"), "default"),
+    "listing its own pods": (("", "pods", "list"), NAMESPACE),
+    "reading pods of others": (("", "pods", "get"), "default"),
     "touching pods": (("", "pods/status", "patch"), "default"),
     "making pods": (("", "pods", "create"), NAMESPACE),
     "restarting workloads": (("apps", "deployments", "patch"), "default"),
@@ -128,6 +133,8 @@ def test_with_namespaces_the_same_rights_are_given_there_only(helm: Helm) -> Non
     of_the_cluster = {right for right in EVERYWHERE if right[1].startswith(("clustergithubapps", "namespaces"))}
     there = [each for each in objects if each["metadata"].get("namespace") == "a"]
     assert rights(there, "Role") == EVERYWHERE - of_the_cluster | IMMEDIATE | RESTARTS
+    own = [each for each in objects if each["metadata"].get("namespace") == NAMESPACE]
+    assert rights(own, "Role") == IN_OWN_NAMESPACE
     assert rights(objects, "ClusterRole") == set()
 
 
@@ -155,7 +162,7 @@ def test_the_operator_may_do_its_work_in_every_namespace(control_plane: ControlP
 
 
 @pytest.mark.usefixtures("_applied")
-def test_the_operator_may_hold_its_lease(control_plane: ControlPlane) -> None:
+def test_the_operator_may_hold_its_lease_and_look_for_its_pods(control_plane: ControlPlane) -> None:
     assert all(allowed(control_plane, [(right, NAMESPACE) for right in IN_OWN_NAMESPACE]))
 
 
