@@ -39,7 +39,7 @@ from githubtoken_operator.fence import Fence
 
 FOREIGN_INTENT_WAIT: Final = timedelta(seconds=90)
 """Longer than a refresh may take and a holder needs to come back: then its intent is overruled."""
-POD_LOOK: Final = timedelta(seconds=10)
+POD_LOOK: Final = timedelta(seconds=5)
 """Pods are not watched: while one that announced a rotation is waited for, it is looked for this often."""
 
 

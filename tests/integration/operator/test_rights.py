@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from github_simulator.control_client import sha256
 from localcluster import ControlPlane
 from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT, operator_kubeconfig, running_operator
 from tests.integration.operator.conftest import ALLOWED_HOSTS, REPOSITORY, RIGHTS, new_namespace, world_in
+from tests.integration.operator.pods import make_pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,10 +57,11 @@ def plane_apart(binaries: Binaries, audit_log: Path) -> Iterator[ControlPlane]:
 def apart(
     plane_apart: ControlPlane, cluster_apart: Cluster, simulator: SimulatorProcess, tmp_path: Path
 ) -> Iterator[World]:
-    """A world whose operator holds a Lease, as the chart's does."""
-    flags = (*ALLOWED_HOSTS, "--leader-elect", "--operator-namespace", NAMESPACE)
+    """A world whose operator holds a Lease and knows its pod, as the chart's does."""
+    kubeconfig = operator_kubeconfig(plane_apart, *RIGHTS)
+    pod = ("--operator-namespace", NAMESPACE, "--pod-name", "operator", "--pod-uid", make_pod(plane_apart, "operator"))
     with (
-        running_operator(operator_kubeconfig(plane_apart, *RIGHTS), tmp_path / "log", *flags) as operator,
+        running_operator(kubeconfig, tmp_path / "log", *ALLOWED_HOSTS, "--leader-elect", *pod) as operator,
         new_namespace(cluster_apart) as namespace,
         world_in(cluster_apart, simulator, operator, namespace) as world,
     ):
@@ -131,6 +134,14 @@ def make_consumers(world: World) -> dict[str, Any]:
     return {"restartTargets": targets, "propagation": "Immediate"}
 
 
+def begin_elsewhere(world: World) -> None:
+    """A rotation that a pod has announced which is gone."""
+    token = sha256(world.data("alice-credential")["refresh_token"])
+    pod = {"namespace": NAMESPACE, "name": "operator-before", "uid": "uid-before"}
+    intent = {"token": token, "holder": "before", "pod": pod, "attempt": 1, "startedAt": "2026-01-01T00:00:00Z"}
+    world.annotate("alice-credential", kind="Secret", refresh_intent=json.dumps(intent))
+
+
 def restarted(world: World, kind: str) -> bool:
     template = (world.get(kind, "web") or {})["spec"]["template"]
     return "githubtoken.dev/restarted-at" in template["metadata"].get("annotations", {})
@@ -154,6 +165,7 @@ def test_every_right_is_used_and_none_is_missed(apart: World, plane_apart: Contr
     for name in ("ci", "alice", "revoked", "shared"):
         apart.wait_ready(name)
 
+    begin_elsewhere(apart)
     apart.annotate("alice", refresh_requested_at="now")
     apart.wait_for("alice", lambda token: token["status"].get("lastHandledRefreshAt") == "now")
     apart.annotate("ci", refresh_requested_at="now")
