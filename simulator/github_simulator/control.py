@@ -80,6 +80,7 @@ class Control:
             ("DELETE", "/faults/{fault}", self._clear_fault),
             ("POST", "/rate-limits/exhaust", self._exhaust),
             ("POST", "/tokens/lookup", self._token),
+            ("POST", "/answers/lose", self._lose_answer),
             ("GET", "/ledger", self._ledger),
             ("DELETE", "/ledger", self._reset_ledger),
         ]
@@ -260,11 +261,10 @@ class Control:
         )
 
     def _token(self, body: Document, _parameters: Mapping[str, str]) -> Document:
-        try:
-            sha256 = tokens.normalized_sha256(_text(body, "sha256"))
-        except ValueError as error:
-            raise ControlError(str(error)) from error
-        return _token_document(self._simulation, sha256)
+        return _token_document(self._simulation, _sha256(body))
+
+    def _lose_answer(self, body: Document, _parameters: Mapping[str, str]) -> Document:
+        return {"lost": self._simulation.spends.lose(_sha256(body))}
 
     def _ledger(self, _body: Document, _parameters: Mapping[str, str]) -> Document:
         simulation = self._simulation
@@ -307,6 +307,13 @@ def _handler(endpoint: Callable[[Document, Mapping[str, str]], Any]) -> Callable
         return web.Response(status=204) if document is None else web.json_response(document)
 
     return handle
+
+
+def _sha256(body: Document) -> str:
+    try:
+        return tokens.normalized_sha256(_text(body, "sha256"))
+    except ValueError as error:
+        raise ControlError(str(error)) from error
 
 
 def _object(raw: bytes) -> Document:

@@ -388,6 +388,14 @@ class Control:
         """Forget requests, counts and offences; what was spent stays spent."""
         self._call("DELETE", "/ledger")
 
+    def lose_answer(self, sha256: str) -> bool:
+        """Say that the answer to a refresh token died with the client that had it; False where none was delivered.
+
+        For who killed that client and saw that it kept nothing: what presents the token again is a replay.
+        """
+        lost: bool = self._call("POST", "/answers/lose", {"sha256": sha256})["lost"]
+        return lost
+
     def token(self, sha256: str) -> TokenState:
         """What GitHub knows of the token with this SHA-256 (hexadecimal or base64)."""
         return TokenState(**self._call("POST", "/tokens/lookup", {"sha256": sha256}))

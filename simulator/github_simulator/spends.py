@@ -6,8 +6,9 @@ was written to a connection that was still open. A presentation is judged when i
 * **double spend**: the token was spent by a presentation whose answer was delivered, or another presentation of it is
   under way for a client that still waits. A client that keeps its own house in order never does this.
 * **replay**: the token was presented before and that answer was never delivered (the connection was dropped after the
-  effect, the client went away before the answer was written, or the answer was mangled on its way). Nothing better
-  can be done by a client that does not know what became of its request.
+  effect, the client went away before the answer was written, or the answer was mangled on its way), or it was lost
+  with a client that was killed (`lose`). Nothing better can be done by a client that does not know what became of its
+  request.
 * otherwise it is the first one, or one after a request that had no effect.
 
 Judging at arrival is what makes two requests under way at once an offence of the second, whichever of them wins.
@@ -90,6 +91,16 @@ class Spends:
         presentation.client_waits = _nobody_waits
         if not presentation.spent:
             self._by_token[presentation.sha256].remove(presentation)
+
+    def lose(self, sha256: str) -> bool:
+        """Take back that the answer to a token was delivered; False where none was.
+
+        Only who killed the client, and saw that it kept nothing, can say this.
+        """
+        lost = [spend for spend in self._by_token.get(sha256, []) if spend.spent and spend.delivered]
+        for spend in lost:
+            spend.delivered = False
+        return bool(lost)
 
     def reset(self) -> None:
         """Forget the offences; what was spent stays spent."""

@@ -73,6 +73,7 @@ def stage(
     github: FaultProxy,
     tmp_path: Path,
     rows: list[Row],
+    long: bool,
 ) -> Iterator[Stage]:
     """A namespace with an App, and one operator; at the end no secret has shown."""
     cluster = Cluster(plane)
@@ -92,4 +93,4 @@ def stage(
         world.install(app)
         world.app_secret(app)
         world.github_app(app, webURL=github.url)
-        yield Stage(world, app, api, github, launch, journal, rows)
+        yield Stage(world, app, api, github, launch, journal, rows, long)

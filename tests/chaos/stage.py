@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HEALS_WITHIN: Final = 120.0
 """Seconds until a cell has ended well or the test fails; most need one or two."""
+REPORTS_WITHIN: Final = 10.0
+"""Seconds from the fault, or the restart, until an object says that a human is needed. The long run holds it."""
 LAUNCHER: Final = Path(__file__).parent / "launcher.py"
 ENDED: Final = "grant alive"
 REPORTED: Final = reasons.REAUTHORIZATION_REQUIRED
@@ -86,13 +88,13 @@ class Stage:
     launch: Launch
     journal: Path
     rows: list[Row]
-    killed: bool = False
-    """Whether the operators of this stage are killed in the middle of rotations."""
+    long: bool = False
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
         self._asked: dict[str, str] = {}
         self._sent: dict[str, str] = {}
+        self._rotating: str | None = None
         self.codes: dict[str, str] = {}
         """The code that each token showed before the fault."""
 
@@ -107,6 +109,9 @@ class Stage:
         """As kubelet restarts a container, with its volumes; or as another pod takes its place, with empty ones."""
         if not keep_journal:
             self.journal = self.folder / f"journal-{next(self._numbers)}"
+        if self._rotating is not None and self.died() and not self.answer_is_kept(self._rotating):
+            # GitHub saw its answer arrive. Nobody else can tell it that the process was killed with it.
+            self.world.github.lose_answer(self._sent[self._rotating])
         self.world.operator = self.launch(self.journal)
 
     def order(self, text: str) -> None:
@@ -136,11 +141,13 @@ class Stage:
         self.world.github.reset_ledger()
         self.api.clear()
         self.github.clear()
+        self._rotating = None
         return name
 
     def rotate(self, name: str) -> None:
         self._asked[name] = f"{time.time()}"
         self._sent[name] = sha256(self.world.data(f"{name}-credential")["refresh_token"])
+        self._rotating = name
         self.world.annotate(name, refresh_requested_at=self._asked[name])
 
     def rotated(self, name: str) -> bool:
@@ -159,10 +166,11 @@ class Stage:
         self.world.wait_until(lambda: self.rotated(name), f"the living pair of {name}")
 
     def answer_is_kept(self, name: str) -> bool:
-        """Whether the living pair is in the store or, as the operator ended, in a file of the journal."""
+        """Whether the living pair is in the store or, as the operator ended, whole in a file of the journal."""
         pair = self.world.data(f"{name}-credential")
+        files = (path.read_bytes().rstrip(b"\0") for path in self.journal.glob("*.json*"))
         return self.world.github.token_is_alive(sha256(pair["refresh_token"])) or any(
-            b'"body"' in path.read_bytes() for path in self.journal.glob("*.json*")
+            b'"body"' in content and content.endswith(b"}") for content in files
         )
 
     def reported(self, name: str) -> bool:
@@ -190,7 +198,7 @@ class Stage:
             REPORTED: self.reported,
             ASKED: self.asked,
         }
-        deadline = time.monotonic() + within
+        deadline = since + REPORTS_WITHIN if self.long and expected != ENDED else time.monotonic() + within
         while not outcomes[expected](name) and time.monotonic() < deadline:
             time.sleep(0.05)
         seconds = time.monotonic() - since
@@ -200,9 +208,6 @@ class Stage:
         ]
         reached = (outcome for outcome, holds in outcomes.items() if holds(name))
         outcome = next(reached, self.world.ready(name).reason)
-        if self.killed and expected == REPORTED and again == ["double_spend"]:
-            # GitHub counts an answer as delivered that died with the process: nobody was left who knew it.
-            again = ["replay"]
         counts = again.count("double_spend"), again.count("replay")
         group, cell = row
         result = Row(group, cell, outcome, *counts, seconds)

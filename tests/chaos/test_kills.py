@@ -38,7 +38,6 @@ class Boundary:
 
 def rehearse(stage: Stage) -> list[Boundary]:
     """One rotation that nothing disturbs: its steps in their order, and both sides of each."""
-    stage.killed = True
     name = stage.new_token()
     stage.order("count")
     stage.rotate(name)
@@ -85,10 +84,9 @@ def on_disk(boundaries: list[Boundary]) -> int:
     return next(found.index for found in boundaries if found.index > answered and found.step.startswith("fsync"))
 
 
-def is_lost(boundary: Boundary, boundaries: list[Boundary], *, saved: int) -> bool:
-    """Whether GitHub's answer was on the wire or in the killed process alone; `saved` is the step that ends it."""
-    sent = place(boundaries, "refresh 1")
-    return (boundary.index, boundary.after) >= (sent, True) and (boundary.index, boundary.after) < (saved, False)
+def is_lost(boundary: Boundary, boundaries: list[Boundary], kept_from: tuple[int, bool]) -> bool:
+    """Whether GitHub's answer was on the wire or in the killed process alone."""
+    return (place(boundaries, "refresh 1"), True) <= (boundary.index, boundary.after) < kept_from
 
 
 def chosen(boundaries: list[Boundary], *, long: bool) -> list[Boundary]:
@@ -100,35 +98,19 @@ def chosen(boundaries: list[Boundary], *, long: bool) -> list[Boundary]:
     return [*around[::2], *around[1:2]]
 
 
-def test_a_kill_with_the_journal_kept_loses_only_an_answer_on_the_wire(stage: Stage, *, long: bool) -> None:
+@pytest.mark.parametrize("keep", [True, pytest.param(False, marks=pytest.mark.chaos_long)], ids=["kept", "gone"])
+def test_a_kill_loses_only_an_answer_that_was_kept_nowhere(stage: Stage, *, long: bool, keep: bool) -> None:
+    """With the journal gone, nothing but the store keeps it."""
     boundaries = rehearse(stage)
+    kept_from = (on_disk(boundaries), False) if keep else (place(boundaries, "credential 2"), True)
     failures = []
     for boundary in chosen(boundaries, long=long):
         name = die(stage, boundary)
         begun = time.monotonic()
-        stage.restart(keep_journal=True)
-        lost = is_lost(boundary, boundaries, saved=on_disk(boundaries))
+        stage.restart(keep_journal=keep)
+        expected = REPORTED if is_lost(boundary, boundaries, kept_from) else ENDED
         try:
-            stage.ends(name, REPORTED if lost else ENDED, row=(WITH, str(boundary)), since=begun, within=45)
-        except AssertionError as error:
-            failures.append(str(error))
-    assert not failures, "\n".join(failures)
-
-
-@pytest.mark.chaos_long
-def test_a_kill_with_the_journal_gone_loses_what_was_not_in_the_store(stage: Stage) -> None:
-    """A new pod waits for the outcome of the one that announced the rotation, so all cells end together."""
-    boundaries = rehearse(stage)
-    saved = place(boundaries, "credential 2")
-    failures, rounds = [], []
-    for boundary in boundaries:
-        rounds.append((boundary, die(stage, boundary)))
-        stage.restart(keep_journal=False)
-    begun = time.monotonic()
-    for boundary, name in rounds:
-        lost = (boundary.index, boundary.after) < (saved, True) and is_lost(boundary, boundaries, saved=saved + 1)
-        try:
-            stage.ends(name, REPORTED if lost else ENDED, row=(WITHOUT, str(boundary)), since=begun)
+            stage.ends(name, expected, row=(WITH if keep else WITHOUT, str(boundary)), since=begun, within=45)
         except AssertionError as error:
             failures.append(str(error))
     assert not failures, "\n".join(failures)
@@ -143,7 +125,6 @@ def moments() -> Iterator[float]:
 
 
 def test_a_kill_at_a_random_moment_loses_nothing_that_was_kept(stage: Stage, *, long: bool) -> None:
-    stage.killed = True
     failures = []
     for number, moment in zip(range(ROUNDS if long else 2), moments(), strict=False):
         name = stage.new_token()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.chaos.stage import ASKED, ENDED, Stage, numbered
-from tests.chaos.test_kills import Boundary, arm, on_disk, place
+from tests.chaos.test_kills import Boundary, arm, is_lost, on_disk, place
 
 if TYPE_CHECKING:
     from github_simulator.control_client import App
@@ -87,7 +87,7 @@ def test_a_kill_around_the_poll_that_brings_the_pair_costs_another_code_at_most(
         stage.order("")
         begun = time.monotonic()
         stage.restart(keep_journal=keep)
-        lost = (place(boundaries, "refresh 1"), True) <= (boundary.index, boundary.after) < kept_from
+        lost = is_lost(boundary, boundaries, kept_from)
         step = str(boundary).replace("refresh 1", "the poll that brings the pair")
         try:
             stage.ends(name, ASKED if lost else ENDED, row=(GROUP, f"SIGKILL {step}, {JOURNAL[keep]}"), since=begun)

@@ -52,6 +52,26 @@ def test_after_a_delivered_answer_it_is_a_double_spend(desk: Desk) -> None:
     assert (len(desk.spends.double_spends), len(desk.spends.replays)) == (1, 0)
 
 
+def test_after_an_answer_that_died_with_its_client_it_is_a_replay(desk: Desk) -> None:
+    desk.spend(delivered=True)
+    assert desk.spends.lose("token")
+    assert desk.present().verdict is Verdict.REPLAY
+    assert (len(desk.spends.double_spends), len(desk.spends.replays)) == (0, 1)
+
+
+def test_an_answer_that_was_not_delivered_cannot_be_lost_again(desk: Desk) -> None:
+    assert not desk.spends.lose("token")
+    desk.spend(delivered=False)
+    assert not desk.spends.lose("token")
+
+
+def test_an_offence_that_was_judged_stays_one(desk: Desk) -> None:
+    desk.spend(delivered=True)
+    desk.present()
+    desk.spends.lose("token")
+    assert len(desk.spends.double_spends) == 1
+
+
 def test_after_a_lost_answer_it_is_a_replay(desk: Desk) -> None:
     desk.spend(delivered=False)
     assert desk.present().verdict is Verdict.REPLAY
