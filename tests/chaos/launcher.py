@@ -1,9 +1,8 @@
-"""The operator with a hand on its disk and on its clock: `python launcher.py run …` is `githubtoken run …`.
+"""The operator with a hand on its disk: `python launcher.py run …` is `githubtoken run …`.
 
 The file that CHAOS_ORDERS names may hold one line, and is looked at anew each time:
 
     fsync 3 before     the process kills itself right before the third os.fsync from now on; `after`, `replace` likewise
-    clock -3600        its clock is an hour behind from now on
 
 From the first order on, each of those calls is appended to the file that CHAOS_STEPS names, with its monotonic time.
 Everything else is the real program.
@@ -17,11 +16,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from githubtoken_operator import clock
+from githubtoken_operator.cli import main
 
 ORDERS: Final = Path(os.environ["CHAOS_ORDERS"])
 STEPS: Final = Path(os.environ["CHAOS_STEPS"])
@@ -61,29 +59,8 @@ def counted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def step_of_clock() -> timedelta:
-    """How far the clock is ahead."""
-    word, _, seconds = order().partition(" ")
-    return timedelta(seconds=float(seconds)) if word == "clock" else timedelta()
-
-
-def utc_now() -> datetime:
-    """In place of `clock.utc_now`."""
-    return datetime.now(UTC) + step_of_clock()
-
-
-def unix_now() -> float:
-    """In place of `clock.unix_now`."""
-    return time.time() + step_of_clock().total_seconds()
-
-
 if __name__ == "__main__":
     os.fsync = counted("fsync", os.fsync)
     os.replace = counted("replace", os.replace)
-    # Before anything imports the functions by their names.
-    clock.utc_now = utc_now
-    clock.unix_now = unix_now
-    from githubtoken_operator.cli import main
-
     sys.argv[0] = "githubtoken"
     main()

@@ -8,7 +8,7 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,12 @@ class Launch:
     stack: ExitStack
 
     def __call__(
-        self, journal: Path, *flags: str, kubeconfig: Path | None = None, ready: bool = True
+        self,
+        journal: Path,
+        *flags: str,
+        kubeconfig: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        ready: bool = True,
     ) -> OperatorProcess:
         settings = ("--allowed-hosts", "127.0.0.1", "--journal-dir", str(journal), "--log-level", "debug")
         operator = start_operator(
@@ -61,7 +66,11 @@ class Launch:
             self.folder / "log",
             *settings,
             *flags,
-            environment={"CHAOS_ORDERS": str(self.folder / "orders"), "CHAOS_STEPS": str(self.folder / "steps")},
+            environment={
+                "CHAOS_ORDERS": str(self.folder / "orders"),
+                "CHAOS_STEPS": str(self.folder / "steps"),
+                **(environment or {}),
+            },
             program=(str(LAUNCHER),),
         )
         self.stack.callback(_end, operator)

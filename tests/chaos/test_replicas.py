@@ -72,7 +72,7 @@ def test_two_replicas_that_start_at_once_mint_and_refresh_nothing_twice(stage: S
     assert (double, replays) == (0, 0)
 
 
-def test_a_killed_leader_is_replaced_when_its_lease_is_over(stage: Stage) -> None:
+def test_a_killed_leader_is_replaced_when_its_lease_is_over(stage: Stage, *, long: bool) -> None:
     leader, standby = pair_of_replicas(stage)
     name = stage.new_token()
     leader.kill()
@@ -80,6 +80,7 @@ def test_a_killed_leader_is_replaced_when_its_lease_is_over(stage: Stage) -> Non
     stage.rotate(name)
     took = successor_after(stage, standby) - begun
     stage.ends(name, ENDED, row=(GROUP, f"the leader is killed; its successor leads after {took:.1f} s"), since=begun)
+    assert not long or took <= LEASE + 2
     assert len(stage.world.requests("refresh")) == 1
 
 
@@ -92,6 +93,7 @@ def test_a_released_lease_is_taken_over_soon(stage: Stage) -> None:
     stage.rotate(name)
     took = successor_after(stage, standby) - begun
     stage.ends(name, ENDED, row=(GROUP, f"SIGTERM to the leader; its successor leads after {took:.1f} s"), since=begun)
+    assert took <= 2
     assert len(stage.world.requests("refresh")) == 1
 
 

@@ -132,6 +132,13 @@ def test_a_restart_goes_on_with_a_revocation(apart: World, start: Start) -> None
     assert not apart.github.token_is_alive(sha256(token))
 
 
+def test_a_grace_period_that_is_too_short_is_told_in_the_log(apart: World, start: Start) -> None:
+    assert apart.operator.stop() == 0
+    assert "the grace period of" not in apart.log()
+    apart.operator = start(None, "--grace-period", "10s")
+    assert "the grace period of 10s is too short" in apart.log()
+
+
 def test_sigterm_during_a_mint_publishes_the_token(apart: World, start: Start) -> None:
     app = apart.app()
     fault = apart.github.fail("mint", app=app, delay=3)
