@@ -19,9 +19,11 @@ process of its own against a real API server and the simulator of GitHub, throug
 
 A cell ends with `grant alive`: the sign-in lives, and the consumer's Secret holds the token that GitHub takes. Where
 GitHub's answer existed nowhere but on the wire or in the killed process, it ends with `ReauthorizationRequired`, or,
-with `user.deviceFlow`, in another code (`AwaitingAuthorization`), and one event. *Double spends* are refresh tokens
-sent again although the answer was there, *replays* those sent again because it was lost, on the wire or with the
-process that had it. *Seconds* count from the fault's end or the restart, on the machine that made this page.
+with `user.deviceFlow`, in another code (`AwaitingAuthorization`), and one event; the run fails where that takes more
+than 10 s. *Double spends* are refresh tokens sent again although the answer was there, *replays* those sent again
+because it was lost, on the wire or with the process that had it. *Seconds* count from the fault, where the operator
+lives on, else from the fault's end or the restart (the start of the process included), on the machine that made this
+page.
 """
 COLUMNS: Final = ("Cell", "Outcome", "Double spends", "Replays", "Seconds")
 
