@@ -23,7 +23,7 @@ from githubtoken_operator.credential_store import CredentialStore, StartOver, gr
 from githubtoken_operator.domain import credential, credential_body, device_answers, device_flow, reasons
 from githubtoken_operator.domain.credential import Credential
 from githubtoken_operator.domain.device_flow import Ask, Flow
-from githubtoken_operator.domain.errors import DeviceCodeUseless, SignInPending, Terminal, Transient
+from githubtoken_operator.domain.errors import DeviceCodeUseless, OutcomeUnknown, SignInPending, Terminal, Transient
 from githubtoken_operator.domain.model import JSON, AccessToken, App, Token
 from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.fence import Fence
@@ -37,12 +37,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Polling:
-    """When the next poll of a code is due, on the monotonic clock, and how GitHub took the last ones."""
+    """When the next poll of a code is due, on the monotonic clock, and how GitHub took the last ones.
+
+    `complete`: this process knows of every answer to a poll. A code that was there before it, or a poll whose answer
+    was lost, may have brought the pair, and then GitHub does not know the code any more.
+    """
 
     code: str
     due: float
     delay: float | None = None
     unknown: int = 0
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,8 @@ class SignIns:
             unused=step.unused,
         )
         await self._store.write(credential_body.with_flow(secret, flow, token), create=secret is None)
+        due = self._monotonic() + device_flow.poll_delay(flow, None, flow.started)
+        self._polling[key] = _Polling(flow.user_code, due, complete=True)
 
     async def poll(self, token: GitHubToken, app: App, flow: Flow, now: datetime) -> None:
         """Asks once whether the code was entered, and signs in where it was. Raises `TokenError` where that ended it.
@@ -188,7 +195,7 @@ class SignIns:
     def _in_grace(self, shown: _Shown) -> bool:
         """Whether GitHub may yet come to know the code; it is then polled again."""
         known = self._polling[shown.key]
-        if known.unknown >= GRACE_POLLS:
+        if not known.complete or known.unknown >= GRACE_POLLS:
             return False
         due = self._monotonic() + shown.flow.interval
         self._polling[shown.key] = replace(known, due=due, unknown=known.unknown + 1)
@@ -203,8 +210,9 @@ class SignIns:
             flow = replace(flow, interval=error.interval)
             await self._change(shown, flow)
         known = self._polling[shown.key]
+        complete = isinstance(error, SignInPending) or (known.complete and not isinstance(error, OutcomeUnknown))
         delay = max(device_flow.poll_delay(flow, known.delay, now), error.retry_after or 0.0)
-        self._polling[shown.key] = replace(known, due=self._monotonic() + delay, delay=delay)
+        self._polling[shown.key] = replace(known, due=self._monotonic() + delay, delay=delay, complete=complete)
 
     async def _end(self, shown: _Shown, error: Terminal) -> None:
         """Remembers that a human ended the flow. What is wrong with the App does not end it."""

@@ -172,7 +172,7 @@ class Stage:
         )
 
     def wait_rotated(self, name: str) -> None:
-        self.world.wait_until(lambda: self.rotated(name), f"the living pair of {name}")
+        self.world.wait_for(name, lambda _token: self.rotated(name))
 
     def answer_is_kept(self, name: str) -> bool:
         """Whether the living pair is in the store or, as the operator ended, whole in a file of the journal."""
@@ -216,7 +216,7 @@ class Stage:
             spend.verdict for spend in (*ledger.double_spends, *ledger.replays) if spend.sha256 == self._sent.get(name)
         ]
         reached = (outcome for outcome, holds in outcomes.items() if holds(name))
-        outcome = next(reached, self.world.ready(name).reason)
+        outcome = next(reached, f"still {self.world.ready(name).reason}")
         counts = again.count("double_spend"), again.count("replay")
         group, cell = row
         result = Row(group, cell, outcome, *counts, seconds)

@@ -181,6 +181,34 @@ async def test_a_code_that_github_does_not_know_yet_is_polled_some_more() -> Non
     assert len(world.github.codes) == 1
 
 
+async def test_after_a_restart_a_code_that_github_does_not_know_is_replaced_at_once() -> None:
+    """The answer with the pair may have died with the process before."""
+    world, _ = await shown()
+    world.github.codes["WDJB-0000"].errors = [UNKNOWN_CODE] * 3
+    after = world.start()
+    await wait(world, after, timedelta(seconds=8))
+    assert len(world.github.codes) == 2
+
+
+async def test_after_a_lost_answer_a_code_that_github_does_not_know_is_replaced_at_once() -> None:
+    world, process = await shown()
+    world.faults.once("device_poll", raising(LOST))
+    world.github.codes["WDJB-0000"].errors = [UNKNOWN_CODE] * 3
+    await wait(world, process, timedelta(seconds=14))
+    assert len(world.github.codes) == 2
+
+
+async def test_an_answer_after_a_restart_makes_up_for_what_was_not_heard() -> None:
+    world, _ = await shown()
+    after = world.start()
+    await wait(world, after, timedelta(seconds=8))
+    world.github.codes["WDJB-0000"].errors = [UNKNOWN_CODE] * 3
+    world.github.enter()
+    await after.settle()
+    assert_signed_in(world)
+    assert len(world.github.codes) == 1
+
+
 @pytest.mark.parametrize("error", [NOT_SENT, LOST, Transient(reasons.RATE_LIMITED, "slow down", retry_after=30)])
 async def test_a_poll_that_fails_is_made_again_and_the_code_stays_in_sight(error: Transient) -> None:
     world, process = await shown()
