@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,6 +65,32 @@ def run(program: Path, *arguments: str | Path, stdin: str = "") -> Result:
     """Runs helm and says how it ended."""
     done = subprocess.run([program, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=120)
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+class Release:
+    """The release, by one of the two helms."""
+
+    def __init__(self, program: Path, plane: ControlPlane) -> None:
+        self._program = program
+        self._plane = plane
+
+    def helm(self, *arguments: str | Path) -> Result:
+        result = run(self._program, *arguments, f"--kubeconfig={self._plane.kubeconfig}", f"--namespace={NAMESPACE}")
+        assert result.code == 0, result.error
+        return result
+
+    def status(self) -> str:
+        (release,) = json.loads(self.helm("list", "--output=json").output)
+        return f"{release['status']} {release['revision']}"
+
+    def objects(self, kinds: str) -> list[Object]:
+        """The release's objects of these kinds, in its own namespace or in none."""
+        selector = f"--selector=app.kubernetes.io/instance={RELEASE}"
+        items: list[Object] = self._plane.get(kinds, selector, f"--namespace={NAMESPACE}")["items"]
+        return items
+
+    def names(self, kinds: str) -> list[str]:
+        return sorted(each["metadata"]["name"] for each in self.objects(kinds))
 
 
 def values_file(path: Path | None) -> Sequence[str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from localcluster import ControlPlane
-from tests.integration.chart.conftest import CHART, NAMESPACE, RELEASE, Object, Result, know, run
+from tests.integration.chart.conftest import CHART, RELEASE, Release, know
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,32 +37,6 @@ def plane(binaries: Binaries, monitoring_kinds: str) -> Iterator[ControlPlane]:
     with ControlPlane(binaries) as plane:
         know(plane, monitoring_kinds)
         yield plane
-
-
-class Release:
-    """The release, by one of the two helms."""
-
-    def __init__(self, program: Path, plane: ControlPlane) -> None:
-        self._program = program
-        self._plane = plane
-
-    def helm(self, *arguments: str | Path) -> Result:
-        result = run(self._program, *arguments, f"--kubeconfig={self._plane.kubeconfig}", f"--namespace={NAMESPACE}")
-        assert result.code == 0, result.error
-        return result
-
-    def status(self) -> str:
-        (release,) = json.loads(self.helm("list", "--output=json").output)
-        return f"{release['status']} {release['revision']}"
-
-    def objects(self, kinds: str) -> list[Object]:
-        """The release's objects of these kinds, in its own namespace or in none."""
-        selector = f"--selector=app.kubernetes.io/instance={RELEASE}"
-        items: list[Object] = self._plane.get(kinds, selector, f"--namespace={NAMESPACE}")["items"]
-        return items
-
-    def names(self, kinds: str) -> list[str]:
-        return sorted(each["metadata"]["name"] for each in self.objects(kinds))
 
 
 OWN = "deployments,services,serviceaccounts,poddisruptionbudgets,roles,rolebindings,networkpolicies,servicemonitors"
