@@ -98,7 +98,8 @@ class Images:
     def build(self, target: str, tag: str) -> None:
         """One target of the Dockerfile, upon `BASE`."""
         # Another isolation changes the machine's network settings.
-        options = ("--layers", "--isolation", "chroot", "--pull-never")
+        digest = self.buildah("inspect", "--type", "image", "--format", "{{.FromImageDigest}}", BASE)
+        options = ("--layers", "--isolation", "chroot", "--pull-never", "--build-arg", f"PYTHON_DIGEST={digest}")
         self.buildah(
             "build", *options, "--target", target, "--build-arg", f"PYTHON_IMAGE={BASE}", "--tag", tag, _REPOSITORY
         )
