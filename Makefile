@@ -17,7 +17,7 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools helm programs lint policy test chaos alerts demo bench manifests sbom lock clean
+.PHONY: help venv tools helm programs lint policy test chaos alerts dashboard demo bench manifests sbom lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -67,6 +67,9 @@ chaos: tools ## break everything in the middle of a rotation, and write docs/fau
 alerts: tools programs ## fire every alert by a real failure and print how long each took
 	ALERTS_TABLE=$(CURDIR)/.pytest_cache/alerts.md $(BIN)/pytest tests/integration/monitoring
 	@cat .pytest_cache/alerts.md
+
+dashboard: tools programs ## run a fleet for five minutes, and draw what the dashboard shows of it: docs/images/dashboard.svg
+	DASHBOARD_PICTURE=$(CURDIR)/docs/images/dashboard.svg $(BIN)/pytest tests/integration/monitoring/test_picture.py
 
 demo: tools ## start it all and watch tokens being renewed; SECONDS=90 ends by itself and says whether all went well
 	$(BIN)/python -m demo $(if $(SECONDS),--seconds $(SECONDS))

@@ -44,10 +44,11 @@ def alerts() -> dict[str, Any]:
 def queries() -> dict[str, list[str]]:
     """What the panels of the chart's dashboard ask, by their titles, with everything chosen."""
     panels = json.loads(DASHBOARD.read_text())["panels"]
-    return {panel["title"]: [_chosen(target["expr"]) for target in panel.get("targets", ())] for panel in panels}
+    return {panel["title"]: [chosen(target["expr"]) for target in panel.get("targets", ())] for panel in panels}
 
 
-def _chosen(expression: str) -> str:
+def chosen(expression: str) -> str:
+    """A query of the dashboard with everything chosen, and over a time that fits the pace of the scrapes."""
     for variable, value in {"$job": ".*", "$namespace": ".*", "$name": ".*", "$__rate_interval": "10s"}.items():
         expression = re.sub(re.escape(variable) + r"\b", value, expression)
     return expression
@@ -85,7 +86,7 @@ class Scene:
 
 
 @contextmanager
-def scene_on(binaries: Binaries, folder: Path) -> Iterator[Scene]:
+def scene_on(binaries: Binaries, folder: Path, namespace: str | None = None) -> Iterator[Scene]:
     """All of it, ready: one replica leads, and Prometheus has scraped both."""
     program("prometheus")
     with ExitStack() as stack:
@@ -105,7 +106,7 @@ def scene_on(binaries: Binaries, folder: Path) -> Iterator[Scene]:
             return replica
 
         replicas = [start(name, "--leader-elect") for name in ("first", "second")]
-        namespace = stack.enter_context(new_namespace(cluster))
+        namespace = stack.enter_context(new_namespace(cluster, namespace))
         world = stack.enter_context(world_in(cluster, simulator, replicas[0], namespace))
         world.wait_until(lambda: any("githubtoken_leader 1.0" in one.metrics() for one in replicas), "a leader")
         urls = [replica.metrics_url for replica in replicas]

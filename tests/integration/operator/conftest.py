@@ -504,9 +504,9 @@ def world_in(
 
 
 @contextmanager
-def new_namespace(cluster: Cluster) -> Iterator[str]:
-    """A namespace; its deletion is asked for, but not waited for."""
-    name = f"test-{secrets.token_hex(4)}"
+def new_namespace(cluster: Cluster, name: str | None = None) -> Iterator[str]:
+    """A namespace, by default with a name of its own; its deletion is asked for, but not waited for."""
+    name = name or f"test-{secrets.token_hex(4)}"
     cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, "")
     yield name
     cluster.delete("Namespace", "", name)
