@@ -60,6 +60,10 @@ class API:
     def create(self, manifest: Object, namespace: str = "default", *, dry_run: bool = True) -> Answer:
         return self._send("POST", self._path(manifest, namespace, named=False), manifest, dry_run=dry_run)
 
+    def apply(self, manifest: Object, namespace: str = "default") -> Answer:
+        """A server-side apply, as a dry run."""
+        return self._send("PATCH", self._path(manifest, namespace, named=True), manifest, apply=True)
+
     def patch(self, manifest: Object, patch: Object, namespace: str = "default", *, subresource: str = "") -> Answer:
         """Apply a JSON merge patch; one of the spec is a dry run, one of a subresource is not."""
         path = self._path(manifest, namespace, named=True) + subresource
@@ -73,10 +77,13 @@ class API:
         schemas: dict[str, Any] = self._client.get("/openapi/v3/apis/githubtoken.dev/v1alpha1").json()
         return schemas
 
-    def _send(self, method: str, path: str, body: Object, *, dry_run: bool) -> Answer:
+    def _send(self, method: str, path: str, body: Object, *, dry_run: bool = True, apply: bool = False) -> Answer:
         parameters = {"fieldValidation": "Strict"} if method != "DELETE" else {}
         parameters |= {"dryRun": "All"} if dry_run else {}
-        headers = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
+        parameters |= {"fieldManager": "somebody"} if apply else {}
+        # JSON is YAML too.
+        patch = "application/apply-patch+yaml" if apply else "application/merge-patch+json"
+        headers = {"Content-Type": patch} if method == "PATCH" else {}
         answer = self._client.request(method, path, params=parameters, json=body, headers=headers)
         return Answer(answer.status_code, answer.json())
 

@@ -330,6 +330,24 @@ def test_a_valid_choice_of_namespaces_is_accepted(api: API, allowed: dict[str, A
     assert answer.accepted, answer.body["message"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        pytest.param("GitHubToken", LARGEST_TOKENS[0].values[0], id="GitHubToken"),
+        *(pytest.param(kind, _LARGEST_APP, id=kind) for kind in ("GitHubApp", "ClusterGitHubApp")),
+        *(
+            pytest.param("ClusterGitHubApp", _LARGEST_APP | {"allowedNamespaces": case.values[0]}, id=case.id)
+            for case in SELECTORS
+        ),
+    ],
+)
+def test_what_is_accepted_can_be_applied_by_the_server(api: API, kind: str, spec: dict[str, Any]) -> None:
+    """So do GitOps, and the operator with status: a list whose items cannot be merged would fail both."""
+    answer = api.apply(manifest(kind, spec))
+
+    assert answer.accepted, answer.body["message"]
+
+
 def test_a_name_of_242_characters_leaves_room_for_the_credential(api: API) -> None:
     assert api.create(manifest("GitHubToken", {"appRef": APP, "user": {}}, name="n" * 242)).accepted
 
