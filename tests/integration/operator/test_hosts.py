@@ -194,7 +194,7 @@ def test_an_enterprise_server_with_a_private_ca_is_served(world_at: InWorld, ser
 def test_a_private_ca_that_is_not_given_is_not_trusted(world_at: InWorld, server: SimulatorProcess) -> None:
     with world_at(server) as world:
         serve(world)
-        assert "check `spec.caBundle`" in world.wait_reason("ci", "GitHubUnavailable").message
+        assert "check `caBundle`" in world.wait_reason("ci", "GitHubUnavailable").message
         assert world.requests() == []
         world.change("acme", kind="GitHubApp", caBundle=bundle(server))
         world.wait_ready()
@@ -203,7 +203,7 @@ def test_a_private_ca_that_is_not_given_is_not_trusted(world_at: InWorld, server
 def test_a_bundle_without_certificates_is_told_of_the_app(world_at: InWorld, server: SimulatorProcess) -> None:
     with world_at(server) as world:
         serve(world, caBundle=base64.b64encode(b"-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----").decode())
-        assert "`spec.caBundle`" in world.wait_reason("acme", "InvalidSpec", kind="GitHubApp").message
+        assert "`caBundle`" in world.wait_reason("acme", "InvalidSpec", kind="GitHubApp").message
         assert "GitHubApp `acme`" in world.wait_reason("ci", "AppNotReady").message
 
 

@@ -47,7 +47,7 @@ _NOT_SENT: Final = (
 # The first that fits; the more special ones stand first.
 _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientConnectorDNSError, "its name cannot be resolved"),
-    (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted, check `spec.caBundle`"),
+    (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted, check `caBundle`"),
     (aiohttp.ClientConnectorSSLError, "TLS cannot be agreed on"),
     (aiohttp.ClientProxyConnectionError, "the proxy does not answer"),
     (aiohttp.ClientHttpProxyError, "the proxy refuses the connection"),
@@ -153,7 +153,7 @@ def trust(ca_bundle: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=ca_bundle + "\n")
     except (ssl.SSLError, ValueError, TypeError) as error:
         raise Terminal(
-            reasons.INVALID_SPEC, "`spec.caBundle` must be the base64 of one or more certificates in PEM."
+            reasons.INVALID_SPEC, "`caBundle` must be the base64 of one or more certificates in PEM."
         ) from error
 
 
