@@ -292,11 +292,14 @@ def _obtained_for(token: GitHubToken, app: App | None) -> str:
 
 
 def _newer(held: Issued | None, stored: Issued | None, now: datetime) -> Issued | None:
-    """The token to go on with: the remembered one, unless a valid one of a later revision is in the Secret."""
-    if held is None or (stored is not None and stored.revision > held.revision):
-        return stored
+    """The token to go on with: the remembered one, unless another valid one of a later revision is in the Secret."""
+    if held is None or stored is None:
+        return held or stored
+    if stored.access.token == held.access.token:
+        # What the Secret says of it otherwise was edited.
+        return held
     expired = held.access.expires_at is not None and held.access.expires_at <= now
-    return stored or held if expired else held
+    return stored if expired or stored.revision > held.revision else held
 
 
 def _inputs_of_app(token: GitHubToken) -> list[Ref]:

@@ -100,6 +100,7 @@ def test_a_deleted_secret_of_a_user_is_restored_without_a_call_to_github(world: 
         pytest.param({"metadata": {"annotations": {f"{PREFIX}token-sha256": "0"}}}, id="another hash"),
         pytest.param({"metadata": {"annotations": {f"{PREFIX}spec-hash": None}}}, id="no hash of the spec"),
         pytest.param({"metadata": {"annotations": {f"{PREFIX}expires-at": "2040-01-01T00:00:00Z"}}}, id="another date"),
+        pytest.param({"metadata": {"annotations": {f"{PREFIX}revision": "99"}}}, id="another revision"),
         pytest.param({"metadata": {"ownerReferences": None}}, id="no owner"),
         pytest.param({"metadata": {"labels": {"team": None}}}, id="no label"),
         pytest.param(
