@@ -14,6 +14,8 @@ from githubtoken_operator.domain.status import Result
 
 RECHECKED: Final = frozenset({reasons.CREDENTIAL_MISSING, reasons.REAUTHORIZATION_REQUIRED, reasons.EXPIRED})
 """Reasons whose cure is a Secret that may come without our label."""
+RENEWED_AGAIN: Final = timedelta(seconds=10)
+"""A token that is due as soon as it is there (`renewBefore` is hardly less than its life) is replaced after this."""
 
 
 def count_failure(seen: Observation, error: TokenError) -> Failures:
@@ -40,7 +42,8 @@ def next_run(seen: Observation, result: Result, recheck: timedelta | None = None
     if access is not None:
         times += [access.expires_at, personal_token.warn_from(seen.token, access)]
     if error is None:
-        times.append(result.due)
+        passed = result.due is not None and result.due <= seen.now
+        times.append(seen.now + RENEWED_AGAIN if passed else result.due)
     elif isinstance(error, Resting | Ended):
         times.append(error.until)
     if recheck is None and error is not None:

@@ -57,6 +57,7 @@ def test_a_further_failure_counts_on() -> None:
     ("ended", "expected"),
     [
         pytest.param(result(), NOW + HOUR / 2, id="renewal"),
+        pytest.param(result(due=NOW - SECOND), NOW + 10 * SECOND, id="a token that is due as soon as it is there"),
         pytest.param(result(due=None), issued().access.expires_at, id="no renewal is due: the expiry"),
         pytest.param(
             result(error=UNAVAILABLE, failures=Failures(1, NOW, NOW + SECOND)), NOW + SECOND, id="the next attempt"
