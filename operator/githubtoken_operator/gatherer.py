@@ -17,7 +17,7 @@ from githubtoken_operator.adapters.kubernetes.api import Forbidden, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.app_reader import Resolved
 from githubtoken_operator.apps import Apps
-from githubtoken_operator.domain import consumer, credential, ownership, personal_token, policy, reasons
+from githubtoken_operator.domain import consumer, credential, hosts, ownership, personal_token, policy, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.credential import Credential, Expected
 from githubtoken_operator.domain.decide import Observation
@@ -31,7 +31,7 @@ from githubtoken_operator.domain.resources import (
     UserSource,
     parse_token,
 )
-from githubtoken_operator.domain.secrets import decoded
+from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
 from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.gathered import Gathered, Memory, app_ref, host_of, renewal_of, requester_of, server_of
 from githubtoken_operator.pacing import Pacing
@@ -160,7 +160,7 @@ class Gatherer:
         if conflict := credential.conflict(secret, token):
             return replace(seen, conflict=seen.conflict or conflict), []
         stored = credential.read(secret) if secret is not None else None
-        seed, problem = await self._read_seed(token, user)
+        seed, problem = await self._read_seed(token, user, resolved.app)
         newer = seed if seed is not None and not (stored and stored.knows(seed)) else None
         trouble = seen.trouble
         if trouble is None and newer is None:
@@ -208,7 +208,7 @@ class Gatherer:
         poll_in = self._sign_ins.poll_in(key, flow, seen.now) if flow and flow.is_open(seen.now) else 0.0
         return {"token": token, "sign_in": SignIn(flow, trouble, token.login_pending, app.client_id, poll_in)}
 
-    async def _read_seed(self, token: GitHubToken, user: UserSource) -> tuple[Token | None, str]:
+    async def _read_seed(self, token: GitHubToken, user: UserSource, app: App | None) -> tuple[Token | None, str]:
         """The seed, or what is wrong with it."""
         where = user.seed
         if where is None:
@@ -216,7 +216,10 @@ class Gatherer:
         secret = await self._cluster.read(Kind.SECRET, token.namespace, where.name)
         if secret is None:
             return None, f"there is no Secret `{where.name}`: create it with a refresh token under `{where.key}`"
-        seed = credential.read_seed(decoded(secret, where.key))
+        if (role := labels_of(secret).get(ROLE)) in (ROLE_CREDENTIAL, ROLE_TOKEN):
+            return None, f"Secret `{where.name}` has the role `{role}` and is nobody's seed: name another"
+        legacy = app is not None and hosts.is_enterprise_server(app.api_url)
+        seed = credential.read_seed(decoded(secret, where.key), legacy=legacy)
         if seed is None:
             return None, f"`{where.key}` of Secret `{where.name}` must hold a refresh token of GitHub (`ghr_…`)"
         return seed, ""

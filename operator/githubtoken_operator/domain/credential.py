@@ -50,9 +50,14 @@ ACCOUNT: Final = PREFIX + "account"
 INTENT: Final = PREFIX + "refresh-intent"
 """Who is about to send which refresh token; void unless it names the one under the key."""
 SEEDS_TAKEN: Final = PREFIX + "seeds-taken"
-SEEDS_REMEMBERED: Final = 20
+"""The newest seeds that were taken up; rotations push none of them out."""
+SPENT: Final = PREFIX + "spent-sha256"
+"""The newest refresh tokens that were spent, or given up for a newer sign-in."""
+REMEMBERED: Final = 20
+"""So many hashes are kept in each of the two."""
 
-_REFRESH_TOKEN: Final = re.compile(r"ghr_[A-Za-z0-9._-]+|[0-9a-f]{40}")
+_REFRESH_TOKEN: Final = re.compile(r"ghr_[A-Za-z0-9._-]+")
+_LEGACY: Final = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Credential:
     refused: str | None
     intent: Intent | None
     seeds_taken: tuple[str, ...]
+    spent: tuple[str, ...] = ()
     account: str | None = None
     flow: Flow | None = None
 
@@ -98,7 +104,7 @@ class Credential:
 
     def knows(self, seed: Token) -> bool:
         """Whether a seed is an old file applied again."""
-        seen = (*self.seeds_taken, self.current, self.ours, self.parent, self.seed, self.refused)
+        seen = (*self.seeds_taken, *self.spent, self.current, self.ours, self.parent, self.seed, self.refused)
         return seed.sha256 in seen
 
 
@@ -120,7 +126,8 @@ def read(secret: JSON) -> Credential:
         seed=notes.get(SEED),
         refused=notes.get(REFUSED),
         intent=intent if intent and intent.token == current else None,
-        seeds_taken=read_seeds(notes.get(SEEDS_TAKEN)),
+        seeds_taken=read_hashes(notes.get(SEEDS_TAKEN)),
+        spent=read_hashes(notes.get(SPENT)),
         account=notes.get(ACCOUNT),
         flow=_read_flow(secret, current, ours),
     )
@@ -129,10 +136,15 @@ def read(secret: JSON) -> Credential:
 # --- What to do ------------------------------------------------------------------------------------------------------
 
 
-def read_seed(text: str | None) -> Token | None:
-    """The refresh token that a human stored, or None where it is not one; white space around it is not part of it."""
+def read_seed(text: str | None, *, legacy: bool = False) -> Token | None:
+    """The refresh token that a human stored, or None where it is not one; white space around it is not part of it.
+
+    `legacy`: it may be as old as GitHub's prefixes, as on an Enterprise Server. Elsewhere, what has no prefix has
+    nothing to do with GitHub.
+    """
     stripped = (text or "").strip()
-    return Token(stripped) if _REFRESH_TOKEN.fullmatch(stripped) else None
+    right = _REFRESH_TOKEN.fullmatch(stripped) or (legacy and _LEGACY.fullmatch(stripped))
+    return Token(stripped) if right else None
 
 
 def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
@@ -219,7 +231,7 @@ def _refused_by_github(credential: Credential, _expected: Expected) -> Terminal 
 
 
 def _spent(credential: Credential, _expected: Expected) -> Terminal | None:
-    if not credential.seeded or credential.current not in (credential.parent, credential.seed):
+    if not credential.seeded or credential.current not in (credential.parent, credential.seed, *credential.spent):
         return None
     return Terminal(
         reasons.REAUTHORIZATION_REQUIRED,
@@ -295,8 +307,8 @@ def _read_intent(text: str | None) -> Intent | None:
         return None
 
 
-def read_seeds(text: str | None) -> tuple[str, ...]:
-    """The hashes in the annotation `seeds-taken`; none where it cannot be read."""
+def read_hashes(text: str | None) -> tuple[str, ...]:
+    """The hashes in the annotation `seeds-taken` or `spent-sha256`; none where it cannot be read."""
     try:
         raw = json.loads(text or "[]")
     except ValueError:

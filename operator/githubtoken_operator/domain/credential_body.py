@@ -19,11 +19,12 @@ from githubtoken_operator.domain.credential import (
     PARENT,
     REFUSED,
     SEED,
-    SEEDS_REMEMBERED,
+    REMEMBERED,
     SEEDS_TAKEN,
+    SPENT,
     Intent,
     read,
-    read_seeds,
+    read_hashes,
 )
 from githubtoken_operator.domain.device_flow import DEVICE_CODE, FLOW, Flow
 from githubtoken_operator.domain.model import JSON, Token
@@ -50,7 +51,7 @@ def with_seed(secret: JSON | None, seed: Token, token: GitHubToken, client_id: s
     What was said of the one before goes: intent, refusal, account, and a code that is shown.
     """
     base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id)
-    taken = [*read_seeds(annotations_of(base).get(SEEDS_TAKEN)), seed.sha256][-SEEDS_REMEMBERED:]
+    taken = [*read_hashes(annotations_of(base).get(SEEDS_TAKEN)), seed.sha256][-REMEMBERED:]
     return _changed(
         base,
         data={**_without(base, DEVICE_CODE), **encoded({"refresh_token": seed.reveal()})},
@@ -117,6 +118,7 @@ def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
             PARENT: grant.parent,
             SEED: grant.seed,
             REVISION: str(read(secret).revision + 1),
+            SPENT: _spent(secret, grant),
         },
         without=(INTENT, REFUSED),
     )
@@ -132,7 +134,7 @@ def with_sign_in(secret: JSON | None, key: tuple[str, str], grant: Grant) -> dic
     base = _ours(secret, name, namespace, signed_in.name, signed_in.client_id)
     refresh = grant.access.refresh_token
     keys = access_token_keys(grant.access) | ({"refresh_token": refresh.reveal()} if refresh else {})
-    notes = {REVISION: str((read(base).revision) + 1)}
+    notes = {REVISION: str((read(base).revision) + 1), SPENT: _spent(base, grant)}
     if grant.parent:
         notes[PARENT] = grant.parent
     if refresh is not None:
@@ -145,6 +147,14 @@ def with_sign_in(secret: JSON | None, key: tuple[str, str], grant: Grant) -> dic
         notes=notes,
         without=(INTENT, REFUSED, FLOW, OURS, PARENT, SEED, ACCOUNT),
     )
+
+
+def _spent(secret: JSON, grant: Grant) -> str:
+    """What the annotation remembers once `grant` is stored: the refresh tokens that it replaces are over too."""
+    known = read_hashes(annotations_of(secret).get(SPENT))
+    kept = grant.access.refresh_token.sha256 if grant.access.refresh_token else grant.parent
+    replaced = [each for each in (grant.ours, grant.parent) if each and each not in (kept, *known)]
+    return json.dumps(list(dict.fromkeys([*known, *replaced]))[-REMEMBERED:])
 
 
 def _credential_name(token: GitHubToken) -> str:

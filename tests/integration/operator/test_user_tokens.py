@@ -129,6 +129,47 @@ def test_a_seed_that_somebody_spent_is_refused_once_and_a_fresh_one_heals(world:
     world.wait_ready("alice")
 
 
+def test_a_refresh_token_of_some_rotations_ago_is_an_old_file_wherever_it_comes_from(world: World) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready("alice")
+    spent = world.data("alice-credential")["refresh_token"]
+    for revision in (2, 3, 4):
+        world.annotate("alice", refresh_requested_at=str(revision))
+        world.wait_ready("alice", revision=revision)
+    living = world.data("alice-credential")["refresh_token"]
+    world.seed("alice", spent)
+    world.settle()
+    assert world.ready("alice").status == "True"
+    assert world.data("alice-credential")["refresh_token"] == living
+    world.secret_key("alice-credential", "refresh_token", spent)
+    assert "an old, spent refresh token was put back" in world.wait_failing("alice").message
+    assert len(world.requests("refresh")) == 4
+    assert world.double_spends() == 0
+
+
+@pytest.mark.parametrize("of_alice", ["alice-credential", "alice"])
+def test_what_the_operator_keeps_for_one_githubtoken_is_no_seed_of_another(world: World, of_alice: str) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready("alice")
+    key = {"alice-credential": "refresh_token", "alice": "token"}[of_alice]
+    world.token("thief", {"appRef": {"name": "acme"}, "user": {"seedSecretRef": {"name": of_alice, "key": key}}})
+    assert "and is nobody's seed" in world.wait_reason("thief", "CredentialMissing").message
+    world.annotate("alice", refresh_requested_at="now")
+    world.wait_ready("alice", revision=2)
+    assert world.get("Secret", "thief-credential") is None
+
+
+def test_forty_hexadecimal_digits_are_no_seed_where_no_enterprise_server_is(world: World) -> None:
+    """A checksum in some Secret has nothing to do with GitHub; the simulator's own address counts as a GHES."""
+    github_com = {"apiURL": "https://api.github.com", "webURL": "https://github.com"}
+    world.github_app(world.register(), privateKeySecretRef=None, clientSecretSecretRef=None, **github_com)
+    world.user_token(seed="0123456789abcdef0123456789abcdef01234567")
+    assert "must hold a refresh token of GitHub" in world.wait_reason("alice", "CredentialMissing").message
+    assert world.get("Secret", "alice-credential") is None
+
+
 def test_a_seed_that_appears_without_our_label_is_found(world: World) -> None:
     app = world.app()
     world.user_token()

@@ -23,7 +23,7 @@ from githubtoken_operator.domain.credential import (
     Intent,
 )
 from githubtoken_operator.domain.model import AccessToken, Token
-from githubtoken_operator.domain.placement import Grant, Placement
+from githubtoken_operator.domain.placement import Grant, Placement, SignedIn
 from githubtoken_operator.domain.pod import Pod
 from githubtoken_operator.domain.secrets import ADOPT, NAME, REVISION, ROLE, decoded, encoded
 from tests.unit.builders import githubtoken, pair, secret, user_githubtoken
@@ -266,6 +266,7 @@ def test_where_expiry_was_switched_off_the_refresh_token_is_kept() -> None:
     assert not stored.seeded
     assert placement.place(after, made) is Placement.SAVED
     assert credential.refusal(stored, Expected(CLIENT)) is None
+    assert refresh(1).sha256 not in stored.spent
 
 
 @given(
@@ -293,8 +294,8 @@ def test_a_pair_comes_back_as_it_went_in(number: int, scope: str, *, expires: bo
     ("text", "seed"),
     [
         pytest.param("ghr_abc", "ghr_abc", id="a refresh token"),
+        pytest.param("0123456789abcdef" * 2 + "01234567", None, id="forty hexadecimal digits"),
         pytest.param(" ghr_abc\n", "ghr_abc", id="with white space around it"),
-        pytest.param("0123456789abcdef" * 2 + "01234567", "0123456789abcdef" * 2 + "01234567", id="of a GHES"),
         pytest.param("ghr_", None, id="only a prefix"),
         pytest.param("ghr_a b", None, id="white space in it"),
         pytest.param("ghr_a\nb", None, id="a line break in it"),
@@ -308,12 +309,20 @@ def test_a_seed_is_a_refresh_token_or_none(text: str | None, seed: str | None) -
     assert credential.read_seed(text) == (Token(seed) if seed else None)
 
 
+def test_on_an_enterprise_server_a_seed_may_be_older_than_the_prefixes() -> None:
+    old = "0123456789abcdef" * 2 + "01234567"
+    assert credential.read_seed(f"{old}\n", legacy=True) == Token(old)
+    assert credential.read_seed("ghr_abc", legacy=True) == Token("ghr_abc")
+    assert credential.read_seed(old.upper(), legacy=True) is None
+
+
 @pytest.mark.parametrize(
     ("body", "seed", "known"),
     [
         pytest.param(rotated(2), SEEDED, True, id="it was taken, and is the chain's first"),
         pytest.param(rotated(2), refresh(2), True, id="the operator last wrote it"),
         pytest.param(rotated(2), refresh(1), True, id="the parent"),
+        pytest.param(rotated(5), refresh(2), True, id="it was spent some rotations ago"),
         pytest.param(noted(rotated(2), seeds=None), SEEDED, True, id="the chain's first, without other memory"),
         pytest.param(noted(rotated(2), refused=STRANGER.sha256), STRANGER, True, id="GitHub refused it"),
         pytest.param(put_back(rotated(2), "ghr_stranger"), STRANGER, True, id="it is there already"),
@@ -339,6 +348,32 @@ def test_the_newest_twenty_seeds_are_remembered_and_rotations_push_none_out() ->
     assert not stored.knows(Token("ghr_seed4"))
 
 
+def test_the_newest_twenty_refresh_tokens_are_remembered_when_they_are_over() -> None:
+    stored = credential.read(rotated(25))
+    assert len(stored.spent) == 20
+    assert all(stored.knows(refresh(number)) for number in range(5, 25))
+    assert not stored.knows(refresh(4))
+
+
+def test_a_refresh_token_that_was_given_up_for_a_newer_sign_in_is_remembered_too() -> None:
+    body = body_of.with_pair(
+        seeded(STRANGER, rotated(2)), grant(3, parent=STRANGER, ours=credential.read(rotated(2)).ours)
+    )
+    assert credential.read(rotated(2)).current == refresh(2).sha256
+    assert credential.read(body).knows(refresh(2))
+
+
+def test_a_sign_in_by_device_flow_remembers_what_it_replaces() -> None:
+    before = rotated(2)
+    signed_in = Grant(
+        access=pair(9), parent=refresh(2).sha256, seed="", ours=refresh(2).sha256, signed_in=SignedIn("ci", CLIENT)
+    )
+    after = credential.read(body_of.with_sign_in(before, ("team", "ci-credential"), signed_in))
+    assert after.current == refresh(9).sha256
+    assert {refresh(1).sha256, refresh(2).sha256} <= set(after.spent)
+    assert refresh(9).sha256 not in after.spent
+
+
 # --- What to do (section 5) ------------------------------------------------------------------------------------------
 
 
@@ -357,6 +392,12 @@ def test_the_newest_twenty_seeds_are_remembered_and_rotations_push_none_out() ->
             reasons.REAUTHORIZATION_REQUIRED,
             "old, spent",
             id="the parent was put back",
+        ),
+        pytest.param(
+            put_back(rotated(5), "ghr_refresh2"),
+            reasons.REAUTHORIZATION_REQUIRED,
+            "old, spent",
+            id="one of some rotations ago was put back",
         ),
         pytest.param(
             put_back(rotated(2), "ghr_seed"),
