@@ -51,6 +51,7 @@ from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.revocation import Revocations
 from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.scheduler import Next, Scheduler
+from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.watched import Ref, Watched
@@ -188,7 +189,8 @@ def _wire(
     )
     store = CredentialStore(cluster, journal)
     fence = Fence(leadership, stopping=stop.is_set, send_margin=min(SEND_LIMIT, settings.lease_duration / 3))
-    users = UserTokens(store=store, github=github, fence=fence, pods=pods, now=utc_now)
+    seeds = Seeds()
+    users = UserTokens(store=store, seeds=seeds, github=github, fence=fence, pods=pods, now=utc_now)
     sign_ins = SignIns(store=store, github=github, fence=fence, monotonic=time.monotonic)
     personal = PersonalTokens(github, allowed_hosts=settings.allowed_hosts)
     gatherer = Gatherer(
@@ -196,6 +198,7 @@ def _wire(
         github=github,
         apps=apps,
         users=users,
+        seeds=seeds,
         personal=personal,
         sign_ins=sign_ins,
         pacing=pacing,
@@ -234,7 +237,9 @@ def _wire(
         monotonic=time.monotonic,
     )
     metrics.watch_scheduler(pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue)
-    wiring = handlers.Wiring(watched=watched, apps=apps, scheduler=scheduler, clusterwide=not settings.namespaces)
+    wiring = handlers.Wiring(
+        watched=watched, apps=apps, seeds=seeds, scheduler=scheduler, clusterwide=not settings.namespaces
+    )
     return wiring, store
 
 

@@ -37,6 +37,7 @@ from githubtoken_operator.gathered import Gathered, Memory, app_ref, host_of, re
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.rotation import UserTokens
+from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.watched import Ref, Watched
 
@@ -51,6 +52,7 @@ class Gatherer:
         github: GitHub,
         apps: Apps,
         users: UserTokens,
+        seeds: Seeds,
         personal: PersonalTokens,
         sign_ins: SignIns,
         pacing: Pacing,
@@ -62,6 +64,7 @@ class Gatherer:
         self._github = github
         self._apps = apps
         self._users = users
+        self._seeds = seeds
         self._personal = personal
         self._sign_ins = sign_ins
         self._pacing = pacing
@@ -162,9 +165,12 @@ class Gatherer:
         stored = credential.read(secret) if secret is not None else None
         seed, problem = await self._read_seed(token, user, resolved.app)
         newer = seed if seed is not None and not (stored and stored.knows(seed)) else None
+        taken = self._seeds.refusal((token.namespace, user.credential), newer) if newer else None
+        newer = newer if taken is None else None
         trouble = seen.trouble
         if trouble is None and newer is None:
             trouble = await self._credential_trouble(stored, problem, resolved.app, token)
+            trouble = taken if taken and trouble and trouble.reason == reasons.CREDENTIAL_MISSING else trouble
         changed: dict[str, Any] = {"trouble": trouble, "newer_seed": newer if resolved.error is None else None}
         if stored is not None:
             changed |= _of_credential(stored, user, _obtained_for(token, resolved.app))

@@ -17,8 +17,10 @@ import kopf
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps import Apps
-from githubtoken_operator.domain.secrets import ROLE
+from githubtoken_operator.domain.credential import SEEDS_TAKEN, read_hashes
+from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL, annotations_of, labels_of
 from githubtoken_operator.scheduler import Scheduler
+from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.watched import Ref, Watched
 
 DELETED: Final = "DELETED"
@@ -61,6 +63,7 @@ class Wiring:
 
     watched: Watched
     apps: Apps
+    seeds: Seeds
     scheduler: Scheduler[Ref]
     clusterwide: bool = True
 
@@ -114,6 +117,7 @@ def registry(wiring: Wiring) -> kopf.OperatorRegistry:
 
     @kopf.on.event("", "v1", "secrets", registry=handlers)
     async def on_secret(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+        note_seeds(body, deleted=type == DELETED)
         input_changed(_ref(Kind.SECRET, body), body, deleted=type == DELETED)
 
     if wiring.clusterwide:
@@ -137,6 +141,13 @@ def registry(wiring: Wiring) -> kopf.OperatorRegistry:
             wiring.apps.forget(ref)
             for key in wiring.watched.dependents(ref):
                 wiring.scheduler.wake(key)
+
+    def note_seeds(secret: kopf.Body, *, deleted: bool) -> None:
+        key = (secret["metadata"]["namespace"], secret["metadata"]["name"])
+        if deleted:
+            wiring.seeds.forget(key)
+        elif labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
+            wiring.seeds.note(key, read_hashes(annotations_of(secret).get(SEEDS_TAKEN)))
 
     @kopf.on.cleanup(registry=handlers)
     async def drain(**_: Any) -> None:

@@ -36,6 +36,7 @@ from githubtoken_operator.domain.model import JSON, Answer, App, Token
 from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.fence import Fence
+from githubtoken_operator.seeds import Seeds
 
 FOREIGN_INTENT_WAIT: Final = timedelta(seconds=90)
 """Longer than a refresh may take and a holder needs to come back: then its intent is overruled."""
@@ -58,12 +59,14 @@ class UserTokens:
         self,
         *,
         store: CredentialStore,
+        seeds: Seeds,
         github: GitHub,
         fence: Fence,
         pods: Pods,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._seeds = seeds
         self._github = github
         self._fence = fence
         self._pods = pods
@@ -74,7 +77,9 @@ class UserTokens:
         """Puts a human's refresh token into the credential Secret, where it is due for rotation at once."""
         if token.user is None:
             return
-        secret = await self._store.read((token.namespace, token.user.credential))
+        key = (token.namespace, token.user.credential)
+        secret = await self._store.read(key)
+        self._seeds.claim(key, seed)
         body = credential_body.with_seed(secret, seed, token, client_id)
         await self._store.write(body, create=secret is None)
 

@@ -55,6 +55,7 @@ from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.revocation import Revocations
 from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.scheduler import Next
+from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.watched import Ref, Watched
 from tests.unit.builders import NAMESPACE, NOW
@@ -620,13 +621,15 @@ class Process:
         self.store = CredentialStore(self.cluster, journal, sleep=clock.sleep)
         fence = Fence(self.leadership, stopping=lambda: self.stopping)
         pods = Pods(self.cluster, NAMESPACE, own=pod)
-        self.users = UserTokens(store=self.store, github=github, fence=fence, pods=pods, now=clock)
+        self.seeds = Seeds()
+        self.users = UserTokens(store=self.store, seeds=self.seeds, github=github, fence=fence, pods=pods, now=clock)
         self.sign_ins = SignIns(store=self.store, github=github, fence=fence, monotonic=clock.monotonic)
         gatherer = Gatherer(
             cluster=self.cluster,
             github=github,
             apps=self.apps,
             users=self.users,
+            seeds=self.seeds,
             personal=personal,
             sign_ins=self.sign_ins,
             pacing=self.pacing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -14,7 +15,9 @@ import pytest
 from githubtoken_operator import handlers
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps import Apps
+from githubtoken_operator.domain.model import Token
 from githubtoken_operator.scheduler import Scheduler
+from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.watched import Ref, Watched
 from tests.unit.builders import NAMESPACE, app_body, cluster_app_body, githubtoken_body, namespace_body, secret
 
@@ -37,7 +40,10 @@ class Kopf:
         self.forgotten: list[Ref] = []
         scheduler = cast("Scheduler[Ref]", SimpleNamespace(wake=self.woken.append))
         apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append))
-        wiring = handlers.Wiring(watched=self.watched, apps=apps, scheduler=scheduler, clusterwide=clusterwide)
+        self.seeds = Seeds()
+        wiring = handlers.Wiring(
+            watched=self.watched, apps=apps, seeds=self.seeds, scheduler=scheduler, clusterwide=clusterwide
+        )
         registry = handlers.registry(wiring)
         self.handlers: dict[str, Callable[..., Any]] = {
             cast("Any", handler.fn).__name__: handler.fn for handler in registry._watching._handlers
@@ -115,6 +121,23 @@ async def test_our_own_write_of_a_secret_wakes_nobody() -> None:
     kopf_.watched.expect(CONSUMER, written)
     await kopf_.event("on_secret", written)
     assert kopf_.woken == []
+
+
+async def test_the_seeds_that_a_credential_took_are_known_until_it_is_gone() -> None:
+    kopf_ = Kopf()
+    notes = {"githubtoken.dev/seeds-taken": json.dumps([Token("ghr_seed").sha256])}
+    credential = secret("alice-credential", labels={"githubtoken.dev/role": "credential"}, annotations=notes)
+    await kopf_.event("on_secret", credential)
+    assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is not None
+    await kopf_.event("on_secret", credential, "DELETED")
+    assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is None
+
+
+async def test_only_a_credential_can_have_taken_a_seed() -> None:
+    kopf_ = Kopf()
+    notes = {"githubtoken.dev/seeds-taken": json.dumps([Token("ghr_seed").sha256])}
+    await kopf_.event("on_secret", secret("x", labels={"githubtoken.dev/role": "seed"}, annotations=notes))
+    assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is None
 
 
 def test_nothing_that_writes_to_users_objects_is_registered() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from github_simulator.control_client import App, sha256
@@ -116,17 +117,32 @@ def test_a_newer_seed_wins(world: World) -> None:
 def test_a_seed_that_somebody_spent_is_refused_once_and_a_fresh_one_heals(world: World) -> None:
     app = world.app()
     seed = world.sign_in(app)
-    world.user_token("thief", seed=seed)
-    world.wait_ready("thief")
+    form = {"grant_type": "refresh_token", "refresh_token": seed}
+    client = {"client_id": app.client_id, "client_secret": app.client_secret}
+    httpx.post(f"{world.simulator.web_url}/login/oauth/access_token", data=form | client).raise_for_status()
     world.user_token("alice", seed=seed)
     ready = world.wait_reason("alice", "ReauthorizationRequired")
     assert "put the new refresh token into" in ready.message
     world.settle()
     assert len(world.requests("refresh")) == 2
     assert len(world.events("alice", reason="ReauthorizationRequired")) == 1
-    assert world.ready("thief").status == "True"
     world.seed("alice", world.sign_in(app))
     world.wait_ready("alice")
+
+
+def test_of_two_githubtokens_with_one_seed_one_takes_it_and_the_other_says_so(world: World) -> None:
+    app = world.app()
+    world.secret("seed", {"refresh_token": world.sign_in(app)}, role="seed")
+    names = ("one", "other")
+    for name in names:
+        world.token(name, {"appRef": {"name": "acme"}, "user": {"seedSecretRef": {"name": "seed"}}})
+    world.wait_until(lambda: {world.ready(name).status for name in names} == {"True", "False"}, "one of each")
+    (late,) = (name for name in names if world.ready(name).status == "False")
+    refused = world.wait_reason(late, "ReauthorizationRequired")
+    assert "sign in once for each GitHubToken" in refused.message
+    world.settle()
+    assert len(world.requests("refresh")) == 1
+    assert world.double_spends() == 0
 
 
 def test_a_refresh_token_of_some_rotations_ago_is_an_old_file_wherever_it_comes_from(world: World) -> None:

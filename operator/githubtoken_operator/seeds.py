@@ -1,0 +1,56 @@
+"""Which credential Secret took which seed up. A refresh token works once, so a seed that two GitHubTokens name is one's.
+
+Known is what the watch has told of credential Secrets, and what this process is about to take. It keeps a second
+GitHubToken from sending a refresh token that the first one spent; it is not the fence of a rotation. What is known by
+seeds alone is little: a hash or two for each user.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from githubtoken_operator.adapters.journal_entry import SecretKey
+from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.errors import Terminal
+from githubtoken_operator.domain.model import Token
+
+
+class Seeds:
+    """The seeds that were taken up, by their SHA-256."""
+
+    def __init__(self) -> None:
+        self._takers: defaultdict[str, set[SecretKey]] = defaultdict(set)
+        self._taken: defaultdict[SecretKey, set[str]] = defaultdict(set)
+
+    def note(self, key: SecretKey, hashes: Iterable[str]) -> None:
+        """Adds what a credential Secret says that it took."""
+        for each in hashes:
+            self._takers[each].add(key)
+            self._taken[key].add(each)
+
+    def forget(self, key: SecretKey) -> None:
+        """A credential Secret is gone, and what it took may be taken again."""
+        for each in self._taken.pop(key, ()):
+            self._takers[each].discard(key)
+            if not self._takers[each]:
+                del self._takers[each]
+
+    def refusal(self, key: SecretKey, seed: Token) -> Terminal | None:
+        """Why the credential Secret `key` must not take the seed; None where nobody else has it."""
+        others = sorted(self._takers.get(seed.sha256, set()) - {key})
+        if not others:
+            return None
+        # Of another namespace nothing is told.
+        where = next((f" by Secret `{name}`" for namespace, name in others if namespace == key[0]), "")
+        return Terminal(
+            reasons.REAUTHORIZATION_REQUIRED,
+            f"the refresh token in the Secret of `spec.user.seedSecretRef` was taken up already{where}, and works only "
+            "once: sign in once for each GitHubToken, and put the new refresh token into a seed Secret of its own",
+        )
+
+    def claim(self, key: SecretKey, seed: Token) -> None:
+        """Takes the seed for the credential Secret `key`. Raises `Terminal` where somebody else has it."""
+        if refusal := self.refusal(key, seed):
+            raise refusal
+        self.note(key, [seed.sha256])

@@ -1,0 +1,66 @@
+"""Of the GitHubTokens that name one seed, one takes it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.credential import SEEDS_TAKEN
+from githubtoken_operator.domain.errors import Terminal
+from githubtoken_operator.domain.model import Token
+from githubtoken_operator.domain.status import ready_of
+from githubtoken_operator.seeds import Seeds
+from tests.unit.builders import NAMESPACE, app_body, secret, user_body
+from tests.unit.fakes import World
+
+SEED = Token("ghr_seed")
+ALICE, BOB, ELSEWHERE = (NAMESPACE, "alice-credential"), (NAMESPACE, "bob-credential"), ("other", "alice-credential")
+
+
+def test_a_seed_is_for_the_first_who_claims_it() -> None:
+    seeds = Seeds()
+    seeds.claim(ALICE, SEED)
+    seeds.claim(ALICE, SEED)
+    with pytest.raises(Terminal) as refused:
+        seeds.claim(BOB, SEED)
+    assert refused.value.reason == reasons.REAUTHORIZATION_REQUIRED
+    assert "by Secret `alice-credential`" in refused.value.message
+    seeds.claim(BOB, Token("ghr_another"))
+
+
+def test_of_another_namespace_nothing_is_told() -> None:
+    seeds = Seeds()
+    seeds.note(ELSEWHERE, [SEED.sha256])
+    refusal = seeds.refusal(BOB, SEED)
+    assert refusal is not None
+    assert "alice" not in refusal.message
+    assert "other" not in refusal.message
+
+
+def test_a_credential_that_is_gone_holds_nothing_back() -> None:
+    seeds = Seeds()
+    seeds.note(ALICE, [SEED.sha256])
+    seeds.forget(BOB)
+    assert seeds.refusal(BOB, SEED) is not None
+    seeds.forget(ALICE)
+    assert seeds.refusal(BOB, SEED) is None
+
+
+async def test_two_that_begin_at_once_send_a_seed_once() -> None:
+    world = World()
+    world.api.put(app_body())
+    world.api.put(secret("acme-app", {"private-key.pem": "", "client-secret": "the-client-secret"}))
+    world.api.put(secret("alice-seed", {"refresh_token": world.github.sign_in("seed").reveal()}))
+    for name in ("ci", "cd"):
+        world.api.put(user_body(name, uid=f"uid-{name}"))
+    process = world.start()
+    await asyncio.gather(process.run("ci"), process.run("cd"))
+    await process.settle("ci")
+    await process.settle("cd")
+    states = {name: ready_of(world.status(name)) for name in ("ci", "cd")}
+    assert sorted(states.values()) == [("False", reasons.REAUTHORIZATION_REQUIRED), ("True", reasons.FRESH)]
+    assert len(world.github.spent) == 1
+    taken = [body for body in world.api.objects.values() if SEEDS_TAKEN in (body["metadata"].get("annotations") or {})]
+    assert len(taken) == 1
