@@ -172,7 +172,8 @@ class Gatherer:
             trouble = await self._credential_trouble(stored, problem, resolved.app, token)
             trouble = taken if taken and trouble and trouble.reason == reasons.CREDENTIAL_MISSING else trouble
         changed: dict[str, Any] = {"trouble": trouble, "newer_seed": newer if resolved.error is None else None}
-        if stored is not None:
+        if secret is not None and stored is not None:
+            changed["unlabelled"] = credential.lacks_label(secret)
             changed |= _of_credential(stored, user, _obtained_for(token, resolved.app))
         if user.device_flow is not None and newer is None and resolved.app is not None:
             changed |= self._gather_sign_in(seen, trouble, stored, user, resolved.app)

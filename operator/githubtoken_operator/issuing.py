@@ -64,6 +64,10 @@ class Issuer:
         self._metrics = metrics
         self._monotonic = monotonic
 
+    async def label(self, gathered: Gathered) -> None:
+        """Puts the label back on the credential Secret."""
+        await self._users.label(gathered.observation.token)
+
     async def take_seed(self, gathered: Gathered, seed: Token) -> None:
         """Takes up the refresh token that a human put into the seed Secret."""
         await self._users.take_seed(gathered.observation.token, seed, await self._apps.client_id(gathered.app))

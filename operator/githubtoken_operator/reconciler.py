@@ -30,6 +30,7 @@ from githubtoken_operator.domain.decide import (
     Admit,
     Halt,
     Hold,
+    Label,
     Observation,
     Obtain,
     Publish,
@@ -143,6 +144,9 @@ class Reconciler:
             match decide(seen):
                 case Hold():
                     return await self._revocations.hold(gathered.body, held=seen.token.revoke)
+                case Label():
+                    await self._issuer.label(gathered)
+                    return gathered.body
                 case TakeSeed(seed):
                     await self._issuer.take_seed(gathered, seed)
                     return gathered.body

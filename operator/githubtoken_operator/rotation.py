@@ -83,6 +83,14 @@ class UserTokens:
         body = credential_body.with_seed(secret, seed, token, client_id)
         await self._store.write(body, create=secret is None)
 
+    async def label(self, token: GitHubToken) -> None:
+        """Puts the label back on the credential Secret."""
+        key = (token.namespace, token.user.credential if token.user else "")
+        secret = await self._store.read(key)
+        if secret is None or credential.conflict(secret, token):
+            raise StartOver
+        await self._store.write(credential_body.labelled(secret))
+
     async def hindrance(self, stored: Credential, expected: Expected | None) -> TokenError | None:
         """Why the stored refresh token must not be sent now. Another's intent is waited for since it was first seen."""
         if expected is not None and (refusal := credential.refusal(stored, expected)):

@@ -1,4 +1,4 @@
-"""Which credential Secret took which seed up. A refresh token works once, so a seed that two GitHubTokens name is one's.
+"""Which credential Secret took which seed up: a refresh token works once, so two GitHubTokens cannot share a seed.
 
 Known is what the watch has told of credential Secrets, and what this process is about to take. It keeps a second
 GitHubToken from sending a refresh token that the first one spent; it is not the fence of a rotation. What is known by

@@ -619,7 +619,8 @@ async def rotate(process: Process) -> None:
         pytest.param(lambda world: world.api.edit(CREDENTIAL, lambda it: it.update(data={})), id="emptied"),
         pytest.param(lambda world: world.api.edit(CREDENTIAL, lambda it: it.update(immutable=True)), id="immutable"),
         pytest.param(
-            lambda world: world.api.edit(CREDENTIAL, lambda it: it["metadata"].update(labels={})), id="not ours"
+            lambda world: world.api.edit(CREDENTIAL, lambda it: it["metadata"].update(labels={}, annotations={})),
+            id="not ours",
         ),
     ],
 )

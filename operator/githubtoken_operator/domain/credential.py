@@ -152,25 +152,34 @@ def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
     if secret is None or token.user is None:
         return None
     name = token.user.credential
-    if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL and annotations_of(secret).get(NAME) == token.name:
+    if _is_ours(secret, token):
         return f"Secret `{name}` is immutable: delete it and sign in again" if secret.get("immutable") else None
-    given = annotations_of(secret).get(ADOPT) == "true"
-    if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL and not given:
+    if _unadoptable(secret):
+        return (
+            f"Secret `{name}` cannot be adopted: it is immutable, not Opaque, controlled by another object, "
+            "or made for something else; name another in `spec.user.credentialSecretName`"
+        )
+    if annotations_of(secret).get(ADOPT) == "true":
+        return None
+    if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
         return (
             f"Secret `{name}` is the credential of GitHubToken `{annotations_of(secret).get(NAME)}`: name another in "
             f'`spec.user.credentialSecretName`, or, if that one is gone, annotate the Secret `{ADOPT}: "true"`'
         )
-    if given:
-        if _unadoptable(secret):
-            return (
-                f"Secret `{name}` cannot be adopted: it is immutable, not Opaque, controlled by another object, "
-                "or made for something else; name another in `spec.user.credentialSecretName`"
-            )
-        return None
     return (
         f"Secret `{name}` was made by somebody else: delete it, name another in `spec.user.credentialSecretName`, "
         f'or annotate it `{ADOPT}: "true"`'
     )
+
+
+def lacks_label(secret: JSON) -> bool:
+    """Whether it is one of ours by its annotations, and somebody took its label away, by which it is watched."""
+    return ROLE not in labels_of(secret) and CLIENT_ID in annotations_of(secret)
+
+
+def _is_ours(secret: JSON, token: GitHubToken) -> bool:
+    right = labels_of(secret).get(ROLE) == ROLE_CREDENTIAL or lacks_label(secret)
+    return right and annotations_of(secret).get(NAME) == token.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from githubtoken_operator.domain.credential import (
     OURS,
     PARENT,
     REFUSED,
-    SEED,
     REMEMBERED,
+    SEED,
     SEEDS_TAKEN,
     SPENT,
     Intent,
@@ -67,6 +67,13 @@ def with_flow(secret: JSON | None, flow: Flow, token: GitHubToken) -> dict[str, 
     base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id or flow.client_id)
     code = encoded({DEVICE_CODE: flow.secret.reveal()}) if flow.secret else {}
     return _changed(base, data={**_without(base, DEVICE_CODE), **code}, notes={FLOW: device_flow.text(flow)})
+
+
+def labelled(secret: JSON) -> dict[str, Any]:
+    """The Secret with its label, which somebody had taken away."""
+    body = _changed(secret)
+    body["metadata"]["labels"] = {**labels_of(secret), ROLE: ROLE_CREDENTIAL}
+    return body
 
 
 def with_account(secret: JSON, account: str) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class Observation:
 
     For user tokens, `seeded` says that the refresh token was put there by a human, and `newer_seed` is one that was not
     taken up yet. `revoked`: GitHub refuses the refresh token, so the token beside it is dead too. `unadmitted`: it is
-    not known yet whether the right human signed in. `sign_in` is set where the device flow is allowed.
+    not known yet whether the right human signed in. `unlabelled`: somebody took away the label by which the credential
+    Secret is watched. `sign_in` is set where the device flow is allowed.
 
     For personal tokens, `candidate` is what the human's Secret holds, `checked` is when GitHub last accepted the token
     that is held, `refused` says that it has refused it since, and `due` is when it is asked again. `server` is the
@@ -66,6 +67,7 @@ class Observation:
     refused: bool = False
     revoked: bool = False
     unadmitted: bool = False
+    unlabelled: bool = False
     sign_in: SignIn | None = None
     account: str | None = None
     retry_now: bool = False
@@ -91,6 +93,11 @@ class Observation:
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Put our finalizer on the object, or take it off, as `deletionPolicy` now says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Put the label back on the credential Secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,7 @@ class Wait:
     hindrance: TokenError | None = None
 
 
-Decision = Hold | TakeSeed | Ask | Poll | Obtain | Admit | Publish | Halt | Wait
+Decision = Hold | Label | TakeSeed | Ask | Poll | Obtain | Admit | Publish | Halt | Wait
 
 
 class BackingOff(TokenError):
@@ -153,6 +160,8 @@ def decide(seen: Observation) -> Decision:
     if seen.token.revoke != seen.token.held:
         # Before anything is obtained: what is not known to be held could not be revoked.
         return Hold()
+    if seen.unlabelled:
+        return Label()
     if seen.newer_seed is not None and not seen.token.suspend:
         return TakeSeed(seen.newer_seed)
     step = device_flow.next_step(seen.sign_in, seen.now) if seen.sign_in else None

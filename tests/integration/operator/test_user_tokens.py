@@ -78,6 +78,21 @@ def test_a_sign_in_by_device_needs_no_client_secret(world: World) -> None:
     assert world.wait_ready("acme", kind="GitHubApp")["status"]["conditions"][0]["reason"] == "NotChecked"
 
 
+def test_a_credential_whose_label_was_taken_away_gets_it_back(world: World) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready("alice")
+    world.patch("alice-credential", {"metadata": {"labels": {"githubtoken.dev/role": None}}}, kind="Secret")
+    world.wait_for(
+        "alice-credential",
+        lambda secret: secret["metadata"].get("labels") == {"githubtoken.dev/role": "credential"},
+        kind="Secret",
+    )
+    world.annotate("alice", refresh_requested_at="now")
+    world.wait_ready("alice", revision=2)
+    assert world.events("alice", reason="SecretConflict") == []
+
+
 # --- seeds -----------------------------------------------------------------------------------------------------------
 
 

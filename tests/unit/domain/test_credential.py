@@ -485,6 +485,7 @@ def test_the_same_refresh_token_beside_another_access_token_is_not_this_pair() -
 
 # --- Whose the Secret is ---------------------------------------------------------------------------------------------
 
+WRITTEN = {NAME: "ci", CLIENT_ID: CLIENT}
 MINE: dict[str, Any] = {"labels": {ROLE: "credential"}, "annotations": {NAME: "ci"}}
 GIVEN: dict[str, Any] = {"annotations": {ADOPT: "true"}}
 
@@ -495,7 +496,14 @@ GIVEN: dict[str, Any] = {"annotations": {ADOPT: "true"}}
         pytest.param(None, None, id="absent"),
         pytest.param(secret("ci-credential", **MINE), None, id="ours"),
         pytest.param(secret("ci-credential", **GIVEN), None, id="given for adoption"),
+        pytest.param(secret("ci-credential", annotations=WRITTEN), None, id="ours, whose label was taken away"),
+        pytest.param(
+            secret("ci-credential", annotations={**WRITTEN, NAME: "web"}), "made by somebody else", id="without label"
+        ),
         pytest.param(secret("ci-credential"), "made by somebody else", id="somebody else's"),
+        pytest.param(
+            secret("ci-credential", labels={ROLE: "token"}), "cannot be adopted", id="a consumer's, and not given"
+        ),
         pytest.param(secret("ci-credential", **MINE, immutable=True), "is immutable", id="ours, made immutable"),
         pytest.param(
             secret("ci-credential", labels={ROLE: "credential"}, annotations={NAME: "web"}),
@@ -535,6 +543,15 @@ def test_an_adopted_secret_becomes_ours_with_the_first_write() -> None:
     # Given once, it is not for the next one to take.
     assert ADOPT not in after["metadata"]["annotations"]
     assert credential.conflict(after, TOKEN) is None
+
+
+def test_a_label_that_was_taken_away_is_put_back_and_nothing_else_is_changed() -> None:
+    taken = rotated(2)
+    del taken["metadata"]["labels"]
+    assert credential.lacks_label(taken)
+    assert body_of.labelled(taken) == rotated(2)
+    assert not credential.lacks_label(rotated(2))
+    assert not credential.lacks_label(secret("ci-credential"))
 
 
 def test_an_installation_token_has_no_credential() -> None:

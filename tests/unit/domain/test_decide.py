@@ -17,6 +17,7 @@ from githubtoken_operator.domain.decide import (
     RECHECK_DENIED,
     BackingOff,
     Halt,
+    Label,
     Observation,
     Obtain,
     Paused,
@@ -57,6 +58,11 @@ INVALID = seen(githubtoken(secret={"data": {"x": "${nonsense}"}}))
 
 def test_nothing_is_done_for_a_token_that_is_fresh_and_published() -> None:
     assert decide(settled()) == Wait()
+
+
+def test_a_label_that_was_taken_away_is_put_back_before_anything_else() -> None:
+    assert decide(settled(seen(user_githubtoken(suspend=True)), unlabelled=True)) == Label()
+    assert decide(observation(user_githubtoken(), unlabelled=True, newer_seed=SEED)) == Label()
 
 
 # --- What ends the matter at once ------------------------------------------------------------------------------------
