@@ -19,6 +19,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.domain import reasons, rollout
 from githubtoken_operator.domain.consumer import Issued
+from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import GitHubToken, RestartTarget
 from githubtoken_operator.gathered import Gathered, Memory
 from githubtoken_operator.recorder import Recorder
@@ -60,7 +61,7 @@ class Consumers:
             return None
         new = memory.published == mark
         outcome = _Outcome()
-        if token.immediate and new:
+        if token.immediate and new and memory.touched != mark:
             await self._touch_pods(token, issued, memory, outcome)
         for target in token.restart_targets:
             await self._restart(token, target, issued, memory, outcome, renewed=new or token.seen)
@@ -112,20 +113,21 @@ class Consumers:
     async def _touch_pods(self, token: GitHubToken, issued: Issued, memory: Memory, outcome: _Outcome) -> None:
         slots = asyncio.Semaphore(AT_ONCE)
 
-        async def touch(pod: str) -> None:
-            of = {"namespace": token.namespace, "name": pod}
+        async def touch(pod: JSON) -> None:
+            of = {"namespace": token.namespace, "name": pod["metadata"]["name"]}
             async with slots:
                 try:
-                    await self._cluster.merge(Kind.POD, of, rollout.touch(issued), subresource="status")
+                    await self._cluster.merge(Kind.POD, of, rollout.touch(pod, issued), subresource="status")
                 except NotFound:
-                    logger.debug("pod %s is gone", pod)
+                    logger.debug("pod %s is gone", of["name"])
 
         try:
             pods = await self._cluster.list_objects(Kind.POD, token.namespace)
-            names = [pod["metadata"]["name"] for pod in pods if rollout.must_touch(pod, token.secret.name, issued)]
-            for result in await asyncio.gather(*(touch(name) for name in names), return_exceptions=True):
+            stale = [pod for pod in pods if rollout.must_touch(pod, token.secret.name, issued)]
+            for result in await asyncio.gather(*(touch(pod) for pod in stale), return_exceptions=True):
                 if isinstance(result, BaseException):
                     raise result
+            memory.touched = rollout.mark(issued)
         except Forbidden as error:
             value = "rbac.immediatePropagation.enabled"
             await self._denied(token, memory, "spec.propagation: Immediate", value, error)

@@ -34,12 +34,12 @@ class Memory:
     `held` is the installation or personal token last seen, from which a deleted Secret is restored. `error` and
     `inputs` are of the last failed attempt; `request` is the refresh request that the last attempt was made for,
     `answered` the last one that got its token, `login` the request that a device code was last asked for.
-    `account_looks` is how often GitHub may still be asked whose token it is. `checked` is when GitHub last accepted a
-    personal token, `refused` whether it has refused it since.
+    `account_looks` is how often GitHub may still be asked whose token it is, None where that was not thought of yet.
+    `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
     `app` is the App that was last used, also after it went.
     `published` is the mark of a token that this process published and of which not all consumers were told yet,
-    `told_consumers` of which token which of them were, `consumer_attempts` how often that failed, and `warned` what
-    events have said of it.
+    `touched` is the mark of the token that all pods were touched for, `told_consumers` of which token which consumers
+    were told, `consumer_attempts` how often that failed, and `warned` what events have said of it.
     """
 
     uid: str
@@ -50,12 +50,13 @@ class Memory:
     request: str | None = None
     answered: str | None = None
     login: str | None = None
-    account_looks: int = 0
+    account_looks: int | None = None
     checked: datetime | None = None
     refused: bool = False
     app: App | None = None
     told: Told | None = None
     published: str = ""
+    touched: str = ""
     told_consumers: object = None
     consumer_attempts: int = 0
     warned: set[str] = field(default_factory=set)

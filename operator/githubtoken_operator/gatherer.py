@@ -105,7 +105,9 @@ class Gatherer:
         stored: Issued | None = None
         try:
             secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
-            conflict = ownership.conflict(secret, token) or await self._outranked(key, token, secret)
+            abandoned = await self._abandoned(token, ownership.giver(secret, token))
+            conflict = ownership.conflict(secret, token, abandoned=abandoned)
+            conflict = conflict or await self._outranked(key, token, secret)
             stored = consumer.read(secret) if secret is not None and not conflict else None
             seen = replace(seen, secret=secret, conflict=conflict)
             if token.user is not None:
@@ -145,6 +147,13 @@ class Gatherer:
         local_time = self._now()
         now = local_time + self._skew(gathered.observation.token, gathered.resolved.app)
         return replace(gathered, local_time=local_time, observation=replace(gathered.observation, now=now))
+
+    async def _abandoned(self, token: GitHubToken, owner: str | None) -> bool:
+        """Whether the GitHubToken `owner` is gone, or keeps its token elsewhere."""
+        if owner is None:
+            return False
+        body = await self._cluster.read(Kind.TOKEN, token.namespace, owner)
+        return body is None or parse_token(body).secret.name != token.secret.name
 
     async def _outranked(self, key: Ref, token: GitHubToken, secret: JSON | None) -> str | None:
         """Which other GitHubToken goes first, where several want one Secret."""

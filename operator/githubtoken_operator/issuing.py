@@ -85,7 +85,7 @@ class Issuer:
                 issued = await self._check(gathered, memory, gathered.observation.candidate)
             else:
                 await self._users.rotate(token, gathered.app, await self._apps.client_id(gathered.app))
-                known = (memory.granted or Granted.of(token.status)).account is not None
+                known = _account_known(gathered, memory)
                 memory.account_looks = ACCOUNT_LOOKS if gathered.observation.seeded or not known else 0
         except TokenError as error:
             if error.reason != reasons.PENDING:
@@ -160,9 +160,12 @@ class Issuer:
     async def learn_account(self, gathered: Gathered, memory: Memory) -> None:
         """Asks whose token a rotated one is, after it was published: the answer changes nothing but status."""
         seen = gathered.observation
-        if memory.account_looks == 0 or seen.issued is None or not seen.valid:
+        if seen.token.user is None or seen.issued is None or not seen.valid:
             return
-        if seen.account is not None or seen.unadmitted:
+        if memory.account_looks is None:
+            # A GitHubToken that was made anew takes up a pair of which its status says nothing.
+            memory.account_looks = 0 if _account_known(gathered, memory) else ACCOUNT_LOOKS
+        if memory.account_looks == 0 or seen.account is not None or seen.unadmitted:
             return
         memory.account_looks -= 1
         try:
@@ -173,6 +176,10 @@ class Issuer:
         else:
             memory.account_looks = 0
             memory.granted = Granted(account=login)
+
+
+def _account_known(gathered: Gathered, memory: Memory) -> bool:
+    return (memory.granted or Granted.of(gathered.observation.token.status)).account is not None
 
 
 def _next_revision(gathered: Gathered) -> int:

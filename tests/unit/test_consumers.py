@@ -199,6 +199,15 @@ async def test_pods_that_mount_the_secret_are_touched_and_no_others() -> None:
     assert world.faults.calls.count("PATCH pods/web-1/status") == touches
 
 
+async def test_while_a_restart_has_to_wait_no_pod_is_touched_again() -> None:
+    world, process = await published(propagation="Immediate", restartTargets=[WEB])
+    await renew(world, process)
+    await renew(world, process)
+    touches = world.faults.calls.count("PATCH pods/web-1/status")
+    await process.run()
+    assert world.faults.calls.count("PATCH pods/web-1/status") == touches == 3
+
+
 async def test_a_pod_that_went_meanwhile_holds_up_nothing() -> None:
     world, process = await published(propagation="Immediate")
     world.faults.once("PATCH pods/web-1/status", lambda: world.api.delete("pods/web-1"))

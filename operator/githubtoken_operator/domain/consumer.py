@@ -16,6 +16,7 @@ from githubtoken_operator.domain.formats import Subject
 from githubtoken_operator.domain.model import JSON, AccessToken, App, Server, Token
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.secrets import (
+    ADOPTED,
     FIELD_MANAGER,
     NAME,
     REVISION,
@@ -92,6 +93,8 @@ def render(token: GitHubToken, issued: Issued, server: Server | None, *, adopted
         TOKEN_SHA256: access.token.sha256,
         NAME: token.name,
     }
+    if adopted:
+        notes[ADOPTED] = "true"
     if access.expires_at is not None:
         notes[EXPIRES_AT] = format_time(access.expires_at)
     return {

@@ -33,6 +33,7 @@ from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.domain.secrets import (
     ACCESS_TOKEN_KEYS,
     ADOPT,
+    ADOPTED,
     NAME,
     REVISION,
     ROLE,
@@ -176,8 +177,10 @@ def _ours(secret: JSON | None, name: str, namespace: str, owner: str, client_id:
         "type": "Opaque",
         "metadata": {"name": name, "namespace": namespace},
     }
-    # What was given to us once is ours from now on; it is not for the next one to take.
-    body = _changed(base, notes={NAME: owner, CLIENT_ID: client_id}, without=(ADOPT,))
+    # What was given to us once is ours from now on; it is not for the next one to take. One that somebody else made is
+    # not ours to delete.
+    adopted = {ADOPTED: "true"} if secret is not None and labels_of(base).get(ROLE) != ROLE_CREDENTIAL else {}
+    body = _changed(base, notes={NAME: owner, CLIENT_ID: client_id, **adopted}, without=(ADOPT,))
     body["metadata"]["labels"] = {**labels_of(base), ROLE: ROLE_CREDENTIAL}
     return body
 

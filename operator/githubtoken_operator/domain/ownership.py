@@ -14,6 +14,7 @@ from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.domain.secrets import (
     ADOPT,
+    ADOPTED,
     NAME,
     ROLE,
     ROLE_APP,
@@ -26,14 +27,27 @@ from githubtoken_operator.domain.secrets import (
 )
 
 
-def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
-    """Why the Secret of that name may not be written; None where it is absent, ours, or given to us for adoption."""
+def conflict(secret: JSON | None, token: GitHubToken, *, abandoned: bool = False) -> str | None:
+    """Why the Secret of that name may not be written; None where it is absent, ours, or given to us for adoption.
+
+    `abandoned`: the GitHubToken that `giver` names does not want it any more.
+    """
     if secret is None:
         return None
     for rule in _CONFLICTS_OF_OURS if is_ours(secret, token) else _CONFLICTS:
+        if abandoned and rule is _another_githubtoken:
+            continue
         if message := rule(secret, token):
             return f"Secret `{token.secret.name}` {message}"
     return None
+
+
+def giver(secret: JSON | None, token: GitHubToken) -> str | None:
+    """The other GitHubToken that a Secret was kept for, where somebody hands it on; it has to be gone for that."""
+    if secret is None or not _is_given(secret) or labels_of(secret).get(ROLE) != ROLE_TOKEN:
+        return None
+    name = annotations_of(secret).get(NAME)
+    return str(name) if name and name != token.name else None
 
 
 def outranked(token: GitHubToken, secret: JSON | None, rivals: Iterable[GitHubToken]) -> str | None:
@@ -68,8 +82,12 @@ def is_ours(secret: JSON, token: GitHubToken) -> bool:
 
 
 def adopts(secret: JSON | None) -> bool:
-    """Whether the Secret was handed to the operator; it keeps its foreign keys and gets no ownerReference."""
-    return secret is not None and annotations_of(secret).get(ADOPT) == "true"
+    """Whether the Secret is or was handed to the operator; it keeps its foreign keys and gets no ownerReference."""
+    return secret is not None and (_is_given(secret) or annotations_of(secret).get(ADOPTED) == "true")
+
+
+def _is_given(secret: JSON) -> bool:
+    return annotations_of(secret).get(ADOPT) == "true"
 
 
 _ConflictRule = Callable[[JSON, GitHubToken], str | None]
@@ -96,7 +114,10 @@ def _predecessor(secret: JSON, token: GitHubToken) -> str | None:
 def _another_githubtoken(secret: JSON, token: GitHubToken) -> str | None:
     name = annotations_of(secret).get(NAME)
     if labels_of(secret).get(ROLE) == ROLE_TOKEN and name and name != token.name:
-        return f"belongs to GitHubToken `{name}`: name another in `spec.secret.name`"
+        return (
+            f"belongs to GitHubToken `{name}`: name another in `spec.secret.name`, or, if that one is gone, annotate "
+            f'the Secret `{ADOPT}: "true"`'
+        )
     return None
 
 
@@ -124,7 +145,7 @@ def _held_by_a_finalizer(secret: JSON, token: GitHubToken) -> str | None:
 
 
 def _not_given(secret: JSON, _token: GitHubToken) -> str | None:
-    if adopts(secret):
+    if _is_given(secret):
         return None
     return f'was made by somebody else: delete it, name another in `spec.secret.name`, or annotate it `{ADOPT}: "true"`'
 

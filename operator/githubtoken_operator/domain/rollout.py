@@ -72,18 +72,23 @@ def restart(workload: JSON, name: str, issued: Issued, *, renewed: bool, now: da
     return Patch(body, restarts=not has_it)
 
 
-def touch(issued: Issued) -> JSON:
-    """Merge this into the status subresource of a pod that mounts the Secret."""
-    return {"metadata": {"annotations": {SYNCED_REVISION: str(issued.revision)}}}
+def touch(pod: JSON, issued: Issued) -> JSON:
+    """Merge this into the status subresource of a pod that mounts the Secret.
+
+    The value has to change: another GitHubToken, or an earlier one of that name, may have left the same revision.
+    """
+    revision = str(issued.revision)
+    value = mark(issued) if annotations_of(pod).get(SYNCED_REVISION) == revision else revision
+    return {"metadata": {"annotations": {SYNCED_REVISION: value}}}
 
 
 def must_touch(pod: JSON, secret: str, issued: Issued) -> bool:
-    """Whether the pod runs somewhere, mounts the Secret and was not touched for this token."""
+    """Whether the pod runs somewhere, mounts the Secret and is not known to be touched for this token."""
     return (
         bool(pod.get("spec", {}).get("nodeName"))
         and "deletionTimestamp" not in pod["metadata"]
         and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
-        and annotations_of(pod).get(SYNCED_REVISION) != str(issued.revision)
+        and annotations_of(pod).get(SYNCED_REVISION) != mark(issued)
         and any(_holds(volume, secret) for volume in pod["spec"].get("volumes") or ())
     )
 

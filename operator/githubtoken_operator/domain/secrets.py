@@ -29,6 +29,8 @@ REVISION: Final = PREFIX + "revision"
 """Annotation that counts the tokens of one GitHubToken."""
 ADOPT: Final = PREFIX + "adopt"
 """Annotation by which somebody hands a Secret of theirs to the operator."""
+ADOPTED: Final = PREFIX + "adopted"
+"""Annotation by which the operator remembers it, whatever becomes of the other: the Secret is never deleted by us."""
 _REVISION_DIGITS: Final = 15
 """More than there can be tokens, and well within the 64 bits of status."""
 

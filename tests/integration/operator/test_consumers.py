@@ -110,3 +110,16 @@ def test_pods_that_mount_the_secret_are_touched_for_each_new_token(world: World,
     assert synced(world, "other") is None
     assert (world.get("Pod", "mounts") or {})["metadata"].get("generation") == generation
     assert world.events(reason="MissingPermission") == []
+
+
+def test_a_pod_is_touched_though_another_token_left_the_same_revision_on_it(world: World) -> None:
+    world.app()
+    world.pod("mounts", {"secret": {"secretName": "ci"}}, {"secret": {"secretName": "web"}})
+    source = {"appRef": {"name": "acme"}, "installation": {"owner": world.account}, "propagation": "Immediate"}
+    values = []
+    for name in ("ci", "web"):
+        world.token(name, source)
+        world.wait_ready(name)
+        world.wait_until(lambda: synced(world, "mounts") not in {None, *values}, "another value")
+        values.append(synced(world, "mounts"))
+    assert values[0] == "1"

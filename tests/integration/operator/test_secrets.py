@@ -325,11 +325,6 @@ NOT_ADOPTABLE = [
     pytest.param({"type": "kubernetes.io/basic-auth"}, "has the type", id="one of another type"),
     pytest.param({"labels": {f"{PREFIX}role": "app"}}, "has the role `app`", id="an App's"),
     pytest.param({"labels": {f"{PREFIX}role": "credential"}}, "has the role `credential`", id="a credential"),
-    pytest.param(
-        {"labels": {f"{PREFIX}role": "token"}, "annotations": {f"{PREFIX}name": "other"}},
-        "belongs to GitHubToken `other`",
-        id="another GitHubToken's",
-    ),
 ]
 
 
@@ -350,6 +345,35 @@ def test_some_secrets_are_never_adopted(world: World, shape: dict[str, Any], say
     assert says in world.wait_reason("ci", "SecretConflict").message
     assert secret_of(world)["metadata"]["resourceVersion"] == version
     assert world.requests("mint") == []
+
+
+def test_an_adopted_secret_never_gets_an_owner_though_the_annotation_is_taken_away(world: World) -> None:
+    world.app()
+    world.secret("ci", {"theirs": "precious"}, annotations={f"{PREFIX}adopt": "true"})
+    world.installation_token()
+    world.wait_ready()
+    world.annotate("ci", kind="Secret", adopt=None)
+    world.secret_key("ci", "type", "edited")
+    world.wait_until(lambda: world.data("ci")["type"] == "bearer", "the repair")
+    assert "ownerReferences" not in secret_of(world)["metadata"]
+    assert world.data("ci")["theirs"] == "precious"
+
+
+@pytest.mark.parametrize("policy", [pytest.param("Retain", id="retained"), pytest.param("Delete", id="adopted")])
+def test_what_a_githubtoken_left_behind_can_be_handed_to_another(world: World, policy: str) -> None:
+    world.app()
+    if policy == "Delete":
+        world.secret("shared", {"theirs": "precious"}, annotations={f"{PREFIX}adopt": "true"})
+    source = {"appRef": {"name": "acme"}, "installation": {"owner": world.account}, "deletionPolicy": policy}
+    world.token("first", {**source, "secret": {"name": "shared"}})
+    world.wait_ready("first")
+    world.annotate("shared", kind="Secret", adopt="true")
+    world.installation_token("second", secret={"name": "shared"})
+    assert "belongs to GitHubToken `first`" in world.wait_reason("second", "SecretConflict").message
+    world.delete("GitHubToken", "first")
+    world.wait_ready("second")
+    assert secret_of(world, "shared")["metadata"]["annotations"][f"{PREFIX}name"] == "second"
+    assert "ownerReferences" not in secret_of(world, "shared")["metadata"]
 
 
 def test_of_two_githubtokens_with_one_secret_the_first_keeps_it(world: World) -> None:

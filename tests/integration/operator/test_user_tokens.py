@@ -59,6 +59,7 @@ def test_the_credential_is_ours_alone_and_outlives_its_githubtoken(world: World)
     assert world.get("Secret", "alice-credential") is not None
     world.user_token()
     world.wait_ready("alice")
+    world.wait_for("alice", lambda token: token["status"].get("account") == "alice")
     assert world.double_spends() == 0
 
 

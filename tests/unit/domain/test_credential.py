@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain import credential, placement, reasons
+from githubtoken_operator.domain import credential, ownership, placement, reasons
 from githubtoken_operator.domain import credential_body as body_of
 from githubtoken_operator.domain.credential import (
     CLIENT_ID,
@@ -543,6 +543,10 @@ def test_an_adopted_secret_becomes_ours_with_the_first_write() -> None:
     # Given once, it is not for the next one to take.
     assert ADOPT not in after["metadata"]["annotations"]
     assert credential.conflict(after, TOKEN) is None
+    # Its maker's it stays all the same: revocation does not delete it.
+    assert ownership.adopts(after)
+    assert ownership.adopts(body_of.with_intent(after, intent(Token("ghr_x")), TOKEN, CLIENT))
+    assert not ownership.adopts(rotated(2))
 
 
 def test_a_label_that_was_taken_away_is_put_back_and_nothing_else_is_changed() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from githubtoken_operator.domain import consumer, ownership
 from githubtoken_operator.domain.resources import GitHubToken
-from githubtoken_operator.domain.secrets import ADOPT, NAME, ROLE
+from githubtoken_operator.domain.secrets import ADOPT, ADOPTED, NAME, ROLE
 from tests.unit.builders import app, githubtoken, issued, published, secret
 
 OURS: dict[str, Any] = {"labels": {ROLE: "token"}, "annotations": {NAME: "ci"}}
@@ -71,6 +71,37 @@ def test_a_secret_that_is_not_ours_is_refused_with_a_word_of_what_to_do(found: d
     assert said is not None
     assert said.startswith("Secret `ci` ")
     assert message in said
+
+
+def test_what_a_githubtoken_that_is_gone_has_left_can_be_handed_on() -> None:
+    left = secret(labels={ROLE: "token"}, annotations={NAME: "web", **GIVEN})
+    assert ownership.giver(left, githubtoken()) == "web"
+    assert ownership.conflict(left, githubtoken(), abandoned=True) is None
+    controlled = secret(labels={ROLE: "token"}, annotations={NAME: "web", **GIVEN}, owner="uid-web")
+    assert "is controlled by another object" in (ownership.conflict(controlled, githubtoken(), abandoned=True) or "")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(None, id="absent"),
+        pytest.param(secret(labels={ROLE: "token"}, annotations={NAME: "web"}), id="not given"),
+        pytest.param(secret(labels={ROLE: "token"}, annotations={NAME: "ci", **GIVEN}), id="ours"),
+        pytest.param(secret(annotations=GIVEN), id="a human's"),
+    ],
+)
+def test_nobody_hands_on_what_was_not_kept_for_another_or_is_not_given(found: dict[str, Any] | None) -> None:
+    assert ownership.giver(found, githubtoken()) is None
+
+
+def test_that_a_secret_was_adopted_is_remembered_when_the_annotation_goes() -> None:
+    body = consumer.render(githubtoken(), issued(), app().server, adopted=True)
+    assert body["metadata"]["annotations"][ADOPTED] == "true"
+    assert ownership.adopts(body)
+    assert ADOPTED not in consumer.render(githubtoken(), issued(), app().server)["metadata"]["annotations"]
+    # It is no word of its owner's: a Secret that is not ours any more has to be given again.
+    stripped = secret(annotations={ADOPTED: "true"})
+    assert "was made by somebody else" in (ownership.conflict(stripped, githubtoken()) or "")
 
 
 def test_an_adopted_secret_is_ours_from_then_on() -> None:

@@ -135,7 +135,9 @@ def pod(volume: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         pytest.param(pod(status={"phase": "Succeeded"}), False, id="it has ended"),
         pytest.param(pod(metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}), False, id="it goes"),
         pytest.param(pod(metadata={"annotations": {rollout.SYNCED_REVISION: "1"}}), True, id="touched for another"),
-        pytest.param(pod(metadata={"annotations": {rollout.SYNCED_REVISION: "2"}}), False, id="touched for this one"),
+        pytest.param(pod(metadata={"annotations": {rollout.SYNCED_REVISION: "2"}}), True, id="perhaps for another's 2"),
+        pytest.param(pod(metadata={"annotations": {rollout.SYNCED_REVISION: rollout.mark(issued())}}), False,
+                     id="touched for this one"),
     ],
 )  # fmt: skip
 def test_pods_that_hold_an_older_copy_are_touched(present: dict[str, Any], touched: bool) -> None:  # noqa: FBT001
@@ -143,4 +145,12 @@ def test_pods_that_hold_an_older_copy_are_touched(present: dict[str, Any], touch
 
 
 def test_a_touch_changes_nothing_but_our_annotation() -> None:
-    assert rollout.touch(issued()) == {"metadata": {"annotations": {"githubtoken.dev/synced-revision": "2"}}}
+    assert rollout.touch(pod(), issued()) == {"metadata": {"annotations": {"githubtoken.dev/synced-revision": "2"}}}
+
+
+def test_a_touch_changes_the_value_where_the_pod_has_another_tokens_of_the_same_revision() -> None:
+    (value,) = rollout.touch(pod(metadata={"annotations": {rollout.SYNCED_REVISION: "2"}}), issued())["metadata"][
+        "annotations"
+    ].values()
+    assert value == rollout.mark(issued())
+    assert value != "2"
