@@ -170,6 +170,8 @@ class UserTokens:
             self._store.drop(key)
             await self._refused(secret, sent, app, error)
         else:
+            if stored.seeded and grant.access.refresh_token not in (None, sent):
+                self._seeds.spend(sent.sha256)
             await self._store.save(key, secret, grant)
 
     async def _reread(self, key: SecretKey, token: GitHubToken, client_id: str) -> tuple[JSON, Credential]:

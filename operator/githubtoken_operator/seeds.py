@@ -22,12 +22,17 @@ class Seeds:
     def __init__(self) -> None:
         self._takers: defaultdict[str, set[SecretKey]] = defaultdict(set)
         self._taken: defaultdict[SecretKey, set[str]] = defaultdict(set)
+        self._spent: set[str] = set()
 
     def note(self, key: SecretKey, hashes: Iterable[str]) -> None:
         """Adds what a credential Secret says that it took."""
         for each in hashes:
             self._takers[each].add(key)
             self._taken[key].add(each)
+
+    def spend(self, sha256: str) -> None:
+        """GitHub gave a pair for the seed: nobody can use it again, also when the credential Secret is deleted."""
+        self._spent.add(sha256)
 
     def forget(self, key: SecretKey) -> None:
         """A credential Secret is gone, and what it took may be taken again."""
@@ -37,10 +42,10 @@ class Seeds:
                 del self._takers[each]
 
     def refusal(self, key: SecretKey, seed: Token) -> Terminal | None:
-        """Why the credential Secret `key` must not take the seed; None where nobody else has it."""
+        """Why the credential Secret `key` must not take the seed; None where nobody else has it and it is not spent."""
         others = sorted(self._takers.get(seed.sha256, set()) - {key})
         if not others:
-            return None
+            return _spent() if seed.sha256 in self._spent else None
         # Of another namespace nothing is told.
         where = next((f" by Secret `{name}`" for namespace, name in others if namespace == key[0]), "")
         return Terminal(
@@ -50,7 +55,15 @@ class Seeds:
         )
 
     def claim(self, key: SecretKey, seed: Token) -> None:
-        """Takes the seed for the credential Secret `key`. Raises `Terminal` where somebody else has it."""
+        """Takes the seed for the credential Secret `key`. Raises `Terminal` as `refusal` says."""
         if refusal := self.refusal(key, seed):
             raise refusal
         self.note(key, [seed.sha256])
+
+
+def _spent() -> Terminal:
+    return Terminal(
+        reasons.REAUTHORIZATION_REQUIRED,
+        "the refresh token in the Secret of `spec.user.seedSecretRef` is spent, and what it brought is not there any "
+        "more: sign in again and put the new refresh token into that Secret",
+    )

@@ -48,6 +48,37 @@ def test_a_credential_that_is_gone_holds_nothing_back() -> None:
     assert seeds.refusal(BOB, SEED) is None
 
 
+def test_a_seed_that_is_spent_is_nobodys_any_more() -> None:
+    seeds = Seeds()
+    seeds.claim(ALICE, SEED)
+    seeds.spend(SEED.sha256)
+    seeds.forget(ALICE)
+    refusal = seeds.refusal(ALICE, SEED)
+    assert refusal is not None
+    assert refusal.reason == reasons.REAUTHORIZATION_REQUIRED
+    assert "is spent" in refusal.message
+
+
+async def test_a_seed_whose_credential_was_deleted_is_not_sent_again() -> None:
+    world = World()
+    world.api.put(app_body())
+    world.api.put(secret("acme-app", {"private-key.pem": "", "client-secret": "the-client-secret"}))
+    world.api.put(secret("alice-seed", {"refresh_token": world.github.sign_in("seed").reveal()}))
+    world.api.put(user_body())
+    process = world.start()
+    await process.settle()
+    assert ready_of(world.status()) == ("True", reasons.FRESH)
+    world.api.delete("secrets/ci-credential")
+    process.seeds.forget((NAMESPACE, "ci-credential"))
+    await process.settle()
+    assert len(world.github.spent) == 1
+    assert "secrets/ci-credential" not in world.api.objects
+    world.api.put(secret("alice-seed", {"refresh_token": world.github.sign_in("newer").reveal()}))
+    await process.settle()
+    assert ready_of(world.status()) == ("True", reasons.FRESH)
+    assert len(world.github.spent) == 2
+
+
 async def test_two_that_begin_at_once_send_a_seed_once() -> None:
     world = World()
     world.api.put(app_body())

@@ -116,7 +116,7 @@ def test_a_pod_is_touched_though_another_token_left_the_same_revision_on_it(worl
     world.app()
     world.pod("mounts", {"secret": {"secretName": "ci"}}, {"secret": {"secretName": "web"}})
     source = {"appRef": {"name": "acme"}, "installation": {"owner": world.account}, "propagation": "Immediate"}
-    values = []
+    values: list[str | None] = []
     for name in ("ci", "web"):
         world.token(name, source)
         world.wait_ready(name)
