@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs what tools/programs.txt lists and PATH does not have. Only as root on Debian; elsewhere it says what is missing,
-# and the tests that need it are skipped.
+# Installs what tools/programs.txt, or the list that is given instead, has and PATH does not. Only as root on Debian;
+# elsewhere it says what is missing, and the tests that need it are skipped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 missing=()
 while read -r program package; do
     [[ $program == '' || $program == '#'* ]] || command -v "$program" >/dev/null || missing+=("$package")
-done <programs.txt
+done <"${1:-programs.txt}"
 ((${#missing[@]})) || exit 0
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then

@@ -5,7 +5,8 @@
 
 It lives in a temporary folder, on free ports, for as long as the `with` block; afterwards no process and no file is
 left, also when the starter was killed. Authorization is RBAC. Of kube-controller-manager's controllers only the garbage
-collector, the namespace controller and the ServiceAccount controller run; there are no nodes, so pods stay Pending.
+collector, the namespace controller and the ServiceAccount controller run; there are no nodes, so pods stay Pending,
+unless it is given an address where `localcluster.node` reaches it.
 
 CRDs are installed before the controllers start: the garbage collector needs up to 30 seconds to learn of later ones.
 """
@@ -48,17 +49,26 @@ class ControlPlane:
         server: the API server's address, such as `https://127.0.0.1:6443`.
     """
 
-    def __init__(self, binaries: Binaries, *, crds: Path | None = None, api_server_flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        binaries: Binaries,
+        *,
+        crds: Path | None = None,
+        api_server_flags: Sequence[str] = (),
+        address: str = launch.LOOPBACK,
+    ) -> None:
         """Prepare a control plane.
 
         Args:
             binaries: what to run.
             crds: a file or a folder of CustomResourceDefinitions to install at the start.
             api_server_flags: further flags of kube-apiserver, such as an audit log's.
+            address: where the API server listens; another than loopback is for a node, and all controllers run.
         """
         self._binaries = binaries
         self._crds = crds
         self._api_server_flags = tuple(api_server_flags)
+        self._address = address
         self._guard: Guard | None = None
         self._processes: dict[str, Process] = {}
         self._commands: dict[str, Sequence[str | Path]] = {}
@@ -133,7 +143,13 @@ class ControlPlane:
         self._start(program, self._commands[program])
         launch.wait_until_ready(self._processes["kube-apiserver"], f"{self.server}/readyz", self.ca_file)
 
-    def kubectl(self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None) -> str:
+    def kubectl(
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        kubeconfig: Path | None = None,
+        within: float = _KUBECTL_TIMEOUT_SECONDS,
+    ) -> str:
         """Run kubectl as administrator or with another kubeconfig; returns its output or raises KubectlError."""
         options = [f"--kubeconfig={kubeconfig or self.kubeconfig}", f"--cache-dir={self.folder / 'kubectl-cache'}"]
         result = subprocess.run(
@@ -141,7 +157,7 @@ class ControlPlane:
             input=stdin or "",
             capture_output=True,
             text=True,
-            timeout=_KUBECTL_TIMEOUT_SECONDS,
+            timeout=within,
             check=False,
         )
         if result.returncode != 0:
@@ -188,12 +204,17 @@ class ControlPlane:
         self.kubeconfig = self.folder / "admin.kubeconfig"
         self.ca_file = self.folder / "pki" / "apiserver.crt"
         etcd_port, peer_port, api_port = launch.free_ports(3)
-        self.server = f"https://127.0.0.1:{api_port}"
+        self.server = f"https://{self._address}:{api_port}"
         etcd = f"http://127.0.0.1:{etcd_port}"
         write_service_account_key(self.folder / "service-account.key")
         write_private(self.folder / "tokens.csv", f'{self.token},admin,admin,"system:masters"\n')
         self._api_server_command = launch.api_server(
-            self._binaries.kube_apiserver, self.folder, etcd, api_port, self._api_server_flags
+            self._binaries.kube_apiserver,
+            self.folder,
+            etcd,
+            address=self._address,
+            port=api_port,
+            flags=self._api_server_flags,
         )
 
         self._start("etcd", launch.etcd(self._binaries.etcd, self.folder, etcd, f"http://127.0.0.1:{peer_port}"))
@@ -209,10 +230,13 @@ class ControlPlane:
         )
         if self._crds is not None:
             self.install_crds(self._crds)
-        controller_manager = self._binaries.kube_controller_manager
-        self._start(
-            "kube-controller-manager", launch.controller_manager(controller_manager, self.folder, self.kubeconfig)
+        controller_manager = launch.controller_manager(
+            self._binaries.kube_controller_manager,
+            self.folder,
+            self.kubeconfig,
+            nodes=self._address != launch.LOOPBACK,
         )
+        self._start("kube-controller-manager", controller_manager)
         launch.wait_until_ready(
             self._processes["kube-controller-manager"],
             # The controllers work when the first object that one of them makes is there.

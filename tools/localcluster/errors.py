@@ -5,6 +5,7 @@ LocalClusterError            every error of this package; its text says what to 
 ├── ToolchainError           there is no usable Go toolchain and none could be installed
 ├── BuildError               the compiler failed
 ├── ImagesError              an image could not be built
+├── NodeError                a program of the node did not start, become ready or stay alive
 └── ControlPlaneError        a process did not start, did not become ready, or ended
     └── KubectlError         kubectl ended with another exit code than 0
 """
@@ -30,6 +31,10 @@ class BuildError(LocalClusterError):
 
 class ImagesError(LocalClusterError):
     """An image could not be built."""
+
+
+class NodeError(LocalClusterError):
+    """The node, or a program of it, did not start or become ready."""
 
 
 class ControlPlaneError(LocalClusterError):

@@ -104,6 +104,20 @@ class Images:
             "build", *options, "--target", target, "--build-arg", f"PYTHON_IMAGE={BASE}", "--tag", tag, _REPOSITORY
         )
 
+    def make_pause(self, tag: str) -> None:
+        """What holds a pod's namespaces: Debian's static busybox, asleep. It needs nothing of a node's root."""
+        busybox = shutil.which("busybox")
+        if busybox is None:
+            raise ImagesError("busybox is missing: apt-get install --no-install-recommends busybox-static")
+        container = self.buildah("from", "scratch")
+        self.buildah("copy", container, busybox, "/busybox")
+        self.buildah("config", "--entrypoint", '["/busybox", "sleep", "2147483647"]', container)
+        self.buildah("commit", "--rm", container, tag)
+
+    def save(self, tag: str, path: Path) -> None:
+        """Writes an image with its name into a file, as `docker save` does."""
+        self.buildah("push", tag, f"docker-archive:{path}:{tag}")
+
 
 def make_root(root: Path) -> None:
     """Fills a folder with what the base has, in the places where the registry's image has it."""

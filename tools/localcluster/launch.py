@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from localcluster.process import Process
 
+LOOPBACK = "127.0.0.1"
 _READY_TIMEOUT_SECONDS = 120.0
 _POLL_SECONDS = 0.05
 _REQUEST_TIMEOUT_SECONDS = 5.0
@@ -33,7 +34,7 @@ def free_ports(count: int) -> list[int]:
     with ExitStack() as sockets:
         bound = [sockets.enter_context(socket.socket()) for _ in range(count)]
         for each in bound:
-            each.bind(("127.0.0.1", 0))
+            each.bind((LOOPBACK, 0))
         return [each.getsockname()[1] for each in bound]
 
 
@@ -51,13 +52,17 @@ def etcd(binary: Path, folder: Path, client_url: str, peer_url: str) -> list[str
     ]
 
 
-def api_server(binary: Path, folder: Path, etcd_url: str, port: int, flags: Sequence[str]) -> list[str | Path]:
+def api_server(
+    binary: Path, folder: Path, etcd_url: str, *, address: str, port: int, flags: Sequence[str]
+) -> list[str | Path]:
     """kube-apiserver with RBAC, that makes its own certificate in `pki`."""
     key = folder / "service-account.key"
+    # Without nodes no pod ever asks for the service `kubernetes`, of which a loopback address may not be an endpoint.
+    alone = ("--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none") if address == LOOPBACK else ()
     return [
         binary,
         f"--etcd-servers={etcd_url}",
-        "--bind-address=127.0.0.1",
+        f"--bind-address={address}",
         f"--secure-port={port}",
         f"--cert-dir={folder / 'pki'}",
         "--service-cluster-ip-range=10.96.0.0/24",
@@ -66,22 +71,26 @@ def api_server(binary: Path, folder: Path, etcd_url: str, port: int, flags: Sequ
         f"--service-account-key-file={key}",
         f"--token-auth-file={folder / 'tokens.csv'}",
         "--authorization-mode=RBAC",
-        # No pod ever asks for the service `kubernetes`, and a loopback address may not be one of its endpoints.
-        "--advertise-address=127.0.0.1",
-        "--endpoint-reconciler-type=none",
+        *alone,
         *flags,
     ]
 
 
-def controller_manager(binary: Path, folder: Path, kubeconfig: Path) -> list[str | Path]:
-    """kube-controller-manager with the three controllers that tests see the work of, and no port of its own."""
+def controller_manager(binary: Path, folder: Path, kubeconfig: Path, *, nodes: bool) -> list[str | Path]:
+    """kube-controller-manager without a port of its own: the three controllers that tests see the work of.
+
+    With nodes it is all controllers, each with its own account, without which none may tolerate a node's taints, and
+    with the CA that pods trust.
+    """
+    few = ("--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",)
+    every = ("--use-service-account-credentials", f"--root-ca-file={folder / 'pki' / 'apiserver.crt'}")
     return [
         binary,
         f"--kubeconfig={kubeconfig}",
         "--leader-elect=false",
         "--secure-port=0",
         f"--cert-dir={folder / 'pki-controller-manager'}",
-        "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",
+        *(every if nodes else few),
     ]
 
 

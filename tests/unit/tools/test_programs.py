@@ -28,9 +28,9 @@ class Machine:
             path.write_text(f"#!{self.folder / 'bash'}\n{script}\n")
             path.chmod(0o755)
 
-    def install(self) -> subprocess.CompletedProcess[str]:
+    def install(self, *lists: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": str(self.folder), "TMPDIR": str(self.folder)}
-        return subprocess.run([SCRIPT], env=environment, capture_output=True, text=True, check=True, timeout=60)
+        return subprocess.run([SCRIPT, *lists], env=environment, capture_output=True, text=True, check=True, timeout=60)
 
 
 @pytest.fixture
@@ -64,6 +64,16 @@ def test_where_nothing_can_be_installed_it_says_so(machine: Machine, why: str) -
         machine.has("id", script="echo 1000")
     machine.has(*PROGRAMS[1:])
     assert machine.install().stdout == "not installed, so the tests that need them are skipped: curl\n"
+
+
+def test_another_list_can_be_given_whose_programs_need_not_be_on_path(machine: Machine) -> None:
+    here = machine.folder / "bridge"
+    listed = machine.folder / "list"
+    listed.write_text(f"{here} containernetworking-plugins\nrunc runc\n")
+    machine.has("apt-get")
+    assert machine.install(str(listed)).stdout == "installing from Debian: containernetworking-plugins runc\n"
+    machine.has("bridge")
+    assert machine.install(str(listed)).stdout == "installing from Debian: runc\n"
 
 
 def test_a_failed_installation_stops_nothing_and_shows_why(machine: Machine) -> None:

@@ -1,0 +1,137 @@
+"""A place for a node that leaves nothing behind: namespaces of its own for network, mounts and processes.
+
+Whatever runs in it is gone when its first process is, by whatever way that ended: the kernel kills the rest, and takes
+mounts and network down with them. What remains are a folder and the node's cgroups; both are removed here, or by
+`localcluster.guard` where the starter was killed.
+
+The network has no way out and changes nothing of the machine's. It takes root.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from localcluster.node.binaries import missing_packages
+from localcluster.process import Guard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+CGROUPS: Final = Path("/sys/fs/cgroup")
+_UNSHARE: Final = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+_CGROUPS_GONE_WITHIN: Final = 10.0
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def why_not() -> str | None:
+    """What this machine lacks for a node; None where it lacks nothing."""
+    if os.geteuid() != 0:
+        return "a node is run by root only"
+    if missing := missing_packages():
+        return f"a node needs more of Debian: apt-get install --no-install-recommends {' '.join(missing)}"
+    if subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode != 0:
+        return "this machine does not let root make namespaces for network, mounts and processes"
+    if not any(os.access(hierarchy, os.W_OK) for hierarchy in _hierarchies()):
+        return "this machine does not let root make cgroups"
+    return None
+
+
+class Sandbox:
+    """A folder, cgroups and a first process in namespaces of its own; use it as a context manager.
+
+    Attributes:
+        folder: for what must be there before the start; inside it is `TMPDIR`.
+        cgroup: the name of the node's cgroups.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path()
+        self.cgroup = f"localcluster-{secrets.token_hex(4)}"
+        self._guard: Guard | None = None
+
+    def __enter__(self) -> Self:
+        self._guard = Guard()
+        self.folder = Path(tempfile.mkdtemp(prefix="localcluster-node-"))
+        self._guard.add_folder(self.folder)
+        for folder in self._cgroups():
+            self._guard.add_folder(folder)
+            _make_cgroup(folder)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        deadline = time.monotonic() + _CGROUPS_GONE_WITHIN
+        # A cgroup can be removed once the kernel has taken its last process away.
+        while (left := [folder for folder in self._cgroups() if folder.exists()]) and time.monotonic() < deadline:
+            for folder in left:
+                # Its files cannot be removed, and go with the folder.
+                shutil.rmtree(folder, ignore_errors=True)
+            time.sleep(0.05)
+        if self._guard is not None:
+            self._guard.close()
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+        """Runs the command as the first process, and returns its exit code; passes Ctrl-C, SIGTERM and SIGHUP on."""
+        if self._guard is None:
+            raise RuntimeError("the sandbox must be entered first")
+        process = subprocess.Popen(
+            [*_UNSHARE, *command],
+            env={**os.environ, "TMPDIR": str(self.folder), **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            # A terminal's Ctrl-C reaches it once, from here.
+            start_new_session=True,
+        )
+        self._guard.add_process(process.pid)
+        kept = {number: signal.signal(number, lambda given, _frame: _pass_on(process, given)) for number in _SIGNALS}
+        try:
+            return process.wait()
+        finally:
+            process.kill()
+            process.wait()
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+
+    def _cgroups(self) -> list[Path]:
+        return [hierarchy / self.cgroup for hierarchy in _hierarchies()]
+
+
+def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
+    """Sends a signal to the first process, the only child of `unshare`."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+    if not children:
+        # It has not begun.
+        process.terminate()
+    for child in children:
+        os.kill(int(child), number)
+
+
+def _hierarchies() -> list[Path]:
+    """The root of cgroup v2, or the roots of v1's controllers, beside which there may be one of v2."""
+    if (CGROUPS / "cgroup.controllers").exists():
+        return [CGROUPS]
+    roots = (folder for folder in sorted(CGROUPS.glob("*")) if not folder.is_symlink())
+    return [root for root in roots if any((root / name).exists() for name in ("tasks", "cgroup.controllers"))]
+
+
+def _make_cgroup(folder: Path) -> None:
+    folder.mkdir()
+    # In v1 a new cgroup has no processors and no memory, and takes no process before it has.
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        above = folder.parent / name
+        if above.exists() and (given := above.read_text(encoding="ascii").strip()):
+            (folder / name).write_text(given, encoding="ascii")
+    # In v2 the kubelet wants every controller in it that the root has.
+    if folder.parent == CGROUPS:
+        for controller in (CGROUPS / "cgroup.controllers").read_text(encoding="ascii").split():
+            (CGROUPS / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
