@@ -35,6 +35,21 @@ def test_helm_3_and_4_render_the_same(helm: Helm, values: Path | None) -> None:
     assert (three.code, three.output) == (0, four.output)
 
 
+def test_the_pod_of_helm_test_outlasts_the_test(helm: Helm) -> None:
+    """`helm test --logs` reads its log afterwards, and fails where the pod is gone. The rest need not stay."""
+    rendered = render(helm, "--set=simulator.enabled=true")
+    policies = {
+        each["kind"]: annotations["helm.sh/hook-delete-policy"]
+        for each in rendered.objects
+        if "helm.sh/hook" in (annotations := each["metadata"].get("annotations", {}))
+    }
+    assert policies == {
+        "GitHubApp": "before-hook-creation,hook-succeeded",
+        "GitHubToken": "before-hook-creation,hook-succeeded",
+        "Pod": "before-hook-creation",
+    }
+
+
 def test_the_manifests_in_deploy_are_what_the_chart_renders(helm: Helm) -> None:
     assert manifests.outdated(manifests.with_helm(helm.helm3)) == [], "run `make manifests`"
 
