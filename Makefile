@@ -17,10 +17,10 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools helm programs lint policy test chaos alerts dashboard demo bench manifests sbom lock clean
+.PHONY: help venv tools helm node programs lint policy test chaos e2e alerts dashboard demo bench manifests sbom lock clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z0-9]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
 
 venv: $(READY) ## make the virtual environment .venv from requirements-dev.lock
 
@@ -39,6 +39,9 @@ tools: $(READY) ## find or build kube-apiserver, etcd, kubectl and kube-controll
 
 helm: $(READY) ## build helm, which only the tests of the chart and `make manifests` need
 	$(BIN)/python -m localcluster helm
+
+node: $(READY) ## build kubelet, kube-proxy and kube-scheduler, which only `make e2e` needs
+	$(BIN)/python -m localcluster node
 
 programs: ## install the programs that tests talk to, such as git and buildah: as root on Debian, else it says what is missing
 	@tools/programs.sh
@@ -63,6 +66,10 @@ test: lint tools helm programs $(POLICY) ## run everything that decides whether 
 
 chaos: tools ## break everything in the middle of a rotation, and write docs/fault-matrix.md
 	$(BIN)/pytest tests/chaos --long
+
+e2e: $(READY) ## run the chart on a real node: mounted tokens in use, renewed and disturbed; writes docs/node.md
+	@tools/programs.sh node/programs.txt
+	$(BIN)/python -m e2e --json benchmarks/results/node.json --page docs/node.md
 
 alerts: tools programs ## fire every alert by a real failure and print how long each took
 	ALERTS_TABLE=$(CURDIR)/.pytest_cache/alerts.md $(BIN)/pytest tests/integration/monitoring

@@ -1,0 +1,97 @@
+"""What is done to the operator while its tokens are used.
+
+A user token's rotation is hit in every step by the fault matrix (docs/fault-matrix.md), where an answer that nobody
+else has can be lost. Here a kill waits for a moment in which no user token is being renewed, and asks for the renewal
+of all installation tokens just before it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from e2e.errors import TrialError
+from e2e.manifests import NAMESPACE, SUBJECTS
+from e2e.release import Release
+from localcluster import ControlPlane
+from localcluster.node.node import Node
+
+REFRESH: Final = "githubtoken.dev/refresh-requested-at"
+_CALM: Final = timedelta(seconds=5)
+_WITHIN: Final = 120.0
+_POLL_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the disturbances act upon."""
+
+    cluster: ControlPlane
+    node: Node
+    release: Release
+
+
+def roll(stage: Stage) -> None:
+    """A rolling update of the operator."""
+    stage.release.restart()
+
+
+def kill_container(stage: Stage) -> None:
+    """SIGKILL for the leader's container; kubelet starts it again in the same pod, with its journal."""
+    leader = _leader(stage.release)
+    _calm(stage)
+    stage.node.kill_container(stage.release.container(leader))
+    stage.release.wait_available()
+
+
+def kill_pod(stage: Stage) -> None:
+    """The leader goes as with its node: SIGKILL, its pod and journal gone, its Lease not released."""
+    leader = _leader(stage.release)
+    container = stage.release.container(leader)
+    _calm(stage)
+    stage.release.delete_now(leader)
+    stage.node.kill_container(container)
+    _until(lambda: _leader(stage.release) != leader, "another replica leads")
+    stage.release.wait_available()
+
+
+DISTURBANCES: Final[dict[str, Callable[[Stage], None]]] = {
+    "rolling update": roll,
+    "the leader's container killed": kill_container,
+    "the leader's pod killed and gone": kill_pod,
+}
+
+
+def request_renewal(cluster: ControlPlane, *names: str) -> None:
+    """Asks for the renewal of these GitHubTokens at once."""
+    value = f"{REFRESH}={datetime.now(UTC).isoformat()}"
+    cluster.kubectl("annotate", "--overwrite", "ght", *names, value, f"--namespace={NAMESPACE}")
+
+
+def _calm(stage: Stage) -> None:
+    """Returns when no user token is about to be renewed, and all installation tokens are."""
+    _until(lambda: _is_calm(stage.cluster), "no user token was about to be renewed")
+    request_renewal(stage.cluster, *(subject.name for subject in SUBJECTS if subject.kind == "installation"))
+
+
+def _is_calm(cluster: ControlPlane) -> bool:
+    soon = datetime.now(UTC) + _CALM
+    users = [cluster.get("ght", each.name, f"--namespace={NAMESPACE}") for each in SUBJECTS if each.kind == "user"]
+    renewals = [user["status"].get("renewalTime") for user in users]
+    return all(renewal is not None and datetime.fromisoformat(renewal) > soon for renewal in renewals)
+
+
+def _leader(release: Release) -> str:
+    _until(lambda: bool(release.leader()), "a replica led")
+    return release.leader()
+
+
+def _until(done: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + _WITHIN
+    while not done():
+        if time.monotonic() > deadline:
+            raise TrialError(f"it took longer than {_WITHIN:.0f} s until {what}")
+        time.sleep(_POLL_SECONDS)
