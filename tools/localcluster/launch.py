@@ -83,7 +83,11 @@ def controller_manager(binary: Path, folder: Path, kubeconfig: Path, *, nodes: b
     with the CA that pods trust.
     """
     few = ("--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",)
-    every = ("--use-service-account-credentials", f"--root-ca-file={folder / 'pki' / 'apiserver.crt'}")
+    every = (
+        "--use-service-account-credentials",
+        f"--root-ca-file={folder / 'pki' / 'apiserver.crt'}",
+        f"--flex-volume-plugin-dir={folder / 'volume-plugins'}",
+    )
     return [
         binary,
         f"--kubeconfig={kubeconfig}",

@@ -63,6 +63,7 @@ def write_kubelet(folder: Path, socket: Path, cgroup: str) -> Path:
         "oomScoreAdj": 0,
         "containerRuntimeEndpoint": f"unix://{socket}",
         "podLogsDir": str(folder / "pod-logs"),
+        "volumePluginDir": str(folder / "volume-plugins"),
         "clusterDNS": [ADDRESS],
         "clusterDomain": CLUSTER_DOMAIN,
         # A pod knows no other names than the cluster's.

@@ -4,7 +4,9 @@ Whatever runs in it is gone when its first process is, by whatever way that ende
 mounts and network down with them. What remains are a folder and the node's cgroups; both are removed here, or by
 `localcluster.guard` where the starter was killed.
 
-The network has no way out and changes nothing of the machine's. It takes root.
+The network has no way out and changes nothing of the machine's. Nor do containerd and kubelet, some of whose folders
+have fixed names: /run is empty inside, and what is written to /var/lib, /var/log and /opt is gone with the rest. It
+takes root.
 """
 
 from __future__ import annotations
@@ -27,7 +29,22 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
+INSIDE: Final = Path("/run/sandbox")
+"""Where the folder is inside: a name that is short enough for the paths of sockets."""
 _UNSHARE: Final = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+_ENTER: Final = """
+folder=$1 inside=$2
+shift 2
+mount -t tmpfs tmpfs /run
+mkdir "$inside"
+mount --bind "$folder" "$inside"
+for place in /var/lib /var/log /opt; do
+    written=/run/written$place
+    mkdir -p "$written/upper" "$written/work" "$place"
+    mount -t overlay -o "lowerdir=$place,upperdir=$written/upper,workdir=$written/work" overlay "$place"
+done
+exec "$@"
+"""
 _CGROUPS_GONE_WITHIN: Final = 10.0
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -38,8 +55,10 @@ def why_not() -> str | None:
         return "a node is run by root only"
     if missing := missing_packages():
         return f"a node needs more of Debian: apt-get install --no-install-recommends {' '.join(missing)}"
-    if subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode != 0:
-        return "this machine does not let root make namespaces for network, mounts and processes"
+    with tempfile.TemporaryDirectory() as folder:
+        tried = subprocess.run(_entering(Path(folder), "true"), capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        return f"this machine does not let root make namespaces and mount in them: {tried.stderr.strip()}"
     if not any(os.access(hierarchy, os.W_OK) for hierarchy in _hierarchies()):
         return "this machine does not let root make cgroups"
     return None
@@ -49,7 +68,8 @@ class Sandbox:
     """A folder, cgroups and a first process in namespaces of its own; use it as a context manager.
 
     Attributes:
-        folder: for what must be there before the start; inside it is `TMPDIR`.
+        folder: for what must be there before the start, and what is to be had from it afterwards; inside it is `INSIDE`
+            and `TMPDIR`.
         cgroup: the name of the node's cgroups.
     """
 
@@ -86,8 +106,8 @@ class Sandbox:
         if self._guard is None:
             raise RuntimeError("the sandbox must be entered first")
         process = subprocess.Popen(
-            [*_UNSHARE, *command],
-            env={**os.environ, "TMPDIR": str(self.folder), **(environment or {})},
+            _entering(self.folder, *command),
+            env={**os.environ, "TMPDIR": str(INSIDE), **(environment or {})},
             stdin=subprocess.DEVNULL,
             # A terminal's Ctrl-C reaches it once, from here.
             start_new_session=True,
@@ -104,6 +124,11 @@ class Sandbox:
 
     def _cgroups(self) -> list[Path]:
         return [hierarchy / self.cgroup for hierarchy in _hierarchies()]
+
+
+def _entering(folder: Path, *command: str) -> list[str]:
+    """The command in namespaces of its own, with the folder at `INSIDE`."""
+    return [*_UNSHARE, "sh", "-e", "-c", _ENTER, "sh", str(folder), str(INSIDE), *command]
 
 
 def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
