@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from localcluster.images import images
 from localcluster.images import why_not as why_no_images
 from localcluster.node.binaries import locate_node, locate_or_build_node
 from localcluster.node.configuration import PAUSE_IMAGE
-from localcluster.node.sandbox import Sandbox
+from localcluster.node.sandbox import INSIDE, Sandbox
 from localcluster.node.sandbox import why_not as why_no_node
 
 _ARCHIVES: Final = {"pause": PAUSE_IMAGE, "operator": OPERATOR_IMAGE, "simulator": SIMULATOR_IMAGE}
@@ -46,12 +47,12 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="about two minutes of calls instead of eleven")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page of the documentation")
-    parser.add_argument("--inside", nargs=2, metavar=("FOLDER", "CGROUP"), help=argparse.SUPPRESS)
+    parser.add_argument("--inside", metavar="CGROUP", help=argparse.SUPPRESS)
     flags = parser.parse_args()
     # SIGTERM ends it as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _inside(flags) if flags.inside else _outside(sys.argv[1:])
+        return _inside(flags) if flags.inside else _outside(flags)
     except _BROKEN as error:
         _say(f"failed: {error}")
         return 1
@@ -59,7 +60,7 @@ def main() -> int:
         return 130
 
 
-def _outside(arguments: list[str]) -> int:
+def _outside(flags: argparse.Namespace) -> int:
     """Builds what is needed, and starts the other half in a sandbox."""
     if (reason := why_no_images() or why_no_node()) is not None:
         _say(f"skipped, since this machine cannot run a node: {reason}")
@@ -76,25 +77,26 @@ def _outside(arguments: list[str]) -> int:
             found.build("simulator", SIMULATOR_IMAGE)
             for name, tag in _ARCHIVES.items():
                 found.save(tag, sandbox.folder / f"{name}.tar")
-        command = [sys.executable, "-m", "e2e", *arguments, "--inside", str(sandbox.folder), sandbox.cgroup]
-        return sandbox.run(command)
+        code = sandbox.run([sys.executable, "-m", "e2e", *sys.argv[1:], "--inside", sandbox.cgroup])
+        for name, wanted in (("result.json", flags.json), ("page.md", flags.page)):
+            if wanted is not None and (sandbox.folder / name).exists():
+                shutil.copy(sandbox.folder / name, wanted)
+        return code
 
 
 def _inside(flags: argparse.Namespace) -> int:
-    """The trial, in the sandbox."""
-    folder, cgroup = flags.inside
+    """The trial, in the sandbox; what is written leaves it through its folder."""
     plan = SHORT if flags.short else FULL
-    outcome = run(Path(folder), cgroup, plan, _say)
+    outcome = run(INSIDE, flags.inside, plan, _say)
     _say(f"helm test: {outcome.helm_test}")
     print(f"\n{report.table(outcome.cells)}\n", flush=True)
     print(f"Double spends {outcome.double_spends}, replays {outcome.replays}.", flush=True)
     today = datetime.now(UTC).date().isoformat()
-    if flags.json:
-        text = json.dumps(report.document(outcome, plan, versions(), today), indent=2)
-        flags.json.write_text(f"{text}\n", encoding="utf-8")
-    if flags.page:
-        raw = os.path.relpath(flags.json, flags.page.parent) if flags.json else ""
-        flags.page.write_text(report.page(outcome, plan, versions(), today, raw), encoding="utf-8")
+    told = versions()
+    text = json.dumps(report.document(outcome, plan, told, today), indent=2)
+    (INSIDE / "result.json").write_text(f"{text}\n", encoding="utf-8")
+    raw = os.path.relpath(flags.json, flags.page.parent) if flags.json and flags.page else ""
+    (INSIDE / "page.md").write_text(report.page(outcome, plan, told, today, raw), encoding="utf-8")
     for problem in outcome.problems:
         _say(f"NOT KEPT: {problem}")
     return 1 if outcome.problems else 0

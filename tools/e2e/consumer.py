@@ -2,8 +2,8 @@
 
 Once a second it reads the token of its mounted file and calls GitHub with it, as a simple consumer does: it neither
 reads again nor repeats. Beside that it looks at the file fifty times a second, to see when another token is in it. It
-writes one line of JSON for each: `{"at": seconds, "sha256": of the token, "status": 200}`, status 0 where there was no
-answer, and `{"at": seconds, "sha256": of the token}`. The token itself is never written.
+writes one line of JSON for each: `{"at": seconds, "sha256": of the token, "status": 200, "until": seconds}`, status 0
+where there was no answer, and `{"at": seconds, "sha256": of the token}`. The token itself is never written.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def main() -> None:
     while True:
         at = time.time()
         token = token_file.read_text(encoding="ascii")
-        say(at=at, sha256=sha256(token), status=call(url, token, trust))
+        status = call(url, token, trust)
+        say(at=at, sha256=sha256(token), status=status, until=time.time())
         due = max(due + CALL_EVERY, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
 

@@ -3,6 +3,8 @@
 A user token's rotation is hit in every step by the fault matrix (docs/fault-matrix.md), where an answer that nobody
 else has can be lost. Here a kill waits for a moment in which no user token is being renewed, and asks for the renewal
 of all installation tokens just before it.
+
+Each returns, once two replicas are ready again, the moment (of `time.monotonic`) in which it struck.
 """
 
 from __future__ import annotations
@@ -34,31 +36,40 @@ class Stage:
     release: Release
 
 
-def roll(stage: Stage) -> None:
+def roll(stage: Stage) -> float:
     """A rolling update of the operator."""
+    struck = time.monotonic()
     stage.release.restart()
+    return struck
 
 
-def kill_container(stage: Stage) -> None:
+def kill_container(stage: Stage) -> float:
     """SIGKILL for the leader's container; kubelet starts it again in the same pod, with its journal."""
     leader = _leader(stage.release)
+    container = stage.release.container(leader)
     _calm(stage)
-    stage.node.kill_container(stage.release.container(leader))
+    struck = time.monotonic()
+    stage.node.kill_container(container)
+    # Before that the pod's status still says that all is well.
+    _until(lambda: stage.release.container(leader) != container, "kubelet started the container again")
     stage.release.wait_available()
+    return struck
 
 
-def kill_pod(stage: Stage) -> None:
+def kill_pod(stage: Stage) -> float:
     """The leader goes as with its node: SIGKILL, its pod and journal gone, its Lease not released."""
     leader = _leader(stage.release)
     container = stage.release.container(leader)
     _calm(stage)
+    struck = time.monotonic()
     stage.release.delete_now(leader)
     stage.node.kill_container(container)
     _until(lambda: _leader(stage.release) != leader, "another replica leads")
     stage.release.wait_available()
+    return struck
 
 
-DISTURBANCES: Final[dict[str, Callable[[Stage], None]]] = {
+DISTURBANCES: Final[dict[str, Callable[[Stage], float]]] = {
     "rolling update": roll,
     "the leader's container killed": kill_container,
     "the leader's pod killed and gone": kill_pod,

@@ -85,7 +85,7 @@ def document(outcome: Outcome, plan: Plan, versions: Mapping[str, str], date: st
 
 
 def page(outcome: Outcome, plan: Plan, versions: Mapping[str, str], date: str, raw: str) -> str:
-    """The page; `raw` is where the raw figures are, as seen from it."""
+    """The page; `raw` is where the raw figures are, as seen from it, if they are written."""
     pods = sum(CONSUMERS[cell.propagation] for cell in outcome.cells)
     lives = " and ".join(
         f"{pace.life} s (`{name}`, `renewBefore: {pace.renew_before}`)" for name, pace in PACES.items()
@@ -98,7 +98,7 @@ def page(outcome: Outcome, plan: Plan, versions: Mapping[str, str], date: str, r
         table(outcome.cells),
         "",
         f"In {plan.seconds} s; double spends {outcome.double_spends}, replays {outcome.replays}. On {date}, with",
-        f"{told} ([the raw figures]({raw})).",
+        f"{told}{f' ([the raw figures]({raw}))' if raw else ''}.",
         _MEANING.format(lives=lives),
         "## What was done to the operator meanwhile",
         "",

@@ -20,11 +20,12 @@ _UNAUTHORIZED: Final = 401
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request with the token of the file; `status` is 0 where there was no answer."""
+    """A request with the token of the file, from before that was read until the answer; `status` is 0 without one."""
 
     at: float
     sha256: str
     status: int
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Cell:
         rotations: how often GitHub gave another token.
         calls: of all consumers of this token.
         invalid: calls that GitHub refused.
-        of_age: those among them whose token had not been ended by a successor.
+        of_age: those among them whose token had not been ended by a successor, in words.
         unanswered: calls without an answer, which say nothing of the token.
         odd: calls with an answer that is neither.
         seconds: from GitHub's answer until the token was in a consumer's file; one for each consumer and token.
@@ -73,7 +74,7 @@ class Cell:
     rotations: int
     calls: int
     invalid: int
-    of_age: int
+    of_age: tuple[str, ...]
     unanswered: int
     odd: int
     seconds: tuple[float, ...]
@@ -111,7 +112,9 @@ def cell(kind: str, propagation: str, *, diaries: Sequence[Diary], lives: Mappin
         rotations=rotations,
         calls=len(calls),
         invalid=len(refused),
-        of_age=sum(not _was_succeeded(lives[call.sha256], call.at) for call in refused),
+        of_age=tuple(
+            _told(call, lives[call.sha256]) for call in refused if not _was_succeeded(call, lives[call.sha256])
+        ),
         unanswered=sum(call.status == _NO_ANSWER for call in calls),
         odd=sum(call.status not in {_OK, _UNAUTHORIZED, _NO_ANSWER} for call in calls),
         # The first token was there before the pod.
@@ -119,10 +122,17 @@ def cell(kind: str, propagation: str, *, diaries: Sequence[Diary], lives: Mappin
     )
 
 
-def _was_succeeded(life: Life, refused_at: float) -> bool:
-    """Whether GitHub ended the token for a successor, before it ended by itself and before it was refused."""
-    # A call may be under way when its token ends.
-    return life.revoked is not None and life.revoked < life.expires and life.revoked <= refused_at + 1
+def _was_succeeded(call: Call, life: Life) -> bool:
+    """Whether GitHub ended the token for a successor, before it would have ended by itself and before the answer."""
+    return life.revoked is not None and life.revoked < life.expires and life.revoked <= call.until
+
+
+def _told(call: Call, life: Life) -> str:
+    """A refused call and the life of its token, in seconds of that life."""
+    since = life.created
+    ended = "never ended" if life.revoked is None else f"ended at {life.revoked - since:.2f}"
+    called = f"{call.at - since:.2f} to {call.until - since:.2f}"
+    return f"token {call.sha256[:8]}, used from {called}, {ended}, would expire at {life.expires - since:.2f}"
 
 
 def spread(seconds: Sequence[float]) -> tuple[float, float, float] | None:
@@ -145,7 +155,9 @@ def problems(cells: Iterable[Cell], *, double_spends: int) -> list[str]:
         if each.kind == "installation" and each.invalid:
             found.append(f"{each.name}: a consumer held a dead token ({each.invalid} of {each.calls} calls)")
         if each.of_age:
-            found.append(f"{each.name}: {each.of_age} calls with a token that had died of age")
+            found.append(
+                f"{each.name}: {len(each.of_age)} calls with a token that had died of age: {'; '.join(each.of_age)}"
+            )
     if double_spends:
         found.append(f"GitHub was sent a spent refresh token (double spends: {double_spends})")
     return found

@@ -150,9 +150,8 @@ def _carry_out(stage: Stage, plan: Plan, say: Say) -> Iterator[tuple[str, float]
     for after, what in sorted(plan.disturbances.items()):
         _watch(stage, begun + after)
         say(f"{what} ...")
-        at = time.monotonic()
-        DISTURBANCES[what](stage)
-        took = time.monotonic() - at
+        struck = DISTURBANCES[what](stage)
+        took = time.monotonic() - struck
         say(f"{what}: two replicas are ready again after {took:.0f} s")
         yield what, took
     _watch(stage, begun + plan.seconds)

@@ -17,7 +17,8 @@ LIVES: Final = {
 
 
 def calls(*answers: tuple[float, str, int]) -> tuple[Call, ...]:
-    return tuple(Call(*each) for each in answers)
+    """Calls that took a second."""
+    return tuple(Call(at, sha256, status, at + 1) for at, sha256, status in answers)
 
 
 def sights(*seen: tuple[float, str]) -> tuple[Sight, ...]:
@@ -35,7 +36,8 @@ WELL: Final = Diary(
 
 
 def test_a_log_is_read_line_by_line_and_other_words_in_it_are_passed_over() -> None:
-    lines = [json.dumps({"at": 1.5, "sha256": "first"}), "Traceback", json.dumps({"at": 2, "sha256": "a", "status": 0})]
+    call = {"at": 2, "sha256": "a", "status": 0, "until": 3}
+    lines = [json.dumps({"at": 1.5, "sha256": "first"}), "Traceback", json.dumps(call)]
     assert read_diary("\n".join(lines)) == Diary(calls((2, "a", 0)), sights((1.5, "first")))
 
 
@@ -46,14 +48,24 @@ def test_the_seconds_count_from_githubs_answer_and_not_for_the_token_that_was_th
 
 def test_a_user_token_may_be_refused_until_the_file_has_followed() -> None:
     found = of(WELL)
-    assert (found.calls, found.invalid, found.of_age, found.unanswered, found.odd) == (3, 1, 0, 0, 0)
+    assert (found.calls, found.invalid, found.of_age, found.unanswered, found.odd) == (3, 1, (), 0, 0)
     assert problems([found], double_spends=0) == []
 
 
-@pytest.mark.parametrize("kind", ["user", "installation"])
-def test_a_token_may_not_die_of_age_in_a_consumers_file(kind: str) -> None:
-    aged = Diary(calls=(*WELL.calls, *calls((401, "second", 401))), sights=WELL.sights)
-    assert "user, Kubelet: 1 calls with a token that had died of age" in problems([of(aged)], double_spends=0)
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ((401, "second", 401), "token second, used from 301.00 to 302.00, never ended, would expire at 300.00"),
+        ((98.5, "first", 401), "token first, used from 98.50 to 99.50, ended at 100.00, would expire at 300.00"),
+    ],
+    ids=["after its end", "before it was ended"],
+)
+def test_a_user_token_may_be_refused_for_nothing_else_than_its_successor(
+    call: tuple[float, str, int], told: str
+) -> None:
+    aged = Diary(calls=(*WELL.calls, *calls(call)), sights=WELL.sights)
+    found = problems([of(aged)], double_spends=0)
+    assert found == [f"user, Kubelet: 1 calls with a token that had died of age: {told}"]
 
 
 def test_an_installation_token_is_never_refused() -> None:
@@ -62,8 +74,8 @@ def test_an_installation_token_is_never_refused() -> None:
 
 
 def test_a_call_under_way_when_its_token_ends_is_refused_for_that() -> None:
-    under_way = Diary(calls=calls((99.9, "first", 401)), sights=WELL.sights)
-    assert of(under_way).of_age == 0
+    under_way = Diary(calls=calls((99.1, "first", 401)), sights=WELL.sights)
+    assert of(under_way).of_age == ()
 
 
 def test_a_call_without_an_answer_says_nothing_of_the_token_but_another_answer_does() -> None:
