@@ -19,6 +19,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -55,32 +56,21 @@ class Node:
         self._binaries = binaries
         self._cgroup = cgroup
         self._processes: list[Process] = []
-        self._guard: Guard | None = None
-        self._dns = DNSServer(ADDRESS, CLUSTER_DOMAIN, self._service_address)
+        self._stack = ExitStack()
         self.folder = Path()
 
     def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
+        with ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
         """Ends the node's programs; the containers end with the sandbox."""
-        for process in reversed(self._processes):
-            process.kill()
         self._processes.clear()
-        if self._guard is not None:
-            self._dns.__exit__(None, None, None)
-            self._guard.close()
-            self._guard = None
+        self._stack.close()
 
     def check(self) -> None:
         """NodeError when a program that ought to run has ended."""
@@ -102,31 +92,33 @@ class Node:
         """
         self._ctr("tasks", "kill", "--signal", "SIGKILL", container_id.removeprefix("containerd://"))
 
-    def _start(self) -> None:
-        self._guard = Guard()
+    def _start(self, stack: ExitStack) -> None:
+        guard = Guard()
+        stack.callback(guard.close)
         self.folder = Path(tempfile.mkdtemp(prefix="node-"))
         self._socket = self.folder / "containerd.sock"
-        self._dns.__enter__()
+
+        def run(name: str, *command: str | Path) -> None:
+            process = Process(name, command, self.folder / f"{name}.log", guard)
+            self._processes.append(process)
+            stack.callback(process.kill)
+
+        stack.enter_context(DNSServer(ADDRESS, CLUSTER_DOMAIN, self._service_address))
         kubeconfig = f"--kubeconfig={self._cluster.kubeconfig}"
-        self._run("containerd", "containerd", f"--config={write_containerd(self.folder, self._socket)}")
+        run("containerd", "containerd", f"--config={write_containerd(self.folder, self._socket)}")
         self._wait("containerd answers", self._containerd_answers)
         own = ("--leader-elect=false", "--bind-address=127.0.0.1", f"--cert-dir={self.folder / 'scheduler'}")
-        self._run("kube-scheduler", self._binaries.kube_scheduler, kubeconfig, *own)
-        self._run(
+        run("kube-scheduler", self._binaries.kube_scheduler, kubeconfig, *own)
+        run(
             "kube-proxy", self._binaries.kube_proxy, kubeconfig, f"--hostname-override={NAME}", "--proxy-mode=nftables",
             "--conntrack-max-per-core=0", "--oom-score-adj=0",
         )  # fmt: skip
-        self._run(
+        run(
             "kubelet", self._binaries.kubelet, kubeconfig, f"--hostname-override={NAME}", f"--node-ip={ADDRESS}",
             f"--config={write_kubelet(self.folder, self._socket, self._cgroup)}",
             f"--root-dir={self.folder / 'kubelet'}", f"--cert-dir={self.folder / 'kubelet-pki'}",
         )  # fmt: skip
         self._wait("the node is Ready", self._is_ready)
-
-    def _run(self, name: str, *command: str | Path) -> None:
-        if self._guard is None:
-            raise NodeError("the node is not started")
-        self._processes.append(Process(name, command, self.folder / f"{name}.log", self._guard))
 
     def _wait(self, what: str, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _WITHIN

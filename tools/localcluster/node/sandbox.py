@@ -21,11 +21,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from localcluster.errors import NodeError
 from localcluster.node.binaries import missing_packages
 from localcluster.process import Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
@@ -59,8 +60,12 @@ def why_not() -> str | None:
         tried = subprocess.run(_entering(Path(folder), "true"), capture_output=True, text=True, check=False)
     if tried.returncode != 0:
         return f"this machine does not let root make namespaces and mount in them: {tried.stderr.strip()}"
-    if not any(os.access(hierarchy, os.W_OK) for hierarchy in _hierarchies()):
-        return "this machine does not let root make cgroups"
+    try:
+        for hierarchy in _hierarchies():
+            probe = Path(tempfile.mkdtemp(prefix="localcluster-probe-", dir=hierarchy))
+            probe.rmdir()
+    except OSError as error:
+        return f"this machine does not let root make cgroups: {error}"
     return None
 
 
@@ -82,9 +87,13 @@ class Sandbox:
         self._guard = Guard()
         self.folder = Path(tempfile.mkdtemp(prefix="localcluster-node-"))
         self._guard.add_folder(self.folder)
-        for folder in self._cgroups():
-            self._guard.add_folder(folder)
-            _make_cgroup(folder)
+        try:
+            for folder in self._cgroups():
+                self._guard.add_folder(folder)
+                _make_cgroup(folder)
+        except OSError as error:
+            self.__exit__(None, None, None)
+            raise NodeError(f"the node's cgroups could not be made: {error}") from error
         return self
 
     def __exit__(
@@ -101,13 +110,13 @@ class Sandbox:
         if self._guard is not None:
             self._guard.close()
 
-    def run(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+    def run(self, command: Sequence[str]) -> int:
         """Runs the command as the first process, and returns its exit code; passes Ctrl-C, SIGTERM and SIGHUP on."""
         if self._guard is None:
-            raise RuntimeError("the sandbox must be entered first")
+            raise NodeError("the sandbox must be entered first")
         process = subprocess.Popen(
             _entering(self.folder, *command),
-            env={**os.environ, "TMPDIR": str(INSIDE), **(environment or {})},
+            env={**os.environ, "TMPDIR": str(INSIDE)},
             stdin=subprocess.DEVNULL,
             # A terminal's Ctrl-C reaches it once, from here.
             start_new_session=True,
