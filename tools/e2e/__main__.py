@@ -91,12 +91,11 @@ def _inside(flags: argparse.Namespace) -> int:
     _say(f"helm test: {outcome.helm_test}")
     print(f"\n{report.table(outcome.cells)}\n", flush=True)
     print(f"Double spends {outcome.double_spends}, replays {outcome.replays}.", flush=True)
-    today = datetime.now(UTC).date().isoformat()
-    told = versions()
-    text = json.dumps(report.document(outcome, plan, told, today), indent=2)
+    made = report.Run(datetime.now(UTC).date().isoformat(), os.cpu_count() or 1, versions())
+    text = json.dumps(report.document(outcome, plan, made), indent=2)
     (INSIDE / "result.json").write_text(f"{text}\n", encoding="utf-8")
     raw = os.path.relpath(flags.json, flags.page.parent) if flags.json and flags.page else ""
-    (INSIDE / "page.md").write_text(report.page(outcome, plan, told, today, raw), encoding="utf-8")
+    (INSIDE / "page.md").write_text(report.page(outcome, plan, made, raw), encoding="utf-8")
     for problem in outcome.problems:
         _say(f"NOT KEPT: {problem}")
     return 1 if outcome.problems else 0
@@ -111,7 +110,6 @@ def versions() -> dict[str, str]:
         "helm": _version(str(locate_helm().helm3), "version", "--short"),
         "Python": platform.python_version(),
         "Linux": platform.release().partition("-")[0],
-        "processors": str(os.cpu_count()),
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from e2e.manifests import CONSUMERS, PACES
@@ -12,6 +13,7 @@ from e2e.trial import Outcome, Plan
 
 Document = dict[str, Any]
 
+_WIDTH: Final = 118
 COLUMNS: Final = (
     "token",
     "propagation",
@@ -36,9 +38,10 @@ namespaces of their own; installs the image that the Dockerfile builds and the c
 the simulator in the cluster; runs `helm test`; and starts {pods} pods, each of which reads its mounted file once a
 second and calls the simulator with the token, over TLS, without reading again and without repeating.
 """
-_MEANING: Final = """
+_MEANING: Final = """\
 *Refused* are calls that GitHub answered with 401. The seconds count from GitHub's answer until the new token is in
-the mounted file, one for each pod and token (*n*), by the clock of one machine. kubelet has its default settings.
+the mounted file, one for each pod and token (*n*), by the clock of one machine; a token that is replaced before
+kubelet looks is not among them. kubelet has its default settings.
 Tokens live for {lives}: what is left of one when it is renewed outlasts kubelet's wait and a failover, as it does
 with GitHub's hour.
 
@@ -47,13 +50,22 @@ token's predecessor dies with GitHub's answer: calls are refused until the file 
 `make e2e` fails where that does not hold, and where a spent refresh token was sent (*double spends*). The share of
 refused calls is that of a token which is renewed every two minutes; GitHub's are renewed every 5 hours 20 minutes.
 """
-_DISTURBANCES: Final = """
+_DISTURBANCES: Final = """\
 The rolling update is `kubectl rollout restart`. Killed means SIGKILL; before it the renewal of all installation
 tokens is asked for, and a moment is awaited in which no user token is being renewed: what a kill in the middle of
 that does, step by step, is the matter of [the fault matrix](fault-matrix.md). The killed container comes again with
 its journal. With the pod that is gone, as when a node dies, the journal is gone too; in both cases the Lease was not
 released.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """When and with what it was measured."""
+
+    date: str
+    processors: int
+    versions: Mapping[str, str]
 
 
 def table(cells: Sequence[Cell]) -> str:
@@ -66,11 +78,12 @@ def table(cells: Sequence[Cell]) -> str:
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
 
 
-def document(outcome: Outcome, plan: Plan, versions: Mapping[str, str], date: str) -> Document:
+def document(outcome: Outcome, plan: Plan, run: Run) -> Document:
     """Everything that was measured."""
     return {
-        "date": date,
-        "versions": dict(versions),
+        "date": run.date,
+        "versions": dict(run.versions),
+        "processors": run.processors,
         "seconds": plan.seconds,
         "disturbances": [
             {"at": at, "what": what, "seconds": round(took, 1)}
@@ -84,22 +97,25 @@ def document(outcome: Outcome, plan: Plan, versions: Mapping[str, str], date: st
     }
 
 
-def page(outcome: Outcome, plan: Plan, versions: Mapping[str, str], date: str, raw: str) -> str:
+def page(outcome: Outcome, plan: Plan, run: Run, raw: str) -> str:
     """The page; `raw` is where the raw figures are, as seen from it, if they are written."""
     pods = sum(CONSUMERS[cell.propagation] for cell in outcome.cells)
     lives = " and ".join(
         f"{pace.life} s (`{name}`, `renewBefore: {pace.renew_before}`)" for name, pace in PACES.items()
     )
-    told = ", ".join(f"{name} {version}" for name, version in versions.items())
+    counted = f"In {plan.seconds} s; double spends {outcome.double_spends}, replays {outcome.replays}."
+    told = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    source = f" ([the raw figures]({raw}))" if raw else ""
     lines = [
         _HEAD.format(pods=pods),
         "## The result",
         "",
         table(outcome.cells),
         "",
-        f"In {plan.seconds} s; double spends {outcome.double_spends}, replays {outcome.replays}. On {date}, with",
-        f"{told}{f' ([the raw figures]({raw}))' if raw else ''}.",
-        _MEANING.format(lives=lives),
+        _wrapped(f"{counted} On {run.date}, on {run.processors} processors, with {told}{source}."),
+        "",
+        _wrapped(_MEANING.format(lives=lives)),
+        "",
         "## What was done to the operator meanwhile",
         "",
         "| after | what | two replicas ready again after |",
@@ -107,7 +123,13 @@ def page(outcome: Outcome, plan: Plan, versions: Mapping[str, str], date: str, r
     ]
     done = zip(sorted(plan.disturbances), outcome.disturbances, strict=True)
     lines += [f"| {at} s | {what} | {took:.0f} s |" for at, (what, took) in done]
-    return "\n".join([*lines, _DISTURBANCES])
+    return "\n".join([*lines, "", _DISTURBANCES])
+
+
+def _wrapped(text: str) -> str:
+    """The paragraphs of a text in lines of equal length."""
+    paragraphs = (" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    return "\n\n".join(textwrap.fill(each, _WIDTH, break_on_hyphens=False) for each in paragraphs)
 
 
 def _row(cell: Cell) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from e2e.report import document, page, table
+from e2e.report import Run, document, page, table
 from e2e.tally import Cell
 from e2e.trial import FULL, SHORT, Outcome, Plan
 
@@ -15,7 +15,7 @@ CELLS: Final = (
 )
 PLAN: Final = Plan(seconds=660, disturbances={200: "rolling update"})
 OUTCOME: Final = Outcome(CELLS, ("one", "two"), (("rolling update", 27.6),), 0, 1, "GitHub accepts the token")
-VERSIONS: Final = {"Kubernetes": "1.34.4", "containerd": "1.6.20"}
+RUN: Final = Run("2026-01-02", 2, {"Kubernetes": "1.34.4", "containerd": "1.6.20"})
 
 
 def test_a_row_has_the_counts_and_the_spread_and_a_dash_where_nothing_was_measured() -> None:
@@ -28,18 +28,21 @@ def test_a_row_has_the_counts_and_the_spread_and_a_dash_where_nothing_was_measur
 
 
 def test_the_raw_figures_are_json_and_have_every_measured_second() -> None:
-    written = json.loads(json.dumps(document(OUTCOME, PLAN, VERSIONS, "2026-01-02")))
+    written = json.loads(json.dumps(document(OUTCOME, PLAN, RUN)))
     assert written["cells"][0]["seconds"] == [61.25, 30.5, 88.0]
     assert written["disturbances"] == [{"at": 200, "what": "rolling update", "seconds": 27.6}]
-    assert (written["problems"], written["versions"], written["replays"]) == (["one", "two"], VERSIONS, 1)
+    assert (written["problems"], written["versions"], written["replays"]) == (["one", "two"], RUN.versions, 1)
 
 
 def test_the_page_says_what_was_measured_when_and_with_what() -> None:
-    text = page(OUTCOME, PLAN, VERSIONS, "2026-01-02", "../raw.json")
+    text = page(OUTCOME, PLAN, RUN, "../raw.json")
     assert table(CELLS) in text
-    assert "On 2026-01-02, with\nKubernetes 1.34.4, containerd 1.6.20 ([the raw figures](../raw.json))." in text
+    words = " ".join(text.split())
+    told = "On 2026-01-02, on 2 processors, with Kubernetes 1.34.4, containerd 1.6.20 ([the raw figures](../raw.json))."
+    assert told in words
     assert "| 200 s | rolling update | 28 s |" in text
-    assert "300 s (`Kubelet`, `renewBefore: 3m`) and 150 s (`Immediate`, `renewBefore: 2m`)" in text
+    assert "300 s (`Kubelet`, `renewBefore: 3m`) and 150 s (`Immediate`, `renewBefore: 2m`)" in words
+    assert max(len(line) for line in text.splitlines() if not line.startswith("|")) <= 118
 
 
 def test_the_plans_end_after_the_last_disturbance_and_a_kubelets_wait() -> None:
