@@ -39,7 +39,23 @@ from githubtoken_operator import cli
 def test_wrong_arguments_are_refused_with_what_they_must_be(arguments: list[str], says: str) -> None:
     ended = CliRunner().invoke(cli.cli, arguments)
     assert ended.exit_code == 2
-    assert says in ended.stderr
+    (line,) = ended.stderr.splitlines()
+    assert says in line
+    assert line.endswith(f"(`cli {arguments[0]} --help` says what there is)")
+
+
+@pytest.mark.parametrize("arguments", [["frobnicate"], ["--frobnicate"]], ids=" ".join)
+def test_what_is_no_command_is_one_line_too(arguments: list[str]) -> None:
+    ended = CliRunner().invoke(cli.cli, arguments)
+    assert ended.exit_code == 2
+    assert ended.stderr.startswith("Error: No such ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_without_a_command_it_shows_what_there_is() -> None:
+    ended = CliRunner().invoke(cli.cli, [])
+    assert ended.exit_code == 2
+    assert "Commands:" in ended.stderr
 
 
 @pytest.mark.parametrize("command", ["list", "status", "refresh", "login"])

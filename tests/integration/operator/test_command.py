@@ -33,10 +33,10 @@ def run(kubeconfig: Path | str, *flags: str, **environment: str) -> subprocess.C
 
 
 def complaint(ended: subprocess.CompletedProcess[str]) -> str:
-    """The one line in which the command says what is wrong; click puts its usage before a wrong flag."""
+    """The one line in which the command says what is wrong."""
     assert ended.returncode != 0
     assert "Traceback" not in ended.stderr + ended.stdout
-    lines = [line for line in ended.stderr.splitlines() if not line.startswith(("Usage:", "Try ", "{")) and line]
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith("{")]
     assert len(lines) == 1, ended.stderr
     return lines[0]
 
