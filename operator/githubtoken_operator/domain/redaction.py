@@ -43,10 +43,11 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
         ),
         MASK,
     ),
-    # A header in any notation: `Authorization: Bearer …`, `'authorization': '…'`, `(b'Authorization', b'…')`.
+    # A header in any notation: `Authorization: Bearer …`, `'authorization': '…'`, `(b'Authorization', b'…')`. None is
+    # the reason AwaitingAuthorization, which a log line puts before its message.
     (
         re.compile(
-            r"""(authorization(?:\\*["'])?\s*[:=]\s*|authorization["'],\s*)(b?\\*["'])?+"""
+            r"""((?<!awaiting)authorization(?:\\*["'])?\s*[:=]\s*|authorization["'],\s*)(b?\\*["'])?+"""
             r"""(?:(?:bearer|basic|token)\s+)?+(?!\[redacted\])[^\s"'\\,;)}\]]+""",
             re.IGNORECASE,
         ),

@@ -168,7 +168,8 @@ def _readiness(seen: Observation, result: Result) -> tuple[str, str, str]:
         return "True", reasons.FRESH, f"{valid}; refresh failing: {error.message}" if error else valid
     if error is not None:
         state = "Unknown" if error.reason == reasons.PENDING else "False"
-        return state, error.reason, f"{error.message}; {valid}, of an earlier spec" if stored else error.message
+        earlier = f"{error.message.rstrip('.')}; {valid}, of an earlier spec"
+        return state, error.reason, earlier if stored else error.message
     if issued is not None:
         return "False", reasons.EXPIRED, f"token expired at {_time(expires)}"
     return "Unknown", reasons.PENDING, "no token was obtained yet"
