@@ -36,7 +36,7 @@ def _count(maximum: int) -> Callable[[str], int]:
 def _option(flag: str, kind: str, parse: Callable[[str], object], text: str) -> Callable[[F], F]:
     field = flag.removeprefix("--").replace("-", "_")
     default = getattr(Settings(), field)
-    shown = str(default) if default else "none"
+    shown = (f"{default:g}s" if isinstance(default, float) else str(default)) if default else "none"
     kind_of_value = Parsed(kind, parse)
     return click.option(
         flag, envvar=_variable(field), type=kind_of_value, default=default, show_default=shown, help=text

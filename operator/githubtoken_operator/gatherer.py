@@ -232,7 +232,9 @@ class Gatherer:
         secret = await self._cluster.read(Kind.SECRET, token.namespace, where.name)
         if secret is None:
             return None, f"there is no Secret `{where.name}`: create it with a refresh token under `{where.key}`"
-        if (role := labels_of(secret).get(ROLE)) in (ROLE_CREDENTIAL, ROLE_TOKEN):
+        role = labels_of(secret).get(ROLE)
+        # The consumer's own may be a seed that was adopted.
+        if role in (ROLE_CREDENTIAL, ROLE_TOKEN) and where.name != token.secret.name:
             return None, f"Secret `{where.name}` has the role `{role}` and is nobody's seed: name another"
         legacy = app is not None and hosts.is_enterprise_server(app.api_url)
         seed = credential.read_seed(decoded(secret, where.key), legacy=legacy)
