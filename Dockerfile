@@ -3,12 +3,11 @@
 #     docker build --target operator .        (podman and buildah take it too)
 #     docker build --target simulator .
 
-# The base, by its digest; an empty one takes what the tag means today. This is the image of 25 August 2026 with Python
-# 3.13.15, as docker-library/repo-info has it at bc9bbb4. docs/installation.md says how to find a newer one.
-ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-bookworm
-ARG PYTHON_DIGEST=sha256:cbd229d7b9bd041012af758ce5ffd807a6518d76493ce9035d208f1db9ceff1e
+# The base, by its digest: the image of 25 August 2026 with Python 3.13.15, as docker-library/repo-info has it at bc9bbb4.
+# docs/installation.md says how to find a newer one.
+ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-bookworm@sha256:cbd229d7b9bd041012af758ce5ffd807a6518d76493ce9035d208f1db9ceff1e
 
-FROM ${PYTHON_IMAGE}${PYTHON_DIGEST:+@${PYTHON_DIGEST}} AS build
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 COPY requirements.lock requirements-build.lock ./
 # The environment has no pip of its own: what runs does not install.
@@ -24,14 +23,12 @@ RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-d
     && /build/bin/pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --no-index /wheel/*.whl \
     && /app/bin/python -c 'import githubtoken_operator.cli'
 
-FROM ${PYTHON_IMAGE}${PYTHON_DIGEST:+@${PYTHON_DIGEST}} AS runtime
+FROM ${PYTHON_IMAGE} AS runtime
 ARG PYTHON_IMAGE
-ARG PYTHON_DIGEST
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.licenses="Apache-2.0" \
     org.opencontainers.image.base.name="${PYTHON_IMAGE}" \
-    org.opencontainers.image.base.digest="${PYTHON_DIGEST}" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /app /app

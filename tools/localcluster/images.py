@@ -98,8 +98,7 @@ class Images:
     def build(self, target: str, tag: str) -> None:
         """One target of the Dockerfile, upon `BASE`."""
         # Another isolation changes the machine's network settings.
-        digest = self.buildah("inspect", "--type", "image", "--format", "{{.FromImageDigest}}", BASE)
-        options = ("--layers", "--isolation", "chroot", "--pull-never", "--build-arg", f"PYTHON_DIGEST={digest}")
+        options = ("--layers", "--isolation", "chroot", "--pull-never")
         self.buildah(
             "build", *options, "--target", target, "--build-arg", f"PYTHON_IMAGE={BASE}", "--tag", tag, _REPOSITORY
         )

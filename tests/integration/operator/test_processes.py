@@ -133,6 +133,9 @@ def test_a_restart_goes_on_with_a_revocation(apart: World, start: Start) -> None
 
 
 def test_a_grace_period_that_is_too_short_is_told_in_the_log(apart: World, start: Start) -> None:
+    apart.app()
+    apart.installation_token()
+    apart.wait_ready()
     assert apart.operator.stop() == 0
     assert "the grace period of" not in apart.log()
     apart.operator = start(None, "--grace-period", "10s")
