@@ -54,6 +54,7 @@ from githubtoken_operator.scheduler import Next, Scheduler
 from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.sign_in import SignIns
+from githubtoken_operator.sweep import Sweep
 from githubtoken_operator.watched import Ref, Watched
 
 DRAIN: Final = timedelta(seconds=SEND_LIMIT + REFRESH_READ_LIMIT + 10)
@@ -127,6 +128,7 @@ async def run(settings: Settings) -> None:
         metrics.lead(True)
         renewing = background.start("lease", _end_when_lost(leadership, metrics, stop))
         background.start("signals", _take_signals_back(ready, stop))
+        background.start("sweep", wiring.sweep.run())
         wiring.scheduler.start()
         logger.info("started, version %s", __version__)
         try:
@@ -236,9 +238,16 @@ def _wire(
         now=utc_now,
         monotonic=time.monotonic,
     )
+
+    def gone(ref: Ref) -> None:
+        handlers.gone(wiring, ref)
+
+    clusterwide = not settings.namespaces
+    kinds = [Kind.TOKEN, Kind.APP, Kind.SECRET, *([Kind.CLUSTER_APP] if clusterwide else [])]
+    sweep = Sweep(cluster=cluster, watched=watched, gone=gone, kinds=kinds, namespaces=settings.namespaces)
     metrics.watch_scheduler(pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue)
     wiring = handlers.Wiring(
-        watched=watched, apps=apps, seeds=seeds, scheduler=scheduler, clusterwide=not settings.namespaces
+        watched=watched, apps=apps, seeds=seeds, scheduler=scheduler, sweep=sweep, clusterwide=clusterwide
     )
     return wiring, store
 

@@ -18,9 +18,11 @@ import kopf
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.domain.credential import SEEDS_TAKEN, read_hashes
+from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL, annotations_of, labels_of
 from githubtoken_operator.scheduler import Scheduler
 from githubtoken_operator.seeds import Seeds
+from githubtoken_operator.sweep import Sweep
 from githubtoken_operator.watched import Ref, Watched
 
 DELETED: Final = "DELETED"
@@ -65,6 +67,7 @@ class Wiring:
     apps: Apps
     seeds: Seeds
     scheduler: Scheduler[Ref]
+    sweep: Sweep
     clusterwide: bool = True
 
 
@@ -104,49 +107,43 @@ def registry(wiring: Wiring) -> kopf.OperatorRegistry:
 
     @kopf.on.event(GROUP, VERSION, "githubtokens", registry=handlers)
     async def on_token(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-        ref = _ref(Kind.TOKEN, body)
-        raw = dict(body)
-        if wiring.watched.is_news(ref, raw, deleted=type == DELETED):
-            if type != DELETED:
-                wiring.watched.put(ref, raw)
-            wiring.scheduler.wake(ref)
+        seen(Kind.TOKEN, type, body)
 
     @kopf.on.event(GROUP, VERSION, "githubapps", registry=handlers)
     async def on_app(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-        app_changed(_ref(Kind.APP, body), body, deleted=type == DELETED)
+        seen(Kind.APP, type, body)
 
     @kopf.on.event("", "v1", "secrets", registry=handlers)
     async def on_secret(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-        note_seeds(body, deleted=type == DELETED)
-        input_changed(_ref(Kind.SECRET, body), body, deleted=type == DELETED)
+        if type != DELETED:
+            note_seeds(body)
+        seen(Kind.SECRET, type, body)
 
     if wiring.clusterwide:
 
         @kopf.on.event(GROUP, VERSION, "clustergithubapps", registry=handlers)
         async def on_cluster_app(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-            app_changed(_ref(Kind.CLUSTER_APP, body), body, deleted=type == DELETED)
+            seen(Kind.CLUSTER_APP, type, body)
 
         # Their labels decide who may use a ClusterGitHubApp. They are few, small, and seldom change.
         @kopf.on.event("", "v1", "namespaces", registry=handlers)
         async def on_namespace(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-            input_changed(_ref(Kind.NAMESPACE, body), body, deleted=type == DELETED)
+            seen(Kind.NAMESPACE, type, body)
 
-    def app_changed(ref: Ref, body: kopf.Body, *, deleted: bool) -> None:
-        if wiring.watched.is_news(ref, dict(body), deleted=deleted):
-            wiring.apps.forget(ref)
-            wiring.scheduler.wake(ref)
+    def seen(kind: Kind, change: str | None, body: kopf.Body) -> None:
+        meta = body["metadata"]
+        ref = Ref(kind, meta.get("namespace", ""), meta["name"])
+        if change is None and wiring.watched.is_delivered(ref):
+            # A list that was made anew says nothing of what has gone.
+            wiring.sweep.soon()
+        if change == DELETED:
+            gone(wiring, ref)
+        elif wiring.watched.is_news(ref, dict(body)):
+            wake(wiring, ref, dict(body))
 
-    def input_changed(ref: Ref, body: kopf.Body, *, deleted: bool) -> None:
-        if wiring.watched.is_news(ref, dict(body), deleted=deleted):
-            wiring.apps.forget(ref)
-            for key in wiring.watched.dependents(ref):
-                wiring.scheduler.wake(key)
-
-    def note_seeds(secret: kopf.Body, *, deleted: bool) -> None:
-        key = (secret["metadata"]["namespace"], secret["metadata"]["name"])
-        if deleted:
-            wiring.seeds.forget(key)
-        elif labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
+    def note_seeds(secret: kopf.Body) -> None:
+        if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
+            key = (secret["metadata"]["namespace"], secret["metadata"]["name"])
             wiring.seeds.note(key, read_hashes(annotations_of(secret).get(SEEDS_TAKEN)))
 
     @kopf.on.cleanup(registry=handlers)
@@ -154,6 +151,27 @@ def registry(wiring: Wiring) -> kopf.OperatorRegistry:
         await wiring.scheduler.drain()
 
     return handlers
+
+
+def gone(wiring: Wiring, ref: Ref) -> None:
+    """The object is there no more."""
+    wiring.watched.forget(ref)
+    if ref.kind is Kind.SECRET:
+        wiring.seeds.forget((ref.namespace, ref.name))
+    wake(wiring, ref, None)
+
+
+def wake(wiring: Wiring, ref: Ref, body: JSON | None) -> None:
+    """Makes due whom the object concerns; a GitHubToken's run gets the body that came."""
+    if ref.kind is Kind.TOKEN:
+        if body is not None:
+            wiring.watched.put(ref, body)
+        wiring.scheduler.wake(ref)
+        return
+    wiring.apps.forget(ref)
+    own = ref.kind in (Kind.APP, Kind.CLUSTER_APP)
+    for key in (ref,) if own else wiring.watched.dependents(ref):
+        wiring.scheduler.wake(key)
 
 
 def at_service_address(found: kopf.ConnectionInfo, environ: Mapping[str, str]) -> kopf.ConnectionInfo:
@@ -165,8 +183,3 @@ def at_service_address(found: kopf.ConnectionInfo, environ: Mapping[str, str]) -
     if not host or not port:
         return found
     return replace(found, server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")
-
-
-def _ref(kind: Kind, body: kopf.Body) -> Ref:
-    meta = body["metadata"]
-    return Ref(kind, meta.get("namespace", ""), meta["name"])

@@ -39,6 +39,7 @@ class Watched:
         self._dependents: defaultdict[Ref, set[Ref]] = defaultdict(set)
         self._reads: dict[Ref, frozenset[Ref]] = {}
         self._fingerprints: dict[Ref, str] = {}
+        self._delivered: defaultdict[Kind, set[Ref]] = defaultdict(set)
         self._unhandled: dict[Ref, JSON] = {}
 
     def reads(self, key: Ref) -> frozenset[Ref]:
@@ -64,16 +65,27 @@ class Watched:
         """The keys that depend on `ref`."""
         return tuple(self._dependents.get(ref, ()))
 
-    def is_news(self, ref: Ref, body: JSON, *, deleted: bool) -> bool:
+    def is_news(self, ref: Ref, body: JSON) -> bool:
         """Whether an event says something that was neither seen nor written by us. Remembers it."""
-        if deleted:
-            self._unhandled.pop(ref, None)
-            self._fingerprints.pop(ref, None)
-            return True
+        self._delivered[ref.kind].add(ref)
         fingerprint = _fingerprint(ref.kind, body)
         known = self._fingerprints.get(ref) == fingerprint
         self._fingerprints[ref] = fingerprint
         return not known
+
+    def is_delivered(self, ref: Ref) -> bool:
+        """Whether a watch brought the object, and nothing told of its end."""
+        return ref in self._delivered[ref.kind]
+
+    def delivered(self, kind: Kind) -> tuple[Ref, ...]:
+        """All of that kind."""
+        return tuple(self._delivered[kind])
+
+    def forget(self, ref: Ref) -> None:
+        """The object is gone: one of the same name is news again."""
+        self._unhandled.pop(ref, None)
+        self._fingerprints.pop(ref, None)
+        self._delivered[ref.kind].discard(ref)
 
     def expect(self, ref: Ref, body: JSON) -> None:
         """Says what we are about to write, so that its echo is not news."""

@@ -191,7 +191,8 @@ def test_what_was_deleted_behind_a_watch_that_is_gone_is_noticed(stage: Stage) -
     stage.world.delete("Secret", kept)
     stage.world.settle(1)
     stage.api.clear()
-    stage.api.add(Rule(r"^GET .*watch=", times=2, status=200, body=json.dumps(GONE).encode() + b"\n"))
+    for watched in ("/secrets", "/githubtokens"):
+        stage.api.add(Rule(rf"^GET .*{watched}.*watch=", status=200, body=json.dumps(GONE).encode() + b"\n"))
     begun = time.monotonic()
     stage.world.wait_for(kept, bool, kind="Secret")
     stage.rotate(kept)

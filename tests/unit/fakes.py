@@ -201,6 +201,7 @@ class ApiServer(Api):
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         """One request; `body` goes the way that JSON goes."""
         key = re.sub(

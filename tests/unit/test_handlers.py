@@ -18,6 +18,7 @@ from githubtoken_operator.apps import Apps
 from githubtoken_operator.domain.model import Token
 from githubtoken_operator.scheduler import Scheduler
 from githubtoken_operator.seeds import Seeds
+from githubtoken_operator.sweep import Sweep
 from githubtoken_operator.watched import Ref, Watched
 from tests.unit.builders import NAMESPACE, app_body, cluster_app_body, githubtoken_body, namespace_body, secret
 
@@ -41,13 +42,23 @@ class Kopf:
         scheduler = cast("Scheduler[Ref]", SimpleNamespace(wake=self.woken.append))
         apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append))
         self.seeds = Seeds()
+        self.sweeps = 0
+        sweep = cast("Sweep", SimpleNamespace(soon=self._sweep))
         wiring = handlers.Wiring(
-            watched=self.watched, apps=apps, seeds=self.seeds, scheduler=scheduler, clusterwide=clusterwide
+            watched=self.watched,
+            apps=apps,
+            seeds=self.seeds,
+            scheduler=scheduler,
+            sweep=sweep,
+            clusterwide=clusterwide,
         )
         registry = handlers.registry(wiring)
         self.handlers: dict[str, Callable[..., Any]] = {
             cast("Any", handler.fn).__name__: handler.fn for handler in registry._watching._handlers
         }
+
+    def _sweep(self) -> None:
+        self.sweeps += 1
 
     async def event(self, handler: str, body: dict[str, Any], kind: str | None = "MODIFIED") -> None:
         await self.handlers[handler](type=kind, body=as_kopf_gives(body))
@@ -112,6 +123,14 @@ async def test_a_secret_wakes_those_that_read_it() -> None:
     await kopf_.event("on_secret", secret("ci", {"token": "edited"}))
     await kopf_.event("on_secret", secret("other", {"token": "x"}))
     assert kopf_.woken == [TOKEN]
+
+
+async def test_a_list_that_is_made_anew_asks_what_has_gone_meanwhile() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_secret", secret("ci", {"token": "x"}), None)
+    assert kopf_.sweeps == 0
+    await kopf_.event("on_secret", secret("ci", {"token": "x"}), None)
+    assert kopf_.sweeps == 1
 
 
 async def test_our_own_write_of_a_secret_wakes_nobody() -> None:

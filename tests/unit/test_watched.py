@@ -22,7 +22,7 @@ SEED = Ref(Kind.SECRET, "team", "seed")
 
 def known(ref: Ref, body: dict[str, Any]) -> Watched:
     watched = Watched()
-    assert watched.is_news(ref, body, deleted=False)
+    assert watched.is_news(ref, body)
     return watched
 
 
@@ -80,7 +80,7 @@ def test_only_what_a_key_read_last_counts_and_nothing_is_kept_of_the_rest(
 )
 def test_what_is_news_of_a_secret(change: Callable[[dict[str, Any]], object], *, news: bool) -> None:
     body = secret(data={"token": "ghs_x"})
-    assert known(SECRET, body).is_news(SECRET, changed(body, change), deleted=False) is news
+    assert known(SECRET, body).is_news(SECRET, changed(body, change)) is news
 
 
 @pytest.mark.parametrize(
@@ -96,20 +96,29 @@ def test_what_is_news_of_a_secret(change: Callable[[dict[str, Any]], object], *,
 )
 def test_what_is_news_of_a_githubtoken(change: Callable[[dict[str, Any]], object], *, news: bool) -> None:
     body = githubtoken_body()
-    assert known(TOKEN, body).is_news(TOKEN, changed(body, change), deleted=False) is news
+    assert known(TOKEN, body).is_news(TOKEN, changed(body, change)) is news
 
 
 def test_our_own_write_coming_back_is_no_news_and_a_later_edit_is() -> None:
     watched, written = Watched(), secret(data={"token": "ghs_x"})
     watched.expect(SECRET, written)
-    assert not watched.is_news(SECRET, written, deleted=False)
-    assert watched.is_news(SECRET, secret(data={"token": "ghs_y"}), deleted=False)
+    assert not watched.is_news(SECRET, written)
+    assert watched.is_news(SECRET, secret(data={"token": "ghs_y"}))
 
 
-def test_a_deletion_is_always_news_and_so_is_what_comes_after() -> None:
+def test_what_comes_after_a_deletion_is_news() -> None:
     watched = known(SECRET, secret())
-    assert watched.is_news(SECRET, secret(), deleted=True)
-    assert watched.is_news(SECRET, secret(), deleted=False)
+    watched.forget(SECRET)
+    assert watched.is_news(SECRET, secret())
+
+
+def test_what_a_watch_brought_is_known_until_it_is_forgotten() -> None:
+    watched, read = known(SECRET, secret()), Ref(Kind.SECRET, "team", "seed")
+    watched.expect(read, secret("seed"))
+    assert watched.delivered(Kind.SECRET) == (SECRET,)
+    assert not watched.is_delivered(read)
+    watched.forget(SECRET)
+    assert watched.delivered(Kind.SECRET) == ()
 
 
 def test_the_newest_body_is_taken_once() -> None:
@@ -123,7 +132,7 @@ def test_the_newest_body_is_taken_once() -> None:
 def test_a_body_that_was_deleted_is_not_worked_on() -> None:
     watched = Watched()
     watched.put(TOKEN, githubtoken_body())
-    watched.is_news(TOKEN, githubtoken_body(), deleted=True)
+    watched.forget(TOKEN)
     assert watched.take(TOKEN) is None
 
 

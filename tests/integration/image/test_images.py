@@ -76,7 +76,9 @@ def test_a_base_with_another_digest_is_not_taken(built: Images) -> None:
 
 
 def test_the_base_has_a_digest_where_no_other_is_asked_for() -> None:
-    assert re.search(r"^ARG PYTHON_IMAGE=\S+@sha256:[0-9a-f]{64}$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)
+    assert re.search(
+        r"^ARG PYTHON_IMAGE=\S+@sha256:[0-9a-f]{64}$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE
+    )
 
 
 def test_the_entry_point_needs_no_shell_and_no_file_that_it_may_write(built: Images) -> None:

@@ -112,9 +112,10 @@ class Api:
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         """The answer's JSON object. Raises a subclass of `ApiError`."""
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        headers = {"Content-Type": content_type, "Accept": accept}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
         url = self.server + path + (f"?{urlencode(query)}" if query else "")
         try:
@@ -125,12 +126,14 @@ class Api:
             raise Unavailable(0, failure) from error
         return _parsed(response.status, raw)
 
-    async def list_items(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    async def list_items(
+        self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "application/json"
+    ) -> list[dict[str, Any]]:
         """The items of a collection, read chunk by chunk. Raises a subclass of `ApiError`."""
         asked = {**(query or {}), "limit": str(_CHUNK)}
         found: list[dict[str, Any]] = []
         while True:
-            page = await self.request("GET", path, query=asked)
+            page = await self.request("GET", path, query=asked, accept=accept)
             found += page["items"]
             if not (more := page["metadata"].get("continue")):
                 return found

@@ -20,6 +20,7 @@ from githubtoken_operator.domain.times import format_time
 API_VERSION: Final = "githubtoken.dev/v1alpha1"
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
+_METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _EVENT_MESSAGE_LIMIT: Final = 1024
 
 
@@ -41,6 +42,11 @@ class Kind(Enum):
         parts = [self.value[2].format(namespace=namespace), name, subresource]
         return "/".join(part for part in parts if part)
 
+    @property
+    def everywhere(self) -> str:
+        """The URL path of the collection in all namespaces."""
+        return self.value[2].replace("namespaces/{namespace}/", "")
+
 
 class Cluster:
     """The objects of one cluster."""
@@ -61,9 +67,19 @@ class Cluster:
 
     async def list_secrets(self, role: str, namespaces: Sequence[str]) -> list[JSON]:
         """All Secrets of one role: in these namespaces, or everywhere where none are named."""
-        paths = [Kind.SECRET.path(namespace) for namespace in namespaces] or ["/api/v1/secrets"]
+        paths = [Kind.SECRET.path(namespace) for namespace in namespaces] or [Kind.SECRET.everywhere]
         selected = {"labelSelector": f"{ROLE}={role}"}
         return [secret for path in paths for secret in await self._api.list_items(path, selected)]
+
+    async def list_names(self, kind: Kind, namespaces: Sequence[str]) -> set[tuple[str, str]]:
+        """Namespace and name of all objects of a kind, in these namespaces or everywhere; of Secrets those with a role.
+
+        The answers hold metadata only.
+        """
+        paths = [kind.path(namespace) for namespace in namespaces] or [kind.everywhere]
+        selected = {"labelSelector": ROLE} if kind is Kind.SECRET else {}
+        found = [meta for path in paths for meta in await self._api.list_items(path, selected, accept=_METADATA)]
+        return {(meta["metadata"].get("namespace", ""), meta["metadata"]["name"]) for meta in found}
 
     async def list_objects(self, kind: Kind, namespace: str) -> list[JSON]:
         """All objects of one kind in one namespace."""
