@@ -136,14 +136,14 @@ class GitHub:
         """Whether GitHub accepts a new installation token yet: `GET /rate_limit`, which counts against no limit.
 
         Replicas that lag behind answer 401. Every other answer is True, also the 404 of a GHES without limits. Where no
-        answer came it is False: nothing is known, and the probe may be repeated.
+        answer came, or a 5xx, it is False: nothing is known, and the probe may be repeated.
         """
         try:
             answer = await self._with_token(app.server, "probe", "/rate_limit", token)
         except (NotSent, OutcomeUnknown):
             return False
         self._observe_limit(app, answer, "" if installation_id is None else str(installation_id))
-        return answer.status != HTTPStatus.UNAUTHORIZED
+        return answer.status != HTTPStatus.UNAUTHORIZED and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
 
     async def get_login(self, app: App, token: Token) -> str:
         """`GET /user`: the login of the account that a user token belongs to."""

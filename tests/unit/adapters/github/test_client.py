@@ -408,9 +408,12 @@ async def test_no_error_and_no_log_shows_what_was_sent(caplog: pytest.LogCapture
 
 
 @pytest.mark.parametrize(
-    ("status", "accepted"), [(200, True), (401, False), (403, True), (404, True), (429, True), (502, True)]
+    ("status", "accepted"),
+    [(200, True), (401, False), (403, True), (404, True), (429, True), (500, False), (502, False)],
 )
-async def test_a_probe_only_takes_401_for_a_token_that_is_not_there_yet(status: int, *, accepted: bool) -> None:
+async def test_a_probe_takes_a_token_for_good_unless_it_is_refused_or_nothing_is_known(
+    status: int, *, accepted: bool
+) -> None:
     wire = Wire(answer(status, {"message": "x"}, x_ratelimit_remaining="4999"))
     assert await wire.github.probe(app(), Token("ghs_new"), installation_id=7) is accepted
     assert str(wire.sent[0].url) == "https://api.github.com/rate_limit"
