@@ -11,7 +11,7 @@ from githubtoken_operator.domain import reasons, schedule
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import Observation
 from githubtoken_operator.domain.errors import Terminal, TokenError
-from githubtoken_operator.domain.model import JSON, App, Server
+from githubtoken_operator.domain.model import JSON, AccessToken, App, Server
 from githubtoken_operator.domain.personal_token import CHECK_EVERY
 from githubtoken_operator.domain.resources import Failures, GitHubToken
 from githubtoken_operator.domain.status import Granted
@@ -36,6 +36,7 @@ class Memory:
     `answered` the last one that got its token, `login` the request that a device code was last asked for.
     `account_looks` is how often GitHub may still be asked whose token it is, None where that was not thought of yet.
     `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
+    `superseded` are installation tokens that may be alive beside `held`, kept with `deletionPolicy: Revoke` only.
     `app` is the App that was last used, also after it went.
     `published` is the mark of a token that this process published and of which not all consumers were told yet,
     `touched` is the mark of the token that all pods were touched for, `told_consumers` of which token which consumers
@@ -44,6 +45,7 @@ class Memory:
 
     uid: str
     held: Issued | None = None
+    superseded: tuple[AccessToken, ...] = ()
     granted: Granted | None = None
     error: TokenError | None = None
     inputs: str = ""

@@ -19,7 +19,7 @@ from githubtoken_operator.domain import consumer, personal_token, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.device_flow import Ask, Awaiting, Poll
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
-from githubtoken_operator.domain.model import App, Token
+from githubtoken_operator.domain.model import AccessToken, App, Token
 from githubtoken_operator.domain.resources import InstallationSource
 from githubtoken_operator.domain.status import Granted
 from githubtoken_operator.gathered import Gathered, Memory
@@ -136,11 +136,14 @@ class Issuer:
         await self._apps.ensure_checked(gathered.app_ref)
         minted, installation, accepted = await self._installations.obtain(app, source)
         if not accepted:
-            message = "GitHub does not accept the token that it has just issued"
+            message = "GitHub was not seen to accept the token that it has just issued"
             if self._gatherer.timed(gathered).observation.valid:
+                _supersede(gathered, memory, minted.access)
                 raise Transient(reasons.GITHUB_UNAVAILABLE, f"{message}: the one before is kept")
             # Consumers have nothing that works; what will work in a moment is better than that.
             await self._recorder.warn(token, reasons.NOT_VERIFIED, f"{message}: it is published, for there is no other")
+        if gathered.observation.issued is not None:
+            _supersede(gathered, memory, gathered.observation.issued.access)
         memory.held = Issued(minted.access, _next_revision(gathered), consumer.spec_hash(token, app))
         memory.granted = Granted(installation.account, minted.permissions, minted.repository_selection)
         return memory.held
@@ -180,6 +183,13 @@ class Issuer:
 
 def _account_known(gathered: Gathered, memory: Memory) -> bool:
     return (memory.granted or Granted.of(gathered.observation.token.status)).account is not None
+
+
+def _supersede(gathered: Gathered, memory: Memory, access: AccessToken) -> None:
+    """Remembers a token that lives on without being stored, where the GitHubToken's end is to be theirs."""
+    seen = gathered.observation
+    known = (*memory.superseded, access) if seen.token.revoke else ()
+    memory.superseded = tuple(each for each in known if each.expires_at is not None and each.expires_at > seen.now)
 
 
 def _next_revision(gathered: Gathered) -> int:

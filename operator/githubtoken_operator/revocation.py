@@ -1,10 +1,11 @@
 """The end of a GitHubToken with `deletionPolicy: Revoke`: its tokens are revoked, then it is let go.
 
-A finalizer, put on before the first token is obtained, holds the object. What is revoked is what the store has: the
-token in the consumer's Secret, a user's pair in the credential Secret, and what this process remembers. The credential
-Secret is deleted after that, the consumer's Secret by its ownerReference. All of it may be repeated: a token that is
-dead counts as revoked. A GitHub that cannot be reached, or an App that is not there, holds the object for five minutes;
-then it goes with an event, and the credential Secret stays, since nothing else could revoke the pair any more.
+A finalizer, put on before the first token is obtained, holds the object. What is revoked is what the store has (the
+token in the consumer's Secret, a user's pair in the credential Secret) and what this process remembers, predecessors of
+an installation token included. The credential Secret is deleted after that, the consumer's Secret by its
+ownerReference. All of it may be repeated: a token that is dead counts as revoked. A GitHub that cannot be reached, or
+an App that is not there, holds the object for five minutes; then it goes with an event, and the credential Secret
+stays, since nothing else could revoke the pair any more.
 """
 
 from __future__ import annotations
@@ -122,6 +123,7 @@ class Revocations:
             await self._revoke_pair(token, memory, {access.token for access in known})
             return
         now = self._now()
+        known += memory.superseded
         living = {access.token for access in known if access.expires_at is None or access.expires_at > now}
         for value in living:
             await self._github.revoke_installation_token(await self._app(token, memory), value)

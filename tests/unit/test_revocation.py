@@ -12,7 +12,7 @@ from githubtoken_operator.domain import credential, credential_body, deletion, r
 from githubtoken_operator.domain.credential import Intent
 from githubtoken_operator.domain.errors import RateLimited
 from githubtoken_operator.domain.model import Token
-from githubtoken_operator.domain.resources import FINALIZER, parse_token
+from githubtoken_operator.domain.resources import FINALIZER, REFRESH_REQUESTED_AT, parse_token
 from githubtoken_operator.domain.secrets import ADOPT, decoded, encoded
 from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.domain.times import format_time
@@ -65,6 +65,11 @@ async def until_gone(world: World, process: Process, *, minutes: float = 10) -> 
         if TOKEN not in world.api.objects or due is None or world.clock.now > end:
             return
         world.clock.now = max(world.clock.now, datetime.fromtimestamp(due.due, UTC))
+
+
+def requested(world: World, time: str) -> None:
+    """Somebody asks for a new token."""
+    world.api.edit(TOKEN, lambda body: body["metadata"].update(annotations={REFRESH_REQUESTED_AT: time}))
 
 
 def revocations(process: Process) -> dict[str, float]:
@@ -147,6 +152,43 @@ async def test_everything_that_was_obtained_is_revoked_and_the_credential_remove
     assert CREDENTIAL not in world.api.objects
     assert world.github.revoked == tokens
     assert revocations(process) == {"success": 1, "failed": 0}
+
+
+async def test_the_predecessors_of_an_installation_token_are_revoked_too() -> None:
+    world = await installation()
+    process = world.start()
+    for time in ("one", "two"):
+        requested(world, time)
+        await process.settle()
+    assert len(world.github.minted) == 3
+    world.api.delete(TOKEN)
+    await process.run()
+    assert world.github.revoked == {token.reveal() for token in world.github.minted}
+
+
+async def test_a_predecessor_whose_time_is_over_is_not_asked_about() -> None:
+    world = await installation()
+    process = world.start()
+    await process.settle()
+    world.clock.now += timedelta(minutes=59)
+    await process.settle()
+    world.clock.now += timedelta(minutes=2)
+    world.api.delete(TOKEN)
+    await process.run()
+    assert world.github.revoked == {world.github.minted[-1].reveal()}
+
+
+async def test_a_token_that_was_never_published_is_revoked_too() -> None:
+    world = await installation()
+    process = world.start()
+    await process.settle()
+    world.github.accepted_after = 99
+    requested(world, "now")
+    await process.run()
+    assert len(world.github.minted) == 2
+    world.api.delete(TOKEN)
+    await process.run()
+    assert world.github.revoked == {token.reveal() for token in world.github.minted}
 
 
 @pytest.mark.parametrize("policy", ["Delete", "Retain"])
