@@ -1,0 +1,80 @@
+"""docs/gitops.md: what it tells Argo CD, run by a real Lua."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PAGE = Path(__file__).parents[3] / "docs" / "gitops.md"
+KEY = "resource.customizations.health.githubtoken.dev_GitHubToken"
+
+
+def script() -> str:
+    """The Lua of the page."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (config,) = (found for block in blocks if "data" in (found := yaml.safe_load(block)))
+    text: str = config["data"][KEY]
+    return text
+
+
+def lua(value: object) -> str:
+    """A value of JSON as Lua."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"[{json.dumps(key)}] = {lua(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "{" + ", ".join(lua(item) for item in value) + "}"
+    return json.dumps(value)
+
+
+def health(status: dict[str, Any] | None) -> tuple[str, str]:
+    """What Argo CD would show of a GitHubToken of the second generation."""
+    program = shutil.which("lua5.4") or shutil.which("lua")
+    if program is None:
+        pytest.skip("lua5.4 is missing: run `make programs` as root on Debian, or install it")
+    obj = {"metadata": {"generation": 2}} | ({} if status is None else {"status": status})
+    told = f"obj = {lua(obj)}\nlocal found = (function()\n{script()}\nend)()\nprint(found.status, found.message)"
+    answer = subprocess.run([program, "-"], input=told, capture_output=True, text=True, check=True).stdout
+    shown, _, message = answer.rstrip("\n").partition("\t")
+    return shown, message
+
+
+def ready(status: str, reason: str, *, generation: int = 2) -> dict[str, Any]:
+    conditions = [
+        {"type": "Stalled", "status": "True", "reason": "ExpiresSoon", "message": "make another"},
+        {"type": "Ready", "status": status, "reason": reason, "message": "so it is"},
+    ]
+    return {"observedGeneration": generation, "conditions": conditions}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "shown"),
+    [
+        ("True", "Fresh", "Healthy"),
+        ("Unknown", "Pending", "Progressing"),
+        ("False", "AppNotFound", "Degraded"),
+        ("False", "Suspended", "Suspended"),
+        ("False", "AwaitingAuthorization", "Suspended"),
+    ],
+)
+def test_argo_cd_shows_the_ready_condition(status: str, reason: str, shown: str) -> None:
+    assert health(ready(status, reason)) == (shown, f"{reason}: so it is")
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param(None, id="no status"),
+        pytest.param({"observedGeneration": -1}, id="not seen yet"),
+        pytest.param({"observedGeneration": 2}, id="no condition yet"),
+        pytest.param(ready("True", "Fresh", generation=1), id="ready in an earlier generation"),
+    ],
+)
+def test_argo_cd_waits_for_the_operator(status: dict[str, Any] | None) -> None:
+    assert health(status) == ("Progressing", "waiting for the operator")
