@@ -128,14 +128,23 @@ async def test_waiting_after_a_restart_says_nothing_new(desk: Desk) -> None:
     assert ready_of(desk.world.status()) == ("False", reasons.INSTALLATION_SUSPENDED)
 
 
-@pytest.mark.parametrize("error", [SUSPENDED, AWAY], ids=["a human is needed", "transient"])
-async def test_a_token_that_dies_while_the_next_attempt_is_waited_for_is_said(desk: Desk, error: TokenError) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        pytest.param(SUSPENDED, reasons.INSTALLATION_SUSPENDED, id="a human is needed"),
+        pytest.param(AWAY, reasons.EXPIRED, id="transient"),
+    ],
+)
+async def test_a_token_that_dies_while_the_next_attempt_is_waited_for_is_said(
+    desk: Desk, error: TokenError, said: str
+) -> None:
     await desk.record(error, held=True)
     desk.restart()
     await desk.record(WAITING, held=True)
     await desk.record(WAITING, held=False)
     await desk.record(WAITING, held=False)
-    assert desk.world.event_reasons == [error.reason, reasons.EXPIRED]
+    assert desk.world.event_reasons == [error.reason, said]
+    assert ready_of(desk.world.status()) == ("False", said)
 
 
 async def test_suspension_is_said_when_it_costs_the_token_and_not_again_after_a_restart(desk: Desk) -> None:

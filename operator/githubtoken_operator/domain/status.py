@@ -195,11 +195,16 @@ def _device_flow(error: TokenError | None) -> dict[str, Any] | None:
 
 
 def _unchanged(seen: Observation, *, stored: bool) -> tuple[str, str, str]:
-    """Until the next attempt, what the last failure said stands; only the token's own expiry flips it."""
-    old = find_condition(seen.token.status, READY)
+    """Until the next attempt, what the last failure said stands; only the token's own expiry flips it.
+
+    Why renewal failed is then told by `Stalled` alone, and only where a human was needed.
+    """
+    old, stalled = find_condition(seen.token.status, READY), find_condition(seen.token.status, STALLED)
     if old is None:
         return "Unknown", reasons.PENDING, "waiting for the next attempt"
     if old["status"] == "True" and not stored:
+        if stalled is not None and stalled["reason"] != reasons.EXPIRES_SOON:
+            return "False", str(stalled["reason"]), str(stalled["message"])
         return "False", reasons.EXPIRED, str(old["message"])
     return str(old["status"]), str(old["reason"]), str(old["message"])
 

@@ -57,11 +57,22 @@ def before(state: str, reason: str, message: str = "as before", *, since: dateti
     return {"observedGeneration": 1, "conditions": [{"type": "Ready", **condition}]}
 
 
+def stalled_before(reason: str, message: str) -> dict[str, Any]:
+    """The status of a valid token whose renewal needs a human."""
+    found = before("True", "Fresh", "token valid until then; refresh failing: x")
+    found["conditions"].append({**found["conditions"][0], "type": "Stalled", "reason": reason, "message": message})
+    return found
+
+
 # --- What Ready means ------------------------------------------------------------------------------------------------
 
 EARLIER_SPEC = settled(spec_hash="v1:other")
 EXPIRED = settled(now=NOW + HOUR)
 WAS_FRESH = settled(githubtoken(status=before("True", "Fresh", "token valid until then; refresh failing: x")))
+WAS_STALLED, WAS_WARNED = (
+    settled(githubtoken(status=stalled_before(reason, "as it says")))
+    for reason in ("InstallationSuspended", "ExpiresSoon")
+)
 WAS_FAILING = observation(githubtoken(status=before("False", "InstallationNotFound", "install it")))
 
 
@@ -165,6 +176,18 @@ WAS_FAILING = observation(githubtoken(status=before("False", "InstallationNotFou
             BACKING_OFF,
             ("False", "Expired", "token valid until then; refresh failing: x"),
             id="waiting, expired meanwhile",
+        ),
+        pytest.param(
+            replace(WAS_STALLED, now=NOW + HOUR),
+            BACKING_OFF,
+            ("False", "InstallationSuspended", "as it says"),
+            id="waiting, expired meanwhile, and a human is needed",
+        ),
+        pytest.param(
+            replace(WAS_WARNED, now=NOW + HOUR),
+            BACKING_OFF,
+            ("False", "Expired", "token valid until then; refresh failing: x"),
+            id="waiting, expired meanwhile, and a human was warned of that",
         ),
         pytest.param(
             observation(),
