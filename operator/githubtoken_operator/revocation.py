@@ -2,10 +2,10 @@
 
 A finalizer, put on before the first token is obtained, holds the object. What is revoked is what the store has (the
 token in the consumer's Secret, a user's pair in the credential Secret) and what this process remembers, predecessors of
-an installation token included. The credential Secret is deleted after that, the consumer's Secret by its
-ownerReference. All of it may be repeated: a token that is dead counts as revoked. A GitHub that cannot be reached, or
-an App that is not there, holds the object for five minutes; then it goes with an event, and the credential Secret
-stays, since nothing else could revoke the pair any more.
+an installation token included. The credential Secret is deleted after that (one that was adopted is emptied of the
+pair), the consumer's Secret by its ownerReference. All of it may be repeated: a token that is dead counts as revoked. A
+GitHub that cannot be reached, or an App that is not there, holds the object for five minutes; then it goes with an
+event, and the credential Secret stays, since nothing else could revoke the pair any more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
-from githubtoken_operator.domain import consumer, deletion, ownership, reasons
+from githubtoken_operator.domain import consumer, credential_body, deletion, ownership, reasons
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.model import JSON, App, Token
 from githubtoken_operator.domain.resources import GitHubToken, parse_token
@@ -143,7 +143,9 @@ class Revocations:
             await self._github.revoke_user_tokens(app, access, refresh)
             for other in others:
                 await self._github.revoke_user_tokens(app, other, None)
-        if secret is not None and not ownership.adopts(secret):
+        if secret is not None and ownership.adopts(secret):
+            await self._cluster.replace(Kind.SECRET, credential_body.given_back(secret))
+        elif secret is not None:
             await self._cluster.delete(Kind.SECRET, secret["metadata"])
 
     async def _app(self, token: GitHubToken, memory: Memory) -> App:

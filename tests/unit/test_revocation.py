@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from githubtoken_operator.domain.credential import Intent
 from githubtoken_operator.domain.errors import RateLimited
 from githubtoken_operator.domain.model import Token
 from githubtoken_operator.domain.resources import FINALIZER, REFRESH_REQUESTED_AT, parse_token
-from githubtoken_operator.domain.secrets import ADOPT, decoded, encoded
+from githubtoken_operator.domain.secrets import ADOPT, ADOPTED, decoded, encoded
 from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.rotation import FOREIGN_INTENT_WAIT
@@ -297,14 +298,22 @@ async def test_a_secret_of_somebody_else_is_not_read_out() -> None:
     assert world.github.revoked == set()
 
 
-async def test_an_adopted_credential_secret_is_kept_for_its_maker() -> None:
+@pytest.mark.parametrize("annotation", [ADOPT, ADOPTED])
+async def test_an_adopted_credential_secret_is_given_back_to_its_maker_without_the_pair(annotation: str) -> None:
     world = await user()
-    world.api.edit(CREDENTIAL, lambda body: body["metadata"]["annotations"].update({ADOPT: "true"}))
+
+    def adopted(body: dict[str, Any]) -> None:
+        body["metadata"]["annotations"].update({annotation: "true", "example.com/team": "a"})
+        body["data"].update(encoded({"theirs": "precious"}))
+
+    world.api.edit(CREDENTIAL, adopted)
     tokens = living(world)
     world.api.delete(TOKEN)
     await until_gone(world, world.start())
     assert world.github.revoked == tokens
-    assert CREDENTIAL in world.api.objects
+    left = world.api.objects[CREDENTIAL]
+    assert left["data"] == encoded({"theirs": "precious"})
+    assert (left["metadata"]["labels"], left["metadata"]["annotations"]) == ({}, {"example.com/team": "a"})
 
 
 # --- The right pair, by the right App --------------------------------------------------------------------------------

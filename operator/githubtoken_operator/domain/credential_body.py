@@ -29,7 +29,7 @@ from githubtoken_operator.domain.credential import (
 from githubtoken_operator.domain.device_flow import DEVICE_CODE, FLOW, Flow
 from githubtoken_operator.domain.model import JSON, Token
 from githubtoken_operator.domain.placement import Grant, SignedIn
-from githubtoken_operator.domain.resources import GitHubToken
+from githubtoken_operator.domain.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.secrets import (
     ACCESS_TOKEN_KEYS,
     ADOPT,
@@ -155,6 +155,15 @@ def with_sign_in(secret: JSON | None, key: tuple[str, str], grant: Grant) -> dic
         notes=notes,
         without=(INTENT, REFUSED, FLOW, OURS, PARENT, SEED, ACCOUNT),
     )
+
+
+def given_back(secret: JSON) -> dict[str, Any]:
+    """An adopted Secret without what the operator put there: its maker's, as it was before."""
+    body = _changed(secret, data=_without(secret, DEVICE_CODE, *ACCESS_TOKEN_KEYS))
+    for part in ("annotations", "labels"):
+        kept = {name: text for name, text in (body["metadata"].get(part) or {}).items() if not name.startswith(PREFIX)}
+        body["metadata"][part] = kept
+    return body
 
 
 def _spent(secret: JSON, grant: Grant) -> str:
