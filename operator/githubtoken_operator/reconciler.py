@@ -309,4 +309,9 @@ class Reconciler:
 def _granted(seen: Observation, memory: Memory) -> Granted:
     if seen.account is not None:
         return Granted(account=seen.account)
-    return memory.granted or Granted.of(seen.token.status)
+    known = memory.granted or Granted.of(seen.token.status)
+    source = seen.token.installation
+    if known.account is None and source is not None and seen.issued is not None and seen.for_present_spec:
+        # A token that was taken up from its Secret is of the account that the spec names, if it names one.
+        return replace(known, account=source.account)
+    return known

@@ -180,6 +180,15 @@ async def test_after_a_restart_nothing_that_is_fresh_is_asked_of_github() -> Non
     assert not [call for call in world.faults.calls if not call.startswith("GET")]
 
 
+async def test_a_token_that_is_taken_up_from_its_secret_is_of_the_account_that_the_spec_names() -> None:
+    world = await fresh(installation={"owner": "octo-org"})
+    world.api.edit("githubtokens/ci", lambda body: body.update(status={"observedGeneration": -1}))
+    await world.start().settle()
+    assert ready_of(world.status()) == FRESH
+    assert world.status()["account"] == "octo-org"
+    assert mints(world) == 1
+
+
 async def test_a_deleted_secret_is_restored_from_memory_without_github() -> None:
     world = declared()
     process = world.start()
