@@ -100,8 +100,11 @@ class CredentialStore:
         """Forgets the answer: it is in the store, or there is nothing in it."""
         self._journal.drop(key)
 
-    async def save(self, key: SecretKey, secret: JSON | None, grant: Grant) -> None:
-        """Puts the pair under the resourceVersion of `secret`, else by the table of `placement.place`."""
+    async def save(self, key: SecretKey, secret: JSON | None, grant: Grant) -> bool:
+        """Puts the pair under the resourceVersion of `secret`, else by the table of `placement.place`.
+
+        False where it is discarded.
+        """
         for attempt in itertools.count():
             try:
                 current = secret or await self._cluster.read(Kind.SECRET, *key)
@@ -119,7 +122,8 @@ class CredentialStore:
                 if where is Placement.SUPERSEDED:
                     logger.warning("a newer sign-in won, or the credential Secret was deleted: a pair is discarded")
                 self._journal.drop(key)
-                return
+                return where is not Placement.SUPERSEDED
+        raise AssertionError  # The loop above ends by its return alone.
 
     async def save_entry(self, key: SecretKey, entry: Entry) -> None:
         """Saves what an earlier run, or an earlier process, could not."""

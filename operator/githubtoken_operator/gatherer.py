@@ -113,6 +113,8 @@ class Gatherer:
             if token.user is not None:
                 seen, found = await self._gather_user(seen, token.user, resolved)
                 inputs += found
+                if stored is not None and seen.issued is None and self._users.ended(stored.access.token):
+                    seen = replace(seen, revoked=True)
             else:
                 seen = replace(seen, issued=_newer(memory.held, stored, now))
             if token.personal is not None:

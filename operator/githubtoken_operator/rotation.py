@@ -67,6 +67,7 @@ class UserTokens:
     ) -> None:
         self._store = store
         self._seeds = seeds
+        self._ended: set[str] = set()
         self._github = github
         self._fence = fence
         self._pods = pods
@@ -82,6 +83,10 @@ class UserTokens:
         self._seeds.claim(key, seed)
         body = credential_body.with_seed(secret, seed, token, client_id)
         await self._store.write(body, create=secret is None)
+
+    def ended(self, access: Token) -> bool:
+        """Whether a rotation ended this token, and what GitHub gave for it was discarded."""
+        return access.sha256 in self._ended
 
     async def label(self, token: GitHubToken) -> None:
         """Puts the label back on the credential Secret."""
@@ -172,7 +177,8 @@ class UserTokens:
         else:
             if stored.seeded and grant.access.refresh_token not in (None, sent):
                 self._seeds.spend(sent.sha256)
-            await self._store.save(key, secret, grant)
+            if not await self._store.save(key, secret, grant) and stored.access is not None:
+                self._ended.add(stored.access.token.sha256)
 
     async def _reread(self, key: SecretKey, token: GitHubToken, client_id: str) -> tuple[JSON, Credential]:
         secret = await self._store.read(key)

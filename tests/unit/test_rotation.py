@@ -361,8 +361,11 @@ async def test_a_deleted_credential_is_never_made_again_from_the_old_chain(begin
         await process.settle()
         await process.settle()
         if deleted and CREDENTIAL not in world.api.objects:
-            # The process knows that it spent the seed that is still there.
+            # The process knows that it spent the seed that is still there, and that the token before is dead.
             assert_spent_once(world)
+            published = world.api.objects.get("secrets/ci")
+            lives = published is not None and decoded(published, "token") == world.github.access
+            assert lives or ready_of(world.status()) == ("False", reasons.REAUTHORIZATION_REQUIRED), (number, call)
         elif deleted:
             # Only the seed that is still there can start a chain, and it is spent unless it was never sent.
             live = stored_refresh_token(world) in world.github.live
