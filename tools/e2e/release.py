@@ -15,6 +15,7 @@ from e2e.errors import TrialError
 from e2e.manifests import GitHub
 from github_simulator.control_client import Control
 from localcluster import ControlPlane
+from localcluster.helm import Helm
 from localcluster.process import Guard, Process
 
 RELEASE: Final = "githubtoken-operator"
@@ -34,18 +35,32 @@ _FORWARDED_WITHIN: Final = 30.0
 class Release:
     """The chart's release, by these two programs."""
 
-    def __init__(self, cluster: ControlPlane, *, helm: Path, kubectl: Path) -> None:
+    def __init__(self, cluster: ControlPlane, *, helm: Helm, kubectl: Path) -> None:
         self._cluster = cluster
         self._helm = helm
         self._kubectl = kubectl
 
     def install(self) -> None:
         """Installs it with two replicas and the simulator, and waits until all pods are ready."""
-        self._run("install", RELEASE, CHART, "--create-namespace", "--wait", f"--timeout={_WITHIN:.0f}s", *_VALUES)
+        self._run(
+            self._helm.helm3,
+            "install",
+            RELEASE,
+            CHART,
+            "--create-namespace",
+            "--wait",
+            f"--timeout={_WITHIN:.0f}s",
+            *_VALUES,
+        )
 
     def test(self) -> str:
-        """`helm test` with its logs: what it says."""
-        return self._run("test", RELEASE, "--logs", f"--timeout={_WITHIN:.0f}s")
+        """`helm test`, by helm 3 and then by helm 4: the line of the pod's log in which the token is accepted."""
+        for program in (self._helm.helm3, self._helm.helm4):
+            said = self._run(program, "test", RELEASE, "--logs", f"--timeout={_WITHIN:.0f}s")
+            found = [line for line in said.splitlines() if "accepts the token" in line]
+            if not found:
+                raise TrialError(f"`{program.name} test` succeeded without a word of its pod:\n{said}")
+        return found[0]
 
     def restart(self) -> None:
         """A rolling update of the operator; returns when it is over."""
@@ -96,16 +111,16 @@ class Release:
             process.kill()
             guard.close()
 
-    def _run(self, *arguments: str | Path) -> str:
+    def _run(self, program: Path, *arguments: str | Path) -> str:
         done = subprocess.run(
-            [self._helm, *arguments, f"--kubeconfig={self._cluster.kubeconfig}", f"--namespace={NAMESPACE}"],
+            [program, *arguments, f"--kubeconfig={self._cluster.kubeconfig}", f"--namespace={NAMESPACE}"],
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode != 0:
             said = f"exit code {done.returncode}: {done.stderr.strip()}\n{done.stdout.strip()}"
-            raise TrialError(f"`helm {arguments[0]}` ended with {said}")
+            raise TrialError(f"`{program.name} {arguments[0]}` ended with {said}")
         return done.stdout
 
 

@@ -108,6 +108,8 @@ class Images:
         busybox = shutil.which("busybox")
         if busybox is None:
             raise ImagesError("busybox is missing: apt-get install --no-install-recommends busybox-static")
+        if _libraries([Path(busybox)]):
+            raise ImagesError("busybox needs libraries: apt-get install --no-install-recommends busybox-static")
         container = self.buildah("from", "scratch")
         self.buildah("copy", container, busybox, "/busybox")
         self.buildah("config", "--entrypoint", '["/busybox", "sleep", "2147483647"]', container)
