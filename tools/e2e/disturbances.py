@@ -51,7 +51,7 @@ def kill_container(stage: Stage) -> float:
     struck = time.monotonic()
     stage.node.kill_container(container)
     # Before that the pod's status still says that all is well.
-    _until(lambda: stage.release.container(leader) != container, "kubelet started the container again")
+    until(lambda: stage.release.container(leader) != container, "kubelet started the container again")
     stage.release.wait_available()
     return struck
 
@@ -64,7 +64,7 @@ def kill_pod(stage: Stage) -> float:
     struck = time.monotonic()
     stage.release.delete_now(leader)
     stage.node.kill_container(container)
-    _until(lambda: _leader(stage.release) != leader, "another replica leads")
+    until(lambda: _leader(stage.release) != leader, "another replica leads")
     stage.release.wait_available()
     return struck
 
@@ -84,7 +84,7 @@ def request_renewal(cluster: ControlPlane, *names: str) -> None:
 
 def _calm(stage: Stage) -> None:
     """Returns when no user token is about to be renewed, and all installation tokens are."""
-    _until(lambda: _is_calm(stage.cluster), "no user token was about to be renewed")
+    until(lambda: _is_calm(stage.cluster), "no user token was about to be renewed")
     request_renewal(stage.cluster, *(subject.name for subject in SUBJECTS if subject.kind == "installation"))
 
 
@@ -96,11 +96,12 @@ def _is_calm(cluster: ControlPlane) -> bool:
 
 
 def _leader(release: Release) -> str:
-    _until(lambda: bool(release.leader()), "a replica led")
+    until(lambda: bool(release.leader()), "a replica led")
     return release.leader()
 
 
-def _until(done: Callable[[], bool], what: str) -> None:
+def until(done: Callable[[], bool], what: str) -> None:
+    """Waits for it. Raises `TrialError` where it takes too long."""
     deadline = time.monotonic() + _WITHIN
     while not done():
         if time.monotonic() > deadline:

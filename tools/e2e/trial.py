@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from e2e import manifests, tally
-from e2e.disturbances import DISTURBANCES, Stage, request_renewal
+from e2e.disturbances import DISTURBANCES, Stage, request_renewal, until
 from e2e.errors import TrialError
 from e2e.manifests import NAMESPACE, PACES, SUBJECTS, Subject
 from e2e.release import Release
@@ -120,7 +121,7 @@ def _stage(folder: Path, cgroup: str, say: Say) -> Iterator[Stage]:
 
 
 def _apply(stage: Stage, control: Control) -> None:
-    """Two Apps, and a GitHubToken and its consumers for each cell; returns when all are ready."""
+    """Two Apps, and a GitHubToken and its consumers for each cell; returns when all consumers call."""
     # Consumers that go on with a dead token are what is looked at, and no attack.
     control.settings(failed_login_limit=0, rate_limit=1_000_000)
     github = stage.release.github()
@@ -136,7 +137,10 @@ def _apply(stage: Stage, control: Control) -> None:
     _wait(stage.cluster, "ght", *(subject.name for subject in SUBJECTS))
     pods = [manifests.consumer_pod(name, subject, github) for subject in SUBJECTS for name in subject.pods]
     stage.cluster.apply(manifests.as_list(pods))
-    _wait(stage.cluster, "pod", *(pod["metadata"]["name"] for pod in pods))
+    names = [pod["metadata"]["name"] for pod in pods]
+    _wait(stage.cluster, "pod", *names)
+    for name in names:
+        until(partial(_has_called, stage.cluster, name), f"the pod {name} had called GitHub")
 
 
 def _wait(cluster: ControlPlane, kind: str, *names: str) -> None:
@@ -171,8 +175,15 @@ def _revisions(cluster: ControlPlane) -> dict[str, int]:
 
 
 def _diaries(cluster: ControlPlane, subject: Subject) -> list[tally.Diary]:
-    logs = (cluster.kubectl("logs", pod, f"--namespace={NAMESPACE}") for pod in subject.pods)
-    return [tally.read_diary(log) for log in logs]
+    return [tally.read_diary(_log(cluster, pod)) for pod in subject.pods]
+
+
+def _has_called(cluster: ControlPlane, pod: str) -> bool:
+    return bool(_log(cluster, pod))
+
+
+def _log(cluster: ControlPlane, pod: str) -> str:
+    return cluster.kubectl("logs", pod, f"--namespace={NAMESPACE}")
 
 
 def _life(control: Control, sha256: str) -> tally.Life:
