@@ -35,8 +35,9 @@ What a pod sees that mounts a token and uses it while it is renewed, and while t
 
 It runs etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy, kubelet and containerd in
 namespaces of their own; installs the image that the Dockerfile builds and the chart, by helm, with two replicas and
-the simulator in the cluster; runs `helm test`; and starts {pods} pods, each of which reads its mounted file once a
-second and calls the simulator with the token, over TLS, without reading again and without repeating.
+the simulator in the cluster; runs `helm test`, by helm 3 and by helm 4; and starts {pods} pods, each of which reads
+its mounted file once a second and calls the simulator with the token, over TLS, without reading again and without
+repeating.
 """
 _MEANING: Final = """\
 *Refused* are calls that GitHub answered with 401. The seconds count from GitHub's answer until the new token is in
