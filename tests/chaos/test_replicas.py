@@ -10,8 +10,9 @@ import pytest
 
 from localcluster.operator_process import NAMESPACE, operator_kubeconfig
 from tests.chaos.faultproxy import FaultProxy, Rule
-from tests.chaos.stage import ENDED, Row, Stage, behind
+from tests.chaos.stage import ENDED, REPORTED, Row, Stage, behind
 from tests.integration.operator.conftest import RIGHTS
+from tests.integration.operator.pods import delete_pod, make_pod
 
 if TYPE_CHECKING:
     from localcluster import ControlPlane
@@ -82,6 +83,31 @@ def test_a_killed_leader_is_replaced_when_its_lease_is_over(stage: Stage, *, lon
     stage.ends(name, ENDED, row=(GROUP, f"the leader is killed; its successor leads after {took:.1f} s"), since=begun)
     assert not long or took <= LEASE + 2
     assert len(stage.world.requests("refresh")) == 1
+
+
+@pytest.mark.chaos_long
+def test_a_leader_whose_pod_goes_with_github_s_answer_is_not_waited_for(stage: Stage, plane: ControlPlane) -> None:
+    """Its journal went with the pod, so nobody is left who knows the answer, and the next leader sees that."""
+    assert stage.world.operator.stop() == 0
+    pods = {name: make_pod(plane, name) for name in ("leader", "standby")}
+    leader, standby = (
+        stage.launch(stage.folder / f"journal-{name}", *FLAGS, "--pod-name", name, "--pod-uid", uid)
+        for name, uid in pods.items()
+    )
+    assert leads(leader)
+    stage.world.operator = leader
+    name = stage.new_token()
+    stage.world.github.fail("refresh", drop=True, when="after")
+    stage.github.add(Rule(r"POST /login/oauth/access_token", after=True, act=leader.process.kill, drop=True))
+    stage.rotate(name)
+    stage.world.wait_until(stage.died, "the leader's death")
+    died = time.monotonic()
+    delete_pod(plane, "leader")
+    stage.world.operator = standby
+    leading = successor_after(stage, standby)
+    lease = f"{leading - died:.1f} s"
+    cell = f"the leader's pod is gone with GitHub's answer; {lease} later its successor leads, from when on"
+    stage.ends(name, REPORTED, row=(GROUP, cell), since=leading)
 
 
 @pytest.mark.chaos_long
