@@ -102,7 +102,13 @@ class Cluster:
     def send(self, method: str, kind: str, namespace: str, name: str = "", body: object = None) -> httpx.Response:
         path = _PATHS[kind].format(namespace) + (f"/{name}" if name else "")
         headers = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
-        return self._http.request(method, path, json=body, headers=headers)
+        deadline = time.monotonic() + WITHIN
+        while True:
+            answer = self._http.request(method, path, json=body, headers=headers)
+            # So it answers for a moment after a CRD was changed ("storage is (re)initializing").
+            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS or time.monotonic() > deadline:
+                return answer
+            time.sleep(POLL)
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
         answer = self.send("GET", kind, namespace, name)
