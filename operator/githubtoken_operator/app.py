@@ -1,4 +1,4 @@
-"""The composition root: makes everything, in the order in which it must begin, and ends it in the reverse order.
+"""The process: begins everything in the order in which it must begin, and ends it in the reverse order.
 
     begin   health server, journal and what it kept, the Lease, the scheduler, the watches
     end     the watches, the runs in flight (they are finished, not cut), the Lease, the connections, the health server
@@ -32,30 +32,12 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.app_reader import AppReader
-from githubtoken_operator.apps import Apps
-from githubtoken_operator.clock import unix_now, utc_now
-from githubtoken_operator.consumers import Consumers
+from githubtoken_operator.clock import utc_now
 from githubtoken_operator.credential_store import CredentialStore
 from githubtoken_operator.domain.durations import format_duration
-from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.times import format_time
-from githubtoken_operator.fence import Fence
-from githubtoken_operator.gatherer import Gatherer
-from githubtoken_operator.installation import InstallationTokens
-from githubtoken_operator.issuing import Issuer
-from githubtoken_operator.pacing import Pacing
-from githubtoken_operator.personal import PersonalTokens
-from githubtoken_operator.reconciler import Reconciler
-from githubtoken_operator.recorder import Recorder
-from githubtoken_operator.revocation import Revocations
-from githubtoken_operator.rotation import UserTokens
-from githubtoken_operator.scheduler import Next, Scheduler
-from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.settings import Settings
-from githubtoken_operator.sign_in import SignIns
-from githubtoken_operator.sweep import Sweep
-from githubtoken_operator.watched import Ref, Watched
+from githubtoken_operator.wiring import wire
 
 DRAIN: Final = timedelta(seconds=SEND_LIMIT + REFRESH_READ_LIMIT + 10)
 """What SIGTERM may have to wait for: a refresh that was just sent, GitHub's late answer, and ten seconds to save it."""
@@ -109,7 +91,7 @@ async def run(settings: Settings) -> None:
             else Uncontested()
         )
         pods = Pods(Cluster(api), settings.operator_namespace, own=await own_pod(Cluster(api), settings.pod))
-        wiring, store = _wire(
+        wiring, store = wire(
             settings,
             api=api,
             github=github,
@@ -150,106 +132,6 @@ async def run(settings: Settings) -> None:
         if lost:
             raise LeaseLost("the Lease is lost: another replica leads")
         logger.info("ended: everything in flight was finished")
-
-
-def _wire(
-    settings: Settings,
-    *,
-    api: Api,
-    github: GitHub,
-    metrics: Metrics,
-    journal: Journal,
-    leadership: Leadership,
-    pods: Pods,
-    stop: asyncio.Event,
-) -> tuple[handlers.Wiring, CredentialStore]:
-    watched = Watched()
-
-    def announce(kind: Kind, body: JSON) -> None:
-        meta = body["metadata"]
-        watched.expect(Ref(kind, meta["namespace"], meta["name"]), body)
-
-    async def run_key(key: Ref) -> Next | None:
-        return await (reconciler.run(key) if key.kind is Kind.TOKEN else apps.run(key))
-
-    cluster = Cluster(api, announce=announce)
-    pacing = Pacing(settings.github_requests_per_minute)
-    scheduler: Scheduler[Ref] = Scheduler(run_key, concurrency=settings.concurrency, now=unix_now)
-    apps = Apps(
-        cluster=cluster,
-        github=github,
-        reader=AppReader(
-            cluster=cluster,
-            own_namespace=settings.operator_namespace,
-            allowed_hosts=settings.allowed_hosts,
-            now=utc_now,
-        ),
-        watched=watched,
-        wake=scheduler.wake,
-        now=utc_now,
-        clusterwide=not settings.namespaces,
-    )
-    store = CredentialStore(cluster, journal)
-    fence = Fence(leadership, stopping=stop.is_set, send_margin=min(SEND_LIMIT, settings.lease_duration / 3))
-    seeds = Seeds()
-    users = UserTokens(store=store, seeds=seeds, github=github, fence=fence, pods=pods, now=utc_now)
-    sign_ins = SignIns(store=store, github=github, fence=fence, monotonic=time.monotonic)
-    personal = PersonalTokens(github, allowed_hosts=settings.allowed_hosts)
-    gatherer = Gatherer(
-        cluster=cluster,
-        github=github,
-        apps=apps,
-        users=users,
-        seeds=seeds,
-        personal=personal,
-        sign_ins=sign_ins,
-        pacing=pacing,
-        watched=watched,
-        now=utc_now,
-        monotonic=time.monotonic,
-    )
-    recorder = Recorder(cluster=cluster, metrics=metrics, now=utc_now)
-    revocations = Revocations(
-        cluster=cluster, github=github, apps=apps, users=users, recorder=recorder, metrics=metrics, now=utc_now
-    )
-    issuer = Issuer(
-        github=github,
-        gatherer=gatherer,
-        apps=apps,
-        installations=InstallationTokens(github, verify=settings.verify_before_publish),
-        users=users,
-        personal=personal,
-        sign_ins=sign_ins,
-        recorder=recorder,
-        metrics=metrics,
-        monotonic=time.monotonic,
-    )
-    reconciler = Reconciler(
-        cluster=cluster,
-        gatherer=gatherer,
-        apps=apps,
-        issuer=issuer,
-        pacing=pacing,
-        revocations=revocations,
-        consumers=Consumers(cluster=cluster, recorder=recorder, now=utc_now),
-        recorder=recorder,
-        watched=watched,
-        metrics=metrics,
-        now=utc_now,
-        monotonic=time.monotonic,
-    )
-
-    def gone(ref: Ref) -> None:
-        handlers.gone(wiring, ref)
-
-    clusterwide = not settings.namespaces
-    kinds = [Kind.TOKEN, Kind.APP, Kind.SECRET, *([Kind.CLUSTER_APP] if clusterwide else [])]
-    sweep = Sweep(cluster=cluster, watched=watched, gone=gone, kinds=kinds, namespaces=settings.namespaces)
-    metrics.watch_scheduler(pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue)
-    wiring = handlers.Wiring(
-        watched=watched, apps=apps, seeds=seeds, scheduler=scheduler, sweep=sweep, clusterwide=clusterwide
-    )
-    return wiring, store
 
 
 async def _recover(store: CredentialStore, namespaces: Sequence[str]) -> None:
