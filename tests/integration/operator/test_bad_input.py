@@ -206,10 +206,16 @@ def a_revoked_seed(world: World) -> None:
     world.user_token(seed=seed)
 
 
+def wait_for_app(world: World) -> None:
+    """What becomes known of an App after a failure is a reason to try once more, and requests are counted here."""
+    world.wait_ready("acme", kind="GitHubApp")
+
+
 def wrong_client_id(world: World) -> None:
     app = world.register()
     world.app_secret(app)
     world.github_app(app, clientID=f"Iv23wrong{app.id}", privateKeySecretRef=None)
+    wait_for_app(world)
     world.user_token(seed=world.sign_in(app))
 
 
@@ -217,8 +223,7 @@ def wrong_client_secret(world: World) -> None:
     app = world.register()
     world.app_secret(app, client_secret="0123456789abcdef0123456789abcdef01234567")
     world.github_app(app)
-    # What becomes known of the App after a failure is a reason to try once more.
-    world.wait_ready("acme", kind="GitHubApp")
+    wait_for_app(world)
     world.user_token(seed=world.sign_in(app))
 
 
@@ -233,6 +238,7 @@ def no_client_secret_named(world: World) -> None:
     app = world.register()
     world.app_secret(app)
     world.github_app(app, clientSecretSecretRef=None)
+    wait_for_app(world)
     world.user_token(seed=world.sign_in(app))
 
 
