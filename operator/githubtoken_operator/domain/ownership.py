@@ -34,9 +34,11 @@ def conflict(secret: JSON | None, token: GitHubToken, *, abandoned: bool = False
     """
     if secret is None:
         return None
-    for rule in _CONFLICTS_OF_OURS if is_ours(secret, token) else _CONFLICTS:
-        if abandoned and rule is _another_githubtoken:
-            continue
+    if is_ours(secret, token):
+        rules = _CONFLICTS_OF_OURS
+    else:
+        rules = _CONFLICTS_OF_ABANDONED if abandoned else _CONFLICTS
+    for rule in rules:
         if message := rule(secret, token):
             return f"Secret `{token.secret.name}` {message}"
     return None
@@ -159,4 +161,5 @@ _CONFLICTS: Final[Sequence[_ConflictRule]] = (
     _another_type,
     _not_given,
 )
+_CONFLICTS_OF_ABANDONED: Final = tuple(rule for rule in _CONFLICTS if rule is not _another_githubtoken)
 _CONFLICTS_OF_OURS: Final[Sequence[_ConflictRule]] = (_adopted_with_another_type, _held_by_a_finalizer)
