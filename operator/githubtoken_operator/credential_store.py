@@ -105,7 +105,8 @@ class CredentialStore:
 
         False where it is discarded.
         """
-        for attempt in itertools.count():
+        delays = itertools.chain(SAVE_DELAYS, itertools.repeat(SAVE_DELAYS[-1]))
+        while True:
             try:
                 current = secret or await self._cluster.read(Kind.SECRET, *key)
                 where = placement.place(current, grant)
@@ -115,7 +116,7 @@ class CredentialStore:
                     await self._cluster.replace(Kind.SECRET, _with_grant(current, key, grant))
             except ApiError as error:
                 secret = None
-                delay = SAVE_DELAYS[min(attempt, len(SAVE_DELAYS) - 1)]
+                delay = next(delays)
                 logger.warning("a new pair is not saved yet, trying again in %s s: %s", delay, error.message)
                 await self._sleep(delay)
             else:
@@ -123,7 +124,6 @@ class CredentialStore:
                     logger.warning("a newer sign-in won, or the credential Secret was deleted: a pair is discarded")
                 self._journal.drop(key)
                 return where is not Placement.SUPERSEDED
-        raise AssertionError  # The loop above ends by its return alone.
 
     async def save_entry(self, key: SecretKey, entry: Entry) -> None:
         """Saves what an earlier run, or an earlier process, could not."""

@@ -34,11 +34,8 @@ def conflict(secret: JSON | None, token: GitHubToken, *, abandoned: bool = False
     """
     if secret is None:
         return None
-    if is_ours(secret, token):
-        rules = _CONFLICTS_OF_OURS
-    else:
-        rules = _CONFLICTS_OF_ABANDONED if abandoned else _CONFLICTS
-    for rule in rules:
+    of_others = _CONFLICTS_OF_ABANDONED if abandoned else _CONFLICTS
+    for rule in _CONFLICTS_OF_OURS if is_ours(secret, token) else of_others:
         if message := rule(secret, token):
             return f"Secret `{token.secret.name}` {message}"
     return None

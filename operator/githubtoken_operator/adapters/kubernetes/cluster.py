@@ -42,10 +42,10 @@ class Kind(Enum):
         parts = [self.value[2].format(namespace=namespace), name, subresource]
         return "/".join(part for part in parts if part)
 
-    @property
-    def everywhere(self) -> str:
-        """The URL path of the collection in all namespaces."""
-        return self.value[2].replace("namespaces/{namespace}/", "")
+    def paths(self, namespaces: Sequence[str]) -> list[str]:
+        """The URL paths of the collections in these namespaces; of the one in all where none are named."""
+        everywhere = self.value[2].replace("namespaces/{namespace}/", "")
+        return [self.path(namespace) for namespace in namespaces] or [everywhere]
 
 
 class Cluster:
@@ -67,19 +67,17 @@ class Cluster:
 
     async def list_secrets(self, role: str, namespaces: Sequence[str]) -> list[JSON]:
         """All Secrets of one role: in these namespaces, or everywhere where none are named."""
-        paths = [Kind.SECRET.path(namespace) for namespace in namespaces] or [Kind.SECRET.everywhere]
         selected = {"labelSelector": f"{ROLE}={role}"}
-        return [secret for path in paths for secret in await self._api.list_items(path, selected)]
+        return [each for path in Kind.SECRET.paths(namespaces) for each in await self._api.list_items(path, selected)]
 
     async def list_names(self, kind: Kind, namespaces: Sequence[str]) -> set[tuple[str, str]]:
         """Namespace and name of all objects of a kind, in these namespaces or everywhere; of Secrets those with a role.
 
         The answers hold metadata only.
         """
-        paths = [kind.path(namespace) for namespace in namespaces] or [kind.everywhere]
         selected = {"labelSelector": ROLE} if kind is Kind.SECRET else {}
-        found = [meta for path in paths for meta in await self._api.list_items(path, selected, accept=_METADATA)]
-        return {(meta["metadata"].get("namespace", ""), meta["metadata"]["name"]) for meta in found}
+        pages = [await self._api.list_items(path, selected, accept=_METADATA) for path in kind.paths(namespaces)]
+        return {(each["metadata"].get("namespace", ""), each["metadata"]["name"]) for page in pages for each in page}
 
     async def list_objects(self, kind: Kind, namespace: str) -> list[JSON]:
         """All objects of one kind in one namespace."""
