@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-import psutil
 import pytest
+
+from tests.e2e.marked import MarkedRun
 
 REPOSITORY: Final = Path(__file__).parents[2]
 GOES_ON: Final = 240.0
 """Seconds after which a demo that does not end is killed: the test then fails."""
-MARK: Final = "DEMO_RUN"
 ROTATED: Final = re.compile(
     r"^\d\d:\d\d:\d\d  (\w+) rotated: revision (\d+), expires \d\d:\d\d:\d\d → \d\d:\d\d:\d\d, Secret (\w+)$",
     re.MULTILINE,
@@ -31,7 +31,7 @@ ROTATED: Final = re.compile(
 pytestmark = pytest.mark.timeout(300)
 
 
-class Demo:
+class Demo(MarkedRun):
     """A running `make demo`, in a process group of its own, as in a terminal."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
@@ -39,45 +39,14 @@ class Demo:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "GITHUBTOKEN_"))
         }
-        self.folder = folder
-        self.process = subprocess.Popen(
+        super().__init__(
+            folder,
             ["make", "demo", *arguments],
+            goes_on=GOES_ON,
+            environment=inherited,
             cwd=REPOSITORY,
-            env={**inherited, "TMPDIR": str(folder), MARK: str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
             start_new_session=True,
         )
-
-    def read_until(self, text: str) -> str:
-        """Reads up to the line that has the text; the end of the output is a failure."""
-        lines: list[str] = []
-        for line in self._output():
-            lines.append(line)
-            if text in line:
-                return "".join(lines)
-        raise AssertionError(f"{text!r} never came:\n{''.join(lines)}")
-
-    def end(self) -> tuple[int, str]:
-        """The exit code and the rest of what it says."""
-        rest, _ = self.process.communicate(timeout=GOES_ON)
-        return self.process.returncode, rest
-
-    def survivors(self) -> list[str]:
-        """Processes that were started by it and are still there."""
-        found = []
-        for process in psutil.process_iter(["environ", "cmdline"]):
-            # None where the process ended meanwhile or is another user's.
-            environment = process.info["environ"] or {}
-            if environment.get(MARK) == str(self.folder) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(process.info["cmdline"] or ()))
-        return found
-
-    def _output(self) -> Iterator[str]:
-        assert self.process.stdout is not None
-        return iter(self.process.stdout.readline, "")
 
 
 @contextmanager

@@ -10,14 +10,12 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import psutil
 import pytest
 
 from localcluster.errors import BinariesError
@@ -26,6 +24,7 @@ from localcluster.images import why_not as why_no_images
 from localcluster.node.binaries import locate_node
 from localcluster.node.sandbox import CGROUPS
 from localcluster.node.sandbox import why_not as why_no_node
+from tests.e2e.marked import MarkedRun
 
 GOES_ON: Final = 1500.0
 """Seconds after which a run that does not end is killed: the test then fails."""
@@ -37,7 +36,6 @@ FIXED: Final = (
     "var/log/containers/*",
     "usr/libexec/kubernetes",
 )
-MARK: Final = "NODE_RUN"
 
 # The images are built in the same folder as those of the other tests.
 pytestmark = [pytest.mark.xdist_group("images"), pytest.mark.timeout(1800)]
@@ -55,46 +53,15 @@ def able() -> None:
         pytest.skip(str(error))
 
 
-class Run:
+class Run(MarkedRun):
     """A running `python -m e2e --short`."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "tmp"
-        self.folder.mkdir()
+        own = folder / "tmp"
+        own.mkdir()
         self.result = folder / "result.json"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "e2e", "--short", "--json", str(self.result)],
-            env={**os.environ, "TMPDIR": str(self.folder), MARK: str(self.folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def read_until(self, text: str) -> str:
-        """Reads up to the line that has the text; the end of the output is a failure."""
-        assert self.process.stdout is not None
-        lines: list[str] = []
-        for line in iter(self.process.stdout.readline, ""):
-            lines.append(line)
-            if text in line:
-                return "".join(lines)
-        raise AssertionError(f"{text!r} never came:\n{''.join(lines)}")
-
-    def end(self) -> tuple[int, str]:
-        """The exit code and the rest of what it says."""
-        rest, _ = self.process.communicate(timeout=GOES_ON)
-        return self.process.returncode, rest
-
-    def survivors(self) -> list[str]:
-        """Processes that were started by it and are still there."""
-        found = []
-        for process in psutil.process_iter(["environ", "cmdline"]):
-            # None where the process ended meanwhile or is another user's.
-            environment = process.info["environ"] or {}
-            if environment.get(MARK) == str(self.folder) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(process.info["cmdline"] or ()))
-        return found
+        command = [sys.executable, "-m", "e2e", "--short", "--json", str(self.result)]
+        super().__init__(own, command, goes_on=GOES_ON, environment=os.environ)
 
 
 @contextmanager
