@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -130,6 +131,70 @@ def test_a_restart_goes_on_with_a_revocation(apart: World, start: Start) -> None
     apart.operator = start()
     apart.wait_for("ci", lambda found: not found)
     assert not apart.github.token_is_alive(sha256(token))
+
+
+def seed_file(world: World, refresh_token: str) -> str:
+    """The seed's Secret as it lies in a repository."""
+    meta = {"name": "alice-seed", "namespace": world.namespace, "labels": {"githubtoken.dev/role": "seed"}}
+    return json.dumps(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": {"refresh_token": refresh_token}}
+    )
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(("apply",), id="by kubectl apply"),
+        pytest.param(("apply", "--server-side", "--force-conflicts", "--field-manager=gitops"), id="as GitOps does"),
+    ],
+)
+def test_the_seed_applied_again_around_a_rotation_and_a_restart_changes_nothing(
+    apart: World, start: Start, plane_apart: ControlPlane, how: tuple[str, ...]
+) -> None:
+    app = apart.app()
+    unchanged = seed_file(apart, apart.sign_in(app))
+
+    def apply() -> None:
+        plane_apart.kubectl(*how, "--filename=-", stdin=unchanged)
+
+    apply()
+    apart.user_token()
+    apart.wait_ready("alice")
+    apply()
+    fault = apart.github.fail("refresh", app=app, delay=3)
+    apart.annotate("alice", refresh_requested_at="now")
+    apart.wait_until(struck(apart, fault), "the refresh")
+    apply()
+    apart.wait_ready("alice", revision=2)
+    apart.wait_for("alice", lambda token: token["status"].get("lastHandledRefreshAt") == "now")
+    apply()
+    apart.settle()
+    assert apart.operator.stop() == 0
+    apply()
+    apart.operator = start()
+    apply()
+    apart.settle()
+    assert apart.status("alice")["revision"] == 2
+    assert apart.ready("alice").status == "True"
+    assert (len(apart.requests("refresh")), apart.double_spends()) == (2, 0)
+    assert apart.github.token_is_alive(sha256(apart.data("alice-credential")["refresh_token"]))
+    # kubectl notes in an annotation what it applied, and no secret may be in one when the world ends.
+    apart.delete("Secret", "alice-seed")
+
+
+def test_a_new_seed_wins_over_a_refresh_that_is_in_flight(apart: World) -> None:
+    app = apart.app()
+    apart.user_token(seed=apart.sign_in(app))
+    apart.wait_ready("alice")
+    fault = apart.github.fail("refresh", app=app, delay=3)
+    apart.annotate("alice", refresh_requested_at="now")
+    apart.wait_until(struck(apart, fault), "the refresh")
+    apart.seed("alice", apart.sign_in(app, "bob"))
+    apart.wait_for("alice", lambda token: token["status"].get("account") == "bob")
+    apart.wait_ready("alice")
+    assert apart.github.token(sha256(apart.data("alice")["token"])).user == "bob"
+    assert apart.github.token(sha256(apart.data("alice-credential")["refresh_token"])).user == "bob"
+    assert apart.double_spends() == 0
 
 
 def test_a_grace_period_that_is_too_short_is_told_in_the_log(apart: World, start: Start) -> None:
