@@ -8,13 +8,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from tests.chaos.faultproxy import Rule
 from tests.chaos.stage import ENDED, REPORTED, Stage, patterns
+from tests.integration.operator.clocks import SettableClock
 
 if TYPE_CHECKING:
     from localcluster import ControlPlane
@@ -200,35 +200,15 @@ def test_what_was_deleted_behind_a_watch_that_is_gone_is_noticed(stage: Stage) -
     stage.world.wait_until(lambda: f'name="{deleted}"' not in stage.world.operator.metrics(), "its metrics to go")
 
 
-def wind(stage: Stage) -> Callable[[int], object]:
-    """Gives the operator a clock that can be set: the function steps it by hours, for every call but the monotonic."""
-    library = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
-    if library is None:
-        pytest.skip("libfaketime is not installed: `make programs` as root on Debian")
-    setting = stage.folder / "clock"
-
-    def step(hours: int) -> None:
-        setting.write_text(f"{hours * 3600:+d}")
-
-    step(0)
-    assert stage.world.operator.stop() == 0
-    environment = {
-        "LD_PRELOAD": str(library),
-        "FAKETIME_TIMESTAMP_FILE": str(setting),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    stage.world.operator = stage.launch(stage.journal, environment=environment)
-    return step
-
-
 @pytest.mark.parametrize("hours", [1, pytest.param(-1, marks=pytest.mark.chaos_long)])
 def test_a_step_of_the_clock_kills_no_token_and_makes_no_storm(stage: Stage, hours: int) -> None:
-    step = wind(stage)
+    clock = SettableClock(stage.folder / "clock")
+    assert stage.world.operator.stop() == 0
+    stage.world.operator = stage.launch(stage.journal, environment=clock.environment)
     name = stage.new_token()
     before = stage.world.data(name)
     begun = time.monotonic()
-    step(hours)
+    clock.set(hours * 3600)
     stage.world.settle(5)
     assert stage.world.data(name) == before
     assert len(stage.world.requests("refresh")) == 0

@@ -96,10 +96,15 @@ def scene_on(binaries: Binaries, folder: Path, namespace: str | None = None) -> 
         simulator = stack.enter_context(SimulatorProcess())
         elsewhere = stack.enter_context(SimulatorProcess("--clock-offset=600"))
 
-        def start(name: str, *flags: str) -> OperatorProcess:
+        def start(name: str, *flags: str, environment: Mapping[str, str] | None = None) -> OperatorProcess:
             fixed = ("--allowed-hosts", "127.0.0.1", "--lease-duration", "6s", "--concurrency", "4")
             replica = start_operator(
-                plane.kubeconfig, folder / "operator.log", *fixed, "--journal-dir", str(folder / name), *flags
+                plane.kubeconfig,
+                folder / "operator.log",
+                *fixed,
+                *("--journal-dir", str(folder / name)),
+                *flags,
+                environment=environment,
             )
             stack.callback(replica.stop)
             replica.wait_ready()
