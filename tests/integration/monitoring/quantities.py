@@ -1,8 +1,7 @@
-"""Numbers as a panel shows them: with the unit that the dashboard names, and at round values along an axis."""
+"""Numbers as a panel shows them: with the unit that the dashboard names."""
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 _SECONDS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "µs"))
@@ -10,7 +9,6 @@ _BYTES: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
 _PLAIN: Final = ((1e9, "G"), (1e6, "M"), (1e3, "K"), (1, ""))
 _SCALES: Final = {"s": _SECONDS, "bytes": _BYTES, "short": _PLAIN, "reqps": _PLAIN}
 _BEHIND: Final = {"reqps": " req/s"}
-_ROUND: Final = (1, 2, 2.5, 5, 10)
 
 
 def shown(value: float, unit: str = "short") -> str:
@@ -19,18 +17,6 @@ def shown(value: float, unit: str = "short") -> str:
         return f"{_digits(value * 100)} %"
     size, word = _scale(abs(value), unit)
     return f"{_digits(value / size)}{' ' if word and unit != 'reqps' else ''}{word}{_BEHIND.get(unit, '')}"
-
-
-def ticks(low: float, high: float, unit: str = "short", *, about: int = 4) -> list[float]:
-    """Round values of the unit from one at or below `low` to one at or above `high`."""
-    if not high > low:
-        high = low + (abs(low) or 1.0)
-    size = 1.0 if unit == "percentunit" else _scale(max(abs(low), abs(high)), unit)[0]
-    rough = (high - low) / size / about
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * each for each in _ROUND if power * each >= rough * 0.999) * size
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [number * step for number in range(first, last + 1)]
 
 
 def clock(seconds: float) -> str:
