@@ -95,11 +95,12 @@ def test_they_go_too_when_the_starter_is_killed(tmp_path: Path) -> None:
         "from localcluster.node.sandbox import Sandbox\n"
         "with Sandbox() as sandbox:\n"
         "    print(sandbox.folder, sandbox.cgroup, flush=True)\n"
-        "    sandbox.run(['sleep', '1000'])\n"
+        "    sandbox.run(['sh', '-c', 'touch /run/sandbox/begun; sleep 1000'])\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         folder, cgroup = starter.stdout.readline().split()
+        until((Path(folder) / "begun").exists)
         # The pipe is the sandbox's, too: it closes when all of that is gone.
         starter.kill()
         starter.stdout.read()

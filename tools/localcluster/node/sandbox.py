@@ -2,7 +2,8 @@
 
 Whatever runs in it is gone when its first process is, by whatever way that ended: the kernel kills the rest, and takes
 mounts and network down with them. What remains are a folder and the node's cgroups; both are removed here, or by
-`localcluster.guard` where the starter was killed.
+`localcluster.guard` where the starter was killed. (A starter that is killed within the milliseconds in which its first
+process begins can leave that behind.)
 
 The network has no way out and changes nothing of the machine's. Nor do containerd and kubelet, some of whose folders
 have fixed names: /run is empty inside, and what is written to /var/lib, /var/log and /opt is gone with the rest. It
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 CGROUPS: Final = Path("/sys/fs/cgroup")
 INSIDE: Final = Path("/run/sandbox")
 """Where the folder is inside: a name that is short enough for the paths of sockets."""
+# The kernel kills it with the thread that started it, from before the guard knows of it.
+_TIED: Final = ("setpriv", "--pdeathsig", "KILL")
 _UNSHARE: Final = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 _ENTER: Final = """
 folder=$1 inside=$2
@@ -137,7 +140,7 @@ class Sandbox:
 
 def _entering(folder: Path, *command: str) -> list[str]:
     """The command in namespaces of its own, with the folder at `INSIDE`."""
-    return [*_UNSHARE, "sh", "-e", "-c", _ENTER, "sh", str(folder), str(INSIDE), *command]
+    return [*_TIED, *_UNSHARE, "sh", "-e", "-c", _ENTER, "sh", str(folder), str(INSIDE), *command]
 
 
 def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
