@@ -25,7 +25,7 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import StartOver
-from githubtoken_operator.domain import consumer, followup, reasons, rollout
+from githubtoken_operator.domain import consumer, doubt, followup, reasons, rollout
 from githubtoken_operator.domain.decide import (
     Admit,
     Halt,
@@ -252,6 +252,7 @@ class Reconciler:
             return self._in(RETRY_CONFLICT)
         if error.reason == reasons.PENDING:
             return await self._settle(gathered, memory, error)
+        error = doubt.doubted(seen, error)
         memory.error, memory.inputs = error, gathered.inputs
         if isinstance(error, RateLimited) and error.retry_after is not None:
             self._pacing.pause(gathered.requester, gathered.host, self._monotonic() + error.retry_after)

@@ -3,16 +3,19 @@
 An App is checked (`GET /app`) when its spec or key changes and before the first mint after an hour, never because of a
 restart: status remembers which generation and key were checked, and when. A refusal stands until the spec or key
 changes, or until the next look, which comes later each time.
+
+An App that GitHub accepted with this very key is doubted less than GitHub: it is looked at again within a minute, for
+as long as a token of its last hour may be alive, and the first refusals do not yet say that it is not ready.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from githubtoken_operator.domain import reasons, schedule
+from githubtoken_operator.domain import doubt, reasons, schedule
 from githubtoken_operator.domain.errors import Terminal, TokenError
 from githubtoken_operator.domain.model import AppInfo
 from githubtoken_operator.domain.resources import GitHubApp
@@ -20,11 +23,18 @@ from githubtoken_operator.domain.status import READY, condition, find_condition,
 from githubtoken_operator.domain.times import format_time, parse_time
 
 CHECK_EVERY: Final = timedelta(hours=1)
+LOOKED_AT_AGAIN: Final = timedelta(minutes=1)
+"""An App that worked is asked about this often while GitHub refuses it, so that its tokens can be renewed in time."""
+WORKED_LATELY: Final = 2 * CHECK_EVERY
+"""So long after it was last accepted; by then the tokens that it got have died."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The last check: of which generation and key, when, with what result; `failures` in a row."""
+    """The last check: of which generation and key, when, with what result; `failures` in a row.
+
+    `worked` is when this key of this generation was last accepted, None where it never was, as far as is known.
+    """
 
     generation: int
     fingerprint: str
@@ -34,6 +44,7 @@ class Check:
     permissions: Mapping[str, str] | None = None
     error: Terminal | None = None
     failures: int = 0
+    worked: datetime | None = None
 
     def is_due(self, source: GitHubApp, fingerprint: str, now: datetime) -> bool:
         """Whether GitHub is to be asked again."""
@@ -44,9 +55,16 @@ class Check:
     @property
     def next_look(self) -> datetime:
         """When a refused App is looked at again."""
-        return schedule.next_attempt(
-            now=self.at, attempts=max(self.failures, 1), terminal=True, retry_after=None, expires=None
+        lately = self.worked is not None and self.at - self.worked < WORKED_LATELY
+        due = schedule.next_attempt(
+            now=self.at, attempts=max(self.failures, 1), terminal=not lately, retry_after=None, expires=None
         )
+        return min(due, self.at + LOOKED_AT_AGAIN) if lately else due
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the refusal is too young to be believed."""
+        return self.error is not None and self.worked is not None and self.failures < doubt.BELIEVED
 
 
 def remembered(source: GitHubApp) -> Check | None:
@@ -65,19 +83,20 @@ def remembered(source: GitHubApp) -> Check | None:
         permissions=status.get("permissions"),
         error=Terminal(ready["reason"], ready["message"]) if refused else None,
         failures=1 if refused else 0,
+        worked=None if refused else at,
     )
 
 
 def accepted(source: GitHubApp, fingerprint: str, now: datetime, info: AppInfo) -> Check:
     """A check that GitHub answered with the App."""
-    return Check(source.generation, fingerprint, now, info.slug, info.owner, info.permissions)
+    return Check(source.generation, fingerprint, now, info.slug, info.owner, info.permissions, worked=now)
 
 
 def refused(source: GitHubApp, fingerprint: str, now: datetime, error: Terminal, before: Check | None) -> Check:
     """A check that GitHub refused."""
-    return Check(
-        source.generation, fingerprint, now, error=error, failures=1 + (before.failures if before is not None else 0)
-    )
+    if before is None or (before.generation, before.fingerprint) != (source.generation, fingerprint):
+        return Check(source.generation, fingerprint, now, error=error, failures=1)
+    return replace(before, at=now, error=error, failures=before.failures + 1)
 
 
 def build_status(
@@ -90,6 +109,8 @@ def build_status(
         ready = ("True", reasons.NOT_CHECKED, "no private key: only user tokens can be served")
     elif check is None:
         ready = ("Unknown", reasons.PENDING, "GitHub has not answered yet")
+    elif check.error is not None and check.doubtful:
+        ready = ("True", reasons.ACCEPTED, doubt.message(check.error))
     elif check.error is not None:
         ready = ("False", check.error.reason, check.error.message)
     else:

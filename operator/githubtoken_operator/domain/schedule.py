@@ -21,7 +21,8 @@ LAST_RETRY_STATED: Final = timedelta(minutes=1)
 """Where GitHub names a time, it is followed; our own wait goes on growing beneath it, up to this."""
 FIRST_RETRY_TERMINAL: Final = timedelta(minutes=1)
 LAST_RETRY_TERMINAL: Final = timedelta(minutes=30)
-"""What a human must mend at GitHub (a suspended installation, say) is looked at again after 1, 2, 4 … minutes."""
+"""What a human must mend at GitHub (a suspended installation, say) is looked at again after 1, 2, 4 … minutes, and
+more often while a token is left that could still be renewed: GitHub's incidents speak as its refusals do."""
 SHORTEST_RETRY: Final = timedelta(seconds=2)
 REFRESH_TOKEN_MARGIN: Final = timedelta(days=7)
 """A refresh token that has less than this (or a third of its life) left makes renewal due."""
@@ -80,7 +81,7 @@ def next_attempt(
     """
     first, last = (FIRST_RETRY_TERMINAL, LAST_RETRY_TERMINAL) if terminal else (FIRST_RETRY, LAST_RETRY)
     wait: timedelta = min(first * 2 ** min(attempts - 1, 16), last)
-    if expires is not None and expires > now and not terminal:
+    if expires is not None and expires > now:
         wait = min(wait, max((expires - now) / 3, SHORTEST_RETRY))
     if retry_after is not None:
         wait = max(min(wait, LAST_RETRY_STATED), timedelta(seconds=retry_after))

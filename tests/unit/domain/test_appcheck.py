@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.domain import appcheck, reasons
-from githubtoken_operator.domain.appcheck import CHECK_EVERY, Check
+from githubtoken_operator.domain import appcheck, doubt, reasons
+from githubtoken_operator.domain.appcheck import CHECK_EVERY, WORKED_LATELY, Check
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import AppInfo
 from githubtoken_operator.domain.resources import GitHubApp
@@ -58,6 +58,31 @@ def test_a_refusal_that_stands_is_looked_at_more_and_more_seldom() -> None:
         check = appcheck.refused(APP, KEY, NOW, REFUSAL, check)
         waits.append(check.next_look - NOW)
     assert waits == [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 16, 30, 30)]
+
+
+def test_an_app_that_worked_is_looked_at_every_minute_while_its_tokens_may_live() -> None:
+    check, now = ACCEPTED, NOW + CHECK_EVERY
+    while now < NOW + WORKED_LATELY:
+        check = appcheck.refused(APP, KEY, now, REFUSAL, check)
+        assert check.next_look - now <= timedelta(minutes=1)
+        now = check.next_look
+    assert appcheck.refused(APP, KEY, now, REFUSAL, check).next_look - now == timedelta(minutes=30)
+
+
+def test_an_app_that_worked_is_ready_until_its_refusal_is_believed() -> None:
+    check, said = ACCEPTED, []
+    for _ in range(doubt.BELIEVED):
+        check = appcheck.refused(APP, KEY, NOW + CHECK_EVERY, REFUSAL, check)
+        said.append(find_condition(status(check), "Ready") or {})
+    assert [ready["status"] for ready in said] == ["True"] * (doubt.BELIEVED - 1) + ["False"]
+    assert all(REFUSAL.message in ready["message"] for ready in said)
+    assert status(check)["slug"] == "acme-bot"
+
+
+def test_another_key_is_not_the_one_that_worked() -> None:
+    check = appcheck.refused(APP, "SHA256:other", NOW, REFUSAL, ACCEPTED)
+    assert not check.doubtful
+    assert check.next_look == NOW + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("check", [ACCEPTED, REFUSED], ids=["accepted", "refused"])

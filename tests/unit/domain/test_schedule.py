@@ -157,16 +157,30 @@ def test_attempts_get_denser_as_expiry_nears(left: timedelta, wait: int) -> None
     assert attempt(attempts=20, left=left) == timedelta(seconds=wait)
 
 
-def test_what_only_a_human_can_mend_is_not_hurried_by_expiry() -> None:
-    assert attempt(attempts=3, terminal=True, left=MINUTE) == 4 * MINUTE
+def test_what_only_a_human_can_mend_is_looked_at_more_often_as_expiry_nears() -> None:
+    assert attempt(attempts=3, terminal=True, left=HOUR) == 4 * MINUTE
+    assert attempt(attempts=3, terminal=True, left=MINUTE) == 20 * SECOND
+
+
+@pytest.mark.parametrize("lasts", [1, 4, 16, 18], ids=lambda minutes: f"{minutes} minutes")
+@pytest.mark.parametrize("terminal", [False, True], ids=["transient", "a human must act"])
+def test_no_token_dies_of_an_incident_that_ends_before_it(lasts: int, *, terminal: bool) -> None:
+    now, attempts, expires = NOW, 0, NOW + 20 * MINUTE
+    while now < NOW + lasts * MINUTE:
+        attempts += 1
+        now = next_attempt(now=now, attempts=attempts, terminal=terminal, retry_after=None, expires=expires)
+    assert now < expires
 
 
 @given(
     attempts=st.integers(min_value=1, max_value=10**6),
+    terminal=st.booleans(),
     left=st.integers(min_value=3_000, max_value=10**8).map(lambda ms: timedelta(milliseconds=ms)),
 )
-def test_while_a_token_is_valid_the_next_attempt_comes_before_its_expiry(attempts: int, left: timedelta) -> None:
-    assert attempt(attempts=attempts, left=left) <= left
+def test_while_a_token_is_valid_the_next_attempt_comes_before_its_expiry(
+    attempts: int, left: timedelta, *, terminal: bool
+) -> None:
+    assert attempt(attempts=attempts, terminal=terminal, left=left) <= left
 
 
 @given(
