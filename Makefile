@@ -17,7 +17,7 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools helm node programs lint policy test chaos e2e alerts dashboard demo bench manifests sbom lock clean
+.PHONY: help venv tools helm node programs pythons lint policy test chaos e2e alerts dashboard demo bench manifests sbom lock clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -46,6 +46,9 @@ node: $(READY) ## build kubelet, kube-proxy and kube-scheduler, which only `make
 programs: ## install the programs that tests talk to, such as git and buildah: as root on Debian, else it says what is missing
 	@tools/programs.sh
 
+pythons: $(READY) ## make environments for the oldest supported Python and the image's, for what is tested on both
+	@$(BIN)/python tools/pythons.py
+
 lint: $(READY) ## check style, types and the layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -61,7 +64,7 @@ $(POLICY): $(READY) tools/checkov.lock
 		--requirement tools/checkov.lock
 	@touch $@
 
-test: lint tools helm programs $(POLICY) ## run everything that decides whether a change is good; pytest's result comes last
+test: lint tools helm programs pythons $(POLICY) ## run everything that decides whether a change is good; pytest's result comes last
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
 chaos: tools ## break everything in the middle of a rotation, and write docs/fault-matrix.md

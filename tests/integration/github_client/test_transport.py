@@ -14,6 +14,8 @@ from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.errors import Terminal
 
+pytestmark = pytest.mark.every_python
+
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 

@@ -16,6 +16,8 @@ from prometheus_client.registry import Collector
 from githubtoken_operator.adapters.http_server import HEARTBEAT_LIMIT, CannotListen, HttpServer
 from githubtoken_operator.settings import Address
 
+pytestmark = pytest.mark.every_python
+
 LOOPBACK = Address("127.0.0.1", 0)
 HEALTH = Address("localhost", 0)
 
