@@ -62,7 +62,7 @@ def make(version: str, python: Path) -> None:
     """Makes the environment anew, as `make venv` makes the usual one."""
     folder = ENVIRONMENTS / version
     subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-    pip = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    pip: list[str | Path] = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     subprocess.run([*pip, "--require-hashes", "--requirement", _LOCK], check=True)
     subprocess.run([*pip, "--no-build-isolation", "--editable", REPOSITORY], check=True)
     (folder / "made-of").write_text(_inputs(), encoding="utf-8")
