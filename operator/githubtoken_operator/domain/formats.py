@@ -2,9 +2,9 @@
 
     BasicAuth          username, password     Flux, Tekton and whatever takes a user name and a password
     GitCredentials     .git-credentials       git's credential store
-    Netrc              .netrc                 curl, and git through it
+    Netrc              .netrc                 curl, and git through it; Python's programs; go
     DockerConfigJSON   .dockerconfigjson      kubelet (`imagePullSecrets`), podman, buildah, skopeo
-    GHHosts            hosts.yml              gh
+    GHHosts            hosts.yml, config.yml  gh
     ArgoCDRepository   type, url, username, password, and a label    Argo CD
     Env                GITHUB_TOKEN, GH_TOKEN (elsewhere than on github.com also GH_ENTERPRISE_TOKEN, GH_HOST)
 
@@ -20,7 +20,7 @@ from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from githubtoken_operator.domain import templates
 from githubtoken_operator.domain.model import Server, Token
@@ -30,6 +30,9 @@ OPAQUE: Final = "Opaque"
 BASIC_AUTH: Final = "kubernetes.io/basic-auth"
 DOCKER_CONFIG: Final = "kubernetes.io/dockerconfigjson"
 ARGOCD_LABEL: Final = "argocd.argoproj.io/secret-type"
+
+GH_CONFIG: Final = "config.yml"
+"""gh's own settings, which `spec.secret.data` had to bring before the format did."""
 
 _GITHUB_COM: Final = "github.com"
 _IMPLIED_PORTS: Final = {"https": ":443", "http": ":80"}
@@ -49,8 +52,7 @@ class Subject:
     @property
     def host(self) -> str:
         """`host` or `host:port` as programs look it up: of the web pages, in lower case, without an implied port."""
-        url = urlsplit(self.server.web_url)
-        return url.netloc.lower().removesuffix(_IMPLIED_PORTS[url.scheme])
+        return _host_and_port(urlsplit(self.server.web_url))
 
 
 def keys(names: Collection[str], subject: Subject) -> dict[str, str]:
@@ -72,6 +74,10 @@ def secret_type(names: Collection[str]) -> str:
     return DOCKER_CONFIG if "DockerConfigJSON" in names else OPAQUE
 
 
+def _host_and_port(url: SplitResult) -> str:
+    return url.netloc.lower().removesuffix(_IMPLIED_PORTS[url.scheme])
+
+
 def _basic_auth(subject: Subject) -> dict[str, str]:
     return {"username": USER, "password": subject.token.reveal()}
 
@@ -83,10 +89,11 @@ def _git_credentials(subject: Subject) -> dict[str, str]:
 
 
 def _netrc(subject: Subject) -> dict[str, str]:
-    """One line per machine. This file knows no ports: a line is for every port of its host."""
-    urls = (subject.server.web_url, subject.server.api_url)
-    hosts = dict.fromkeys(urlsplit(url).hostname for url in urls)
-    return {".netrc": "".join(f"machine {host} login {USER} password {subject.token.reveal()}\n" for host in hosts)}
+    """A line per machine. curl, git and Python look a host up without its port, and go with it: there are both."""
+    urls = (urlsplit(subject.server.web_url), urlsplit(subject.server.api_url))
+    machines = dict.fromkeys(machine for url in urls for machine in (url.hostname, _host_and_port(url)))
+    lines = (f"machine {machine} login {USER} password {subject.token.reveal()}\n" for machine in machines)
+    return {".netrc": "".join(lines)}
 
 
 def _docker_config(subject: Subject) -> dict[str, str]:
@@ -98,7 +105,11 @@ def _docker_config(subject: Subject) -> dict[str, str]:
 
 
 def _gh_hosts(subject: Subject) -> dict[str, str]:
-    """The file of gh since 2.40, which earlier ones read too. A JSON string is a string of YAML."""
+    """The files of gh since 2.40, which earlier ones read too. A JSON string is a string of YAML.
+
+    Without a `config.yml` that says which version the files have, gh 2.40 to 2.100 begins every command by migrating
+    them, and asks GitHub for the user of the token to do so, which an App's token has not: it ends there.
+    """
     token = json.dumps(subject.token.reveal())
     lines = (
         f"{json.dumps(subject.host)}:",
@@ -109,7 +120,7 @@ def _gh_hosts(subject: Subject) -> dict[str, str]:
         f"    user: {USER}",
         f"    oauth_token: {token}",
     )
-    return {"hosts.yml": "\n".join(lines) + "\n"}
+    return {"hosts.yml": "\n".join(lines) + "\n", GH_CONFIG: 'version: "1"\n'}
 
 
 def _argo_cd(subject: Subject) -> dict[str, str]:
@@ -138,7 +149,8 @@ _FORMATS: Final[Mapping[str, Callable[[Subject], dict[str, str]]]] = {
 RESERVED_KEYS: Final = frozenset(
     {
         *templates.PROPERTIES, "refresh_token", "username", "password", ".git-credentials", ".netrc",
-        ".dockerconfigjson", "hosts.yml", "url", "GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "GH_HOST",
+        ".dockerconfigjson", "hosts.yml", GH_CONFIG, "url",
+        "GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "GH_HOST",
     }
 )  # fmt: skip
 """The keys that the operator writes, or may write after another format was asked for."""
@@ -188,8 +200,9 @@ def _no_account(wish: Wish) -> str | None:
 
 
 def _wrong_keys(wish: Wish) -> str | None:
+    """A `config.yml` that an object has from before the format wrote one is served; the CRD takes no new one."""
     for key in sorted(wish.data):
-        if key in RESERVED_KEYS:
+        if key in RESERVED_KEYS and key != GH_CONFIG:
             return f"`spec.secret.data` must not have the key `{key}`, which the operator writes: choose another"
         if not _KEY.fullmatch(key):
             return (

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import base64
 import re
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +17,7 @@ import pytest
 from github_simulator.process import SimulatorProcess
 from localcluster.operator_process import OperatorProcess, operator_kubeconfig, running_operator
 from tests.integration.operator.conftest import RIGHTS, Cluster, World, new_namespace, world_in
+from tests.integration.operator.listeners import Listener, Proxy, Stranger, listening
 
 if TYPE_CHECKING:
     from localcluster import ControlPlane
@@ -27,72 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("hosts")
 
 InWorld = Callable[[SimulatorProcess], AbstractContextManager[World]]
-
-
-class Listener(ThreadingHTTPServer):
-    """An HTTP server on loopback, and what it was asked for."""
-
-    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
-        super().__init__(("127.0.0.1", 0), handler)
-        self.asked: list[str] = []
-        self.routes: dict[str, int] = {}
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Listener
-
-    def log_message(self, *_: object) -> None:
-        """Prints nothing."""
-
-
-class Proxy(_Handler):
-    """A forward proxy: CONNECT to a name leads to the port on loopback that `routes` has for it."""
-
-    def do_CONNECT(self) -> None:
-        self.server.asked.append(self.path)
-        port = self.server.routes.get(self.path)
-        if port is None:
-            self.send_error(502)
-            return
-        with socket.create_connection(("127.0.0.1", port)) as upstream:
-            self.send_response(200)
-            self.end_headers()
-            there = threading.Thread(target=_pump, args=(self.connection, upstream))
-            there.start()
-            _pump(upstream, self.connection)
-            there.join()
-        self.close_connection = True
-
-
-class Stranger(_Handler):
-    """A server that nothing should be sent to."""
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        self.send_error(404)
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    for end in (source, target):
-        with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-
-
-@contextmanager
-def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[Listener]:
-    with Listener(handler) as listener:
-        thread = threading.Thread(target=listener.serve_forever)
-        thread.start()
-        yield listener
-        listener.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -169,11 +169,20 @@ def test_formats_and_texts_are_keys_beside_the_plain_ones() -> None:
     assert body["type"] == "kubernetes.io/basic-auth"
     assert body["data"].keys() == {
         "token", "type", "created", "expires_in", "expires_at", "username", "password", ".git-credentials", ".netrc",
-        "hosts.yml", "url", "GITHUB_TOKEN", "GH_TOKEN", "config.ini", "empty",
+        "hosts.yml", "config.yml", "url", "GITHUB_TOKEN", "GH_TOKEN", "config.ini", "empty",
     }  # fmt: skip
     assert decoded(body, "config.ini") == "token = ghs_token1\nuntil = 2026-03-01T13:00:00Z\nprice = $5\n"
     assert decoded(body, "empty") == ""
     assert body["metadata"]["labels"] == {ROLE: "token", "team": "a", "argocd.argoproj.io/secret-type": "repository"}
+
+
+def test_a_config_of_gh_that_an_object_brings_is_kept() -> None:
+    """Objects have one from before the format wrote it, and may have more in it."""
+    data = {"config.yml": "version: '1'\nprompt: disabled\n"}
+    token = githubtoken(secret={"formats": ["GHHosts"], "data": data})
+    body = consumer.render(token, issued(token), SERVER)
+    assert token.invalid is None
+    assert decoded(body, "config.yml") == data["config.yml"]
 
 
 def test_the_type_of_argo_cd_replaces_the_tokens_own_and_is_not_taken_for_it() -> None:

@@ -59,7 +59,8 @@ def subject(server: Server = GITHUB, *, token: str = "ghs_abc", path: str | None
                 "        x-access-token:\n"
                 '            oauth_token: "ghs_abc"\n'
                 "    user: x-access-token\n"
-                '    oauth_token: "ghs_abc"\n'
+                '    oauth_token: "ghs_abc"\n',
+                "config.yml": 'version: "1"\n',
             },
         ),
         (
@@ -103,11 +104,11 @@ def test_a_format_has_these_keys_on_github_com(name: str, keys: dict[str, str]) 
         pytest.param(
             WITH_PORT,
             "127.0.0.1:8080",
-            ["127.0.0.1"],
+            ["127.0.0.1", "127.0.0.1:8080", "127.0.0.1:8081"],
             "containers.127.0.0.1:8080",
             "127.0.0.1:8080",
             "127.0.0.1:8080",
-            id="a port, which .netrc cannot have",
+            id="ports",
         ),
     ],
 )
@@ -192,6 +193,7 @@ def wish(*names: str, type: str | None = None, data: dict[str, str] | None = Non
         wish("BasicAuth", type="Opaque"),
         wish("ArgoCDRepository", type="kubernetes.io/basic-auth"),
         wish("ArgoCDRepository", "DockerConfigJSON"),
+        wish("GHHosts", data={"config.yml": 'version: "1"\n'}),
         wish(data={"config.ini": "token = ${token}", "A-b_c.1": "$$", ".x": "", "a..b": "", "k" * 253: ""}),
     ],
 )
@@ -221,7 +223,7 @@ def test_what_can_be_written_is_accepted(possible: Wish) -> None:
         pytest.param(wish(data={"x": "5$"}), "write `$$` for the dollar itself", id="a lonely dollar"),
         *(
             pytest.param(wish(data={key: ""}), f"must not have the key `{key}`", id=f"the key {key}")
-            for key in sorted(formats.RESERVED_KEYS)
+            for key in sorted(formats.RESERVED_KEYS - {formats.GH_CONFIG})
         ),
     ],
 )

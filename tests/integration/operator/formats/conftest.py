@@ -37,6 +37,29 @@ class Pod:
             path.chmod(0o400)
         return data
 
+    def mount_read_only(self, world: World, name: str) -> Path:
+        """The Secret as kubelet mounts it: links through `..data` into a folder that nobody can write, root neither.
+
+        Only programs of `run_mounted` see the folder read-only; it takes root, as a container's mounts do.
+        """
+        if os.geteuid() != 0:
+            pytest.skip("a read-only mount takes root")
+        folder = self.home / "mount"
+        files = folder / "..2026_01_01_00_00_00.1"
+        files.mkdir(parents=True)
+        (folder / "..data").symlink_to(files.name)
+        for key, text in world.data(name).items():
+            (files / key).write_text(text)
+            (folder / key).symlink_to(Path("..data", key))
+        return folder
+
+    def run_mounted(
+        self, folder: Path, *command: str | Path, env: Mapping[str, str | Path] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a program that sees `folder` as a read-only mount."""
+        mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+        return self.run("unshare", "--mount", "sh", "-c", mount, folder, *command, env=env)
+
     def run(
         self, *command: str | Path, stdin: str = "", env: Mapping[str, str | Path] | None = None
     ) -> subprocess.CompletedProcess[str]:

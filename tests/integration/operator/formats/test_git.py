@@ -152,6 +152,41 @@ def test_git_clones_with_the_file_in_its_home(
     assert git.users == {"x-access-token"}
 
 
+GET_ONLY = '!f() { test "$1" = get && exec git credential-store --file=FOLDER/.git-credentials get; }; f'
+"""The helper of docs/formats.md: git's store, which is never asked to write."""
+
+
+@pytest.mark.parametrize(
+    ("helper", "complains"),
+    [
+        pytest.param("store --file=FOLDER/.git-credentials", True, id="the store says that it cannot write"),
+        pytest.param(GET_ONLY, False, id="a helper that only gets says nothing"),
+    ],
+)
+def test_git_clones_with_a_mounted_file(
+    world: World, git: GitServer, pod: Pod, helper: str, *, complains: bool
+) -> None:
+    publish(world, git, formats=["GitCredentials"])
+    folder = pod.mount_read_only(world, "ci")
+    before = (folder / ".git-credentials").read_text()
+    option = f"credential.helper={helper.replace('FOLDER', str(folder))}"
+    url = f"{git.url}/{world.account}/website"
+    done = pod.run_mounted(folder, "git", "-c", option, "clone", "--quiet", url, "website")
+    assert done.returncode == 0, done.stderr
+    assert ("unable to get credential storage lock" in done.stderr) == complains, done.stderr
+    assert (pod.home / "website" / "README").read_text() == "hello"
+    assert (folder / ".git-credentials").read_text() == before
+
+
+def test_git_finds_no_token_for_another_user_in_the_url(world: World, git: GitServer, pod: Pod) -> None:
+    publish(world, git, formats=["GitCredentials"])
+    pod.mount(world, "ci")
+    url = f"{git.url}/{world.account}/website".replace("://", "://git@")
+    refused = pod.run("git", *STORE, "ls-remote", url)
+    assert refused.returncode != 0
+    assert "could not read Password" in refused.stderr
+
+
 @pytest.mark.parametrize("formats", [["BasicAuth"], ["ArgoCDRepository"]], ids=["BasicAuth", "ArgoCDRepository"])
 def test_git_takes_user_name_and_password(world: World, git: GitServer, pod: Pod, formats: list[str]) -> None:
     """As Flux, Tekton and Argo CD pass them on."""
