@@ -1,10 +1,10 @@
 """The process: begins everything in the order in which it must begin, and ends it in the reverse order.
 
-    begin   health server, journal and what it kept, the Lease, the scheduler, the watches
-    end     the watches, the runs in flight (they are finished, not cut), the Lease, the connections, the health server
+    begin   health server, journal and what it kept, the Lease, the watches, the scheduler
+    end     the runs in flight (cut off, or finished where they must be), the Lease, the watches, the connections
 
-A lost Lease ends the process the same way: nothing new is begun, what was sent to GitHub is finished and saved. A
-standby answers its probes, keeps its journal empty, and watches nothing.
+A lost Lease, or a background task that ends before its time, ends the process the same way: nothing new is begun, what
+was sent to GitHub is finished and saved. A standby answers its probes, keeps its journal empty, and watches nothing.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import timedelta
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import kopf
 
@@ -32,10 +30,13 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
 from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.background import Background
 from githubtoken_operator.clock import utc_now
+from githubtoken_operator.consumers import AT_ONCE
 from githubtoken_operator.credential_store import CredentialStore
 from githubtoken_operator.domain.durations import format_duration
 from githubtoken_operator.domain.times import format_time
+from githubtoken_operator.leading import Leading
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.wiring import wire
 
@@ -51,47 +52,43 @@ class CannotStart(Exception):
     """The process cannot do its work; the message is one clear line."""
 
 
-class LeaseLost(Exception):
-    """Another replica leads now; what was in flight is finished."""
-
-
 async def run(settings: Settings) -> None:
     """Runs the operator until SIGTERM.
 
-    Raises `CannotStart`, `ApiError`, `CannotListen` or `CannotJournal` where it cannot begin, and `LeaseLost`.
+    Raises `CannotStart`, `ApiError`, `CannotListen` or `CannotJournal` where it cannot begin; `LeaseLost` and
+    `TaskEnded` where it cannot go on.
     """
-    stop, ready = asyncio.Event(), asyncio.Event()
+    stop = asyncio.Event()
     _stop_on_signals(stop)
     _tell_short_grace(settings.grace_period)
     async with AsyncExitStack() as stack:
-        metrics = Metrics(__version__)
-        heartbeat = _Heartbeat()
-        state = _State()
+        metrics, health = Metrics(__version__), _Health()
         stack.enter_context(
             HttpServer(
                 metrics_address=settings.metrics_address,
                 health_address=settings.health_address,
                 registry=metrics.registry,
-                last_beat=lambda: heartbeat.last,
-                not_ready=lambda: None if state.standing_by or ready.is_set() else "the watches have not begun",
+                last_beat=lambda: health.last_beat,
+                not_ready=health.not_ready,
             )
         )
-        background = stack.enter_context(_Background())
-        background.start("heartbeat", heartbeat.beat())
+        background = stack.enter_context(Background(stop))
+        background.start("heartbeat", health.beat())
         journal = stack.enter_context(Journal(settings.journal_dir))
         metrics.watch_journal(lambda: len(journal))
-        api = await stack.enter_async_context(await Api.connect())
+        # Each run asks for one thing after the other; the rest is for what happens beside the runs.
+        api = await stack.enter_async_context(await Api.connect(connections=2 * settings.concurrency + AT_ONCE))
         github = await stack.enter_async_context(
             GitHub(now=utc_now, observer=metrics, user_agent=f"githubtoken-operator/{__version__}")
         )
         await _require_crds(Cluster(api), clusterwide=not settings.namespaces)
-        leadership = (
-            Lease(api, settings.operator_namespace, duration=settings.lease_duration)
-            if settings.leader_elect
-            else Uncontested()
-        )
+        leadership: Leadership = Uncontested()
+        if settings.leader_elect:
+            # A connection of its own: whatever the runs ask for, the Lease is renewed as long as it is answered.
+            own = await stack.enter_async_context(await Api.connect(connections=1))
+            leadership = Lease(own, settings.operator_namespace, duration=settings.lease_duration)
         pods = Pods(Cluster(api), settings.operator_namespace, own=await own_pod(Cluster(api), settings.pod))
-        wiring, store = wire(
+        parts = wire(
             settings,
             api=api,
             github=github,
@@ -101,36 +98,26 @@ async def run(settings: Settings) -> None:
             pods=pods,
             stop=stop,
         )
-        recovering = background.start("recovery", _recover(store, settings.namespaces))
+        recovering = background.start("recovery", _recover(parts.store, settings.namespaces), ends=True)
         stack.push_async_callback(asyncio.wait, {recovering})
-        state.standing_by = True
+        health.waits_for = lambda: None
         if not await _acquired(leadership, stop):
             return
-        state.standing_by = False
-        metrics.lead(True)
-        renewing = background.start("lease", _end_when_lost(leadership, metrics, stop))
-        background.start("signals", _take_signals_back(ready, stop))
-        background.start("sweep", wiring.sweep.run())
-        wiring.scheduler.start()
-        logger.info("started, version %s", __version__)
-        try:
+        health.waits_for = lambda: parts.first_lists.missing
+        async with Leading(leadership, drain=parts.drain, background=background, metrics=metrics, stop=stop) as leading:
+            ready = asyncio.Event()
+            background.start("signals", _take_signals_back(ready, stop), ends=True)
+            background.start("sweep", parts.wiring.sweep.run())
+            background.start("scheduler", parts.run_keys())
+            logger.info("started, version %s", __version__)
             await kopf.operator(
-                registry=handlers.registry(wiring),
+                registry=handlers.registry(parts.wiring, end=leading.end),
                 settings=handlers.settings(),
                 clusterwide=not settings.namespaces,
                 namespaces=settings.namespaces,
                 stop_flag=stop,
                 ready_flag=ready,
             )
-        finally:
-            # kopf has let the runs in flight finish, also where a watch that cannot go on ended it.
-            metrics.lead(False)
-            renewing.cancel()
-            lost = not leadership.held()
-            if not lost:
-                await leadership.release()
-        if lost:
-            raise LeaseLost("the Lease is lost: another replica leads")
         logger.info("ended: everything in flight was finished")
 
 
@@ -154,13 +141,6 @@ async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
         return False
     acquiring.result()
     return True
-
-
-async def _end_when_lost(leadership: Leadership, metrics: Metrics, stop: asyncio.Event) -> None:
-    await leadership.renew_until_lost()
-    # At once: what is in flight may take long to be saved, and another replica leads meanwhile.
-    metrics.lead(False)
-    stop.set()
 
 
 def _tell_short_grace(grace_period: float | None) -> None:
@@ -194,49 +174,20 @@ async def _require_crds(cluster: Cluster, *, clusterwide: bool) -> None:
             )
 
 
-@dataclass(slots=True)
-class _State:
-    """What the readiness probe looks at, from its own thread."""
-
-    standing_by: bool = False
-
-
-class _Background:
-    """Tasks that live as long as the process; they are begun before kopf, which ends tasks that it does not know."""
+class _Health:
+    """What the probes look at, from their own threads."""
 
     def __init__(self) -> None:
-        self._tasks: list[asyncio.Task[None]] = []
+        self.last_beat = time.monotonic()
+        """The event loop's last sign of life, in monotonic seconds."""
+        self.waits_for: Callable[[], str | None] = lambda: "the watches have not begun"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for task in self._tasks:
-            task.cancel()
-
-    def start(self, name: str, coroutine: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Runs `coroutine` until the end; a defect in it is logged at once."""
-        task = asyncio.create_task(coroutine, name=name)
-        task.add_done_callback(_log_failure)
-        self._tasks.append(task)
-        return task
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("the task %s failed", task.get_name(), exc_info=error)
-
-
-class _Heartbeat:
-    """The event loop's last sign of life, in monotonic seconds."""
-
-    def __init__(self) -> None:
-        self.last = time.monotonic()
+    def not_ready(self) -> str | None:
+        """What the process waits for before it is ready, in words; None where that is over."""
+        return self.waits_for()
 
     async def beat(self) -> None:
         """Beats until it is cancelled."""
         while True:
-            self.last = time.monotonic()
+            self.last_beat = time.monotonic()
             await asyncio.sleep(BEAT)

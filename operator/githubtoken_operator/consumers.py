@@ -27,7 +27,7 @@ from githubtoken_operator.recorder import Recorder
 MOST_ATTEMPTS: Final = 6
 """For one token: after 1, 2, 4, 8 and 16 seconds."""
 AT_ONCE: Final = 8
-"""Pods that are touched at the same time."""
+"""Pods that are touched at the same time, of all tokens together."""
 
 _KINDS: Final = {"Deployment": Kind.DEPLOYMENT, "StatefulSet": Kind.STATEFUL_SET, "DaemonSet": Kind.DAEMON_SET}
 
@@ -49,6 +49,7 @@ class Consumers:
         self._cluster = cluster
         self._recorder = recorder
         self._now = now
+        self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def tell(self, gathered: Gathered, memory: Memory) -> datetime | None:
         """Tells those who have not got the published token; when to come back for the rest, or None."""
@@ -111,11 +112,9 @@ class Consumers:
             outcome.failure = f"{target.kind} {target.name}: {error.message}"
 
     async def _touch_pods(self, token: GitHubToken, issued: Issued, memory: Memory, outcome: _Outcome) -> None:
-        slots = asyncio.Semaphore(AT_ONCE)
-
         async def touch(pod: JSON) -> None:
             of = {"namespace": token.namespace, "name": pod["metadata"]["name"]}
-            async with slots:
+            async with self._slots:
                 try:
                     await self._cluster.merge(Kind.POD, of, rollout.touch(pod, issued), subresource="status")
                 except NotFound:

@@ -139,12 +139,16 @@ class CredentialStore:
         else:
             await self.save(key, None, grant_of(access, entry))
 
+    async def save_entries(self) -> None:
+        """Saves all that the journal has."""
+        await asyncio.gather(*(self.save_entry(key, entry) for key, entry in self._journal.entries()))
+
     async def recover(self, namespaces: Sequence[str], begun: str) -> None:
         """At start, leader or not: saves what the journal has, then removes intents of ours from before `begun`.
 
         Raises `ApiError` where the latter cannot be done, which costs the next holder a wait and nothing else.
         """
-        await asyncio.gather(*(self.save_entry(key, entry) for key, entry in self._journal.entries()))
+        await self.save_entries()
         for secret in await self._cluster.list_secrets(ROLE_CREDENTIAL, namespaces):
             intent = credential.read(secret).intent
             if intent is not None and intent.holder == self.holder and intent.started < begun:

@@ -1,13 +1,23 @@
-"""Whether this process may still send what works only once: checks A and B of the rotation protocol."""
+"""Whether this process may still send what works only once, and which runs have done so: the rotation protocol's fence.
+
+At the end of the process, or of its Lease, a run is cut off wherever it is, unless it is inside of `irreversible`: then
+it goes on to the end of that block, so that what GitHub answers is saved.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from githubtoken_operator.adapters.github.sending import SEND_LIMIT
 from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.domain import reasons
-from githubtoken_operator.domain.errors import Transient
+from githubtoken_operator.domain.errors import LeaseShort, Transient
+
+FINISH: Final = 2.0
+"""Seconds that a leader that ends gives a run to publish what it has just saved: its predecessor is dead already."""
 
 
 class Fence:
@@ -20,6 +30,7 @@ class Fence:
         self._leadership = leadership
         self._stopping = stopping
         self._send_margin = send_margin
+        self._irreversible: set[asyncio.Task[object]] = set()
 
     @property
     def term(self) -> int:
@@ -33,5 +44,32 @@ class Fence:
 
     def check(self, term: int) -> None:
         """Raises `Transient` unless it is the same term as at the start, with time enough left to send."""
-        if self._stopping() or self._leadership.term != term or not self._leadership.held(self._send_margin):
+        if self._stopping():
             raise Transient(reasons.PENDING, "the operator is ending: the next one goes on")
+        if self._leadership.term != term or not self._leadership.held():
+            raise LeaseShort("the operator does not hold its Lease: the one that does goes on")
+        if not self._leadership.held(self._send_margin):
+            raise LeaseShort("the operator's Lease was not renewed for seconds: nothing is sent before it is")
+
+    @contextmanager
+    def irreversible(self) -> Iterator[None]:
+        """Around the checks, the request, and whatever its outcome asks for, down to the last write."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("there is no run to be marked")
+        self._irreversible.add(task)
+        try:
+            yield
+        finally:
+            self._irreversible.discard(task)
+            if self._stopping():
+                finish = FINISH if self._leadership.held() else 0.0
+                asyncio.get_running_loop().call_later(finish, self._cut_off, task)
+
+    def must_finish(self, task: asyncio.Task[None]) -> bool:
+        """Whether this run is inside of `irreversible`."""
+        return task in self._irreversible
+
+    def _cut_off(self, task: asyncio.Task[object]) -> None:
+        if task not in self._irreversible:
+            task.cancel()

@@ -1,7 +1,8 @@
 """kopf's part: it watches, we decide. One thin handler per watched kind; each only wakes keys.
 
 No change handlers, timers, daemons, indexes or peering: each of them writes to users' objects or keeps a task per
-object. Handlers never raise and do no I/O. kopf ends with `drain`, which lets work in flight finish.
+object. Handlers never raise and do no I/O. kopf ends when the hand-over has: it ends tasks that it does not know, and
+the runs are such tasks.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -96,8 +97,8 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-def registry(wiring: Wiring) -> kopf.OperatorRegistry:
-    """The handlers, bound to `wiring`."""
+def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.OperatorRegistry:
+    """The handlers, bound to `wiring`; kopf waits for `end` before it ends."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
@@ -147,8 +148,8 @@ def registry(wiring: Wiring) -> kopf.OperatorRegistry:
             wiring.seeds.note(key, read_hashes(annotations_of(secret).get(SEEDS_TAKEN)))
 
     @kopf.on.cleanup(registry=handlers)
-    async def drain(**_: Any) -> None:
-        await wiring.scheduler.drain()
+    async def finish(**_: Any) -> None:
+        await end()
 
     return handlers
 

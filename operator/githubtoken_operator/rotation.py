@@ -9,7 +9,8 @@
     5. publish the consumer's Secret, then status: the reconciler does both, from the store, as the last of its run
 
 docs/rotation.md has the rules and what breaks without each of them. SIGTERM and a lost Lease stop a rotation before
-step 3 and not after it: what was sent is finished and saved, whoever leads by then.
+step 3 and not after it: what was sent is finished and saved, whoever leads by then. A rotation is never cut off: it is
+`fence` that stops it, so that an intent is always withdrawn.
 """
 
 from __future__ import annotations
@@ -138,6 +139,10 @@ class UserTokens:
 
     async def rotate(self, token: GitHubToken, app: App, client_id: str) -> None:
         """Gets a new pair and saves it. Raises `TokenError`, or `StartOver` where the store moved."""
+        with self._fence.irreversible():
+            await self._rotate(token, app, client_id)
+
+    async def _rotate(self, token: GitHubToken, app: App, client_id: str) -> None:
         # Step 1. A quorum read; what the caller saw may be old.
         key = (token.namespace, token.user.credential if token.user else "")
         term = self._fence.term

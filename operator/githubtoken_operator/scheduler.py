@@ -13,6 +13,7 @@ import heapq
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -91,12 +92,19 @@ class DueQueue(Generic[K]):
 
 
 class Scheduler(Generic[K]):
-    """Runs due keys until it is drained. Start it before `kopf.operator()`, which ends tasks that it does not know."""
+    """Runs due keys until it is drained."""
 
     def __init__(
-        self, run: Callable[[K], Awaitable[Next | None]], *, concurrency: int, now: Callable[[], float]
+        self,
+        run: Callable[[K], Awaitable[Next | None]],
+        *,
+        concurrency: int,
+        now: Callable[[], float],
+        must_finish: Callable[[asyncio.Task[None]], bool] = lambda _task: False,
     ) -> None:
-        self._run = run
+        """`must_finish` says which run is not cut off at the end: it has sent what cannot be taken back."""
+        self._run_key = run
+        self._must_finish = must_finish
         self._concurrency = concurrency
         self._now = now
         self._queue: DueQueue[K] = DueQueue()
@@ -104,7 +112,6 @@ class Scheduler(Generic[K]):
         self._woken: dict[K, Next] = {}
         self._changed = asyncio.Event()
         self._stopping = False
-        self._loop: asyncio.Task[None] | None = None
 
     @property
     def pending(self) -> int:
@@ -115,10 +122,6 @@ class Scheduler(Generic[K]):
     def overdue(self) -> int:
         """How many keys wait although they are due: every place is taken."""
         return self._queue.overdue(self._now())
-
-    def start(self) -> None:
-        """Begins to run keys."""
-        self._loop = asyncio.create_task(self._dispatch(), name="scheduler")
 
     def wake(self, key: K, *, delay: float = 0.0) -> None:
         """Makes `key` due in `delay` seconds at the latest."""
@@ -135,25 +138,27 @@ class Scheduler(Generic[K]):
         self._changed.set()
 
     async def drain(self) -> None:
-        """Starts nothing new and waits until what runs has ended, however long that takes."""
+        """Starts nothing new, cuts off the runs that may be, and waits until the others have ended, however long."""
         self._stopping = True
         self._changed.set()
-        if self._loop is not None:
-            await self._loop
+        for task in self._running.values():
+            if not self._must_finish(task):
+                task.cancel()
         while self._running:
             _ended, waiting = await asyncio.wait(list(self._running.values()), timeout=TELL_EVERY)
             if waiting:
                 logger.info("ending: waiting for %s", ", ".join(map(str, self._running)))
 
-    async def _dispatch(self) -> None:
+    async def run(self) -> None:
+        """Runs keys until `drain` is called. A key that comes before is kept."""
         while not self._stopping:
             self._changed.clear()
             while len(self._running) < self._concurrency and (key := self._queue.pop(self._now())) is not None:
                 self._running[key] = asyncio.create_task(self._run_once(key), name=f"run {key}")
-            try:
-                await asyncio.wait_for(self._changed.wait(), self._pause())
-            except TimeoutError:
-                continue
+            # No `wait_for`: before Python 3.12 it begins a task, for which kopf waits five seconds at its end.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause()):
+                    await self._changed.wait()
 
     def _pause(self) -> float:
         due = self._queue.next_due()
@@ -164,7 +169,7 @@ class Scheduler(Generic[K]):
     async def _run_once(self, key: K) -> None:
         entry: Next | None = None
         try:
-            entry = await self._run(key)
+            entry = await self._run_key(key)
         except Exception:  # A defect in one run must not end the others; it is logged and tried again.
             logger.exception("the run of %s failed", key)
             now = self._now()

@@ -11,6 +11,8 @@ from githubtoken_operator.adapters import logs
 from githubtoken_operator.adapters.http_server import CannotListen
 from githubtoken_operator.adapters.journal import CannotJournal
 from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.background import TaskEnded
+from githubtoken_operator.leading import LeaseLost
 from githubtoken_operator.settings import Settings
 
 
@@ -19,7 +21,7 @@ def serve(settings: Settings) -> None:
     logs.configure(settings.log_format, settings.log_level)
     try:
         asyncio.run(app.run(settings))
-    except (app.CannotStart, app.LeaseLost, CannotListen, CannotJournal) as error:
+    except (app.CannotStart, LeaseLost, TaskEnded, CannotListen, CannotJournal) as error:
         raise click.ClickException(str(error)) from error
     except ApiError as error:
         raise click.ClickException(error.message) from error

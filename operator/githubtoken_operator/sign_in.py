@@ -23,7 +23,15 @@ from githubtoken_operator.credential_store import CredentialStore, StartOver, gr
 from githubtoken_operator.domain import credential, credential_body, device_answers, device_flow, reasons
 from githubtoken_operator.domain.credential import Credential
 from githubtoken_operator.domain.device_flow import Ask, Flow
-from githubtoken_operator.domain.errors import DeviceCodeUseless, OutcomeUnknown, SignInPending, Terminal, Transient
+from githubtoken_operator.domain.errors import (
+    SHORT_OF_LEASE,
+    DeviceCodeUseless,
+    LeaseShort,
+    OutcomeUnknown,
+    SignInPending,
+    Terminal,
+    Transient,
+)
 from githubtoken_operator.domain.model import JSON, AccessToken, App, Token
 from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.fence import Fence
@@ -115,6 +123,10 @@ class SignIns:
 
         `app` has its client id. What the caller looks at next says what came of it.
         """
+        with self._fence.irreversible():
+            await self._poll(token, app, flow, now)
+
+    async def _poll(self, token: GitHubToken, app: App, flow: Flow, now: datetime) -> None:
         key, term = _key(token), self._fence.term
         secret = await self._store.read(key)
         stored = credential.read(secret) if secret is not None else None
@@ -211,6 +223,10 @@ class SignIns:
             await self._change(shown, flow)
         known = self._polling[shown.key]
         complete = isinstance(error, SignInPending) or (known.complete and not isinstance(error, OutcomeUnknown))
+        if isinstance(error, LeaseShort):
+            # Nothing was asked, so this poll is still to come.
+            self._polling[shown.key] = replace(known, due=self._monotonic() + SHORT_OF_LEASE)
+            return
         delay = max(device_flow.poll_delay(flow, known.delay, now), error.retry_after or 0.0)
         self._polling[shown.key] = replace(known, due=self._monotonic() + delay, delay=delay, complete=complete)
 

@@ -54,8 +54,10 @@ class Sweep:
     async def run(self) -> None:
         """Sweeps until it is cancelled."""
         while True:
+            # No `wait_for`: before Python 3.12 it begins a task, for which kopf waits five seconds at its end.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), PERIOD)
+                async with asyncio.timeout(PERIOD):
+                    await self._asked.wait()
             await asyncio.sleep(SETTLE)
             self._asked.clear()
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 
 from githubtoken_operator import handlers
 from githubtoken_operator.adapters.github.client import GitHub
@@ -21,6 +22,7 @@ from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import CredentialStore
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.fence import Fence
+from githubtoken_operator.first_lists import FirstLists
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.issuing import Issuer
@@ -38,6 +40,25 @@ from githubtoken_operator.sweep import Sweep
 from githubtoken_operator.watched import Ref, Watched
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the process begins and ends: what kopf's handlers need, the store of user tokens, and the first lists."""
+
+    wiring: handlers.Wiring
+    store: CredentialStore
+    first_lists: FirstLists
+
+    async def run_keys(self) -> None:
+        """Runs keys until `drain`, as soon as it is known what there is."""
+        await self.first_lists.wait()
+        await self.wiring.scheduler.run()
+
+    async def drain(self) -> None:
+        """Returns once nothing runs any more, and all that GitHub answered is in the store."""
+        await self.wiring.scheduler.drain()
+        await self.store.save_entries()
+
+
 def wire(
     settings: Settings,
     *,
@@ -48,8 +69,8 @@ def wire(
     leadership: Leadership,
     pods: Pods,
     stop: asyncio.Event,
-) -> tuple[handlers.Wiring, CredentialStore]:
-    """What kopf's handlers need, and the store, which saves what an earlier process left before anybody leads."""
+) -> Parts:
+    """The parts of one process, made and connected."""
     watched = Watched()
 
     def announce(kind: Kind, body: JSON) -> None:
@@ -61,7 +82,10 @@ def wire(
 
     cluster = Cluster(api, announce=announce)
     pacing = Pacing(settings.github_requests_per_minute)
-    scheduler: Scheduler[Ref] = Scheduler(run_key, concurrency=settings.concurrency, now=unix_now)
+    fence = Fence(leadership, stopping=stop.is_set, send_margin=min(SEND_LIMIT, settings.lease_duration / 3))
+    scheduler: Scheduler[Ref] = Scheduler(
+        run_key, concurrency=settings.concurrency, now=unix_now, must_finish=fence.must_finish
+    )
     apps = Apps(
         cluster=cluster,
         github=github,
@@ -77,7 +101,6 @@ def wire(
         clusterwide=not settings.namespaces,
     )
     store = CredentialStore(cluster, journal)
-    fence = Fence(leadership, stopping=stop.is_set, send_margin=min(SEND_LIMIT, settings.lease_duration / 3))
     seeds = Seeds()
     users = UserTokens(store=store, seeds=seeds, github=github, fence=fence, pods=pods, now=utc_now)
     sign_ins = SignIns(store=store, github=github, fence=fence, monotonic=time.monotonic)
@@ -132,8 +155,9 @@ def wire(
     clusterwide = not settings.namespaces
     kinds = [Kind.TOKEN, Kind.APP, Kind.SECRET, *([Kind.CLUSTER_APP] if clusterwide else [])]
     sweep = Sweep(cluster=cluster, watched=watched, gone=gone, kinds=kinds, namespaces=settings.namespaces)
+    first_lists = FirstLists(cluster=cluster, watched=watched, kinds=kinds, namespaces=settings.namespaces)
     metrics.watch_scheduler(pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue)
     wiring = handlers.Wiring(
         watched=watched, apps=apps, seeds=seeds, scheduler=scheduler, sweep=sweep, clusterwide=clusterwide
     )
-    return wiring, store
+    return Parts(wiring, store, first_lists)

@@ -32,6 +32,10 @@ def as_kopf_gives(body: dict[str, Any]) -> kopf.Body:
     return kopf.Body(cast("Any", body))
 
 
+async def never() -> None:
+    """The end of a process that does not end here."""
+
+
 class Kopf:
     """The registered handlers, called as kopf calls them; `woken` and `forgotten` are what they did."""
 
@@ -52,7 +56,7 @@ class Kopf:
             sweep=sweep,
             clusterwide=clusterwide,
         )
-        registry = handlers.registry(wiring)
+        registry = handlers.registry(wiring, end=never)
         self.handlers: dict[str, Callable[..., Any]] = {
             cast("Any", handler.fn).__name__: handler.fn for handler in registry._watching._handlers
         }
@@ -160,7 +164,7 @@ async def test_only_a_credential_can_have_taken_a_seed() -> None:
 
 
 def test_nothing_that_writes_to_users_objects_is_registered() -> None:
-    registry = handlers.registry(cast("handlers.Wiring", SimpleNamespace(clusterwide=True)))
+    registry = handlers.registry(cast("handlers.Wiring", SimpleNamespace(clusterwide=True)), end=never)
     assert not registry._changing._handlers
     assert not registry._spawning._handlers
     assert not registry._indexing._handlers

@@ -119,7 +119,13 @@ class Workshop:
         self.returns: dict[str, Next] = {}
         self.crashes: set[str] = set()
         self._gates: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(0))
-        self.scheduler: Scheduler[str] = Scheduler(self.run, concurrency=2, now=lambda: self.now)
+        self.must_finish: set[str] = set()
+        self.scheduler: Scheduler[str] = Scheduler(
+            self.run,
+            concurrency=2,
+            now=lambda: self.now,
+            must_finish=lambda task: task.get_name().removeprefix("run ") in self.must_finish,
+        )
 
     @property
     def running(self) -> int:
@@ -143,12 +149,13 @@ class Workshop:
 @pytest.fixture
 async def workshop() -> AsyncIterator[Workshop]:
     made = Workshop()
-    made.scheduler.start()
+    running = asyncio.create_task(made.scheduler.run())
     yield made
     for key in "abcdef":
         for _ in range(10):
             made._gates[key].release()
     await made.scheduler.drain()
+    await running
 
 
 async def test_a_key_that_is_woken_runs(workshop: Workshop) -> None:
@@ -272,7 +279,8 @@ async def test_a_key_that_is_woken_while_its_run_crashes_need_not_wait_so_long(
     assert len(caplog.records) == 1
 
 
-async def test_a_drain_finishes_what_runs_and_starts_nothing(workshop: Workshop) -> None:
+async def test_a_drain_finishes_what_must_be_finished_cuts_off_the_rest_and_starts_nothing(workshop: Workshop) -> None:
+    workshop.must_finish = {"a"}
     for key in "abc":
         workshop.scheduler.wake(key)
     await rounds()
@@ -282,10 +290,9 @@ async def test_a_drain_finishes_what_runs_and_starts_nothing(workshop: Workshop)
     workshop.scheduler.wake("d")
     workshop.scheduler.wake("a")
     await workshop.finish("a")
-    assert not drained.done()
-    await workshop.finish("b")
     assert drained.done()
-    assert workshop.began == workshop.ended == ["a", "b"]
+    assert workshop.began == ["a", "b"]
+    assert workshop.ended == ["a"]
 
 
 async def test_a_drain_that_has_to_wait_tells_for_what(
@@ -293,6 +300,7 @@ async def test_a_drain_that_has_to_wait_tells_for_what(
 ) -> None:
     monkeypatch.setattr(scheduler_module, "TELL_EVERY", 0.0)
     caplog.set_level("INFO")
+    workshop.must_finish = {"a"}
     workshop.scheduler.wake("a")
     await rounds()
     drained = asyncio.create_task(workshop.scheduler.drain())
@@ -300,6 +308,14 @@ async def test_a_drain_that_has_to_wait_tells_for_what(
     assert caplog.messages[0] == "ending: waiting for a"
     await workshop.finish("a")
     await drained
+
+
+async def test_it_begins_no_task_but_the_runs(workshop: Workshop) -> None:
+    """kopf waits five seconds at its end for each task that was begun after it."""
+    before = asyncio.all_tasks()
+    workshop.scheduler.wake("a")
+    await rounds()
+    assert {task.get_name() for task in asyncio.all_tasks() - before} == {"run a"}
 
 
 async def test_a_scheduler_that_was_never_started_is_drained_at_once() -> None:

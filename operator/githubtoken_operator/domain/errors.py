@@ -3,6 +3,7 @@
     TokenError
     ├── Transient            time heals it; `retry_after` where GitHub stated one
     │   ├── RateLimited      GitHub limits this App on this host: the whole App waits
+    │   ├── LeaseShort       the Lease must be renewed before anything irrevocable is sent
     │   ├── SignInPending    the human has not entered the code of a device flow yet
     │   ├── NotSent          the request has certainly not reached GitHub
     │   └── OutcomeUnknown   it may have had its effect: what is stored stays, nothing is concluded
@@ -15,6 +16,13 @@
 """
 
 from __future__ import annotations
+
+from typing import Final
+
+from githubtoken_operator.domain import reasons
+
+SHORT_OF_LEASE: Final = 1.0
+"""Seconds; a Lease of usual length is renewed every three."""
 
 
 class TokenError(Exception):
@@ -37,6 +45,13 @@ class Transient(TokenError):
 
 class RateLimited(Transient):
     """GitHub limits the App; `retry_after` is always set."""
+
+
+class LeaseShort(Transient):
+    """Nothing was sent; `retry_after` is always set."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(reasons.PENDING, message, retry_after=SHORT_OF_LEASE)
 
 
 class SignInPending(Transient):

@@ -28,6 +28,7 @@ from githubtoken_operator.domain.redaction import redact
 REQUEST_TIMEOUT: Final = 20.0
 """Seconds for a whole request. The API server's own limit for non-watch requests is 60."""
 CONNECTIONS: Final = 32
+"""At once, where nobody says another number."""
 _CHUNK: Final = 500
 """Objects in one answer to a list."""
 _MESSAGE_LIMIT: Final = 256
@@ -69,14 +70,15 @@ class Unavailable(ApiError):
 class Api:
     """A connection pool to one API server, made from the in-cluster ServiceAccount or a kubeconfig."""
 
-    def __init__(self, configuration: client.Configuration) -> None:
-        configuration.connection_pool_maxsize = CONNECTIONS
+    def __init__(self, configuration: client.Configuration, *, connections: int = CONNECTIONS) -> None:
+        """`connections` at once, at most; further requests wait for one."""
+        configuration.connection_pool_maxsize = connections
         # A proxy is the kubeconfig's to name, as for kopf. Else aiohttp reads ~/.netrc in a thread at each request.
         configuration.client_session_kwargs = {"trust_env": False}
         self._client = client.ApiClient(configuration)
 
     @classmethod
-    async def connect(cls) -> Self:
+    async def connect(cls, *, connections: int = CONNECTIONS) -> Self:
         """Raises `ApiError` where neither a ServiceAccount nor a usable kubeconfig is there."""
         configuration = client.Configuration()
         try:
@@ -84,7 +86,7 @@ class Api:
         except config.ConfigException as error:
             where = "run it in a pod with a ServiceAccount, or set KUBECONFIG to a usable file"
             raise ApiError(0, f"no access to a cluster: {where} ({error})") from error
-        return cls(configuration)
+        return cls(configuration, connections=connections)
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,7 +118,7 @@ class Api:
     ) -> dict[str, Any]:
         """The answer's JSON object. Raises a subclass of `ApiError`."""
         headers = {"Content-Type": content_type, "Accept": accept}
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+        await self._authenticate(headers, path, method)
         url = self.server + path + (f"?{urlencode(query)}" if query else "")
         try:
             response = await self._client.call_api(method, url, headers, body=body, _request_timeout=REQUEST_TIMEOUT)
@@ -125,6 +127,14 @@ class Api:
             failure = f"the API server cannot be reached at {self.server}: {type(error).__name__}"
             raise Unavailable(0, failure) from error
         return _parsed(response.status, raw)
+
+    async def _authenticate(self, headers: dict[str, str], path: str, method: str) -> None:
+        """Adds the token, which the kubelet replaces from time to time: it is read anew once a minute."""
+        try:
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+        except (config.ConfigException, OSError, ValueError) as error:
+            # ValueError: it is not text. The kubelet may be replacing the file at this very moment.
+            raise Unavailable(0, f"the ServiceAccount's token cannot be read: {type(error).__name__}") from error
 
     async def list_items(
         self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "application/json"
