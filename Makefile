@@ -3,6 +3,9 @@
 PYTHON ?= python3
 # How long the demo runs before it ends by itself; empty: until Ctrl-C.
 SECONDS ?=
+# How many SIGKILLs at random moments `make chaos` makes, instead of the fault matrix; SEED repeats their moments.
+ROUNDS ?=
+SEED ?=
 # Test processes; each has a control plane of its own, about 400 MB.
 WORKERS ?= 2
 
@@ -69,8 +72,8 @@ $(POLICY): $(READY) tools/checkov.lock
 test: lint tools helm programs pythons $(POLICY) ## run everything that decides whether a change is good; pytest's result comes last
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
-chaos: tools ## break everything in the middle of a rotation, and write docs/fault-matrix.md
-	$(BIN)/pytest tests/chaos --long
+chaos: tools ## break everything in the middle of a rotation: docs/fault-matrix.md; ROUNDS=1000 kills at random moments
+	$(BIN)/pytest $(if $(ROUNDS),tests/chaos/test_random_kills.py --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)),tests/chaos --long)
 
 e2e: $(READY) ## run the chart on a real node: mounted tokens in use, renewed and disturbed; writes docs/node.md
 	@tools/programs.sh node/programs.txt

@@ -18,6 +18,8 @@ REPOSITORY = Path(__file__).parents[1]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run every cell of the fault matrix, and write its page")
+    parser.addoption("--rounds", type=int, help="so many SIGKILLs at random moments, and write their table")
+    parser.addoption("--seed", type=int, help="which moments these are; a new seed where none is given")
 
 
 @pytest.fixture(scope="session")

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 
 from tests.chaos.faultproxy import FaultProxy, Rule
 from tests.chaos.stage import ENDED, REPORTED, Stage, numbered, patterns
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(1800)]
 
 WITH: Final = "SIGKILL, the journal is kept (a container restarts)"
 WITHOUT: Final = "SIGKILL, the journal is gone (another pod)"
-RANDOM: Final = "SIGKILL at a random moment"
-ROUNDS: Final = 20
-SEED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,32 +104,6 @@ def test_a_kill_loses_only_an_answer_that_was_kept_nowhere(stage: Stage, *, long
         expected = REPORTED if is_lost(boundary, boundaries, kept_from) else ENDED
         try:
             stage.ends(name, expected, row=(WITH if keep else WITHOUT, str(boundary)), since=begun, within=45)
-        except AssertionError as error:
-            failures.append(str(error))
-    assert not failures, "\n".join(failures)
-
-
-def moments() -> Iterator[float]:
-    """Seconds after the rotation was asked for."""
-    print(f"seed {SEED}")  # noqa: T201 - who repeats a round needs it.
-    numbers = random.Random(SEED)  # noqa: S311 - moments, not keys
-    while True:
-        yield numbers.uniform(0, 0.6)
-
-
-def test_a_kill_at_a_random_moment_loses_nothing_that_was_kept(stage: Stage, *, long: bool) -> None:
-    failures = []
-    for number, moment in zip(range(ROUNDS if long else 2), moments(), strict=False):
-        name = stage.new_token()
-        stage.rotate(name)
-        time.sleep(moment)
-        stage.world.operator.kill()
-        sent = bool(stage.world.ledger().of("refresh"))
-        expected = REPORTED if sent and not stage.answer_is_kept(name) else ENDED
-        begun = time.monotonic()
-        stage.restart(keep_journal=True)
-        try:
-            stage.ends(name, expected, row=(RANDOM, f"round {number + 1}, after {moment:.3f} s"), since=begun)
         except AssertionError as error:
             failures.append(str(error))
     assert not failures, "\n".join(failures)

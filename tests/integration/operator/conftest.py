@@ -49,6 +49,7 @@ _PATHS: Final = {
     "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets",
     "DaemonSet": "/apis/apps/v1/namespaces/{}/daemonsets",
     "Event": "/api/v1/namespaces/{}/events",
+    "Lease": "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
     "ResourceQuota": "/api/v1/namespaces/{}/resourcequotas",
     "GitHubToken": "/apis/githubtoken.dev/v1alpha1/namespaces/{}/githubtokens",
     "GitHubApp": "/apis/githubtoken.dev/v1alpha1/namespaces/{}/githubapps",
