@@ -15,7 +15,7 @@ from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
 from githubtoken_operator.apps import Apps
-from githubtoken_operator.domain import consumer, personal_token, reasons
+from githubtoken_operator.domain import consumer, doubt, personal_token, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.device_flow import Ask, Awaiting, Poll
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
@@ -84,7 +84,8 @@ class Issuer:
             elif gathered.observation.candidate is not None:
                 issued = await self._check(gathered, memory, gathered.observation.candidate)
             else:
-                await self._users.rotate(token, gathered.app, await self._apps.client_id(gathered.app))
+                client_id, final = await self._apps.client_id(gathered.app), doubt.gives_up(gathered.observation)
+                await self._users.rotate(token, gathered.app, client_id, final=final)
                 known = _account_known(gathered, memory)
                 memory.account_looks = ACCOUNT_LOOKS if gathered.observation.seeded or not known else 0
         except TokenError as error:

@@ -27,6 +27,7 @@ from githubtoken_operator.credential_store import CredentialStore, StartOver, gr
 from githubtoken_operator.domain import answers, credential, credential_body, reasons
 from githubtoken_operator.domain.credential import Credential, Expected, Intent
 from githubtoken_operator.domain.errors import (
+    OutcomeUnexplained,
     OutcomeUnknown,
     RefreshTokenRefused,
     Terminal,
@@ -43,6 +44,11 @@ FOREIGN_INTENT_WAIT: Final = timedelta(seconds=90)
 """Longer than a refresh may take and a holder needs to come back: then its intent is overruled."""
 POD_LOOK: Final = timedelta(seconds=5)
 """Pods are not watched: while one that announced a rotation is waited for, it is looked for this often."""
+
+
+def _final(error: TokenError) -> TokenError:
+    """The same where a refusal that nobody can explain is taken for the last word on the refresh token."""
+    return RefreshTokenRefused(error.lasting, error.message) if isinstance(error, OutcomeUnexplained) else error
 
 
 def _no_client_secret() -> Terminal:
@@ -137,12 +143,15 @@ class UserTokens:
             retry_after=(min(left, POD_LOOK) if intent.pod else left).total_seconds(),
         )
 
-    async def rotate(self, token: GitHubToken, app: App, client_id: str) -> None:
-        """Gets a new pair and saves it. Raises `TokenError`, or `StartOver` where the store moved."""
-        with self._fence.irreversible():
-            await self._rotate(token, app, client_id)
+    async def rotate(self, token: GitHubToken, app: App, client_id: str, *, final: bool = False) -> None:
+        """Gets a new pair and saves it. Raises `TokenError`, or `StartOver` where the store moved.
 
-    async def _rotate(self, token: GitHubToken, app: App, client_id: str) -> None:
+        `final`: a refusal that nobody can explain ends the refresh token, as `bad_refresh_token` does.
+        """
+        with self._fence.irreversible():
+            await self._rotate(token, app, client_id, final=final)
+
+    async def _rotate(self, token: GitHubToken, app: App, client_id: str, *, final: bool) -> None:
         # Step 1. A quorum read; what the caller saw may be old.
         key = (token.namespace, token.user.credential if token.user else "")
         term = self._fence.term
@@ -178,7 +187,7 @@ class UserTokens:
             grant = grant_of(answers.refreshed_token(answer, sent), entry)
         except TokenError as error:
             self._store.drop(key)
-            await self._refused(secret, sent, app, error)
+            await self._refused(secret, sent, app, _final(error) if final else error)
         else:
             if stored.seeded and grant.access.refresh_token not in (None, sent):
                 self._seeds.spend(sent.sha256)

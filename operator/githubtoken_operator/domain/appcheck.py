@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from githubtoken_operator.domain import doubt, reasons, schedule
-from githubtoken_operator.domain.errors import Terminal, TokenError
+from githubtoken_operator.domain.errors import KeptOut, Terminal, TokenError
 from githubtoken_operator.domain.model import AppInfo
 from githubtoken_operator.domain.resources import GitHubApp
 from githubtoken_operator.domain.status import READY, condition, find_condition, shown
@@ -64,7 +64,8 @@ class Check:
     @property
     def doubtful(self) -> bool:
         """Whether the refusal is too young to be believed."""
-        return self.error is not None and self.worked is not None and self.failures < doubt.BELIEVED
+        explained = self.error is None or isinstance(self.error, KeptOut)
+        return not explained and self.worked is not None and self.failures < doubt.BELIEVED
 
 
 def remembered(source: GitHubApp) -> Check | None:

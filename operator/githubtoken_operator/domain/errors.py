@@ -6,8 +6,10 @@
     │   ├── LeaseShort       the Lease must be renewed before anything irrevocable is sent
     │   ├── SignInPending    the human has not entered the code of a device flow yet
     │   ├── NotSent          the request has certainly not reached GitHub
-    │   └── OutcomeUnknown   it may have had its effect: what is stored stays, nothing is concluded
+    │   ├── OutcomeUnknown   it may have had its effect: what is stored stays, nothing is concluded
+    │   └── Unexplained      GitHub refused in words that no rule knows: where it lasts, a human is told
     └── Terminal             a human must act; `reason` and the message say what to do
+        ├── KeptOut               a rule of GitHub's or of an account's keeps a right credential out
         ├── RefreshTokenRefused   GitHub answered `bad_refresh_token`
         ├── TokenRefused          GitHub does not accept the access token that consumers have
         └── DeviceCodeUseless     the code of a device flow expired, or is not known any more
@@ -70,8 +72,24 @@ class OutcomeUnknown(Transient):
     """The request may have been executed: timeout, reset, 5xx, an answer that is cut off or not understood."""
 
 
+class Unexplained(Transient):
+    """GitHub's own words, and no rule knows them; `lasting` is the reason once it has lasted too long to pass."""
+
+    def __init__(self, reason: str, message: str, *, lasting: str) -> None:
+        super().__init__(reason, message)
+        self.lasting = lasting
+
+
+class OutcomeUnexplained(Unexplained, OutcomeUnknown):
+    """The same where a refresh token or a device code may be spent by it."""
+
+
 class Terminal(TokenError):
     """Trying again the same way cannot work before a human has acted."""
+
+
+class KeptOut(Terminal):
+    """A lasting rule, in words that no incident of GitHub's speaks."""
 
 
 class RefreshTokenRefused(Terminal):

@@ -10,8 +10,19 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from githubtoken_operator.domain import reasons, refusals
-from githubtoken_operator.domain.errors import OutcomeUnknown, RefreshTokenRefused, Terminal, TokenError, Transient
+from githubtoken_operator.domain.errors import (
+    OutcomeUnexplained,
+    OutcomeUnknown,
+    RefreshTokenRefused,
+    Terminal,
+    TokenError,
+    Unexplained,
+)
+from githubtoken_operator.domain.kept_out import is_kept_out
 from githubtoken_operator.domain.reply import Reply, quote
+
+_PASSING = frozenset({"server_error", "temporarily_unavailable", "slow_down"})
+"""Names of RFC 6749 and 8628 that say themselves that the matter passes."""
 
 
 def refresh_token_is_refused(reply: Reply) -> TokenError | None:
@@ -45,18 +56,30 @@ def grant_is_not_supported(reply: Reply) -> TokenError | None:
     """`unsupported_grant_type`: the host does not refresh tokens, so the refresh token is not spent."""
     if reply.error != "unsupported_grant_type":
         return None
-    return Transient(
-        reasons.GITHUB_UNAVAILABLE, "GitHub does not refresh user tokens on this host. Check `spec.webURL`."
+    return Unexplained(
+        reasons.GITHUB_UNAVAILABLE,
+        "GitHub does not refresh user tokens on this host. Check `spec.webURL`.",
+        lasting=reasons.AUTHENTICATION_FAILED,
     )
 
 
 def error_is_unknown(reply: Reply) -> TokenError | None:
-    """An OAuth `error` that no rule knows: nothing is concluded from it."""
+    """An OAuth `error` that no rule knows: nothing is concluded from it before it has lasted.
+
+    `unauthorized_client`, `application_suspended` and `access_denied` are among them: GitHub documents none of these
+    for a refresh, and a grant that is given up too early is lost.
+    """
     if not reply.error:
         return None
-    return OutcomeUnknown(
-        reasons.GITHUB_UNAVAILABLE, f'GitHub answered with an OAuth error that is not known: "{quote(reply.error)}".'
-    )
+    message = f'GitHub answered with an OAuth error that is not known: "{quote(reply.error)}"{_described(reply)}.'
+    if reply.error in _PASSING:
+        return OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, message)
+    return OutcomeUnexplained(reasons.GITHUB_UNAVAILABLE, message, lasting=reasons.REAUTHORIZATION_REQUIRED)
+
+
+def _described(reply: Reply) -> str:
+    text = reply.document.get("error_description") if reply.document is not None else None
+    return f" ({quote(text)})" if isinstance(text, str) and text else ""
 
 
 def client_is_not_accepted(reply: Reply) -> TokenError | None:
@@ -79,6 +102,7 @@ OF_REFRESH = (
     grant_is_not_supported,
     refusals.app_is_limited,
     error_is_unknown,
+    is_kept_out,
     *refusals.OF_ANYTHING,
 )
-OF_USER_TOKEN_DELETION = (refusals.app_is_limited, client_is_not_accepted, *refusals.OF_ANYTHING)
+OF_USER_TOKEN_DELETION = (refusals.app_is_limited, client_is_not_accepted, is_kept_out, *refusals.OF_ANYTHING)

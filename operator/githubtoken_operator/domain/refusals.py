@@ -23,7 +23,9 @@ from githubtoken_operator.domain.errors import (
     TokenError,
     TokenRefused,
     Transient,
+    Unexplained,
 )
+from githubtoken_operator.domain.kept_out import is_kept_out
 from githubtoken_operator.domain.reply import Reply, http_date, quote
 
 UNSTATED_PAUSE = 60.0
@@ -33,6 +35,7 @@ LONGEST_PAUSE = 24 * 3600.0
 
 _OK = (HTTPStatus.OK, HTTPStatus.CREATED)
 _LIMITED = (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
+_PASSING = (HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 # Fifteen digits are exact as a float; more are nobody's time.
 _DIGITS = re.compile(r"[0-9]{1,15}")
 
@@ -111,13 +114,8 @@ def app_is_not_accepted(reply: Reply) -> TokenError | None:
 # --- installations ---------------------------------------------------------------------------------------------------
 
 
-def installation_is_suspended(reply: Reply) -> TokenError | None:
-    """`This installation has been suspended`."""
-    return installation_suspended() if reply.status == HTTPStatus.FORBIDDEN and "suspended" in reply.message else None
-
-
 def installation_suspended() -> Terminal:
-    """The error of that rule; an installation's own description also says that it is suspended."""
+    """What an installation's own description says; `is_kept_out` knows the words of a refusal."""
     return Terminal(
         reasons.INSTALLATION_SUSPENDED,
         "The installation is suspended: an owner of the account must unsuspend the App in the account's settings.",
@@ -250,7 +248,7 @@ def personal_token_is_refused(reply: Reply) -> TokenError | None:
 
 def account_is_suspended(reply: Reply) -> TokenError | None:
     """403 `Sorry. Your account was suspended`."""
-    if reply.status != HTTPStatus.FORBIDDEN or "suspended" not in reply.message:
+    if reply.status != HTTPStatus.FORBIDDEN or "suspended" not in reply.message.lower():
         return None
     return TokenRefused(
         reasons.AUTHENTICATION_FAILED,
@@ -278,7 +276,10 @@ def request_is_refused(reply: Reply) -> TokenError | None:
     ):
         return None
     source = "GitHub" if reply.message else "A proxy or another server than GitHub"
-    return Transient(reasons.GITHUB_UNAVAILABLE, f"{source} refused the request with {reply.status}{_says(reply)}.")
+    message = f"{source} refused the request with {reply.status}{_says(reply)}."
+    if not reply.message or reply.status in _PASSING:
+        return Transient(reasons.GITHUB_UNAVAILABLE, message)
+    return Unexplained(reasons.GITHUB_UNAVAILABLE, message, lasting=reasons.AUTHENTICATION_FAILED)
 
 
 def answer_is_none(reply: Reply) -> TokenError | None:
@@ -308,8 +309,8 @@ _JWT = (
     key_is_not_the_apps,
     app_has_no_key,
     no_such_app,
-    installation_is_suspended,
     app_is_limited,
+    is_kept_out,
     app_is_not_accepted,
 )
 
@@ -324,6 +325,6 @@ OF_MINT = (
     request_is_not_valid,
     *OF_ANYTHING,
 )
-OF_PERSONAL_TOKEN = (app_is_limited, personal_token_is_refused, account_is_suspended, *OF_ANYTHING)
-OF_USER = (installation_is_suspended, app_is_limited, token_is_not_accepted, *OF_ANYTHING)
-OF_REVOCATION = (installation_is_suspended, app_is_limited, *OF_ANYTHING)
+OF_PERSONAL_TOKEN = (app_is_limited, account_is_suspended, is_kept_out, personal_token_is_refused, *OF_ANYTHING)
+OF_USER = (app_is_limited, is_kept_out, token_is_not_accepted, *OF_ANYTHING)
+OF_REVOCATION = (app_is_limited, is_kept_out, *OF_ANYTHING)

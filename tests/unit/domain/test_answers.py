@@ -25,7 +25,9 @@ from githubtoken_operator.domain.answers import (
     user_token_deleted,
 )
 from githubtoken_operator.domain.errors import (
+    KeptOut,
     NotSent,
+    OutcomeUnexplained,
     OutcomeUnknown,
     RateLimited,
     RefreshTokenRefused,
@@ -33,6 +35,7 @@ from githubtoken_operator.domain.errors import (
     TokenError,
     TokenRefused,
     Transient,
+    Unexplained,
 )
 from githubtoken_operator.domain.model import Answer, AppInfo, Installation, PersonalTokenInfo, Token
 
@@ -182,8 +185,11 @@ def test_without_a_date_nothing_can_be_counted(reader: Reader, given: dict[str, 
         ("bad_refresh_token", RefreshTokenRefused, reasons.REAUTHORIZATION_REQUIRED),
         ("incorrect_client_credentials", Terminal, reasons.AUTHENTICATION_FAILED),
         ("unverified_user_email", Terminal, reasons.REAUTHORIZATION_REQUIRED),
-        ("unsupported_grant_type", Transient, reasons.GITHUB_UNAVAILABLE),
-        ("surprise", OutcomeUnknown, reasons.GITHUB_UNAVAILABLE),
+        ("unsupported_grant_type", Unexplained, reasons.GITHUB_UNAVAILABLE),
+        ("unauthorized_client", OutcomeUnexplained, reasons.GITHUB_UNAVAILABLE),
+        ("application_suspended", OutcomeUnexplained, reasons.GITHUB_UNAVAILABLE),
+        ("surprise", OutcomeUnexplained, reasons.GITHUB_UNAVAILABLE),
+        ("temporarily_unavailable", OutcomeUnknown, reasons.GITHUB_UNAVAILABLE),
     ],
 )
 def test_an_oauth_error_counts_whatever_the_status(status: int, code: str, kind: type[TokenError], reason: str) -> None:
@@ -264,7 +270,7 @@ NOT_ACCESSIBLE = "There is at least one repository that does not exist or is not
         (401, "Requires authentication", Terminal, reasons.AUTHENTICATION_FAILED),
         (404, "Integration not found", Terminal, reasons.AUTHENTICATION_FAILED),
         (404, "Not Found", Terminal, reasons.INSTALLATION_NOT_FOUND),
-        (403, "This installation has been suspended", Terminal, reasons.INSTALLATION_SUSPENDED),
+        (403, "This installation has been suspended", KeptOut, reasons.INSTALLATION_SUSPENDED),
         (422, NOT_GRANTED, Terminal, reasons.PERMISSIONS_NOT_GRANTED),
         (422, NOT_ACCESSIBLE, Terminal, reasons.REPOSITORY_NOT_ACCESSIBLE),
         (
@@ -274,9 +280,9 @@ NOT_ACCESSIBLE = "There is at least one repository that does not exist or is not
             reasons.REPOSITORY_NOT_ACCESSIBLE,
         ),
         (422, 'Invalid request. "contentz" is not a permitted key.', Terminal, reasons.INVALID_SPEC),
-        (403, "Resource not accessible by integration", Transient, reasons.GITHUB_UNAVAILABLE),
-        (400, "Problems parsing JSON", Transient, reasons.GITHUB_UNAVAILABLE),
-        (410, "Unsupported API version", Transient, reasons.GITHUB_UNAVAILABLE),
+        (403, "Resource not accessible by integration", Unexplained, reasons.GITHUB_UNAVAILABLE),
+        (400, "Problems parsing JSON", Unexplained, reasons.GITHUB_UNAVAILABLE),
+        (410, "Unsupported API version", Unexplained, reasons.GITHUB_UNAVAILABLE),
         (408, "Request timed out", OutcomeUnknown, reasons.GITHUB_UNAVAILABLE),
         (500, "Server Error", OutcomeUnknown, reasons.GITHUB_UNAVAILABLE),
     ],
@@ -548,15 +554,15 @@ def test_what_is_dead_or_unknown_counts_as_revoked(reader: Callable[[Answer], No
         (
             installation_token_revoked,
             answer(403, words("This installation owned by acme suspended your access")),
-            Terminal,
+            KeptOut,
             reasons.INSTALLATION_SUSPENDED,
         ),
         (installation_token_revoked, answer(403, words("x"), retry_after="5"), RateLimited, reasons.RATE_LIMITED),
         (user_token_deleted, answer(401, words("Bad credentials")), Terminal, reasons.AUTHENTICATION_FAILED),
         (user_token_deleted, answer(404, body=b"<html>"), Transient, reasons.GITHUB_UNAVAILABLE),
         (user_token_deleted, answer(429, words("x")), RateLimited, reasons.RATE_LIMITED),
-        (credentials_revoked, answer(404, words("Not Found")), Transient, reasons.GITHUB_UNAVAILABLE),
-        (credentials_revoked, answer(422, words("Validation Failed")), Transient, reasons.GITHUB_UNAVAILABLE),
+        (credentials_revoked, answer(404, words("Not Found")), Unexplained, reasons.GITHUB_UNAVAILABLE),
+        (credentials_revoked, answer(422, words("Validation Failed")), Unexplained, reasons.GITHUB_UNAVAILABLE),
         (credentials_revoked, answer(204), OutcomeUnknown, reasons.GITHUB_UNAVAILABLE),
         (credentials_revoked, answer(302, location="/x"), Transient, reasons.GITHUB_UNAVAILABLE),
     ],

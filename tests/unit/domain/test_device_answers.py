@@ -13,6 +13,7 @@ from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.device_answers import device_code, signed_in_token
 from githubtoken_operator.domain.errors import (
     DeviceCodeUseless,
+    OutcomeUnexplained,
     OutcomeUnknown,
     RateLimited,
     SignInPending,
@@ -122,7 +123,7 @@ REFUSED = [
     ),
     pytest.param(answer({"error": "Not Found"}, 404), Terminal, reasons.AUTHENTICATION_FAILED, id="the same as 404"),
     pytest.param(answer(LIMIT, 403, retry_after="30"), RateLimited, reasons.RATE_LIMITED, id="limited"),
-    pytest.param(answer(error("news")), OutcomeUnknown, reasons.GITHUB_UNAVAILABLE, id="an unknown error"),
+    pytest.param(answer(error("news")), OutcomeUnexplained, reasons.GITHUB_UNAVAILABLE, id="an unknown error"),
     pytest.param(answer(b"<html>", 502), OutcomeUnknown, reasons.GITHUB_UNAVAILABLE, id="HTML"),
     pytest.param(answer({}), OutcomeUnknown, reasons.GITHUB_UNAVAILABLE, id="nothing"),
 ]
