@@ -31,11 +31,13 @@ from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Un
 from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.background import Background
-from githubtoken_operator.clock import utc_now
+from githubtoken_operator.clock import set_by, utc_now
+from githubtoken_operator.clock_watch import ClockWatch
 from githubtoken_operator.consumers import AT_ONCE
 from githubtoken_operator.credential_store import CredentialStore
 from githubtoken_operator.domain.durations import format_duration
 from githubtoken_operator.domain.times import format_time
+from githubtoken_operator.fence import send_limit
 from githubtoken_operator.leading import Leading
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.wiring import wire
@@ -79,7 +81,13 @@ async def run(settings: Settings) -> None:
         # Each run asks for one thing after the other; the rest is for what happens beside the runs.
         api = await stack.enter_async_context(await Api.connect(connections=2 * settings.concurrency + AT_ONCE))
         github = await stack.enter_async_context(
-            GitHub(now=utc_now, observer=metrics, user_agent=f"githubtoken-operator/{__version__}")
+            GitHub(
+                now=utc_now,
+                set_by=set_by,
+                observer=metrics,
+                user_agent=f"githubtoken-operator/{__version__}",
+                send_limit=send_limit(settings.lease_duration),
+            )
         )
         await _require_crds(Cluster(api), clusterwide=not settings.namespaces)
         leadership: Leadership = Uncontested()
@@ -108,6 +116,8 @@ async def run(settings: Settings) -> None:
             ready = asyncio.Event()
             background.start("signals", _take_signals_back(ready, stop), ends=True)
             background.start("sweep", parts.wiring.sweep.run())
+            watch = ClockWatch(set_by=set_by, hosts=github, look_again=parts.wiring.scheduler.look_again)
+            background.start("clock", watch.run())
             background.start("scheduler", parts.run_keys())
             logger.info("started, version %s", __version__)
             await kopf.operator(

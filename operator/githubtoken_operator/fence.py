@@ -20,6 +20,11 @@ FINISH: Final = 2.0
 """Seconds that a leader that ends gives a run to publish what it has just saved: its predecessor is dead already."""
 
 
+def send_limit(lease_duration: float) -> float:
+    """Seconds that sending may take where it works only once: less with a short Lease, which has to outlast them."""
+    return min(SEND_LIMIT, lease_duration / 3)
+
+
 class Fence:
     """The Lease, and whether the process was asked to end."""
 

@@ -14,13 +14,15 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
 LONGEST_SLEEP: Final = 30.0
-"""Seconds. Due times follow the wall clock, which may be set while we sleep."""
+"""Seconds. A machine that was suspended wakes a timer late: it does not count that time, due times do."""
+LOOKS_APART: Final = 0.02
+"""Seconds between two keys where all of them are to be looked at."""
 RETRY_AFTER_CRASH: Final = 30.0
 """Seconds until a key is run again whose run ended in an error that nobody foresaw."""
 TELL_EVERY: Final = 5.0
@@ -86,6 +88,10 @@ class DueQueue(Generic[K]):
         # A scrape asks from another thread: the copy is made in one step, while a loop over the live entries is not.
         return sum(entry.due < now for entry, _ in tuple(self._entries.values()))
 
+    def by_deadline(self) -> list[tuple[K, Next]]:
+        """All that is queued, the most urgent first."""
+        return sorted(((key, entry) for key, (entry, _) in self._entries.items()), key=lambda item: item[1].deadline)
+
     def _is_current(self, key: K, serial: int) -> bool:
         queued = self._entries.get(key)
         return queued is not None and queued[1] == serial
@@ -136,6 +142,14 @@ class Scheduler(Generic[K]):
             return
         self._queue.add(key, entry)
         self._changed.set()
+
+    def look_again(self) -> None:
+        """Makes all keys due soon, one after the other, the most urgent first."""
+        now = self._now()
+        for key in self._running:
+            self.wake(key)
+        for number, (key, entry) in enumerate(self._queue.by_deadline()):
+            self.add(key, replace(entry, due=now + number * LOOKS_APART))
 
     async def drain(self) -> None:
         """Starts nothing new, cuts off the runs that may be, and waits until the others have ended, however long."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from githubtoken_operator import handlers
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.github.sending import SEND_LIMIT
 from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
@@ -21,7 +20,7 @@ from githubtoken_operator.clock import unix_now, utc_now
 from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import CredentialStore
 from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.fence import Fence
+from githubtoken_operator.fence import Fence, send_limit
 from githubtoken_operator.first_lists import FirstLists
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
@@ -82,7 +81,7 @@ def wire(
 
     cluster = Cluster(api, announce=announce)
     pacing = Pacing(settings.github_requests_per_minute)
-    fence = Fence(leadership, stopping=stop.is_set, send_margin=min(SEND_LIMIT, settings.lease_duration / 3))
+    fence = Fence(leadership, stopping=stop.is_set, send_margin=send_limit(settings.lease_duration))
     scheduler: Scheduler[Ref] = Scheduler(
         run_key, concurrency=settings.concurrency, now=unix_now, must_finish=fence.must_finish
     )

@@ -8,10 +8,11 @@ from typing import cast
 import pytest
 
 from githubtoken_operator import fence as module
+from githubtoken_operator.adapters.github.sending import SEND_LIMIT
 from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.errors import SHORT_OF_LEASE, LeaseShort, Transient
-from githubtoken_operator.fence import Fence
+from githubtoken_operator.fence import Fence, send_limit
 
 MARGIN = 5.0
 
@@ -77,6 +78,15 @@ def test_a_process_that_ends_says_so_and_leaves_it_to_the_next() -> None:
     scene.stopping = True
     with pytest.raises(Transient, match="the operator is ending: the next one goes on"):
         scene.fence.check(3)
+
+
+@pytest.mark.parametrize(("lease", "limit"), [(2.0, 2 / 3), (6.0, 2.0), (15.0, SEND_LIMIT), (60.0, SEND_LIMIT)])
+def test_sending_takes_less_than_the_lease_lasts_for_and_may_be_asked_right_before_a_renewal(
+    lease: float, limit: float
+) -> None:
+    assert send_limit(lease) == pytest.approx(limit)
+    # Held for two thirds of it, and renewed when a third of those has passed.
+    assert send_limit(lease) < lease * 4 / 9
 
 
 async def test_a_run_is_marked_until_what_it_sent_is_dealt_with() -> None:

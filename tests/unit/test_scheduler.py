@@ -318,5 +318,25 @@ async def test_it_begins_no_task_but_the_runs(workshop: Workshop) -> None:
     assert {task.get_name() for task in asyncio.all_tasks() - before} == {"run a"}
 
 
+async def test_all_keys_are_looked_at_again_one_after_the_other_the_most_urgent_first(workshop: Workshop) -> None:
+    for number, key in enumerate("abc"):
+        workshop.scheduler.add(key, Next(1000, 3000 - number))
+    workshop.scheduler.look_again()
+    await rounds()
+    assert workshop.began == ["c"]
+    for key in "cb":
+        workshop.now += scheduler_module.LOOKS_APART
+        await workshop.finish(key)
+    assert workshop.began == ["c", "b", "a"]
+
+
+async def test_a_key_that_runs_while_all_are_looked_at_runs_once_more(workshop: Workshop) -> None:
+    workshop.scheduler.wake("a")
+    await rounds()
+    workshop.scheduler.look_again()
+    await workshop.finish("a")
+    assert workshop.began == ["a", "a"]
+
+
 async def test_a_scheduler_that_was_never_started_is_drained_at_once() -> None:
     await Workshop().scheduler.drain()

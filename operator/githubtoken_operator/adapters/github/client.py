@@ -59,12 +59,25 @@ class GitHub:
         *,
         transport_for: Callable[[str | None], httpx.AsyncBaseTransport] | None = None,
         now: Callable[[], datetime],
+        set_by: Callable[[], timedelta] = timedelta,
         observer: Observer,
         user_agent: str,
+        send_limit: float = SEND_LIMIT,
     ) -> None:
-        """`transport_for` makes the transport for a CA bundle (PEM, or None); `now` is the local clock, aware."""
+        """`transport_for` makes the transport for a CA bundle (PEM, or None); `now` is the local clock, aware.
+
+        `set_by` is how far the machine's clock was set since, `send_limit` the seconds until what works only once is
+        on its way.
+        """
         self._observer = observer
-        self._sender = Sender(transport_for=transport_for, now=now, observer=observer, user_agent=user_agent)
+        self._sender = Sender(
+            transport_for=transport_for,
+            now=now,
+            set_by=set_by,
+            observer=observer,
+            user_agent=user_agent,
+            send_limit=send_limit,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,8 +92,12 @@ class GitHub:
         await self._sender.aclose()
 
     def skew(self, host: str) -> timedelta:
-        """How far that host's clock is ahead of ours, by its last answer; zero where none came yet."""
+        """How far that host's clock is ahead of ours, by its last answer; where none came yet, as the machine's is."""
         return self._sender.skew(host)
+
+    async def measure_clocks(self) -> None:
+        """Asks each host that has answered before for its time."""
+        await self._sender.measure_clocks()
 
     async def get_app(self, app: App) -> AppInfo:
         """`GET /app`: whether GitHub accepts the App's id and key, and what it says of the App."""
@@ -267,7 +284,7 @@ def _oauth(app: App, operation: str, path: str, form: Mapping[str, str]) -> Call
         },
         body=urlencode({"client_id": app.client_id, **form}).encode(),
         read_limit=REFRESH_READ_LIMIT,
-        pool_limit=SEND_LIMIT,
+        pool_limit=None,
     )
 
 

@@ -1,7 +1,8 @@
 """One request and its answer, over one transport for each CA bundle.
 
 What is raised says whether the request can have reached GitHub. Each answer's `Date` is compared with our clock, which
-gives the skew of each host.
+gives the skew of each host. "Our clock" is the process's own, which nobody sets; where no answer of a host is known,
+the machine's clock is the better guess of its time.
 
 - Nothing is repeated, and no redirect is followed, except once from a repository that was renamed, on the same host.
 - Answers are read up to 1 MiB.
@@ -23,7 +24,7 @@ import httpx
 
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.domain import reasons
-from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown
+from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenError
 from githubtoken_operator.domain.model import Answer, Server
 from githubtoken_operator.domain.reply import http_date, quote
 
@@ -31,7 +32,11 @@ LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes; a token with 500 repositories of full description is well below."""
 
 SEND_LIMIT: Final = 5.0
-"""Seconds for name, connection, TLS and writing: what the checks of the Lease reckon with."""
+"""Seconds for name, connection and TLS, which is what sending takes: what the checks of the Lease reckon with.
+
+Writing has no limit of its own, since aiohttp knows none: the few hundred bytes of an OAuth request always fit into the
+buffer of a connection that was just made.
+"""
 READ_LIMIT: Final = 15.0
 """Seconds; GitHub itself cuts API calls off after 10."""
 REFRESH_READ_LIMIT: Final = 60.0
@@ -65,7 +70,7 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request; `body` and `headers` may hold secrets."""
+    """One request; `body` and `headers` may hold secrets. Without `pool_limit` it is sent in time, or not at all."""
 
     server: Server
     operation: str
@@ -74,7 +79,16 @@ class Call:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(default=b"", repr=False)
     read_limit: float = READ_LIMIT
-    pool_limit: float = READ_LIMIT
+    pool_limit: float | None = READ_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What the last answer of a host showed: how far its clock is ahead of ours. `url` is the host's own."""
+
+    server: Server
+    url: str
+    skew: timedelta
 
 
 class Sender:
@@ -85,15 +99,19 @@ class Sender:
         *,
         transport_for: Callable[[str | None], httpx.AsyncBaseTransport] | None,
         now: Callable[[], datetime],
+        set_by: Callable[[], timedelta],
         observer: Observer,
         user_agent: str,
+        send_limit: float,
     ) -> None:
         self._transport_for = transport_for or make_transport
         self._transports: dict[str | None, httpx.AsyncBaseTransport] = {}
         self._now = now
+        self._set_by = set_by
         self._observer = observer
         self._user_agent = user_agent
-        self._skews: dict[str, timedelta] = {}
+        self._send_limit = send_limit
+        self._heard: dict[str, _Heard] = {}
 
     async def aclose(self) -> None:
         """Closes all connections; what is under way fails."""
@@ -102,8 +120,18 @@ class Sender:
             await transport.aclose()
 
     def skew(self, host: str) -> timedelta:
-        """How far that host's clock is ahead of ours, by its last answer; zero where none came yet."""
-        return self._skews.get(host, timedelta())
+        """How far that host's clock is ahead of ours, by its last answer; where none came yet, as the machine's is."""
+        heard = self._heard.get(host)
+        return heard.skew if heard else self._set_by()
+
+    async def measure_clocks(self) -> None:
+        """Asks each host that has answered before for its time; of one that does not answer, nothing is known."""
+        await asyncio.gather(*(self._measure(host, heard) for host, heard in self._heard.items()))
+
+    async def _measure(self, host: str, heard: _Heard) -> None:
+        del self._heard[host]
+        with suppress(TokenError):
+            await self.send(Call(heard.server, "clock", "HEAD", heard.url, {}))
 
     async def send_following(self, call: Call) -> Answer:
         """Sends it, and once more where the answer is a redirect on the same host."""
@@ -121,11 +149,13 @@ class Sender:
             code = answer.status
         finally:
             self._observer.request(host, call.operation, code, time.monotonic() - started)
-        return self._dated(host, answer)
+        return self._dated(host, call, answer)
 
     async def _exchange(self, call: Call) -> Answer:
         transport = self._transport(call.server.ca_bundle)
-        timeout = httpx.Timeout(call.read_limit, connect=SEND_LIMIT, write=SEND_LIMIT, pool=call.pool_limit)
+        timeout = httpx.Timeout(
+            call.read_limit, write=None, connect=self._send_limit, pool=call.pool_limit or self._send_limit
+        )
         host = urlsplit(call.url).netloc
         try:
             request = httpx.Request(
@@ -136,7 +166,7 @@ class Sender:
                 extensions={"timeout": timeout.as_dict()},
             )
             # The transport's limits are for each read; this one is for an answer that trickles in.
-            async with asyncio.timeout(call.pool_limit + call.read_limit):
+            async with asyncio.timeout((call.pool_limit or self._send_limit) + call.read_limit):
                 response = await transport.handle_async_request(request)
                 return await _read(response)
         except _BEFORE_SENDING as error:
@@ -155,7 +185,7 @@ class Sender:
             transport = self._transports[ca_bundle] = self._transport_for(ca_bundle)
         return transport
 
-    def _dated(self, host: str, answer: Answer) -> Answer:
+    def _dated(self, host: str, call: Call, answer: Answer) -> Answer:
         """The answer with a usable `Date`, after the skew of the host's clock was taken from it."""
         now = self._now()
         date = http_date(answer.headers.get("date", ""))
@@ -163,8 +193,8 @@ class Sender:
             # Without one a good pair could not be stored; the host's time as it was last known is next best.
             said = format_datetime(self.time_at(host).astimezone(UTC), usegmt=True)
             return replace(answer, headers={**answer.headers, "date": said})
-        self._skews[host] = date - now
-        self._observer.clock_skew(host, (now - date).total_seconds())
+        self._heard[host] = _Heard(call.server, urljoin(call.url, "/"), date - now)
+        self._observer.clock_skew(host, (now + self._set_by() - date).total_seconds())
         return answer
 
     def time_at(self, host: str) -> datetime:

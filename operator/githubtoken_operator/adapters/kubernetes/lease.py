@@ -25,7 +25,6 @@ import logging
 import math
 import random
 import socket
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, NotFound
-from githubtoken_operator.clock import utc_now
+from githubtoken_operator.clock import boottime, wall_now
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.secrets import FIELD_MANAGER
 
@@ -55,11 +54,6 @@ _RELEASES: Final = 3
 """Attempts to release; afterwards the duration has to pass."""
 
 logger = logging.getLogger(__name__)
-
-
-def boottime() -> float:
-    """Seconds since the machine started, suspension included."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +89,7 @@ class Lease:
         *,
         duration: float,
         boottime: Callable[[], float] = boottime,
-        now: Callable[[], datetime] = utc_now,
+        now: Callable[[], datetime] = wall_now,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """`duration` in seconds. `now` is only written down, for humans; `jitter` gives numbers from 0 to 1."""

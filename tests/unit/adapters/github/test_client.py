@@ -54,15 +54,19 @@ class Observed:
 class Wire:
     """A GitHub of canned answers, the client that speaks to it, and what was sent."""
 
-    def __init__(self, *answers: httpx.Response | Handler | Exception) -> None:
+    def __init__(self, *answers: httpx.Response | Handler | Exception, send_limit: float | None = None) -> None:
         self.answers = list(answers)
         self.sent: list[httpx.Request] = []
         self.observed = Observed()
         self.ca_bundles: list[str | None] = []
         self.now = NOW
+        self.set_by = timedelta()
+        settings: dict[str, Any] = {} if send_limit is None else {"send_limit": send_limit}
         self.github = GitHub(
+            **settings,
             transport_for=self._transport_for,
             now=lambda: self.now,
+            set_by=lambda: self.set_by,
             observer=self.observed,
             user_agent="githubtoken-operator/1.2.3",
         )
@@ -288,6 +292,38 @@ async def test_each_host_has_a_skew_of_its_own() -> None:
     assert wire.github.skew("github.com") == timedelta()
 
 
+async def test_a_clock_that_is_set_moves_no_host_that_has_told_its_time() -> None:
+    wire = Wire(answer(200, {"slug": "bot"}, date=NOW), answer(200, {"slug": "bot"}, date=NOW))
+    await wire.github.get_app(app())
+    wire.set_by = timedelta(hours=-1)
+    assert wire.github.skew("api.github.com") == timedelta()
+    assert wire.github.skew("github.com") == timedelta(hours=-1)
+    await wire.github.get_app(app())
+    # The metric is of the machine's clock, which a human can set right.
+    assert wire.observed.skews == [("api.github.com", 0.0), ("api.github.com", -3600.0)]
+
+
+async def test_hosts_that_have_answered_are_asked_for_their_time() -> None:
+    later = NOW + timedelta(hours=8)
+    wire = Wire(answer(200, {"slug": "bot"}, date=NOW), answer(404, date=later))
+    await wire.github.get_app(app(api_url="https://github.acme.example/api/v3", ca="ours"))
+    await wire.github.measure_clocks()
+    assert (wire.sent[1].method, str(wire.sent[1].url)) == ("HEAD", "https://github.acme.example/")
+    assert "authorization" not in wire.sent[1].headers
+    assert wire.ca_bundles == ["ours"]
+    assert wire.github.skew("github.acme.example") == timedelta(hours=8)
+
+
+async def test_of_a_host_that_does_not_tell_its_time_nothing_is_known_any_more() -> None:
+    wire = Wire(answer(200, {"slug": "bot"}, date=NOW), httpx.ConnectError("refused"))
+    await wire.github.get_app(app())
+    wire.set_by = timedelta(hours=8)
+    await wire.github.measure_clocks()
+    assert wire.github.skew("api.github.com") == timedelta(hours=8)
+    await wire.github.measure_clocks()
+    assert len(wire.sent) == 2
+
+
 @pytest.mark.parametrize("date", ["", "nonsense", "Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"])
 async def test_an_answer_without_a_usable_date_gets_the_hosts_time_as_last_known(date: str) -> None:
     theirs = NOW + timedelta(minutes=3)
@@ -318,7 +354,13 @@ async def test_a_refresh_is_one_form_on_a_connection_of_its_own() -> None:
         "grant_type": ["refresh_token"],
         "refresh_token": [REFRESH_TOKEN.reveal()],
     }
-    assert request.extensions["timeout"] == {"connect": 5, "write": 5, "pool": 5, "read": 60}
+    assert request.extensions["timeout"] == {"connect": 5, "write": None, "pool": 5, "read": 60}
+
+
+async def test_a_short_lease_leaves_less_time_to_send() -> None:
+    wire = Wire(answer(200, {"anything": "goes"}), send_limit=2.0)
+    await wire.github.refresh(app(), REFRESH_TOKEN)
+    assert wire.sent[0].extensions["timeout"] == {"connect": 2, "write": None, "pool": 2, "read": 60}
 
 
 async def test_a_token_of_the_device_flow_is_refreshed_without_client_secret() -> None:
