@@ -43,10 +43,7 @@ What an object must be is checked by the API server when it is applied; a wrong 
 given here as *rule*. What only the operator or GitHub can see is told by a reason of the `Ready` condition
 ([what to do about each](troubleshooting.md)). `a[].b` is the field `b` of each item of the list `a`.
 
-`kubectl get githubtoken` without a name lists the objects of all three kinds, because `githubtoken` is their category.
-To name one GitHubToken, write `kubectl get ght NAME` or `kubectl get githubtokens NAME`: kubectl refuses a name after a
-category ("you must specify only one resource"). For the same reason `kubectl delete githubtoken --all` would delete the
-Apps too.
+`kubectl get github` lists the objects of all kinds: `github` is their category.
 """
 
 Schema = dict[str, Any]

@@ -20,7 +20,7 @@ from typing import Final
 
 import kopf
 
-from githubtoken_operator import __version__, handlers
+from githubtoken_operator import __version__, handlers, watches
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT
 from githubtoken_operator.adapters.http_server import HttpServer
@@ -44,7 +44,7 @@ from githubtoken_operator.wiring import wire
 
 DRAIN: Final = timedelta(seconds=SEND_LIMIT + REFRESH_READ_LIMIT + 10)
 """What SIGTERM may have to wait for: a refresh that was just sent, GitHub's late answer, and ten seconds to save it."""
-BEAT: Final = 1.0
+BEAT: Final = 0.25
 """Seconds between two signs of life of the event loop."""
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,9 @@ async def run(settings: Settings) -> None:
     _stop_on_signals(stop)
     _tell_short_grace(settings.grace_period)
     async with AsyncExitStack() as stack:
-        metrics, health = Metrics(__version__), _Health()
+        metrics = Metrics(__version__)
+        health = _Health(metrics.process.lagged)
+        metrics.process.watch_loop(lambda: health.silence)
         stack.enter_context(
             HttpServer(
                 metrics_address=settings.metrics_address,
@@ -77,9 +79,11 @@ async def run(settings: Settings) -> None:
         background = stack.enter_context(Background(stop))
         background.start("heartbeat", health.beat())
         journal = stack.enter_context(Journal(settings.journal_dir))
-        metrics.watch_journal(lambda: len(journal))
+        metrics.process.watch_journal(lambda: len(journal))
+        asked = metrics.process.asked
         # Each run asks for one thing after the other; the rest is for what happens beside the runs.
-        api = await stack.enter_async_context(await Api.connect(connections=2 * settings.concurrency + AT_ONCE))
+        connections = 2 * settings.concurrency + AT_ONCE
+        api = await stack.enter_async_context(await Api.connect(connections=connections, tell=asked))
         github = await stack.enter_async_context(
             GitHub(
                 now=utc_now,
@@ -93,8 +97,10 @@ async def run(settings: Settings) -> None:
         leadership: Leadership = Uncontested()
         if settings.leader_elect:
             # A connection of its own: whatever the runs ask for, the Lease is renewed as long as it is answered.
-            own = await stack.enter_async_context(await Api.connect(connections=1))
-            leadership = Lease(own, settings.operator_namespace, duration=settings.lease_duration)
+            own = await stack.enter_async_context(await Api.connect(connections=1, tell=asked))
+            namespace, duration = settings.operator_namespace, settings.lease_duration
+            leadership = Lease(own, namespace, duration=duration, tell=metrics.process.renewed)
+        metrics.process.watch_lease(lambda: leadership.seconds_left)
         pods = Pods(Cluster(api), settings.operator_namespace, own=await own_pod(Cluster(api), settings.pod))
         parts = wire(
             settings,
@@ -120,6 +126,7 @@ async def run(settings: Settings) -> None:
             background.start("clock", watch.run())
             background.start("scheduler", parts.run_keys())
             logger.info("started, version %s", __version__)
+            stack.enter_context(watches.listening(metrics.process.heard))
             await kopf.operator(
                 registry=handlers.registry(parts.wiring, end=leading.end),
                 settings=handlers.settings(),
@@ -187,10 +194,17 @@ async def _require_crds(cluster: Cluster, *, clusterwide: bool) -> None:
 class _Health:
     """What the probes look at, from their own threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, lagged: Callable[[float], None]) -> None:
+        """`lagged` is told by how many seconds each sign of life came late."""
+        self._lagged = lagged
         self.last_beat = time.monotonic()
         """The event loop's last sign of life, in monotonic seconds."""
         self.waits_for: Callable[[], str | None] = lambda: "the watches have not begun"
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the event loop's last sign of life."""
+        return time.monotonic() - self.last_beat
 
     def not_ready(self) -> str | None:
         """What the process waits for before it is ready, in words; None where that is over."""
@@ -199,5 +213,7 @@ class _Health:
     async def beat(self) -> None:
         """Beats until it is cancelled."""
         while True:
-            self.last_beat = time.monotonic()
             await asyncio.sleep(BEAT)
+            now = time.monotonic()
+            self._lagged(max(now - self.last_beat - BEAT, 0.0))
+            self.last_beat = now

@@ -17,12 +17,14 @@ from typing import Final, Protocol
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.app_reader import AppReader, Resolved
-from githubtoken_operator.domain import appcheck, reasons
+from githubtoken_operator.domain import appcheck, causes, reasons
 from githubtoken_operator.domain.appcheck import Check
+from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, Transient
 from githubtoken_operator.domain.model import JSON, App
-from githubtoken_operator.domain.status import ready_of
+from githubtoken_operator.domain.view import AppView
 from githubtoken_operator.scheduler import Next
 from githubtoken_operator.watched import Ref, Watched
 
@@ -57,6 +59,7 @@ class Apps:
         github: GitHub,
         reader: AppReader,
         watched: Watched,
+        metrics: Metrics,
         wake: Wake,
         now: Callable[[], datetime],
         clusterwide: bool = True,
@@ -65,6 +68,7 @@ class Apps:
         self._github = github
         self._reader = reader
         self._watched = watched
+        self._metrics = metrics
         self._wake = wake
         self._now = now
         self._clusterwide = clusterwide
@@ -173,7 +177,7 @@ class Apps:
         except ApiError as error:
             logger.warning("%s: %s", ref, error.message)
             due = (self._now() + RECHECK_MISSING).timestamp()
-            return Next(due, due)
+            return Next(due, due, causes.API_SERVER)
 
     async def _run(self, ref: Ref) -> Next | None:
         """Read, check where due, write status, wake the tokens that a change concerns."""
@@ -190,12 +194,13 @@ class Apps:
             # Nothing is known of the App, so nothing is forgotten either. A right that is granted makes no event.
             logger.warning("%s: %s", ref, resolved.error.message)
             due = (self._now() + RECHECK_MISSING).timestamp()
-            return Next(due, due)
+            return Next(due, due, causes.API_SERVER)
         if resolved.source is None or resolved.body is None:
             self._watched.depends(ref, ())
             self._checks.pop(ref, None)
             self._digests.pop(ref, None)
             self._limits.pop(ref, None)
+            self._metrics.forget(*ref.labels)
             return None
         error = resolved.error or (resolved.key_error if resolved.source.private_key else None)
         if error is None:
@@ -218,11 +223,12 @@ class Apps:
             due = check.next_look
         else:
             return None
-        return Next(due.timestamp(), due.timestamp())
+        return Next(due.timestamp(), due.timestamp(), causes.CHECK)
 
     async def _record(self, ref: Ref, body: JSON, status: JSON) -> None:
         """Writes status where it differs, and tells a transition as an event."""
         before, meta = body.get("status") or {}, body["metadata"]
+        self._metrics.show(AppView.of(ref.kind.value[1], body, status))
         if status == before:
             return
         try:

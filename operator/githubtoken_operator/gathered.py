@@ -37,6 +37,7 @@ class Memory:
     `account_looks` is how often GitHub may still be asked whose token it is, None where that was not thought of yet.
     `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
     `superseded` are installation tokens that may be alive beside `held`, kept with `deletionPolicy: Revoke` only.
+    `obtained_from` is when the attempt began, in monotonic seconds, whose token is not in the consumer's Secret yet.
     `app` is the App that was last used, also after it went.
     `published` is the mark of a token that this process published and of which not all consumers were told yet,
     `touched` is the mark of the token that all pods were touched for, `told_consumers` of which token which consumers
@@ -55,6 +56,7 @@ class Memory:
     account_looks: int | None = None
     checked: datetime | None = None
     refused: bool = False
+    obtained_from: float | None = None
     app: App | None = None
     told: Told | None = None
     published: str = ""

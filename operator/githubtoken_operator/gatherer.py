@@ -18,6 +18,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.app_reader import Resolved
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.domain import consumer, credential, hosts, ownership, personal_token, policy, reasons
+from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.credential import Credential, Expected
 from githubtoken_operator.domain.decide import Observation
@@ -32,7 +33,6 @@ from githubtoken_operator.domain.resources import (
     parse_token,
 )
 from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
-from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.gathered import Gathered, Memory, app_ref, host_of, renewal_of, requester_of, server_of
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens

@@ -17,10 +17,12 @@ from typing import Any, Final
 import kopf
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.domain.credential import SEEDS_TAKEN, read_hashes
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL, annotations_of, labels_of
+from githubtoken_operator.domain.view import AppView, TokenView
 from githubtoken_operator.scheduler import Scheduler
 from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.sweep import Sweep
@@ -29,6 +31,8 @@ from githubtoken_operator.watched import Ref, Watched
 DELETED: Final = "DELETED"
 GROUP: Final = "githubtoken.dev"
 VERSION: Final = "v1alpha1"
+OURS: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.CLUSTER_APP})
+"""The kinds that have series of their own."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +71,7 @@ class Wiring:
     watched: Watched
     apps: Apps
     seeds: Seeds
+    metrics: Metrics
     scheduler: Scheduler[Ref]
     sweep: Sweep
     clusterwide: bool = True
@@ -139,7 +144,9 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
             wiring.sweep.soon()
         if change == DELETED:
             gone(wiring, ref)
-        elif wiring.watched.is_news(ref, dict(body)):
+            return
+        show(wiring, ref, body)
+        if wiring.watched.is_news(ref, dict(body)):
             wake(wiring, ref, dict(body))
 
     def note_seeds(secret: kopf.Body) -> None:
@@ -152,6 +159,16 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
         await end()
 
     return handlers
+
+
+def show(wiring: Wiring, ref: Ref, body: kopf.Body) -> None:
+    """Exports an object at its first sight: alerts speak of one whose first run has not ended too."""
+    if ref.kind not in OURS or wiring.metrics.shows(*ref.labels):
+        return
+    status = body.get("status") or {}
+    of_app = ref.kind is not Kind.TOKEN
+    view = AppView.of(ref.kind.value[1], body, status) if of_app else TokenView.of(body, status)
+    wiring.metrics.show(view)
 
 
 def gone(wiring: Wiring, ref: Ref) -> None:

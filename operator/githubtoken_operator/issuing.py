@@ -91,9 +91,11 @@ class Issuer:
         except TokenError as error:
             if error.reason != reasons.PENDING:
                 result: RefreshResult = "transient" if isinstance(error, Transient) else "terminal"
-                self._metrics.refreshed(token.kind, result, self._monotonic() - started)
+                self._metrics.refreshed(token.kind, result)
+                self._metrics.took(token.kind, self._monotonic() - started)
             raise
-        self._metrics.refreshed(token.kind, "success", self._monotonic() - started)
+        self._metrics.refreshed(token.kind, "success")
+        memory.obtained_from = started
         memory.answered, memory.error, memory.inputs = token.refresh_requested, None, ""
         done = "checked the token" if token.personal else "obtained a token"
         logger.info("%s because %s", done, cause, extra=about(token.namespace, token.name))

@@ -25,7 +25,7 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import StartOver
-from githubtoken_operator.domain import consumer, doubt, followup, reasons, rollout
+from githubtoken_operator.domain import causes, consumer, doubt, followup, reasons, rollout
 from githubtoken_operator.domain.decide import (
     Admit,
     Halt,
@@ -114,13 +114,13 @@ class Reconciler:
         try:
             return await self._run(key)
         except (Conflict, NotFound, StartOver):
-            return self._in(RETRY_CONFLICT)
+            return self._in(RETRY_CONFLICT, causes.CONFLICT)
         except Terminating:
             logger.info("%s: the namespace is being deleted", key)
             return None
         except ApiError as error:
             logger.warning("%s: %s", key, error.message)
-            return self._in(RETRY_API)
+            return self._in(RETRY_API, causes.API_SERVER)
 
     async def _run(self, key: Ref) -> Next | None:
         body: JSON | None = None
@@ -135,7 +135,7 @@ class Reconciler:
             if isinstance(done, _Done):
                 return done.next
             body = done
-        return self._in(RETRY_CONFLICT)
+        return self._in(RETRY_CONFLICT, causes.CONFLICT)
 
     async def _pass(self, gathered: Gathered, memory: Memory) -> _Done | JSON:
         """Decides and acts once. An object that is returned says: the world has changed, look again."""
@@ -175,7 +175,7 @@ class Reconciler:
     async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> _Done | JSON:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
         if delay := self._pacing.delay(gathered.share, gathered.host, self._monotonic()):
-            return _Done(self._in(timedelta(seconds=delay)))
+            return _Done(self._in(timedelta(seconds=delay), causes.TURN))
         issued = await self._issuer.obtain(gathered, memory, cause)
         if issued is None:
             return gathered.body
@@ -249,13 +249,15 @@ class Reconciler:
         """Counts a failed attempt; what is held stays published."""
         seen = gathered.observation
         if error.reason == reasons.AUTHENTICATION_FAILED and await self._app_changed(gathered):
-            return self._in(RETRY_CONFLICT)
+            return self._in(RETRY_CONFLICT, causes.CONFLICT)
         if error.reason == reasons.PENDING:
             return await self._settle(gathered, memory, error)
         error = doubt.doubted(seen, error)
         memory.error, memory.inputs = error, gathered.inputs
         if isinstance(error, RateLimited) and error.retry_after is not None:
             self._pacing.pause(gathered.requester, gathered.host, self._monotonic() + error.retry_after)
+            app = gathered.app_ref if gathered.resolved.app else Ref(ObjectKind.APP, seen.token.namespace, "")
+            self._metrics.process.paused(gathered.host, app.namespace, app.name, error.retry_after)
         memory.refused = seen.refused or isinstance(error, TokenRefused)
         failed = gathered.after(followup.count_failure(seen, error), refused=memory.refused)
         if publish and must_publish(seen):
@@ -266,8 +268,11 @@ class Reconciler:
         self, gathered: Gathered, memory: Memory, error: TokenError | None, *, recheck: timedelta | None = None
     ) -> Next | None:
         """Records how the run ended and says when the next one is due."""
-        await self._issuer.learn_account(gathered, memory)
         seen = gathered.observation
+        if memory.obtained_from is not None:
+            self._metrics.took(seen.token.kind, self._monotonic() - memory.obtained_from)
+            memory.obtained_from = None
+        await self._issuer.learn_account(gathered, memory)
         result = Result(
             issued=gathered.stored,
             granted=_granted(seen, memory),
@@ -281,12 +286,13 @@ class Reconciler:
         again = await self._consumers.tell(gathered, memory)
         offset = seen.now - gathered.local_time
         due = followup.next_run(seen, result, recheck)
-        if again is not None:
-            due = min(again + offset, due or again + offset)
+        cause = followup.cause(result, due)
+        if again is not None and (due is None or again + offset < due):
+            due, cause = again + offset, causes.CONSUMERS
         if due is None:
             return None
         expires = result.issued.access.expires_at if result.issued else None
-        return Next((due - offset).timestamp(), ((expires or due) - offset).timestamp())
+        return Next((due - offset).timestamp(), ((expires or due) - offset).timestamp(), cause)
 
     def _memory(self, key: Ref, uid: str) -> Memory:
         memory = self._memories.get(key)
@@ -300,11 +306,11 @@ class Reconciler:
             if ref.kind in (ObjectKind.APP, ObjectKind.CLUSTER_APP):
                 self._apps.count_again(ref)
         self._watched.depends(key, ())
-        self._metrics.forget(key.namespace, key.name)
+        self._metrics.forget(*key.labels)
 
-    def _in(self, wait: timedelta) -> Next:
+    def _in(self, wait: timedelta, cause: str) -> Next:
         due = (self._now() + wait).timestamp()
-        return Next(due, due)
+        return Next(due, due, cause)
 
 
 def _granted(seen: Observation, memory: Memory) -> Granted:

@@ -6,21 +6,19 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import cast
 
 from githubtoken_operator.adapters import logs
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.domain import reasons, status
+from githubtoken_operator.domain import conditions, reasons, status
 from githubtoken_operator.domain.decide import BackingOff, Paused
 from githubtoken_operator.domain.device_flow import Resting
 from githubtoken_operator.domain.durations import format_duration
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.domain.status import Result
-from githubtoken_operator.domain.times import parse_time
-from githubtoken_operator.domain.view import ConditionStatus, TokenView
+from githubtoken_operator.domain.view import TokenView
 from githubtoken_operator.gathered import Gathered, Memory, Told
 
 ANY: str = "*"
@@ -42,7 +40,7 @@ class Recorder:
         token = gathered.observation.token
         written: JSON = gathered.body.get("status") or {}
         new = status.build(gathered.observation, result)
-        self._metrics.show(_view(token, new))
+        self._metrics.show(TokenView.of(gathered.body, new))
         if new != written:
             try:
                 await self._cluster.apply_status(Kind.TOKEN, gathered.body["metadata"], new)
@@ -59,15 +57,15 @@ class Recorder:
             memory.told = before
             return
         error = None if waiting else result.error
-        stalled = None if result.error else status.find_condition(new, status.STALLED)
-        failing = before.failing if waiting else error.reason if error else stalled["reason"] if stalled else ""
-        memory.told = Told(*status.ready_of(new), failing)
+        needed = None if result.error else conditions.find_condition(new, conditions.NEEDS_HUMAN)
+        failing = before.failing if waiting else error.reason if error else needed["reason"] if needed else ""
+        memory.told = Told(*conditions.ready_of(new), failing)
         if _same(before, memory.told):
             return
         if error is not None:
             reason, message = error.reason, error.message
-        elif stalled is not None:
-            reason, message = stalled["reason"], stalled["message"]
+        elif needed is not None:
+            reason, message = needed["reason"], needed["message"]
         else:
             reason, message = memory.told.reason, new["conditions"][0]["message"]
         await self._emit(token, warning=bool(failing), reason=reason, message=message)
@@ -108,27 +106,11 @@ class Recorder:
 
 def _told_by(written: JSON) -> Told:
     """What events have said, as far as status shows after a restart."""
-    failing = status.stalled_reason(written) or (ANY if written.get("failedAttempts") else "")
-    return Told(*status.ready_of(written), failing)
+    failing = conditions.needs_human(written) or (ANY if written.get("failedAttempts") else "")
+    return Told(*conditions.ready_of(written), failing)
 
 
 def _same(before: Told, after: Told) -> bool:
     if before.failing == ANY and after.failing:
         return (before.ready, before.reason) == (after.ready, after.reason)
     return before == after
-
-
-def _view(token: GitHubToken, new: JSON) -> TokenView:
-    return TokenView(
-        namespace=token.namespace,
-        name=token.name,
-        kind=new["kind"],
-        app=token.app,
-        secret=token.secret.name,
-        ready=cast("ConditionStatus", status.ready_of(new)[0]),
-        stalled_reason=status.stalled_reason(new),
-        issued=parse_time(new.get("issuedTime")),
-        expires=parse_time(new.get("expirationTime")),
-        renews=parse_time(new.get("renewalTime")),
-        refresh_token_expires=parse_time(new.get("refreshTokenExpirationTime")),
-    )

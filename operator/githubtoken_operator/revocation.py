@@ -22,7 +22,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
-from githubtoken_operator.domain import consumer, credential_body, deletion, ownership, reasons
+from githubtoken_operator.domain import causes, consumer, credential_body, deletion, ownership, reasons
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.model import JSON, App, Token
 from githubtoken_operator.domain.resources import GitHubToken, parse_token
@@ -112,7 +112,7 @@ class Revocations:
             logger.info("%s", message, extra=about(token.namespace, token.name))
         retry_after = error.retry_after if isinstance(error, Transient) else None
         due = deletion.next_attempt(self._now(), attempts, retry_after, deadline)
-        return Next(due.timestamp(), deadline.timestamp())
+        return Next(due.timestamp(), deadline.timestamp(), causes.END)
 
     async def _revoke(self, token: GitHubToken, memory: Memory) -> None:
         """Raises `TokenError` or `ApiError` where something may be alive."""

@@ -12,7 +12,8 @@ import asyncio
 import heapq
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Hashable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
@@ -28,15 +29,31 @@ RETRY_AFTER_CRASH: Final = 30.0
 TELL_EVERY: Final = 5.0
 """Seconds between two log lines of an end that has to wait."""
 
+WOKEN: Final = "event"
+"""The cause of a run that something asked for: a change, an annotation, another run."""
+CRASH: Final = "crash"
+"""The cause of a run after one that ended in an error that nobody foresaw."""
+
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """When a key runs next, and until when it matters; both Unix seconds."""
+    """When a key runs next, and until when it matters; both Unix seconds. `cause` is a word for what it is for."""
 
     due: float
     deadline: float
+    cause: str = WOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Ran(Generic[K]):
+    """A run that ended: how long it took in seconds, what it wants next (None: only an event), whether it crashed."""
+
+    key: K
+    seconds: float
+    next: Next | None
+    crashed: bool
 
 
 class DueQueue(Generic[K]):
@@ -88,9 +105,13 @@ class DueQueue(Generic[K]):
         # A scrape asks from another thread: the copy is made in one step, while a loop over the live entries is not.
         return sum(entry.due < now for entry, _ in tuple(self._entries.values()))
 
+    def entries(self) -> list[tuple[K, Next]]:
+        """All that is queued, in no order. May be asked from another thread."""
+        return [(key, entry) for key, (entry, _) in tuple(self._entries.items())]
+
     def by_deadline(self) -> list[tuple[K, Next]]:
         """All that is queued, the most urgent first."""
-        return sorted(((key, entry) for key, (entry, _) in self._entries.items()), key=lambda item: item[1].deadline)
+        return sorted(self.entries(), key=lambda item: item[1].deadline)
 
     def _is_current(self, key: K, serial: int) -> bool:
         queued = self._entries.get(key)
@@ -107,14 +128,20 @@ class Scheduler(Generic[K]):
         concurrency: int,
         now: Callable[[], float],
         must_finish: Callable[[asyncio.Task[None]], bool] = lambda _task: False,
+        tell: Callable[[Ran[K]], None] = lambda _: None,
     ) -> None:
-        """`must_finish` says which run is not cut off at the end: it has sent what cannot be taken back."""
+        """`must_finish` says which run is not cut off at the end: it has sent what cannot be taken back.
+
+        `tell` is told of each run that ended.
+        """
         self._run_key = run
         self._must_finish = must_finish
+        self._tell = tell
         self._concurrency = concurrency
         self._now = now
         self._queue: DueQueue[K] = DueQueue()
         self._running: dict[K, asyncio.Task[None]] = {}
+        self._begun: dict[K, float] = {}
         self._woken: dict[K, Next] = {}
         self._changed = asyncio.Event()
         self._stopping = False
@@ -128,6 +155,23 @@ class Scheduler(Generic[K]):
     def overdue(self) -> int:
         """How many keys wait although they are due: every place is taken."""
         return self._queue.overdue(self._now())
+
+    def running(self) -> list[tuple[K, float]]:
+        """Who has a place, and for how many seconds; the longest first. May be asked from another thread."""
+        now = self._now()
+        return sorted(((key, now - at) for key, at in tuple(self._begun.items())), key=lambda item: -item[1])
+
+    def waiting(self, most: int) -> Sequence[tuple[K, float, str]]:
+        """Who waits, for how many more seconds (below zero: for a place) and for what; the next first, so many at most.
+
+        May be asked from another thread.
+        """
+        soonest = heapq.nsmallest(most, self._queue.entries(), key=lambda item: item[1].due)
+        return [(key, entry.due - self._now(), entry.cause) for key, entry in soonest]
+
+    def causes(self) -> Counter[str]:
+        """How many wait for what. May be asked from another thread."""
+        return Counter(entry.cause for _, entry in self._queue.entries())
 
     def wake(self, key: K, *, delay: float = 0.0) -> None:
         """Makes `key` due in `delay` seconds at the latest."""
@@ -182,14 +226,17 @@ class Scheduler(Generic[K]):
 
     async def _run_once(self, key: K) -> None:
         entry: Next | None = None
+        crashed = False
+        began = self._begun[key] = self._now()
         try:
             entry = await self._run_key(key)
         except Exception:  # A defect in one run must not end the others; it is logged and tried again.
             logger.exception("the run of %s failed", key)
-            now = self._now()
-            entry = Next(now + RETRY_AFTER_CRASH, now + RETRY_AFTER_CRASH)
+            now, crashed = self._now(), True
+            entry = Next(now + RETRY_AFTER_CRASH, now + RETRY_AFTER_CRASH, CRASH)
         finally:
-            del self._running[key]
+            del self._running[key], self._begun[key]
+            self._tell(Ran(key, self._now() - began, entry, crashed))
             for item in (entry, self._woken.pop(key, None)):
                 if item is not None:
                     self._queue.add(key, item)

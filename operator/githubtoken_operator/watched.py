@@ -28,6 +28,12 @@ class Ref:
     namespace: str
     name: str
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What names the object in metrics: namespace and name, of an App its kind too."""
+        where = (self.namespace, self.name)
+        return where if self.kind is Kind.TOKEN else (self.kind.value[1], *where)
+
     def __str__(self) -> str:
         return f"{self.kind.value[1]} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
 

@@ -14,11 +14,13 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult
 from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.clock import unix_now, utc_now
 from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import CredentialStore
+from githubtoken_operator.domain import causes
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.fence import Fence, send_limit
 from githubtoken_operator.first_lists import FirstLists
@@ -31,7 +33,7 @@ from githubtoken_operator.reconciler import Reconciler
 from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.revocation import Revocations
 from githubtoken_operator.rotation import UserTokens
-from githubtoken_operator.scheduler import Next, Scheduler
+from githubtoken_operator.scheduler import Next, Ran, Scheduler
 from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.sign_in import SignIns
@@ -83,7 +85,11 @@ def wire(
     pacing = Pacing(settings.github_requests_per_minute)
     fence = Fence(leadership, stopping=stop.is_set, send_margin=send_limit(settings.lease_duration))
     scheduler: Scheduler[Ref] = Scheduler(
-        run_key, concurrency=settings.concurrency, now=unix_now, must_finish=fence.must_finish
+        run_key,
+        concurrency=settings.concurrency,
+        now=unix_now,
+        must_finish=fence.must_finish,
+        tell=lambda ran: count(metrics.process, ran),
     )
     apps = Apps(
         cluster=cluster,
@@ -95,6 +101,7 @@ def wire(
             now=utc_now,
         ),
         watched=watched,
+        metrics=metrics,
         wake=scheduler.wake,
         now=utc_now,
         clusterwide=not settings.namespaces,
@@ -155,8 +162,23 @@ def wire(
     kinds = [Kind.TOKEN, Kind.APP, Kind.SECRET, *([Kind.CLUSTER_APP] if clusterwide else [])]
     sweep = Sweep(cluster=cluster, watched=watched, gone=gone, kinds=kinds, namespaces=settings.namespaces)
     first_lists = FirstLists(cluster=cluster, watched=watched, kinds=kinds, namespaces=settings.namespaces)
-    metrics.watch_scheduler(pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue)
+    metrics.process.watch_scheduler(
+        pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
+    )
     wiring = handlers.Wiring(
-        watched=watched, apps=apps, seeds=seeds, scheduler=scheduler, sweep=sweep, clusterwide=clusterwide
+        watched=watched,
+        apps=apps,
+        seeds=seeds,
+        metrics=metrics,
+        scheduler=scheduler,
+        sweep=sweep,
+        clusterwide=clusterwide,
     )
     return Parts(wiring, store, first_lists)
+
+
+def count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:
+    """Counts a run that ended."""
+    following = ran.next.cause if ran.next else causes.EVENT
+    result: RunResult = "crashed" if ran.crashed else "interrupted" if following in causes.INTERRUPTED else "done"
+    metrics.ran(ran.key.kind.value[1], result, following, ran.seconds)

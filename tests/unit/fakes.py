@@ -614,6 +614,7 @@ class Process:
             github=github,
             reader=AppReader(cluster=self.cluster, own_namespace=NAMESPACE, allowed_hosts=(), now=clock),
             watched=self.watched,
+            metrics=self.metrics,
             wake=self._wake,
             now=clock,
             clusterwide=clusterwide,

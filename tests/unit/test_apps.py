@@ -13,9 +13,9 @@ from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps import RECHECK_MISSING, REUSE, Apps
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.conditions import needs_human, ready_of
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.secrets import encoded
-from githubtoken_operator.domain.status import ready_of, stalled_reason
 from githubtoken_operator.watched import Ref
 from tests.unit.builders import (
     NAMESPACE,
@@ -269,7 +269,7 @@ async def test_a_namespace_that_is_no_longer_admitted_keeps_its_token_and_gets_n
     world.api.put(namespace_body({"team": "api"}))
     await process.run()
     assert ready_of(world.status()) == ("True", reasons.FRESH)
-    assert stalled_reason(world.status()) == reasons.APP_NOT_ALLOWED
+    assert needs_human(world.status()) == reasons.APP_NOT_ALLOWED
     world.clock.advance(timedelta(hours=1))
     await process.run()
     assert ready_of(world.status()) == ("False", reasons.APP_NOT_ALLOWED)
@@ -337,7 +337,7 @@ async def test_what_exceeds_a_limit_is_refused_before_github_is_asked() -> None:
     world.api.put(githubtoken_body(installation={"id": 678, "permissions": {"contents": "write"}}))
     due = await world.start().run()
     assert ready_of(world.status()) == ("False", reasons.POLICY_DENIED)
-    assert stalled_reason(world.status()) == reasons.POLICY_DENIED
+    assert needs_human(world.status()) == reasons.POLICY_DENIED
     assert (due, looks(world), world.github.minted) == (None, 0, [])
 
 

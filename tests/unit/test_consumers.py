@@ -10,9 +10,9 @@ import pytest
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
 from githubtoken_operator.consumers import MOST_ATTEMPTS
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.rollout import RESTARTED_AT, SYNCED_REVISION
-from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.domain.times import format_time
 from tests.unit.builders import app_body, githubtoken_body, secret
 from tests.unit.fakes import API_AWAY, BEFORE, Killed, Process, World, raising

@@ -14,8 +14,10 @@ import pytest
 
 from githubtoken_operator import handlers
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.domain.model import Token
+from githubtoken_operator.domain.view import TokenView
 from githubtoken_operator.scheduler import Scheduler
 from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.sweep import Sweep
@@ -47,11 +49,14 @@ class Kopf:
         apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append))
         self.seeds = Seeds()
         self.sweeps = 0
+        self.metrics = Metrics("test")
+        self.metrics.lead(True)
         sweep = cast("Sweep", SimpleNamespace(soon=self._sweep))
         wiring = handlers.Wiring(
             watched=self.watched,
             apps=apps,
             seeds=self.seeds,
+            metrics=self.metrics,
             scheduler=scheduler,
             sweep=sweep,
             clusterwide=clusterwide,
@@ -74,6 +79,25 @@ async def test_a_new_token_is_run_and_its_body_kept_for_that_run() -> None:
     await kopf_.event("on_token", body, None)
     assert kopf_.woken == [TOKEN]
     assert kopf_.watched.take(TOKEN) == body
+
+
+async def test_an_object_has_its_series_from_its_first_sight_on() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_token", githubtoken_body(), None)
+    await kopf_.event("on_app", app_body(), None)
+    value = kopf_.metrics.registry.get_sample_value
+    token = {"namespace": NAMESPACE, "name": "ci", "condition": "Unknown"}
+    assert value("githubtoken_ready_status", token) == 1
+    app = {"kind": "GitHubApp", "namespace": NAMESPACE, "name": "acme", "condition": "Unknown"}
+    assert value("githubtoken_app_ready_status", app) == 1
+
+
+async def test_what_a_run_has_shown_since_is_not_undone_by_an_event() -> None:
+    kopf_ = Kopf()
+    kopf_.metrics.show(TokenView(NAMESPACE, "ci", "Installation", "acme", "ci", "True"))
+    await kopf_.event("on_token", githubtoken_body())
+    ready = {"namespace": NAMESPACE, "name": "ci", "condition": "True"}
+    assert kopf_.metrics.registry.get_sample_value("githubtoken_ready_status", ready) == 1
 
 
 async def test_a_status_that_comes_back_wakes_nobody() -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain import doubt, reasons
+from githubtoken_operator.domain.conditions import find_condition, needs_human, ready_of
 from githubtoken_operator.domain.errors import OutcomeUnknown, RateLimited
 from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.secrets import decoded
-from githubtoken_operator.domain.status import find_condition, ready_of, stalled_reason
 from githubtoken_operator.domain.times import format_time, parse_time
 from githubtoken_operator.scheduler import Next
 from githubtoken_operator.watched import Ref
@@ -106,7 +106,7 @@ async def test_what_is_no_personal_token_is_neither_sent_nor_copied(text: str) -
     assert checks(world) == 0
     assert "secrets/ci" not in world.api.objects
     assert ready_of(world.status()) == ("False", reasons.CREDENTIAL_MISSING)
-    assert stalled_reason(world.status()) == reasons.CREDENTIAL_MISSING
+    assert needs_human(world.status()) == reasons.CREDENTIAL_MISSING
     assert "hunter2" not in str(world.api.objects["githubtokens/ci"]) + str(world.api.events)
 
 
@@ -128,7 +128,7 @@ async def test_a_valid_token_stays_while_the_humans_secret_is_away() -> None:
     await process.run()
     assert ready_of(world.status()) == FRESH
     assert "refresh failing: there is no Secret `my-pat`" in message(world)
-    assert stalled_reason(world.status()) == reasons.CREDENTIAL_MISSING
+    assert needs_human(world.status()) == reasons.CREDENTIAL_MISSING
     assert decoded(world.secret(), "token") == "ghp_one"
 
 
@@ -221,7 +221,7 @@ async def test_a_token_stays_ready_while_github_is_away(error: Exception) -> Non
     await process.run()
     assert ready_of(world.status()) == FRESH
     assert "refresh failing" in message(world)
-    assert stalled_reason(world.status()) is None
+    assert needs_human(world.status()) is None
     assert world.status()["lastCheckTime"] == format_time(NOW)
 
 
@@ -249,7 +249,7 @@ async def believed(world: World, process: Process) -> Next | None:
     due = await process.run()
     for _ in range(doubt.BELIEVED - 1):
         assert ready_of(world.status()) == FRESH
-        assert stalled_reason(world.status()) is None
+        assert needs_human(world.status()) is None
         assert due is not None
         world.clock.advance(datetime.fromtimestamp(due.due, UTC) - world.clock())
         due = await process.run()
@@ -262,7 +262,7 @@ async def test_a_revoked_token_is_said_and_stays_where_it_is() -> None:
     world.github.personal.clear()
     await believed(world, process)
     assert ready_of(world.status()) == ("False", reasons.AUTHENTICATION_FAILED)
-    assert stalled_reason(world.status()) == reasons.AUTHENTICATION_FAILED
+    assert needs_human(world.status()) == reasons.AUTHENTICATION_FAILED
     assert decoded(world.secret(), "token") == "ghp_one"
     assert world.event_reasons == [reasons.FRESH, reasons.GITHUB_UNAVAILABLE, reasons.AUTHENTICATION_FAILED]
 
@@ -294,7 +294,7 @@ async def test_a_revoked_token_that_a_human_replaces_is_fresh_at_once() -> None:
     await process.run()
     assert ready_of(world.status()) == FRESH
     assert (decoded(world.secret(), "token"), world.status()["revision"]) == ("ghp_two", 2)
-    assert stalled_reason(world.status()) is None
+    assert needs_human(world.status()) is None
 
 
 async def test_a_new_token_that_github_refuses_leaves_the_living_one_ready() -> None:
@@ -302,7 +302,7 @@ async def test_a_new_token_that_github_refuses_leaves_the_living_one_ready() -> 
     put(world, "ghp_mistyped", alive=False)
     await process.run()
     assert ready_of(world.status()) == FRESH
-    assert stalled_reason(world.status()) == reasons.AUTHENTICATION_FAILED
+    assert needs_human(world.status()) == reasons.AUTHENTICATION_FAILED
     assert decoded(world.secret(), "token") == "ghp_one"
 
 
@@ -336,7 +336,7 @@ async def test_an_expired_token_is_said_and_github_is_not_asked() -> None:
     await process.run()
     assert ready_of(world.status()) == ("False", reasons.EXPIRED)
     assert message(world).startswith(f"the personal token expired at {format_time(NOW + HOUR / 2)}: make another")
-    assert stalled_reason(world.status()) == reasons.EXPIRED
+    assert needs_human(world.status()) == reasons.EXPIRED
     assert checks(world) == 1
     put(world, "ghp_two")
     await process.run()
@@ -345,19 +345,19 @@ async def test_an_expired_token_is_said_and_github_is_not_asked() -> None:
 
 async def test_a_token_that_ends_soon_stalls_and_stays_ready() -> None:
     world, process = await fresh(expires=NOW + 8 * DAY)
-    assert stalled_reason(world.status()) is None
+    assert needs_human(world.status()) is None
     for hours in range(1, 26):
         world.clock.now = NOW + hours * HOUR
         await process.run()
     assert ready_of(world.status()) == FRESH
-    assert stalled_reason(world.status()) == reasons.EXPIRES_SOON
-    assert "make another at GitHub" in (find_condition(world.status(), "Stalled") or {})["message"]
+    assert needs_human(world.status()) == reasons.EXPIRES_SOON
+    assert "make another at GitHub" in (find_condition(world.status(), "NeedsHuman") or {})["message"]
     assert world.event_reasons == [reasons.FRESH, reasons.EXPIRES_SOON]
     await world.start().run()
     assert world.event_reasons == [reasons.FRESH, reasons.EXPIRES_SOON]
     put(world, "ghp_two", expires=NOW + 90 * DAY)
     await process.run()
-    assert stalled_reason(world.status()) is None
+    assert needs_human(world.status()) is None
 
 
 async def test_the_announcement_is_made_at_its_very_time() -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Terminating
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.conditions import needs_human, ready_of
 from githubtoken_operator.domain.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.secrets import ADOPT, NAME, annotations_of, decoded, encoded
-from githubtoken_operator.domain.status import ready_of, stalled_reason
 from githubtoken_operator.domain.times import format_time, parse_time
 from tests.unit.builders import app_body, githubtoken_body, secret
 from tests.unit.fakes import (
@@ -519,7 +519,7 @@ async def test_somebody_elses_secret_is_left_alone_until_it_is_given_to_us() -> 
     assert due is not None
     assert due.due == (world.clock.now + timedelta(seconds=15)).timestamp()
     assert mints(world) == 0
-    assert stalled_reason(world.status()) == reasons.SECRET_CONFLICT
+    assert needs_human(world.status()) == reasons.SECRET_CONFLICT
     world.api.edit("secrets/ci", lambda body: body["metadata"].update(annotations={ADOPT: "true"}))
     await process.settle()
     assert_published(world)
@@ -533,7 +533,7 @@ async def test_a_secret_that_may_not_be_written_is_said_and_nothing_is_minted_an
     process = world.start()
     await process.run()
     assert ready_of(world.status()) == ("False", reasons.MISSING_PERMISSION)
-    assert stalled_reason(world.status()) == reasons.MISSING_PERMISSION
+    assert needs_human(world.status()) == reasons.MISSING_PERMISSION
     for _ in range(5):
         world.clock.advance(timedelta(minutes=2))
         await process.run()
@@ -674,7 +674,7 @@ async def test_what_stands_is_said_once_and_not_again_after_a_restart() -> None:
         process = world.start()
         for _ in range(3):
             await process.run()
-            assert stalled_reason(world.status()) == reasons.INSTALLATION_SUSPENDED
+            assert needs_human(world.status()) == reasons.INSTALLATION_SUSPENDED
             world.clock.advance(timedelta(minutes=30))
     assert world.event_reasons == [reasons.INSTALLATION_SUSPENDED]
     del world.github.refuses["mint"]
@@ -689,7 +689,7 @@ async def test_a_valid_token_stays_while_its_renewal_fails() -> None:
     process = world.start()
     await process.run()
     assert ready_of(world.status()) == FRESH
-    assert stalled_reason(world.status()) == reasons.INSTALLATION_SUSPENDED
+    assert needs_human(world.status()) == reasons.INSTALLATION_SUSPENDED
     assert "refresh failing: the installation is suspended" in world.status()["conditions"][0]["message"]
     world.clock.advance(timedelta(minutes=15))
     await process.run()
@@ -755,7 +755,7 @@ async def test_what_a_human_must_mend_is_said_and_nothing_is_minted(
     await process.run()
     assert mints(world) == 0
     assert ready_of(world.status()) == ("False", reason)
-    assert stalled_reason(world.status()) == reason
+    assert needs_human(world.status()) == reason
     assert world.event_reasons == [reason]
 
 
@@ -871,7 +871,7 @@ async def test_no_token_of_an_hour_dies_of_sixteen_minutes_of_refusals(refused: 
         assert world.clock() < expires
         assert due is not None
         if world.clock() < ends - timedelta(minutes=12):
-            assert stalled_reason(world.status()) is None
+            assert needs_human(world.status()) is None
         world.clock.advance(datetime.fromtimestamp(due.due, UTC) - world.clock())
-    assert stalled_reason(world.status()) is None
+    assert needs_human(world.status()) is None
     assert_published(world)

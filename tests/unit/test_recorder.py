@@ -14,11 +14,12 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.app_reader import Resolved
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.decide import BackingOff, Observation, Paused
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.resources import Failures, parse_token
 from githubtoken_operator.domain.schedule import Renewal
-from githubtoken_operator.domain.status import Granted, Result, ready_of
+from githubtoken_operator.domain.status import Granted, Result
 from githubtoken_operator.gathered import Gathered, Memory
 from githubtoken_operator.recorder import Recorder
 from tests.unit.builders import NOW, githubtoken_body, observation, settled
@@ -205,13 +206,13 @@ async def test_metrics_show_what_status_says(desk: Desk) -> None:
     about = {"namespace": "team", "name": "ci"}
     value = desk.metrics.registry.get_sample_value
     assert value("githubtoken_ready_status", {**about, "condition": "True"}) == 1
-    assert value("githubtoken_stalled", {**about, "reason": "InstallationSuspended"}) == 1
+    assert value("githubtoken_needs_human", {**about, "reason": "InstallationSuspended"}) == 1
     assert value("githubtoken_issued_timestamp_seconds", about) == NOW.timestamp()
     assert value("githubtoken_expiration_timestamp_seconds", about) == (NOW + timedelta(hours=1)).timestamp()
     assert value("githubtoken_renewal_timestamp_seconds", about) == (NOW + timedelta(minutes=39)).timestamp()
     await desk.record(AWAY, held=False)
     assert value("githubtoken_issued_timestamp_seconds", about) is None
-    assert value("githubtoken_stalled", {**about, "reason": "InstallationSuspended"}) is None
+    assert value("githubtoken_needs_human", {**about, "reason": "InstallationSuspended"}) is None
 
 
 async def test_a_renew_before_that_is_ignored_is_said_once_per_spec(desk: Desk) -> None:

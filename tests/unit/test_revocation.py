@@ -10,12 +10,12 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Terminating
 from githubtoken_operator.domain import credential, credential_body, deletion, reasons
+from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.credential import Intent
 from githubtoken_operator.domain.errors import RateLimited
 from githubtoken_operator.domain.model import Token
 from githubtoken_operator.domain.resources import FINALIZER, REFRESH_REQUESTED_AT, parse_token
 from githubtoken_operator.domain.secrets import ADOPT, ADOPTED, decoded, encoded
-from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.rotation import FOREIGN_INTENT_WAIT
 from tests.unit.builders import app_body, githubtoken_body, secret, user_body

@@ -16,13 +16,13 @@ import pytest
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
 from githubtoken_operator.credential_store import StartOver
 from githubtoken_operator.domain import credential, credential_body, reasons
+from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.credential import INTENT, REFUSED, Intent
 from githubtoken_operator.domain.errors import Terminal, Transient
 from githubtoken_operator.domain.model import Answer, App, Token
 from githubtoken_operator.domain.pod import Pod
 from githubtoken_operator.domain.resources import parse_token
 from githubtoken_operator.domain.secrets import decoded, encoded
-from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.rotation import FOREIGN_INTENT_WAIT, POD_LOOK
 from tests.unit.builders import NAMESPACE, NOW, app, app_body, pod_body, secret, user_body

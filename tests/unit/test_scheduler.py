@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator import scheduler as scheduler_module
-from githubtoken_operator.scheduler import RETRY_AFTER_CRASH, DueQueue, Next, Scheduler
+from githubtoken_operator.scheduler import RETRY_AFTER_CRASH, DueQueue, Next, Ran, Scheduler
 
 # --- The queue -------------------------------------------------------------------------------------------------------
 
@@ -120,11 +120,13 @@ class Workshop:
         self.crashes: set[str] = set()
         self._gates: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(0))
         self.must_finish: set[str] = set()
+        self.told: list[Ran[str]] = []
         self.scheduler: Scheduler[str] = Scheduler(
             self.run,
             concurrency=2,
             now=lambda: self.now,
             must_finish=lambda task: task.get_name().removeprefix("run ") in self.must_finish,
+            tell=self.told.append,
         )
 
     @property
@@ -277,6 +279,39 @@ async def test_a_key_that_is_woken_while_its_run_crashes_need_not_wait_so_long(
     await workshop.finish("a")
     assert workshop.began == ["a", "a"]
     assert len(caplog.records) == 1
+
+
+async def test_each_run_that_ended_is_told(workshop: Workshop) -> None:
+    workshop.returns["a"] = wanted = Next(90, 100, "renewal")
+    workshop.crashes.add("b")
+    for key in "abc":
+        workshop.scheduler.wake(key)
+    await rounds()
+    workshop.now = 2
+    await workshop.finish("a", "b")
+    workshop.now = 3
+    await workshop.finish("c")
+    crashed = Next(2 + RETRY_AFTER_CRASH, 2 + RETRY_AFTER_CRASH, "crash")
+    assert workshop.told == [
+        Ran("a", 2, wanted, crashed=False),
+        Ran("b", 2, crashed, crashed=True),
+        Ran("c", 1, None, crashed=False),
+    ]
+
+
+async def test_it_says_who_has_a_place_and_who_waits_for_what(workshop: Workshop) -> None:
+    workshop.scheduler.add("later", Next(60, 60, "renewal"))
+    workshop.scheduler.wake("a")
+    await rounds()
+    workshop.now = 2
+    workshop.scheduler.wake("b")
+    await rounds()
+    workshop.scheduler.wake("c")
+    workshop.now = 5
+    assert workshop.scheduler.running() == [("a", 5), ("b", 3)]
+    assert workshop.scheduler.waiting(5) == [("c", -3, "event"), ("later", 55, "renewal")]
+    assert workshop.scheduler.waiting(1) == [("c", -3, "event")]
+    assert workshop.scheduler.causes() == {"event": 1, "renewal": 1}
 
 
 async def test_a_drain_finishes_what_must_be_finished_cuts_off_the_rest_and_starts_nothing(workshop: Workshop) -> None:

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.credential import SEEDS_TAKEN
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import Token
-from githubtoken_operator.domain.status import ready_of
 from githubtoken_operator.seeds import Seeds
 from tests.unit.builders import NAMESPACE, app_body, secret, user_body
 from tests.unit.fakes import World

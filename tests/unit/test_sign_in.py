@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from githubtoken_operator.domain import credential, reasons
+from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.device_flow import DEVICE_CODE, FLOW, REQUESTS_PER_HOUR, REST
 from githubtoken_operator.domain.errors import Terminal, Transient
 from githubtoken_operator.domain.resources import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.secrets import NAME, ROLE, annotations_of, decoded, labels_of
-from githubtoken_operator.domain.status import ready_of
 from tests.unit.builders import app_body, secret, user_body
 from tests.unit.fakes import AFTER, API_AWAY, BEFORE, LOST, NOT_SENT, Killed, Moment, Process, World, raising
 
@@ -109,7 +109,7 @@ async def test_a_code_is_shown_in_status_in_one_event_and_in_the_message() -> No
     assert "enter the code WDJB-0000" in message(world)
     assert world.event_reasons == ["AwaitingAuthorization"]
     assert all(part in world.api.events[0]["message"] for part in ("WDJB-0000", "github.com/login/device", "12:15:00"))
-    assert [condition["type"] for condition in status["conditions"]] == ["Ready", "Stalled"]
+    assert [condition["type"] for condition in status["conditions"]] == ["Ready", "NeedsHuman"]
 
 
 async def test_the_secret_half_of_a_code_is_in_the_credential_secret_only() -> None:

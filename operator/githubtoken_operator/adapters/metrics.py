@@ -1,12 +1,7 @@
 """The operator's Prometheus metrics, in a registry of their own.
 
-What belongs to one GitHubToken is not kept in gauges: a collector builds it at scrape time from the present views, so a
-deleted object leaves no series, and a time that is unknown has none. Only the leader exports these series; a standby
-would show what it last saw.
-
-The loop writes, a scrape reads in another thread. A view is immutable and is replaced as a whole; the scrape copies the
-references under a lock and builds its samples outside of it. The callables of `watch_scheduler` and `watch_journal` run
-in the scrape's thread too.
+Here are those of the work and of GitHub; `object_metrics` has those of single objects, which only the leader exports,
+and `process_metrics` those of the process.
 
 docs/metrics.md lists every metric; a test holds that list against this module.
 """
@@ -15,9 +10,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
-from operator import attrgetter
+from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import Final, Literal
 
@@ -30,10 +23,12 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from githubtoken_operator.domain.view import Kind, TokenView
+from githubtoken_operator.adapters.object_metrics import AppSeries, TokenSeries
+from githubtoken_operator.adapters.process_metrics import NO_ANSWER, ProcessMetrics
+from githubtoken_operator.domain.view import AppView, Kind, TokenView
 
 RefreshResult = Literal["success", "transient", "terminal"]
 """How a renewal ended: a new token, a failure that time heals, or one that needs a human."""
@@ -41,15 +36,10 @@ RefreshResult = Literal["success", "transient", "terminal"]
 RevocationResult = Literal["success", "failed"]
 """How a revocation ended: the tokens are dead at GitHub, or the object went although they may be alive."""
 
-NO_ANSWER: Final = "none"
-"""The `code` label of a request that GitHub did not answer."""
-
 _RENEWED_KINDS: Final = ("User", "Installation")
 _RESULTS: Final = ("success", "transient", "terminal")
 _REVOCATION_RESULTS: Final[tuple[RevocationResult, ...]] = ("success", "failed")
-_CONDITION_STATUSES: Final = ("True", "False", "Unknown")
 _REFRESH_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_OBJECT: Final = ("namespace", "name")
 
 _RATE_LIMIT_WINDOW: Final = 3600.0
 """Seconds after which GitHub has reset a limit, so that what was read before says nothing any more.
@@ -69,12 +59,12 @@ class Metrics:
         # Creation times as series of their own would double the number of counters and are used by nobody here.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it without types
         self.registry: Final = CollectorRegistry()
-        self._tokens = _Tokens()
+        self._tokens = TokenSeries()
+        self._apps = AppSeries()
         self._rate_limits = _RateLimits(monotonic)
-        self._sources = _Sources()
-
-        for collector in (self._tokens, self._rate_limits, self._sources):
+        for collector in (self._tokens, self._apps, self._rate_limits):
             self.registry.register(collector)
+        self.process: Final = ProcessMetrics(self.registry, monotonic=monotonic)
         ProcessCollector(registry=self.registry)
 
         self._refreshes = Counter(
@@ -85,7 +75,7 @@ class Metrics:
         )
         self._refresh_duration = Histogram(
             "githubtoken_refresh_duration_seconds",
-            "How long a renewal took, from its start until its result was stored.",
+            "How long a renewal took, from its start until it failed or the Secret held its token.",
             ("kind",),
             buckets=_REFRESH_BUCKETS,
             registry=self.registry,
@@ -134,19 +124,32 @@ class Metrics:
             for result in _RESULTS:
                 self._refreshes.labels(kind, result)
 
-    # --- GitHubTokens ---
+    # --- Single objects ---
 
-    def show(self, view: TokenView) -> None:
-        """Export this state of a GitHubToken in place of its earlier one."""
-        self._tokens.show(view)
+    def show(self, view: TokenView | AppView) -> None:
+        """Export this state of an object in place of its earlier one."""
+        if isinstance(view, TokenView):
+            self._tokens.show(view)
+        else:
+            self._apps.show(view)
 
-    def forget(self, namespace: str, name: str) -> None:
-        """Drop the series of a GitHubToken that is gone; one that is not known is none the worse."""
-        self._tokens.forget(namespace, name)
+    def shows(self, *labels: str) -> bool:
+        """Whether there is a view of a GitHubToken (its namespace and name) or an App (kind, namespace and name)."""
+        return self._tokens.shows(*labels) or self._apps.shows(*labels)
 
-    def refreshed(self, kind: Kind, result: RefreshResult, seconds: float) -> None:
+    def forget(self, *labels: str) -> None:
+        """Drop the series of an object that is gone, named as in `shows`; one that is not known is none the worse."""
+        self._tokens.forget(*labels)
+        self._apps.forget(*labels)
+
+    # --- The work ---
+
+    def refreshed(self, kind: Kind, result: RefreshResult) -> None:
         """Count a renewal that was tried."""
         self._refreshes.labels(kind, result).inc()
+
+    def took(self, kind: Kind, seconds: float) -> None:
+        """Note how long a renewal took, until it failed or the consumer's Secret held its token."""
         self._refresh_duration.labels(kind).observe(seconds)
 
     def repaired(self) -> None:
@@ -157,21 +160,10 @@ class Metrics:
         """Count a deletion that was to revoke tokens; `failed` where it went on although they may be alive."""
         self._revocations.labels(result).inc()
 
-    # --- The process ---
-
     def lead(self, leading: bool) -> None:  # noqa: FBT001 - the one thing that is set
-        """Say whether this replica leads. Series of GitHubTokens are exported only while it does."""
+        """Say whether this replica leads. Series of single objects are exported only while it does."""
         self._leader.set(leading)
-        self._tokens.exported = leading
-
-    def watch_scheduler(self, *, pending: Callable[[], int], overdue: Callable[[], int]) -> None:
-        """Read the scheduler at each scrape: how many keys wait, and how many of them are due and not started."""
-        self._sources.pending = pending
-        self._sources.overdue = overdue
-
-    def watch_journal(self, entries: Callable[[], int]) -> None:
-        """Read the journal at each scrape: how many rotated pairs wait to be stored."""
-        self._sources.journal_entries = entries
+        self._tokens.exported = self._apps.exported = leading
 
     # --- The GitHub client's observer ---
 
@@ -187,101 +179,6 @@ class Metrics:
     def clock_skew(self, host: str, seconds: float) -> None:
         """Note by how much this machine's clock is ahead of the host's."""
         self._clock_skew.labels(host).set(seconds)
-
-
-class _Tokens(Collector):
-    """The series of all GitHubTokens, built from their views."""
-
-    def __init__(self) -> None:
-        self.exported = False
-        self._views: dict[tuple[str, str], TokenView] = {}
-        self._lock = Lock()
-
-    def show(self, view: TokenView) -> None:
-        with self._lock:
-            self._views[view.namespace, view.name] = view
-
-    def forget(self, namespace: str, name: str) -> None:
-        with self._lock:
-            self._views.pop((namespace, name), None)
-
-    def collect(self) -> Iterator[Metric]:
-        views: tuple[TokenView, ...] = ()
-        if self.exported:
-            with self._lock:
-                views = tuple(self._views.values())
-        # One family after the other: each is rendered and freed before the next, which matters at 10,000 objects.
-        for name, meaning, moment in _TIMES:
-            yield _times(name, meaning, moment, views)
-        yield _ready(views)
-        yield _stalled(views)
-        yield _info(views)
-
-
-_TIMES: Final[tuple[tuple[str, str, Callable[[TokenView], datetime | None]], ...]] = (
-    (
-        "githubtoken_issued_timestamp_seconds",
-        "When the stored token was issued, in Unix seconds.",
-        attrgetter("issued"),
-    ),
-    (
-        "githubtoken_expiration_timestamp_seconds",
-        "When the stored token expires, in Unix seconds.",
-        attrgetter("expires"),
-    ),
-    (
-        "githubtoken_renewal_timestamp_seconds",
-        "When the stored token is due to be replaced, in Unix seconds.",
-        attrgetter("renews"),
-    ),
-    (
-        "githubtoken_refresh_token_expiration_timestamp_seconds",
-        "When the stored refresh token expires, in Unix seconds.",
-        attrgetter("refresh_token_expires"),
-    ),
-)
-
-
-def _times(
-    name: str, meaning: str, moment: Callable[[TokenView], datetime | None], views: Iterable[TokenView]
-) -> Metric:
-    family = GaugeMetricFamily(name, meaning, labels=_OBJECT)
-    for view in views:
-        if (known := moment(view)) is not None:
-            family.add_metric((view.namespace, view.name), known.timestamp())
-    return family
-
-
-def _ready(views: Iterable[TokenView]) -> Metric:
-    family = GaugeMetricFamily(
-        "githubtoken_ready_status",
-        "1 for the status that the Ready condition has, else 0.",
-        labels=(*_OBJECT, "condition"),
-    )
-    for view in views:
-        for status in _CONDITION_STATUSES:
-            family.add_metric((view.namespace, view.name, status), float(view.ready == status))
-    return family
-
-
-def _stalled(views: Iterable[TokenView]) -> Metric:
-    family = GaugeMetricFamily(
-        "githubtoken_stalled", "1 while a human is needed; the reason says why.", labels=(*_OBJECT, "reason")
-    )
-    for view in views:
-        if view.stalled_reason is not None:
-            family.add_metric((view.namespace, view.name, view.stalled_reason), 1)
-    return family
-
-
-def _info(views: Iterable[TokenView]) -> Metric:
-    family = InfoMetricFamily(
-        "githubtoken", "What a GitHubToken is, to be joined with the others.", labels=(*_OBJECT, "kind")
-    )
-    for view in views:
-        about = {"app": view.app, "secret": view.secret}
-        family.add_metric((view.namespace, view.name, view.kind or ""), about)
-    return family
 
 
 class _RateLimits(Collector):
@@ -310,25 +207,3 @@ class _RateLimits(Collector):
         for key, (_, remaining) in current:
             family.add_metric(key, remaining)
         yield family
-
-
-class _Sources(Collector):
-    """Numbers that others keep, read at scrape time; a source that was not given has no series."""
-
-    def __init__(self) -> None:
-        self.pending: Callable[[], int] | None = None
-        self.overdue: Callable[[], int] | None = None
-        self.journal_entries: Callable[[], int] | None = None
-
-    def collect(self) -> Iterator[Metric]:
-        for name, meaning, source in (
-            ("githubtoken_scheduler_pending", "GitHubTokens that wait for their time or their turn.", self.pending),
-            (
-                "githubtoken_scheduler_overdue",
-                "GitHubTokens whose time has come and that wait for a turn.",
-                self.overdue,
-            ),
-            ("githubtoken_journal_entries", "Rotated pairs that are not stored yet.", self.journal_entries),
-        ):
-            if source is not None:
-                yield GaugeMetricFamily(name, meaning, value=source())

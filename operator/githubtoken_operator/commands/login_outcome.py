@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.commands.waiting import STALLED_FOR
+from githubtoken_operator.commands.waiting import IDLE_FOR
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.resources import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.times import parse_time
@@ -112,9 +112,9 @@ def _unheard(seen: SignIn, after: Snapshot) -> Step | None:
     if not seen.requested or after.request(LOGIN_REQUESTED_AT) == after.status.get("lastHandledLoginAt"):
         return None
     attempt_failed = after.failures not in {None, seen.before.failures}
-    no_attempt = seen.waited >= STALLED_FOR and after.stalled_reason not in reasons.SIGN_IN_HEALS
+    no_attempt = seen.waited >= IDLE_FOR and after.needs_human not in reasons.SIGN_IN_HEALS
     if _human_needed(after) and (attempt_failed or no_attempt):
-        return NotSignedIn(after.stalled)
+        return NotSignedIn(after.human_task)
     return Waiting(f"waiting for the operator to get a code; {_standing(after)}")
 
 
@@ -139,7 +139,7 @@ def _signed_in(seen: SignIn, after: Snapshot) -> Step | None:
 
 
 def _ended(_seen: SignIn, after: Snapshot) -> Step | None:
-    return NotSignedIn(after.stalled) if _human_needed(after) else None
+    return NotSignedIn(after.human_task) if _human_needed(after) else None
 
 
 _RULES: Final[Sequence[_Rule]] = (_cannot, _unheard, _code_shown, _between_codes, _signed_in, _ended)
@@ -147,7 +147,7 @@ _RULES: Final[Sequence[_Rule]] = (_cannot, _unheard, _code_shown, _between_codes
 
 def _human_needed(token: Snapshot) -> bool:
     """Whether something else than entering the code is needed of a human."""
-    return token.stalled_reason not in {None, reasons.AWAITING_AUTHORIZATION}
+    return token.needs_human not in {None, reasons.AWAITING_AUTHORIZATION}
 
 
 def _standing(token: Snapshot) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 
 from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.commands.waiting import STALLED_FOR
+from githubtoken_operator.commands.waiting import IDLE_FOR
 from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
 
 SUSPENDED: Final = "it is suspended and will be refreshed when `spec.suspend` is false"
@@ -80,14 +80,14 @@ def _attempt_failed(seen: Watched, after: Snapshot) -> Outcome | None:
     return _failed(after) if after.failures not in {None, seen.before.failures} else None
 
 
-def _stalled(seen: Watched, after: Snapshot) -> Outcome | None:
+def _cannot(seen: Watched, after: Snapshot) -> Outcome | None:
     """Where an input is missing there is no attempt that could fail."""
-    return _failed(after) if after.stalled and seen.waited >= STALLED_FOR else None
+    return _failed(after) if after.human_task and seen.waited >= IDLE_FOR else None
 
 
-_RULES: Final[Sequence[_Rule]] = (_withdrawn, _handled, _suspended, _attempt_failed, _stalled)
+_RULES: Final[Sequence[_Rule]] = (_withdrawn, _handled, _suspended, _attempt_failed, _cannot)
 
 
 def _failed(token: Snapshot) -> Outcome:
     # While the old token is valid, Ready is True and only its message tells of the failure.
-    return Outcome(succeeded=False, text=token.stalled or f"{token.reason}: {token.message}")
+    return Outcome(succeeded=False, text=token.human_task or f"{token.reason}: {token.message}")

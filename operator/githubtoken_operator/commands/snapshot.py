@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from githubtoken_operator.domain.conditions import NEEDS_HUMAN, READY, find_condition, needs_human, ready_of
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import ECHO_LIMIT
-from githubtoken_operator.domain.status import READY, STALLED, find_condition, ready_of, stalled_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ class Snapshot:
         return str((find_condition(self.status, READY) or {}).get("message", ""))
 
     @property
-    def stalled_reason(self) -> str | None:
-        """The reason of `Stalled`, while a human is needed."""
-        return stalled_reason(self.status)
+    def needs_human(self) -> str | None:
+        """The reason of `NeedsHuman`, while somebody must act."""
+        return needs_human(self.status)
 
     @property
-    def stalled(self) -> str:
-        """Reason and message of `Stalled`, while a human is needed."""
-        found = find_condition(self.status, STALLED)
+    def human_task(self) -> str:
+        """Reason and message of `NeedsHuman`, while somebody must act."""
+        found = find_condition(self.status, NEEDS_HUMAN)
         return f"{found['reason']}: {found['message']}" if found else ""
 
     @property

@@ -17,8 +17,8 @@ from githubtoken_operator.commands.progress import Progress
 
 POLL: Final = 1.0
 """Seconds between two looks."""
-STALLED_FOR: Final = 15.0
-"""Seconds after which an object that stays stalled without an attempt counts as failed: nothing can be attempted."""
+IDLE_FOR: Final = 15.0
+"""Seconds after which an object that needs a human, and made no attempt, counts as failed: none can be made."""
 
 _FINAL: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
 

@@ -16,10 +16,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from githubtoken_operator.domain import doubt, reasons, schedule
+from githubtoken_operator.domain.conditions import READY, conditions, find_condition
 from githubtoken_operator.domain.errors import KeptOut, Terminal, TokenError
 from githubtoken_operator.domain.model import AppInfo
 from githubtoken_operator.domain.resources import GitHubApp
-from githubtoken_operator.domain.status import READY, condition, find_condition, shown
+from githubtoken_operator.domain.status import shown
 from githubtoken_operator.domain.times import format_time, parse_time
 
 CHECK_EVERY: Final = timedelta(hours=1)
@@ -117,10 +118,11 @@ def build_status(
     else:
         ready = ("True", reasons.ACCEPTED, f"GitHub accepts the key {check.fingerprint}")
     state, reason, message = ready
+    needs_human = (reason, message) if state == "False" and reason in reasons.HUMAN_NEEDED else None
     status: dict[str, Any] = {
         "observedGeneration": source.generation,
         "tokens": tokens,
-        "conditions": [condition(source.status, READY, state, reason, message, generation=source.generation, now=now)],
+        "conditions": conditions(source.status, ready, needs_human, generation=source.generation, now=now),
     }
     if check is not None:
         status |= {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.domain import personal_token, reasons, schedule
+from githubtoken_operator.domain import causes, personal_token, reasons, schedule
 from githubtoken_operator.domain.decide import RECHECK_DENIED, RECHECK_MISSING, Observation
 from githubtoken_operator.domain.device_flow import Ended, Resting
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
@@ -51,6 +51,13 @@ def next_run(seen: Observation, result: Result, recheck: timedelta | None = None
     waits = [recheck, timedelta(seconds=wait) if (wait := stated_wait(error)) is not None else None]
     times += [seen.now + wait for wait in waits if wait is not None]
     return min((time for time in times if time is not None and time > seen.now), default=None)
+
+
+def cause(result: Result, due: datetime | None) -> str:
+    """What the run at `due` is for."""
+    if due is not None and due == result.failures.next:
+        return causes.RETRY
+    return causes.RENEWAL if result.error is None and due == result.due else causes.LOOK
 
 
 def _second_look(seen: Observation, error: TokenError) -> timedelta | None:

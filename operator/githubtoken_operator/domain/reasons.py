@@ -1,6 +1,6 @@
-"""Reasons of the `Ready` and `Stalled` conditions, and of events. They are part of the API: alerts are written on them.
+"""Reasons of the conditions, and of events. They are part of the API: alerts are written on them.
 
-A reason with `HUMAN_NEEDED` set means that waiting does not help: the object is `Stalled` until somebody acts.
+A reason with `HUMAN_NEEDED` set means that waiting does not help: the object is `NeedsHuman` until somebody acts.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ SUSPENDED: Final = "Suspended"
 MISSING_PERMISSION: Final = "MissingPermission"
 """The API server refuses what the operator must do: RBAC, a quota or an admission policy."""
 
-# --- GitHubToken, Stalled alone --------------------------------------------------------------------------------------
+# --- GitHubToken, NeedsHuman alone -----------------------------------------------------------------------------------
 EXPIRES_SOON: Final = "ExpiresSoon"
 """The personal token is good for a while only: a human must make another."""
 

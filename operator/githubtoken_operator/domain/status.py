@@ -1,6 +1,6 @@
 """The status of a GitHubToken, computed whole from one run and compared with what is stored.
 
-A condition's `lastTransitionTime` moves only when its `status` flips. Everything is cut to the CRD's bounds, because a
+Everything is cut to the CRD's bounds, because a
 string that is too long would fail the whole write.
 """
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from githubtoken_operator.domain import personal_token, reasons
+from githubtoken_operator.domain import conditions, personal_token, reasons
+from githubtoken_operator.domain.conditions import NEEDS_HUMAN, READY, find_condition
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import BackingOff, Observation, Paused
 from githubtoken_operator.domain.device_flow import Awaiting
@@ -21,10 +22,7 @@ from githubtoken_operator.domain.redaction import redact
 from githubtoken_operator.domain.resources import Failures
 from githubtoken_operator.domain.times import format_time
 
-MESSAGE_LIMIT: Final = 1024
 NAME_LIMIT: Final = 255
-READY: Final = "Ready"
-STALLED: Final = "Stalled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,6 @@ class Result:
 def build(seen: Observation, result: Result) -> dict[str, Any]:
     """The whole status document; what is unknown is left out."""
     token, issued = seen.token, result.issued
-    ready, reason, message = _readiness(seen, result)
     status: dict[str, Any] = {
         "observedGeneration": token.generation,
         "kind": token.kind,
@@ -84,13 +81,9 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
             "lastFailureTime": _time(result.failures.last),
             "nextAttemptTime": _time(result.failures.next),
         }
-    conditions = [(READY, ready, reason, message)]
-    if (stalled := _stalled(seen, result)) is not None:
-        conditions.append((STALLED, "True", *stalled))
-    status["conditions"] = [
-        condition(token.status, kind, state, why, text, generation=token.generation, now=seen.now)
-        for kind, state, why, text in conditions
-    ]
+    status["conditions"] = conditions.conditions(
+        token.status, _readiness(seen, result), _needs_human(seen, result), generation=token.generation, now=seen.now
+    )
     return {key: value for key, value in status.items() if value is not None}
 
 
@@ -99,49 +92,12 @@ def shown(name: str | None) -> str | None:
     return redact(name)[:NAME_LIMIT] if name else None
 
 
-def condition(
-    before: JSON, kind: str, state: str, reason: str, message: str, *, generation: int, now: datetime
-) -> dict[str, Any]:
-    """One condition; it keeps its transition time while its status stays."""
-    old = find_condition(before, kind)
-    since = old["lastTransitionTime"] if old and old.get("status") == state else format_time(now)
-    return {
-        "type": kind,
-        "status": state,
-        "reason": reason,
-        "message": message[:MESSAGE_LIMIT],
-        "lastTransitionTime": since,
-        "observedGeneration": generation,
-    }
-
-
-def find_condition(status: JSON, kind: str) -> JSON | None:
-    """The condition of that type, or None."""
-    for item in status.get("conditions") or ():
-        if item.get("type") == kind:
-            found: JSON = item
-            return found
-    return None
-
-
-def ready_of(status: JSON) -> tuple[str, str]:
-    """Status and reason of the `Ready` condition, `("Unknown", "Pending")` before there is one."""
-    ready = find_condition(status, READY)
-    return (ready["status"], ready["reason"]) if ready else ("Unknown", reasons.PENDING)
-
-
-def stalled_reason(status: JSON) -> str | None:
-    """The reason of the `Stalled` condition while a human is needed."""
-    stalled = find_condition(status, STALLED)
-    return str(stalled["reason"]) if stalled else None
-
-
-def _stalled(seen: Observation, result: Result) -> tuple[str, str] | None:
-    """Reason and message of `Stalled`, while a human is needed."""
+def _needs_human(seen: Observation, result: Result) -> tuple[str, str] | None:
+    """Reason and message of `NeedsHuman`, while somebody must act."""
     error = result.error
     if error is not None and error.reason in reasons.HUMAN_NEEDED:
         return error.reason, error.message
-    if isinstance(error, BackingOff) and (old := find_condition(seen.token.status, STALLED)):
+    if isinstance(error, BackingOff) and (old := find_condition(seen.token.status, NEEDS_HUMAN)):
         return str(old["reason"]), str(old["message"])
     access = result.issued.access if result.issued else None
     if access is not None and (warning := personal_token.warning(seen.token, access, seen.now)):
@@ -197,14 +153,14 @@ def _device_flow(error: TokenError | None) -> dict[str, Any] | None:
 def _unchanged(seen: Observation, *, stored: bool) -> tuple[str, str, str]:
     """Until the next attempt, what the last failure said stands; only the token's own expiry flips it.
 
-    Why renewal failed is then told by `Stalled` alone, and only where a human was needed.
+    Why renewal failed is then told by `NeedsHuman` alone, and only where a human was needed.
     """
-    old, stalled = find_condition(seen.token.status, READY), find_condition(seen.token.status, STALLED)
+    old, needed = find_condition(seen.token.status, READY), find_condition(seen.token.status, NEEDS_HUMAN)
     if old is None:
         return "Unknown", reasons.PENDING, "waiting for the next attempt"
     if old["status"] == "True" and not stored:
-        if stalled is not None and stalled["reason"] != reasons.EXPIRES_SOON:
-            return "False", str(stalled["reason"]), str(stalled["message"])
+        if needed is not None and needed["reason"] != reasons.EXPIRES_SOON:
+            return "False", str(needed["reason"]), str(needed["message"])
         return "False", reasons.EXPIRED, str(old["message"])
     return str(old["status"]), str(old["reason"]), str(old["message"])
 

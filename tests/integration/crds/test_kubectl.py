@@ -107,7 +107,7 @@ def test_the_category_lists_all_kinds(store: Callable[..., None], control_plane:
     apps = [manifest(kind, namespace, {"appID": 1}) for kind in ("GitHubApp", "ClusterGitHubApp")]
     store(token("ci"), *apps)
 
-    lines = control_plane.kubectl("get", "githubtoken", "--all-namespaces", "--no-headers", "--output=name").split()
+    lines = control_plane.kubectl("get", "github", "--all-namespaces", "--no-headers", "--output=name").split()
 
     assert {
         "githubtoken.githubtoken.dev/ci",
@@ -116,8 +116,8 @@ def test_the_category_lists_all_kinds(store: Callable[..., None], control_plane:
     } <= set(lines)
 
 
-@pytest.mark.parametrize("words", [("ght", "ci"), ("githubtokens", "ci"), ("githubtoken/ci",)])
-def test_one_token_is_named_by_short_name_plural_or_with_a_slash(
+@pytest.mark.parametrize("words", [("ght", "ci"), ("githubtokens", "ci"), ("githubtoken", "ci"), ("githubtoken/ci",)])
+def test_one_token_is_named_by_short_name_plural_or_singular(
     store: Callable[..., None], control_plane: ControlPlane, namespace: str, words: tuple[str, ...]
 ) -> None:
     store(token("ci"))
@@ -127,9 +127,17 @@ def test_one_token_is_named_by_short_name_plural_or_with_a_slash(
     assert output == "githubtoken.githubtoken.dev/ci\n"
 
 
-def test_a_name_after_the_category_is_refused_by_kubectl(control_plane: ControlPlane) -> None:
-    with pytest.raises(KubectlError, match="you must specify only one resource"):
-        control_plane.kubectl("get", "githubtoken", "ci")
+def test_deleting_all_tokens_leaves_the_apps(
+    store: Callable[..., None], control_plane: ControlPlane, namespace: str
+) -> None:
+    apps = [manifest(kind, namespace, {"appID": 1}) for kind in ("GitHubApp", "ClusterGitHubApp")]
+    store(token("ci"), token("cd"), *apps)
+
+    control_plane.kubectl("delete", "githubtoken", "--all", f"--namespace={namespace}")
+
+    left = control_plane.kubectl("get", "github", "--all-namespaces", "--output=name").split()
+    assert {f"githubapp.githubtoken.dev/{namespace}", f"clustergithubapp.githubtoken.dev/{namespace}"} <= set(left)
+    assert control_plane.kubectl("get", "ght", f"--namespace={namespace}", "--output=name") == ""
 
 
 def test_tokens_are_selected_by_their_app(

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.kstatus import CURRENT, FAILED, IN_PROGRESS, kstatus
+
 PAGE = Path(__file__).parents[3] / "docs" / "gitops.md"
 KEY = "resource.customizations.health.githubtoken.dev_GitHubToken"
 
@@ -41,30 +43,35 @@ def health(status: dict[str, Any] | None) -> tuple[str, str]:
     obj = {"metadata": {"generation": 2}} | ({} if status is None else {"status": status})
     told = f"obj = {lua(obj)}\nlocal found = (function()\n{script()}\nend)()\nprint(found.status, found.message)"
     answer = subprocess.run([program, "-"], input=told, capture_output=True, text=True, check=True).stdout
-    shown, _, message = answer.rstrip("\n").partition("\t")
-    return shown, message
+    found, _, message = answer.rstrip("\n").partition("\t")
+    return found, message
 
 
-def ready(status: str, reason: str, *, generation: int = 2) -> dict[str, Any]:
+def shown(status: str, reason: str, *others: str, generation: int = 2) -> dict[str, Any]:
+    """A status with this `Ready` condition and others that are True."""
     conditions = [
-        {"type": "Stalled", "status": "True", "reason": "ExpiresSoon", "message": "make another"},
-        {"type": "Ready", "status": status, "reason": reason, "message": "so it is"},
+        {"type": kind, "status": state, "reason": reason, "message": "so it is"}
+        for kind, state in [*((other, "True") for other in others), ("Ready", status)]
     ]
     return {"observedGeneration": generation, "conditions": conditions}
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "shown"),
+    ("status", "argo", "helm"),
     [
-        ("True", "Fresh", "Healthy"),
-        ("Unknown", "Pending", "Progressing"),
-        ("False", "AppNotFound", "Degraded"),
-        ("False", "Suspended", "Suspended"),
-        ("False", "AwaitingAuthorization", "Suspended"),
+        (shown("True", "Fresh"), "Healthy", CURRENT),
+        (shown("True", "Fresh", "NeedsHuman"), "Healthy", CURRENT),
+        (shown("Unknown", "Pending"), "Progressing", IN_PROGRESS),
+        (shown("False", "RateLimited"), "Progressing", IN_PROGRESS),
+        (shown("False", "AppNotFound", "NeedsHuman", "Stalled"), "Degraded", FAILED),
+        (shown("False", "Suspended"), "Suspended", IN_PROGRESS),
+        (shown("False", "AwaitingAuthorization", "NeedsHuman"), "Suspended", IN_PROGRESS),
     ],
 )
-def test_argo_cd_shows_the_ready_condition(status: str, reason: str, shown: str) -> None:
-    assert health(ready(status, reason)) == (shown, f"{reason}: so it is")
+def test_argo_cd_calls_degraded_what_kstatus_calls_failed(status: dict[str, Any], argo: str, helm: str) -> None:
+    found = status["conditions"][-1]
+    assert health(status) == (argo, f"{found['reason']}: so it is")
+    assert kstatus({"metadata": {"generation": 2}, "status": status}) == helm
 
 
 @pytest.mark.parametrize(
@@ -73,7 +80,7 @@ def test_argo_cd_shows_the_ready_condition(status: str, reason: str, shown: str)
         pytest.param(None, id="no status"),
         pytest.param({"observedGeneration": -1}, id="not seen yet"),
         pytest.param({"observedGeneration": 2}, id="no condition yet"),
-        pytest.param(ready("True", "Fresh", generation=1), id="ready in an earlier generation"),
+        pytest.param(shown("True", "Fresh", generation=1), id="ready in an earlier generation"),
     ],
 )
 def test_argo_cd_waits_for_the_operator(status: dict[str, Any] | None) -> None:

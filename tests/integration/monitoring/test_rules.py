@@ -54,10 +54,10 @@ def test_the_unit_tests_see_each_alert_fire(alert: str) -> None:
 def test_the_page_of_metrics_keeps_the_conventions() -> None:
     metrics = Metrics("1.2.3")
     metrics.lead(True)
-    metrics.show(TokenView("a", "ci", "Installation", "acme", "ci", "True", stalled_reason="AppNotFound"))
+    metrics.show(TokenView("a", "ci", "Installation", "acme", "ci", "True", "AppNotFound"))
     metrics.request("api.github.com", "mint", 201, 0.1)
     metrics.rate_limit("api.github.com", "1", "2", 4999)
     metrics.clock_skew("api.github.com", 0.5)
-    metrics.watch_scheduler(pending=lambda: 1, overdue=lambda: 0)
-    metrics.watch_journal(lambda: 0)
+    metrics.process.watch_scheduler(pending=lambda: 1, overdue=lambda: 0)
+    metrics.process.watch_journal(lambda: 0)
     promtool("check", "metrics", stdin=generate_latest(metrics.registry))

@@ -340,6 +340,12 @@ class World:
     def get(self, kind: str, name: str) -> Object | None:
         return self.cluster.get(kind, self.namespace, name)
 
+    def found(self, name: str = "ci", *, kind: str = "GitHubToken") -> Object:
+        """An object that is there."""
+        found = self.get(kind, name)
+        assert found is not None
+        return found
+
     def status(self, name: str = "ci", *, kind: str = "GitHubToken") -> Object:
         status: Object = (self.get(kind, name) or {}).get("status", {})
         return status
@@ -466,6 +472,12 @@ class World:
             places[f"metadata of Secret {secret['metadata']['name']}"] = json.dumps(secret["metadata"])
         places["the metrics"] = self.operator.metrics() if self.operator.process.poll() is None else ""
         return [f"{place} has {what}" for place, text in places.items() for what in find_secrets(text, self.canaries)]
+
+
+def conditions_of(item: Mapping[str, Any]) -> dict[str, str]:
+    """The reasons of the conditions that are True beside `Ready`, by their types."""
+    found = item.get("status", {}).get("conditions", ())
+    return {each["type"]: each["reason"] for each in found if each["type"] != "Ready" and each["status"] == "True"}
 
 
 def ready_of(item: Mapping[str, Any]) -> Ready:

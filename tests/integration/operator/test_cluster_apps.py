@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from github_simulator.control_client import sha256
-from tests.integration.operator.conftest import OPERATOR_NAMESPACE, pem, ready_of
+from tests.integration.operator.conftest import OPERATOR_NAMESPACE, conditions_of, pem, ready_of
 
 if TYPE_CHECKING:
     from github_simulator.control_client import App
@@ -38,10 +38,6 @@ def label(world: World, **labels: str | None) -> None:
     world.cluster.patch("Namespace", "", world.namespace, {"metadata": {"labels": labels}})
 
 
-def stalled(world: World) -> list[str]:
-    return [each["reason"] for each in world.status()["conditions"] if each["type"] == "Stalled"]
-
-
 def test_a_cluster_app_serves_a_token_and_says_what_it_is(world: World) -> None:
     app = installed(world)
     name = world.cluster_app(app, allowedNamespaces=ALL)
@@ -65,7 +61,7 @@ def test_by_default_only_the_operators_own_namespace_is_admitted(world: World) -
     message = world.wait_reason("ci", "AppNotAllowed").message
     assert world.namespace in message
     assert "`spec.allowedNamespaces`" in message
-    assert stalled(world) == ["AppNotAllowed"]
+    assert conditions_of(world.found()) == dict.fromkeys(("NeedsHuman", "Stalled"), "AppNotAllowed")
     assert world.requests("mint") == []
     world.change(name, kind="ClusterGitHubApp", allowedNamespaces=ALL)
     world.wait_ready()
@@ -81,7 +77,7 @@ def test_a_namespace_that_loses_its_label_loses_renewal_and_keeps_its_token_unti
     label(world, github=None)
     assert "AppNotAllowed" not in (failing := world.wait_failing()).reason
     assert "may not be used from namespace" in failing.message
-    assert stalled(world) == ["AppNotAllowed"]
+    assert conditions_of(world.found()) == {"NeedsHuman": "AppNotAllowed"}
     world.annotate("ci", refresh_requested_at="now")
     world.settle(1)
     assert len(world.requests("mint")) == 1
@@ -89,7 +85,7 @@ def test_a_namespace_that_loses_its_label_loses_renewal_and_keeps_its_token_unti
     assert [event["type"] for event in world.events(reason="AppNotAllowed")][-1] == "Warning"
     label(world, github="allowed")
     world.wait_ready(revision=2)
-    assert stalled(world) == []
+    assert conditions_of(world.found()) == {}
 
 
 def test_after_the_last_token_has_expired_a_namespace_without_permission_is_not_ready(world: World) -> None:

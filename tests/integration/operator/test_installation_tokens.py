@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from github_simulator.control_client import App, Installation, sha256
+from tests.integration.operator.conftest import conditions_of
+from tests.kstatus import CURRENT, FAILED, kstatus
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import World
@@ -256,8 +258,8 @@ def test_a_valid_token_is_kept_when_the_next_one_cannot_be_had(world: World, bre
     world.settle()
     assert world.data("ci") == before
     assert [event["type"] for event in world.events(reason=reason)] == ["Warning"]
-    stalled = [c for c in world.status()["conditions"] if c["type"] == "Stalled"]
-    assert [condition["reason"] for condition in stalled] == [reason]
+    shown = world.found()
+    assert (conditions_of(shown), kstatus(shown)) == ({"NeedsHuman": reason}, CURRENT)
     assert len(world.requests("mint")) == requests
 
 
@@ -268,6 +270,9 @@ def test_after_expiry_the_reason_of_the_last_failure_stands(world: World) -> Non
     world.wait_ready()
     world.github.suspend(installation)
     assert "unsuspend" in world.wait_reason("ci", "InstallationSuspended").message
+    shown = world.found()
+    assert conditions_of(shown) == dict.fromkeys(("NeedsHuman", "Stalled"), "InstallationSuspended")
+    assert kstatus(shown) == FAILED
     assert len(world.events(reason="InstallationSuspended")) <= 2
     world.github.unsuspend(installation)
     world.annotate("ci", refresh_requested_at="it is unsuspended")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from github_simulator.control_client import sha256
+from tests.integration.operator.conftest import conditions_of
+from tests.kstatus import CURRENT, kstatus
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import World
@@ -102,19 +104,20 @@ def test_a_revoked_token_is_said_and_a_new_one_heals(world: World) -> None:
     world.wait_until(lambda: world.events("robot", reason="AuthenticationFailed"), "the event")
     world.secret("robot-pat", {"token": world.made_by_hand()}, role="seed")
     world.wait_ready("robot", revision=2)
-    assert "Stalled" not in {found["type"] for found in world.status("robot")["conditions"]}
+    assert conditions_of(world.found("robot")) == {}
 
 
-def test_a_token_that_ends_soon_stalls_while_it_is_ready_and_expires_then(world: World) -> None:
+def test_a_token_that_ends_soon_needs_a_human_while_it_is_ready_and_expires_then(world: World) -> None:
     world.personal_token(world.made_by_hand(life=6 * DAY))
     world.personal_token(world.made_by_hand(life=8), "brief", renewBefore="2m")
     status = world.wait_ready("robot")["status"]
-    stalled = next(found for found in status["conditions"] if found["type"] == "Stalled")
-    assert (stalled["status"], stalled["reason"]) == ("True", "ExpiresSoon")
-    assert "make another at GitHub and put it under `token` of Secret `robot-pat`" in stalled["message"]
+    _, needs_human = status["conditions"]
+    assert [needs_human[key] for key in ("type", "status", "reason")] == ["NeedsHuman", "True", "ExpiresSoon"]
+    assert "make another at GitHub and put it under `token` of Secret `robot-pat`" in needs_human["message"]
+    assert kstatus(world.found("robot")) == CURRENT
     # The event follows status.
     world.wait_until(lambda: world.events("robot", reason="ExpiresSoon"), "the event")
-    assert f'githubtoken_stalled{{name="robot",namespace="{world.namespace}",reason="ExpiresSoon"}}' in (
+    assert f'githubtoken_needs_human{{name="robot",namespace="{world.namespace}",reason="ExpiresSoon"}}' in (
         world.operator.metrics()
     )
     ready = world.wait_reason("brief", "Expired")

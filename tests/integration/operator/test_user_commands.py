@@ -101,7 +101,7 @@ def test_a_token_that_is_not_ready_is_no_error_unless_that_is_asked_for(world: W
     world.wait_reason("ci", "AppNotFound")
     page = githubtoken("status", "ci")
     assert page.code == 0
-    assert "Stalled" in page.out
+    assert "NeedsHuman" in page.out
     assert "ci (is not there)" in page.out
     assert githubtoken("status", "ci", "--exit-code").code == 3
 

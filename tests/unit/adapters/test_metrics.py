@@ -19,7 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.domain.view import TokenView
+from githubtoken_operator.domain.view import AppView, TokenView
+from tests.unit.builders import NAMESPACE, app_body, githubtoken_body
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 
@@ -81,12 +82,21 @@ def documented_metrics() -> Iterator[tuple[str, str, frozenset[str]]]:
 def with_everything() -> Metrics:
     """All metrics with at least one series each."""
     metrics = leading_metrics()
-    metrics.show(a_view(stalled_reason="ReauthorizationRequired"))
+    metrics.show(a_view(needs_human="ReauthorizationRequired"))
     metrics.request("api.github.com", "mint", 201, 0.1)
     metrics.rate_limit("api.github.com", "12345", "678", 4999)
     metrics.clock_skew("api.github.com", 0.5)
-    metrics.watch_scheduler(pending=lambda: 1, overdue=lambda: 0)
-    metrics.watch_journal(lambda: 0)
+    metrics.process.watch_scheduler(pending=lambda: 1, overdue=lambda: 0, waiting=lambda: {"renewal": 1})
+    metrics.process.watch_journal(lambda: 0)
+    metrics.show(AppView("GitHubApp", "team-a", "acme", "False", "PrivateKeyMissing"))
+    metrics.process.ran("GitHubToken", "done", "renewal", 0.1)
+    metrics.process.asked("get", "secrets", 200, 0.01)
+    metrics.process.renewed(succeeded=True, seconds=0.01)
+    metrics.process.lagged(0.001)
+    metrics.process.heard("githubtokens", None)
+    metrics.process.paused("api.github.com", "team-a", "acme", 60)
+    metrics.process.watch_lease(lambda: 9.5)
+    metrics.process.watch_loop(lambda: 0.1)
     return metrics
 
 
@@ -151,14 +161,14 @@ def test_ready_is_one_for_the_status_it_has_and_zero_for_the_others(status: str)
     assert ready == {other: float(other == status) for other in ("True", "False", "Unknown")}
 
 
-def test_stalled_is_there_only_while_it_is_so() -> None:
+def test_who_needs_a_human_is_there_only_while_it_is_so() -> None:
     metrics = leading_metrics()
-    metrics.show(a_view(stalled_reason="AppNotFound"))
-    assert labels_of(metrics, "githubtoken_stalled") == [
+    metrics.show(a_view(needs_human="AppNotFound"))
+    assert labels_of(metrics, "githubtoken_needs_human") == [
         {"namespace": "team-a", "name": "alice", "reason": "AppNotFound"}
     ]
-    metrics.show(a_view(stalled_reason=None))
-    assert labels_of(metrics, "githubtoken_stalled") == []
+    metrics.show(a_view(needs_human=None))
+    assert labels_of(metrics, "githubtoken_needs_human") == []
 
 
 def test_info_says_what_a_token_is() -> None:
@@ -188,7 +198,9 @@ def test_a_deleted_object_leaves_no_series() -> None:
 def test_a_standby_exports_no_series_of_objects_but_all_others() -> None:
     metrics = with_everything()
     metrics.lead(False)
-    assert [sample.name for sample in scraped(metrics) if "namespace" in sample.labels] == []
+    # Who is paused is a matter of this process alone.
+    shown = {sample.name for sample in scraped(metrics) if "namespace" in sample.labels}
+    assert shown == {"githubtoken_paused_seconds"}
     assert values(metrics, "githubtoken_leader") == [0]
     assert values(metrics, "githubtoken_scheduler_pending") == [1]
 
@@ -216,8 +228,9 @@ def test_renewals_start_at_zero_for_every_kind_and_result() -> None:
 
 def test_a_renewal_is_counted_and_timed() -> None:
     metrics = leading_metrics()
-    metrics.refreshed("User", "transient", 0.3)
-    metrics.refreshed("User", "success", 20.0)
+    for result, seconds in (("transient", 0.3), ("success", 20.0)):
+        metrics.refreshed("User", result)  # type: ignore[arg-type]  # two of the three
+        metrics.took("User", seconds)
     assert values(metrics, "githubtoken_refresh_total", kind="User", result="success") == [1]
     assert values(metrics, "githubtoken_refresh_total", kind="User", result="transient") == [1]
     assert values(metrics, "githubtoken_refresh_total", kind="Installation", result="success") == [0]
@@ -277,7 +290,7 @@ def test_a_clock_skew_keeps_its_sign() -> None:
 def test_sources_are_read_at_each_scrape() -> None:
     metrics = leading_metrics()
     waiting = [1, 2, 3]
-    metrics.watch_scheduler(pending=lambda: len(waiting), overdue=lambda: 1)
+    metrics.process.watch_scheduler(pending=lambda: len(waiting), overdue=lambda: 1)
     assert values(metrics, "githubtoken_scheduler_pending") == [3]
     assert values(metrics, "githubtoken_scheduler_overdue") == [1]
     waiting.clear()
@@ -287,8 +300,32 @@ def test_sources_are_read_at_each_scrape() -> None:
 def test_the_journal_has_a_series_only_where_there_is_a_journal() -> None:
     metrics = leading_metrics()
     assert values(metrics, "githubtoken_journal_entries") == []
-    metrics.watch_journal(lambda: 2)
+    metrics.process.watch_journal(lambda: 2)
     assert values(metrics, "githubtoken_journal_entries") == [2]
+
+
+def test_an_app_is_shown_by_its_kind_and_forgotten_by_it() -> None:
+    metrics = leading_metrics()
+    metrics.show(AppView("GitHubApp", "team-a", "acme", "False", "PrivateKeyMissing"))
+    metrics.show(AppView("ClusterGitHubApp", "", "acme", "True"))
+    ready = {
+        s.labels["kind"]: s.labels["condition"]
+        for s in scraped(metrics)
+        if s.name == "githubtoken_app_ready_status" and s.value
+    }
+    assert ready == {"GitHubApp": "False", "ClusterGitHubApp": "True"}
+    assert labels_of(metrics, "githubtoken_app_needs_human") == [
+        {"kind": "GitHubApp", "namespace": "team-a", "name": "acme", "reason": "PrivateKeyMissing"}
+    ]
+    metrics.forget("GitHubApp", "team-a", "acme")
+    assert {labels["kind"] for labels in labels_of(metrics, "githubtoken_app_ready_status")} == {"ClusterGitHubApp"}
+
+
+def test_an_object_that_was_never_run_is_shown_as_unknown() -> None:
+    body = githubtoken_body(status={"observedGeneration": -1})
+    assert TokenView.of(body, body["status"]) == TokenView(NAMESPACE, "ci", "Installation", "acme", "ci", "Unknown")
+    app = app_body()
+    assert AppView.of("GitHubApp", app, {}) == AppView("GitHubApp", NAMESPACE, "acme", "Unknown")
 
 
 def test_the_build_is_named() -> None:
@@ -349,5 +386,5 @@ def test_the_series_are_those_of_the_objects_that_are_there(steps: list[tuple[bo
 def test_whatever_stands_in_a_label_comes_out_as_it_went_in(text: str) -> None:
     text = text.encode(errors="ignore").decode()
     metrics = leading_metrics()
-    metrics.show(a_view(stalled_reason=text or "x"))
-    assert labels_of(metrics, "githubtoken_stalled")[0]["reason"] == (text or "x")
+    metrics.show(a_view(needs_human=text or "x"))
+    assert labels_of(metrics, "githubtoken_needs_human")[0]["reason"] == (text or "x")

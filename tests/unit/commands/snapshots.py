@@ -26,8 +26,8 @@ def ready(reason: str = "Fresh", message: str = "token valid until later") -> di
     return condition("Ready", "True" if reason == "Fresh" else "False", reason, message)
 
 
-def stalled(reason: str, message: str) -> list[dict[str, Any]]:
-    return [ready(reason, message), condition("Stalled", "True", reason, message)]
+def needing_human(reason: str, message: str) -> list[dict[str, Any]]:
+    return [ready(reason, message), condition("NeedsHuman", "True", reason, message)]
 
 
 def snapshot(name: str = "ci", *, annotations: dict[str, str] | None = None, **settings: Any) -> Snapshot:  # noqa: ANN401

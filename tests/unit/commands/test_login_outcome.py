@@ -19,17 +19,17 @@ from githubtoken_operator.commands.login_outcome import (
     step,
 )
 from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.commands.waiting import STALLED_FOR
+from githubtoken_operator.commands.waiting import IDLE_FOR
 from githubtoken_operator.domain.resources import LOGIN_REQUESTED_AT
 from tests.unit.builders import NOW
-from tests.unit.commands.snapshots import EARLIER, REQUEST, at, condition, ready, snapshot, stalled
+from tests.unit.commands.snapshots import EARLIER, REQUEST, at, condition, needing_human, ready, snapshot
 
 USER: dict[str, Any] = {"deviceFlow": {}}
 EXPIRY = at(timedelta(minutes=14))
 FLOW = {"userCode": "ABCD-1234", "verificationURI": "https://github.com/login/device", "expirationTime": EXPIRY}
 CODE = Code("ABCD-1234", "https://github.com/login/device", EXPIRY)
-AWAITING = stalled("AwaitingAuthorization", "enter the code ABCD-1234")
-MISSING = stalled("CredentialMissing", "sign in")
+AWAITING = needing_human("AwaitingAuthorization", "enter the code ABCD-1234")
+MISSING = needing_human("CredentialMissing", "sign in")
 
 
 def alice(*, annotations: dict[str, str] | None = None, **settings: Any) -> Snapshot:  # noqa: ANN401 - of a snapshot
@@ -113,11 +113,11 @@ def test_the_token_of_before_is_not_taken_for_a_sign_in() -> None:
 
 @pytest.mark.parametrize("reason", ["WrongAccount", "AuthenticationFailed", "ReauthorizationRequired"])
 def test_an_end_that_needs_a_human_is_told_in_the_operators_words(reason: str) -> None:
-    assert after(handled(conditions=stalled(reason, "do this"))) == NotSignedIn(f"{reason}: do this")
+    assert after(handled(conditions=needing_human(reason, "do this"))) == NotSignedIn(f"{reason}: do this")
 
 
 def test_an_end_is_told_also_while_an_older_token_is_still_valid() -> None:
-    conditions = [ready(), condition("Stalled", "True", "AuthenticationFailed", "access was denied")]
+    conditions = [ready(), condition("NeedsHuman", "True", "AuthenticationFailed", "access was denied")]
     before = alice(status={"tokenSHA256": "old"})
     ended = after(handled(tokenSHA256="old", conditions=conditions), before)
     assert ended == NotSignedIn("AuthenticationFailed: access was denied")
@@ -125,19 +125,19 @@ def test_an_end_is_told_also_while_an_older_token_is_still_valid() -> None:
 
 def test_a_request_that_failed_before_it_was_echoed_is_told() -> None:
     failed = {"failedAttempts": 1, "lastFailureTime": at(timedelta(0))}
-    refused = alice(status={**failed, "conditions": stalled("AuthenticationFailed", "enable the device flow")})
+    refused = alice(status={**failed, "conditions": needing_human("AuthenticationFailed", "enable the device flow")})
     assert after(refused) == NotSignedIn("AuthenticationFailed: enable the device flow")
     assert isinstance(after(refused, refused), Waiting)
 
 
 def test_where_no_code_can_be_had_it_is_told_after_a_while() -> None:
-    no_app = alice(status={"conditions": stalled("AppNotFound", "there is no App")})
+    no_app = alice(status={"conditions": needing_human("AppNotFound", "there is no App")})
     assert isinstance(after(no_app, no_app), Waiting)
-    assert after(no_app, no_app, waited=STALLED_FOR) == NotSignedIn("AppNotFound: there is no App")
+    assert after(no_app, no_app, waited=IDLE_FOR) == NotSignedIn("AppNotFound: there is no App")
 
 
 def test_that_nobody_has_signed_in_yet_does_not_end_it() -> None:
-    assert isinstance(after(alice(), waited=STALLED_FOR), Waiting)
+    assert isinstance(after(alice(), waited=IDLE_FOR), Waiting)
 
 
 def test_what_time_heals_is_waited_for() -> None:

@@ -15,7 +15,7 @@ from githubtoken_operator.commands.overview import Seen, overview
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.surroundings import Happening, Surroundings
 from tests.unit.builders import NOW, githubtoken_body
-from tests.unit.commands.snapshots import at, snapshot, stalled
+from tests.unit.commands.snapshots import at, needing_human, snapshot
 
 OURS = {"githubtoken.dev/name": "ci", "githubtoken.dev/revision": "3"}
 SECRET = SecretFacts("Opaque", ("expires_at", "token"), OURS)
@@ -86,12 +86,12 @@ def test_failures_and_the_next_attempt_are_shown() -> None:
         "failedAttempts": 2,
         "lastFailureTime": at(-timedelta(seconds=9)),
         "nextAttemptTime": at(timedelta(seconds=51)),
-        "conditions": stalled("AuthenticationFailed", "GitHub refuses the key: replace it"),
+        "conditions": needing_human("AuthenticationFailed", "GitHub refuses the key: replace it"),
     }
     text = page(snapshot(status=failing))
     assert line("Failed attempts", text) == "2, the last one 9s ago (2026-03-01T11:59:51Z)"
     assert line("Next attempt", text) == "in 51s (2026-03-01T12:00:51Z)"
-    assert "  Stalled   True     42m     AuthenticationFailed   GitHub refuses the key: replace it" in text
+    assert "  NeedsHuman   True     42m     AuthenticationFailed   GitHub refuses the key: replace it" in text
 
 
 def test_a_device_code_is_shown_with_where_to_enter_it() -> None:

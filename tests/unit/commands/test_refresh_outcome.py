@@ -8,14 +8,14 @@ import pytest
 
 from githubtoken_operator.commands.refresh_outcome import SUSPENDED, Outcome, Watched, outcome, standing
 from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.commands.waiting import STALLED_FOR
+from githubtoken_operator.commands.waiting import IDLE_FOR
 from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
 from tests.unit.builders import NOW
-from tests.unit.commands.snapshots import EARLIER, REQUEST, ready, snapshot, stalled
+from tests.unit.commands.snapshots import EARLIER, REQUEST, needing_human, ready, snapshot
 
 ASKED = {REFRESH_REQUESTED_AT: REQUEST}
 FAILING = "token valid until later; refresh failing: GitHub does not answer"
-NO_APP = stalled("AppNotFound", "there is no GitHubApp `acme`")
+NO_APP = needing_human("AppNotFound", "there is no GitHubApp `acme`")
 
 
 def failures(count: int, seconds: int = 0) -> dict[str, Any]:
@@ -83,19 +83,19 @@ def test_a_failure_of_before_the_request_does_not_end_it() -> None:
     assert ended(old, old) is None
 
 
-def test_a_failure_that_needs_a_human_is_told_in_the_words_of_stalled() -> None:
-    after = asked(status={**failures(1), "conditions": stalled("InstallationSuspended", "unsuspend it")})
+def test_a_failure_that_needs_a_human_is_told_in_the_words_of_that_condition() -> None:
+    after = asked(status={**failures(1), "conditions": needing_human("InstallationSuspended", "unsuspend it")})
     assert ended(after) == failed("InstallationSuspended: unsuspend it")
 
 
 def test_what_cannot_be_attempted_fails_after_a_while() -> None:
     assert ended(asked(status={"conditions": NO_APP})) is None
-    after = ended(asked(status={"conditions": NO_APP}), waited=STALLED_FOR)
+    after = ended(asked(status={"conditions": NO_APP}), waited=IDLE_FOR)
     assert after == failed("AppNotFound: there is no GitHubApp `acme`")
 
 
 def test_a_token_that_was_had_but_could_not_be_stored_has_failed() -> None:
-    after = handled(conditions=stalled("MissingPermission", "the API server refuses to write Secret `ci`"))
+    after = handled(conditions=needing_human("MissingPermission", "the API server refuses to write Secret `ci`"))
     assert ended(after) == failed("MissingPermission: the API server refuses to write Secret `ci`")
 
 

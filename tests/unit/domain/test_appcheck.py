@@ -10,10 +10,10 @@ import pytest
 
 from githubtoken_operator.domain import appcheck, doubt, reasons
 from githubtoken_operator.domain.appcheck import CHECK_EVERY, WORKED_LATELY, Check
+from githubtoken_operator.domain.conditions import find_condition
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import AppInfo
 from githubtoken_operator.domain.resources import GitHubApp
-from githubtoken_operator.domain.status import find_condition
 from tests.unit.builders import NOW, githubapp
 from tests.unit.crd_schema import schema_of, violations
 

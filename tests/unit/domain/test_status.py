@@ -10,13 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain import reasons, status
+from githubtoken_operator.domain import conditions, reasons, status
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import BackingOff, Observation, Paused
+from githubtoken_operator.domain.device_flow import Awaiting, Flow, Resting
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, Transient
+from githubtoken_operator.domain.model import Token
 from githubtoken_operator.domain.resources import Failures
 from githubtoken_operator.domain.status import Granted, Result
 from githubtoken_operator.domain.times import format_time
+from tests.kstatus import CURRENT, IN_PROGRESS, kstatus
+from tests.kstatus import FAILED as FAILED_FOR_GOOD
 from tests.unit.builders import (
     NOW,
     access_token,
@@ -24,12 +28,14 @@ from tests.unit.builders import (
     issued,
     observation,
     pair,
+    personal_githubtoken,
     settled,
     user_githubtoken,
 )
 from tests.unit.crd_schema import schema_of, violations
 
 HOUR = timedelta(hours=1)
+FLOW = Flow(Token("device-code"), "ABCD-1234", "https://github.com/login/device", NOW, NOW + HOUR, 5, "", "Iv1")
 FAILED = Transient(reasons.GITHUB_UNAVAILABLE, "GitHub does not answer")
 SUSPENDED = githubtoken(suspend=True)
 PAUSED = Paused(reasons.SUSPENDED, "suspended")
@@ -46,7 +52,7 @@ def build(seen: Observation, error: TokenError | None = None, **changes: Any) ->
 
 
 def ready(seen: Observation, error: TokenError | None = None) -> tuple[str, str, str]:
-    found = status.find_condition(build(seen, error), "Ready")
+    found = conditions.find_condition(build(seen, error), "Ready")
     assert found is not None
     return found["status"], found["reason"], found["message"]
 
@@ -57,11 +63,16 @@ def before(state: str, reason: str, message: str = "as before", *, since: dateti
     return {"observedGeneration": 1, "conditions": [{"type": "Ready", **condition}]}
 
 
-def stalled_before(reason: str, message: str) -> dict[str, Any]:
+def helpless_before(reason: str, message: str) -> dict[str, Any]:
     """The status of a valid token whose renewal needs a human."""
     found = before("True", "Fresh", "token valid until then; refresh failing: x")
-    found["conditions"].append({**found["conditions"][0], "type": "Stalled", "reason": reason, "message": message})
+    found["conditions"].append({**found["conditions"][0], "type": "NeedsHuman", "reason": reason, "message": message})
     return found
+
+
+def shown_as(new: dict[str, Any]) -> str:
+    """What helm and Flux make of an object with this status."""
+    return kstatus({"metadata": {"generation": new["observedGeneration"]}, "status": new})
 
 
 # --- What Ready means ------------------------------------------------------------------------------------------------
@@ -69,8 +80,8 @@ def stalled_before(reason: str, message: str) -> dict[str, Any]:
 EARLIER_SPEC = settled(spec_hash="v1:other")
 EXPIRED = settled(now=NOW + HOUR)
 WAS_FRESH = settled(githubtoken(status=before("True", "Fresh", "token valid until then; refresh failing: x")))
-WAS_STALLED, WAS_WARNED = (
-    settled(githubtoken(status=stalled_before(reason, "as it says")))
+WAS_HELPLESS, WAS_WARNED = (
+    settled(githubtoken(status=helpless_before(reason, "as it says")))
     for reason in ("InstallationSuspended", "ExpiresSoon")
 )
 WAS_FAILING = observation(githubtoken(status=before("False", "InstallationNotFound", "install it")))
@@ -178,7 +189,7 @@ WAS_FAILING = observation(githubtoken(status=before("False", "InstallationNotFou
             id="waiting, expired meanwhile",
         ),
         pytest.param(
-            replace(WAS_STALLED, now=NOW + HOUR),
+            replace(WAS_HELPLESS, now=NOW + HOUR),
             BACKING_OFF,
             ("False", "InstallationSuspended", "as it says"),
             id="waiting, expired meanwhile, and a human is needed",
@@ -218,44 +229,81 @@ def test_ready_is_true_while_a_valid_token_for_the_present_spec_is_stored(
 def test_the_transition_time_moves_only_when_the_status_flips(
     written: dict[str, Any], seen_at: datetime, since: datetime
 ) -> None:
-    found = status.find_condition(build(settled(githubtoken(status=written), now=seen_at)), "Ready")
+    found = conditions.find_condition(build(settled(githubtoken(status=written), now=seen_at)), "Ready")
     assert found is not None
     assert found["lastTransitionTime"] == format_time(since)
 
 
 def test_another_reason_of_the_same_status_is_no_transition() -> None:
     seen = observation(githubtoken(status=before("False", "RateLimited")))
-    found = status.find_condition(build(seen, FAILED), "Ready")
+    found = conditions.find_condition(build(seen, FAILED), "Ready")
     assert found is not None
     assert (found["reason"], found["lastTransitionTime"]) == ("GitHubUnavailable", format_time(NOW - HOUR))
 
 
 def test_each_condition_says_which_spec_it_is_about() -> None:
     seen = observation(githubtoken(generation=4))
-    conditions = build(seen, Terminal(reasons.SECRET_CONFLICT, "x"))["conditions"]
-    assert [condition["observedGeneration"] for condition in conditions] == [4, 4]
+    found = build(seen, Terminal(reasons.SECRET_CONFLICT, "x"))["conditions"]
+    assert [(each["type"], each["observedGeneration"]) for each in found] == [
+        ("Ready", 4), ("NeedsHuman", 4), ("Stalled", 4),
+    ]  # fmt: skip
 
 
-# --- Stalled ---------------------------------------------------------------------------------------------------------
+# --- Who must act, and what has failed -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reason", sorted(reasons.HUMAN_NEEDED))
-def test_an_object_is_stalled_while_a_human_is_needed(reason: str) -> None:
+def test_a_valid_token_whose_successor_needs_a_human_is_current(reason: str) -> None:
     new = build(settled(), Terminal(reason, "do this"))
-    assert status.stalled_reason(new) == reason
-    assert status.ready_of(new) == ("True", "Fresh")
+    assert conditions.needs_human(new) == reason
+    assert conditions.ready_of(new) == ("True", "Fresh")
+    assert shown_as(new) == CURRENT
+
+
+@pytest.mark.parametrize("reason", sorted(reasons.HUMAN_NEEDED - {reasons.AWAITING_AUTHORIZATION}))
+def test_without_a_valid_token_what_needs_a_human_has_failed(reason: str) -> None:
+    new = build(observation(), Terminal(reason, "do this"))
+    stalled = conditions.find_condition(new, "Stalled")
+    assert stalled is not None
+    assert (stalled["status"], stalled["reason"], stalled["message"]) == ("True", reason, "do this")
+    assert conditions.needs_human(new) == reason
+    assert shown_as(new) == FAILED_FOR_GOOD
+
+
+@pytest.mark.parametrize("seen", [observation(), settled()], ids=["no token", "a valid one"])
+def test_a_code_that_is_shown_needs_a_human_who_has_time(seen: Observation) -> None:
+    new = build(seen, Awaiting(FLOW, 5.0))
+    assert conditions.needs_human(new) == reasons.AWAITING_AUTHORIZATION
+    assert conditions.find_condition(new, "Stalled") is None
+    assert shown_as(new) == (CURRENT if seen.issued else IN_PROGRESS)
+
+
+def test_a_personal_token_that_expires_soon_is_current() -> None:
+    robot = personal_githubtoken()
+    access = access_token(life=6 * 24 * HOUR)
+    new = build(settled(robot, issued=issued(robot, access=access)))
+    assert conditions.needs_human(new) == reasons.EXPIRES_SOON
+    assert shown_as(new) == CURRENT
+
+
+def test_a_sign_in_that_nobody_made_has_failed_while_no_code_is_shown() -> None:
+    resting = Resting(Terminal(reasons.REAUTHORIZATION_REQUIRED, "sign in"), NOW + HOUR)
+    assert shown_as(build(observation(), resting)) == FAILED_FOR_GOOD
 
 
 @pytest.mark.parametrize("reason", [reasons.PENDING, reasons.RATE_LIMITED, reasons.GITHUB_UNAVAILABLE])
-def test_what_time_heals_stalls_nothing(reason: str) -> None:
-    assert status.stalled_reason(build(observation(), Transient(reason, "wait"))) is None
+def test_what_time_heals_needs_nobody(reason: str) -> None:
+    new = build(observation(), Transient(reason, "wait"))
+    assert conditions.needs_human(new) is None
+    assert shown_as(new) == IN_PROGRESS
 
 
-def test_it_stays_stalled_while_the_next_attempt_is_waited_for_and_no_longer() -> None:
-    stalled = build(observation(), Terminal(reasons.INSTALLATION_NOT_FOUND, "install it"))
-    waiting = build(observation(githubtoken(status=stalled)), BACKING_OFF)
-    assert status.stalled_reason(waiting) == "InstallationNotFound"
-    assert status.stalled_reason(build(settled(githubtoken(status=waiting)))) is None
+def test_it_needs_a_human_also_while_the_next_attempt_is_waited_for_and_no_longer() -> None:
+    failed = build(observation(), Terminal(reasons.INSTALLATION_NOT_FOUND, "install it"))
+    waiting = build(observation(githubtoken(status=failed)), BACKING_OFF)
+    assert conditions.needs_human(waiting) == "InstallationNotFound"
+    assert shown_as(waiting) == FAILED_FOR_GOOD
+    assert conditions.needs_human(build(settled(githubtoken(status=waiting)))) is None
 
 
 # --- What is left out ------------------------------------------------------------------------------------------------
@@ -367,7 +415,7 @@ def test_the_check_against_the_schema_finds_what_does_not_fit() -> None:
 
 
 def test_a_message_is_cut_to_what_the_crd_allows() -> None:
-    assert len(ready(observation(), Terminal(reasons.INVALID_SPEC, "x" * 5000))[2]) == status.MESSAGE_LIMIT
+    assert len(ready(observation(), Terminal(reasons.INVALID_SPEC, "x" * 5000))[2]) == conditions.MESSAGE_LIMIT
 
 
 def test_every_reason_is_documented_in_the_crd() -> None:

@@ -15,7 +15,8 @@ quote the data of Secrets. Messages are the API server's own, redacted and cut.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -32,6 +33,7 @@ CONNECTIONS: Final = 32
 _CHUNK: Final = 500
 """Objects in one answer to a list."""
 _MESSAGE_LIMIT: Final = 256
+_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 class ApiError(Exception):
@@ -67,18 +69,25 @@ class Unavailable(ApiError):
     """No answer, or one that asks to try again."""
 
 
+Told = Callable[[str, str, int, float], None]
+"""Told of each request: verb and resource as RBAC names them, the status (0: no answer), seconds."""
+
+
 class Api:
     """A connection pool to one API server, made from the in-cluster ServiceAccount or a kubeconfig."""
 
-    def __init__(self, configuration: client.Configuration, *, connections: int = CONNECTIONS) -> None:
+    def __init__(
+        self, configuration: client.Configuration, *, connections: int = CONNECTIONS, tell: Told = lambda *_: None
+    ) -> None:
         """`connections` at once, at most; further requests wait for one."""
         configuration.connection_pool_maxsize = connections
         # A proxy is the kubeconfig's to name, as for kopf. Else aiohttp reads ~/.netrc in a thread at each request.
         configuration.client_session_kwargs = {"trust_env": False}
         self._client = client.ApiClient(configuration)
+        self._tell = tell
 
     @classmethod
-    async def connect(cls, *, connections: int = CONNECTIONS) -> Self:
+    async def connect(cls, *, connections: int = CONNECTIONS, tell: Told = lambda *_: None) -> Self:
         """Raises `ApiError` where neither a ServiceAccount nor a usable kubeconfig is there."""
         configuration = client.Configuration()
         try:
@@ -86,7 +95,7 @@ class Api:
         except config.ConfigException as error:
             where = "run it in a pod with a ServiceAccount, or set KUBECONFIG to a usable file"
             raise ApiError(0, f"no access to a cluster: {where} ({error})") from error
-        return cls(configuration, connections=connections)
+        return cls(configuration, connections=connections, tell=tell)
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,16 +126,19 @@ class Api:
         accept: str = "application/json",
     ) -> dict[str, Any]:
         """The answer's JSON object. Raises a subclass of `ApiError`."""
-        headers = {"Content-Type": content_type, "Accept": accept}
+        headers, began, status = {"Content-Type": content_type, "Accept": accept}, time.monotonic(), 0
         await self._authenticate(headers, path, method)
         url = self.server + path + (f"?{urlencode(query)}" if query else "")
         try:
             response = await self._client.call_api(method, url, headers, body=body, _request_timeout=REQUEST_TIMEOUT)
             raw: bytes = await response.read()
+            status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = f"the API server cannot be reached at {self.server}: {type(error).__name__}"
             raise Unavailable(0, failure) from error
-        return _parsed(response.status, raw)
+        finally:
+            self._tell(*request_of(method, path), status, time.monotonic() - began)
+        return _parsed(status, raw)
 
     async def _authenticate(self, headers: dict[str, str], path: str, method: str) -> None:
         """Adds the token, which the kubelet replaces from time to time: it is read anew once a minute."""
@@ -148,6 +160,21 @@ class Api:
             if not (more := page["metadata"].get("continue")):
                 return found
             asked["continue"] = more
+
+
+def request_of(method: str, path: str) -> tuple[str, str]:
+    """Verb and resource of a request, as RBAC names them: `("get", "secrets")`, `("patch", "githubtokens/status")`.
+
+    What is no object of an API, such as what a group has, is `discovery`.
+    """
+    # Of /api/v1 and of /apis/GROUP/VERSION, then in a namespace or not.
+    parts = path.strip("/").split("/")
+    parts = parts[2:] if parts[0] == "api" else parts[3:]
+    if len(parts) > 2 and parts[0] == "namespaces":  # noqa: PLR2004 - namespaces/NAME is a Namespace itself
+        parts = parts[2:]
+    resource = "/".join([*parts[:1], *parts[2:3]]) or "discovery"
+    verb = _VERBS[method] if method != "GET" else "get" if len(parts) > 1 or not parts else "list"
+    return verb, resource
 
 
 async def _load_default(configuration: client.Configuration) -> None:

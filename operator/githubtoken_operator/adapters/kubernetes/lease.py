@@ -91,8 +91,12 @@ class Lease:
         boottime: Callable[[], float] = boottime,
         now: Callable[[], datetime] = wall_now,
         jitter: Callable[[], float] = random.random,
+        tell: Callable[[bool, float], None] = lambda *_: None,
     ) -> None:
-        """`duration` in seconds. `now` is only written down, for humans; `jitter` gives numbers from 0 to 1."""
+        """`duration` in seconds. `now` is only written down, for humans; `jitter` gives numbers from 0 to 1.
+
+        `tell` is told of each renewal whether it succeeded, and how many seconds it took.
+        """
         self.identity: Final = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
         self._api = api
         self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
@@ -103,6 +107,7 @@ class Lease:
         self._boottime = boottime
         self._now = now
         self._jitter = jitter
+        self._tell = tell
         self._until = -math.inf
         self._term = 0
         self._seen: _Record | None = None
@@ -120,6 +125,12 @@ class Lease:
         A margin of more than four ninths of the duration is refused right before a renewal too.
         """
         return self._boottime() + margin < self._until
+
+    @property
+    def seconds_left(self) -> float | None:
+        """For how long it is held even if no renewal succeeds any more; None where it is not held."""
+        left = self._until - self._boottime()
+        return left if left > 0 else None
 
     async def acquire(self) -> None:
         """Returns once the Lease is held. While the API server cannot be asked, or refuses, it keeps trying."""
@@ -140,14 +151,16 @@ class Lease:
             await asyncio.sleep(min(self._jittered(pause), left))
             if (left := self._until - self._boottime()) <= 0:
                 break
+            began, renewed = self._boottime(), False
             try:
                 # Not longer than the Lease is held: a renewal that comes too late must not bring it back.
                 async with asyncio.timeout(min(self._interval * _ATTEMPT, left)):
-                    await self._renew()
+                    renewed = await self._renew()
                 pause = self._interval
             except (ApiError, TimeoutError) as error:
                 logger.warning("the Lease was not renewed: %s", _words(error))
                 pause = self._interval * _RETRY
+            self._tell(renewed, self._boottime() - began)
         self._until = -math.inf
         logger.error("the Lease is lost")
 
@@ -180,13 +193,15 @@ class Lease:
         await self._hold(current, record, changes=record.holder != self.identity)
         return True
 
-    async def _renew(self) -> None:
+    async def _renew(self) -> bool:
+        """Whether it is still ours."""
         current, record, _asked = await self._look()
         if current is None or record.holder != self.identity:
             logger.error("Lease %s/%s is held by `%s`", self._namespace, NAME, record.holder)
             self._until = -math.inf
-            return
+            return False
         await self._hold(current, record, changes=False)
+        return True
 
     async def _look(self) -> tuple[JSON | None, _Record, float]:
         """The Lease as it is, and when it was asked for. What is new counts as seen when the answer was here."""
@@ -243,6 +258,7 @@ class Uncontested:
 
     contested = False
     term: Final = 0
+    seconds_left: Final = None
 
     def held(self, margin: float = 0.0) -> bool:  # noqa: ARG002 - it lasts for ever.
         """Always."""

@@ -161,7 +161,9 @@ class Candidate:
             boottime=lambda: world.time.now + self.suspended,
             now=lambda: datetime.fromtimestamp(world.time.now, UTC),
             jitter=lambda: jitter,
+            tell=lambda succeeded, seconds: self.told.append((succeeded, seconds)),
         )
+        self.told: list[tuple[bool, float]] = []
         self.task: asyncio.Task[None] | None = None
 
     def start(self) -> Candidate:
@@ -421,6 +423,31 @@ def test_the_time_counts_from_before_the_renewal_was_sent() -> None:
         await candidate.lease.acquire()
         assert candidate.lease.held(margin=DEADLINE - 1.1)
         assert not candidate.lease.held(margin=DEADLINE - 0.9)
+
+    simulate(test)
+
+
+def test_each_renewal_is_told_and_what_is_left_of_the_lease() -> None:
+    async def slow(_method: str) -> None:
+        await asyncio.sleep(0.5)
+
+    async def test(world: World) -> None:
+        candidate = world.candidate()
+        assert candidate.lease.seconds_left is None
+        candidate.start()
+        await world.until(candidate.lease.held)
+        assert candidate.lease.seconds_left == pytest.approx(DEADLINE, abs=0.1)
+        candidate.network.loss = on("PUT", slow)
+        await world.until(lambda: len(candidate.told) == 1)
+        [(succeeded, seconds)] = candidate.told
+        assert succeeded
+        assert seconds == pytest.approx(0.5, abs=0.1)
+        candidate.network.fault = refuse
+        await world.until(lambda: len(candidate.told) == 2)
+        assert [succeeded for succeeded, _ in candidate.told] == [True, False]
+        assert candidate.task is not None
+        await candidate.task
+        assert candidate.lease.seconds_left is None
 
     simulate(test)
 

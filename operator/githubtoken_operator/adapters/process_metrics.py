@@ -1,0 +1,218 @@
+"""Series of the process itself: its runs, its event loop, its Lease, its watches, and what it asks of the API server.
+
+Labels are bounded by what there is in the code, but for pauses: those are as many as Apps that GitHub limits now. All
+methods may be called from any thread. What is given to `watch_…` is read at each scrape, in the scrape's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
+from typing import Final, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+NO_ANSWER: Final = "none"
+"""The `code` label of a request that was not answered."""
+
+RunResult = Literal["done", "interrupted", "crashed"]
+"""How a run ended: as it should, because somebody else wrote or the API server refused, or by a defect of ours."""
+
+_RUN_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_API_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+_LAG_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class ProcessMetrics:
+    """What an on-call engineer asks of the process. `monotonic` gives seconds."""
+
+    def __init__(self, registry: CollectorRegistry, *, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._sources = _Sources()
+        self._watches = _Watches(monotonic)
+        self._pauses = _Pauses(monotonic)
+        for collector in (self._sources, self._watches, self._pauses):
+            registry.register(collector)
+        self._runs = Counter(
+            "githubtoken_runs_total",
+            "Runs of single objects by their kind, how they ended, and the cause of the next one.",
+            ("kind", "result", "next"),
+            registry=registry,
+        )
+        self._run_duration = Histogram(
+            "githubtoken_run_duration_seconds",
+            "How long a run held its place.",
+            ("kind",),
+            buckets=_RUN_BUCKETS,
+            registry=registry,
+        )
+        self._requests = Counter(
+            "githubtoken_api_requests_total",
+            "Requests to the API server; the code is `none` where no answer came.",
+            ("verb", "resource", "code"),
+            registry=registry,
+        )
+        self._request_duration = Histogram(
+            "githubtoken_api_request_duration_seconds",
+            "How long the API server took to answer.",
+            ("verb", "resource"),
+            buckets=_API_BUCKETS,
+            registry=registry,
+        )
+        self._renewals = Counter(
+            "githubtoken_lease_renewals_total",
+            "Renewals of the Lease that were tried, by their result.",
+            ("result",),
+            registry=registry,
+        )
+        self._renewal_duration = Histogram(
+            "githubtoken_lease_renewal_duration_seconds",
+            "How long a renewal of the Lease took.",
+            buckets=_API_BUCKETS,
+            registry=registry,
+        )
+        self._lag = Histogram(
+            "githubtoken_event_loop_lag_seconds",
+            "By how much the event loop was late, measured four times a second.",
+            buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
+        for kind in ("GitHubToken", "GitHubApp", "ClusterGitHubApp"):
+            self._runs.labels(kind, "crashed", "crash")
+        for result in ("success", "failed"):
+            self._renewals.labels(result)
+
+    def ran(self, kind: str, result: RunResult, following: str, seconds: float) -> None:
+        """Count a run of an object of that kind; `following` is what it runs for next."""
+        self._runs.labels(kind, result, following).inc()
+        self._run_duration.labels(kind).observe(seconds)
+
+    def asked(self, verb: str, resource: str, status: int, seconds: float) -> None:
+        """Count a request to the API server; `status` is 0 where it was not answered."""
+        self._requests.labels(verb, resource, str(status) if status else NO_ANSWER).inc()
+        self._request_duration.labels(verb, resource).observe(seconds)
+
+    def renewed(self, succeeded: bool, seconds: float) -> None:  # noqa: FBT001 - the one thing that is told
+        """Count an attempt to renew the Lease."""
+        self._renewals.labels("success" if succeeded else "failed").inc()
+        self._renewal_duration.observe(seconds)
+
+    def lagged(self, seconds: float) -> None:
+        """Note by how much the event loop was late."""
+        self._lag.observe(seconds)
+
+    def heard(self, resource: str, namespace: str | None) -> None:
+        """Note a sign of life of the watch of that resource, in that namespace or in all (None)."""
+        self._watches.note(resource, namespace or "")
+
+    def paused(self, host: str, namespace: str, app: str, seconds: float) -> None:
+        """Note that GitHub asked for a pause of so many seconds; without `app`, for the namespace's personal tokens."""
+        self._pauses.note((host, namespace, app), self._monotonic() + seconds)
+
+    def watch_scheduler(
+        self,
+        *,
+        pending: Callable[[], int],
+        overdue: Callable[[], int],
+        waiting: Callable[[], Mapping[str, int]] | None = None,
+    ) -> None:
+        """How many keys wait, how many of them are due and not started, and how many wait for what."""
+        self._sources.numbers["githubtoken_scheduler_pending"] = pending
+        self._sources.numbers["githubtoken_scheduler_overdue"] = overdue
+        self._sources.waiting = waiting
+
+    def watch_journal(self, entries: Callable[[], int]) -> None:
+        """How many rotated pairs wait to be stored."""
+        self._sources.numbers["githubtoken_journal_entries"] = entries
+
+    def watch_lease(self, seconds_left: Callable[[], float | None]) -> None:
+        """For how long the Lease is held even if no renewal succeeds any more; None where it is not held."""
+        self._sources.numbers["githubtoken_lease_seconds_left"] = seconds_left
+
+    def watch_loop(self, silence: Callable[[], float]) -> None:
+        """For how long the event loop has not moved."""
+        self._sources.numbers["githubtoken_event_loop_silence_seconds"] = silence
+
+
+class _Sources(Collector):
+    """Numbers that others keep, read at scrape time; a source that was not given, or knows none, has no series."""
+
+    _MEANINGS: Final = {
+        "githubtoken_scheduler_pending": "Objects that wait for their time or their turn.",
+        "githubtoken_scheduler_overdue": "Objects whose time has come and that wait for a turn.",
+        "githubtoken_journal_entries": "Rotated pairs that are not stored yet.",
+        "githubtoken_lease_seconds_left": "For how long the Lease is held even if no renewal succeeds any more.",
+        "githubtoken_event_loop_silence_seconds": "For how long the event loop has not moved.",
+    }
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, Callable[[], float | None]] = {}
+        self.waiting: Callable[[], Mapping[str, int]] | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        for name, source in self.numbers.items():
+            if (value := source()) is not None:
+                yield GaugeMetricFamily(name, self._MEANINGS[name], value=value)
+        if self.waiting is not None:
+            name, meaning = "githubtoken_scheduler_waiting", "Objects that wait, by what their next run is for."
+            family = GaugeMetricFamily(name, meaning, labels=("next",))
+            for cause, count in sorted(self.waiting().items()):
+                family.add_metric((cause,), count)
+            yield family
+
+
+class _Watches(Collector):
+    """When each watch was last heard of. Of several of one resource the one that is silent longest counts."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._heard: dict[tuple[str, str], float] = {}
+
+    def note(self, resource: str, namespace: str) -> None:
+        self._heard[resource, namespace] = self._monotonic()
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "githubtoken_watch_age_seconds",
+            "How long ago the watch of a resource last brought an event or a bookmark.",
+            labels=("resource",),
+        )
+        oldest: dict[str, float] = {}
+        for (resource, _), at in tuple(self._heard.items()):
+            oldest[resource] = min(at, oldest.get(resource, at))
+        for resource, at in oldest.items():
+            family.add_metric((resource,), self._monotonic() - at)
+        yield family
+
+
+class _Pauses(Collector):
+    """The pauses that GitHub asked for and that are not over."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._until: dict[tuple[str, str, str], float] = {}
+        self._lock = Lock()
+
+    def note(self, whom: tuple[str, str, str], until: float) -> None:
+        with self._lock:
+            self._drop_ended()
+            self._until[whom] = max(until, self._until.get(whom, until))
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "githubtoken_paused_seconds",
+            "How long an App is still to leave a host alone, as GitHub asked.",
+            labels=("host", "namespace", "app"),
+        )
+        with self._lock:
+            self._drop_ended()
+            current = tuple(self._until.items())
+        for whom, until in current:
+            family.add_metric(whom, until - self._monotonic())
+        yield family
+
+    def _drop_ended(self) -> None:
+        now = self._monotonic()
+        self._until = {whom: until for whom, until in self._until.items() if until > now}
