@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from github_simulator.errors import DOCUMENTATION_URL
+from github_simulator.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,7 @@ class Fault:
         drop: Drop the connection instead of answering.
         status: The canned answer's status; with `body` absent it is GitHub's JSON for that status.
         body: The canned answer's body, sent as it is.
+        words: In place of both: a refusal in GitHub's words, by its name in `words.WORDS`.
         content_type: Of `body`.
         headers: Added to the answer, over those it has.
         reset_in: Adds `x-ratelimit-remaining: 0` and `x-ratelimit-reset`, so many virtual seconds from now.
@@ -72,6 +74,7 @@ class Fault:
     drop: bool = False
     status: int | None = None
     body: str | None = None
+    words: str | None = None
     content_type: str = "application/json; charset=utf-8"
     headers: dict[str, str] = field(default_factory=dict)
     reset_in: float | None = None
@@ -85,16 +88,22 @@ class Fault:
     @property
     def replaces_answer(self) -> bool:
         """Whether the client gets a canned answer, or none, in place of the true one."""
-        return self.drop or self.status is not None or self.body is not None
+        return self.drop or self.status is not None or self.body is not None or self.words is not None
 
     def canned_status(self) -> int:
         """The canned answer's status."""
+        if self.words is not None:
+            return WORDS[self.words][0]
         return 200 if self.status is None else self.status
 
     def canned_body(self) -> bytes:
         """The canned answer's body."""
         if self.body is not None:
             return self.body.encode()
+        if self.words is not None:
+            status, document = WORDS[self.words]
+            more = {} if "error" in document else {"documentation_url": DOCUMENTATION_URL, "status": str(status)}
+            return json.dumps({**document, **more}).encode()
         status = self.canned_status()
         message, documentation = _MESSAGES.get(status, ("Server Error", DOCUMENTATION_URL))
         if status in _LIMITED and self.reset_in is not None:
@@ -129,11 +138,13 @@ class Faults:
 
         Raises:
             TypeError: An option has no such name.
-            ValueError: `times` is not positive.
+            ValueError: `times` is not positive, or `words` is no name of theirs.
         """
         fault = Fault(id=next(self._ids), operation=operation, **options)
         if fault.times is not None and fault.times < 1:
             raise ValueError("`times` must be 1 or more, or absent")
+        if fault.words is not None and fault.words not in WORDS:
+            raise ValueError(f"`words` must be one of {', '.join(sorted(WORDS))}")
         self.active.append(fault)
         return fault
 

@@ -156,7 +156,8 @@ class Api:
         found: list[dict[str, Any]] = []
         while True:
             page = await self.request("GET", path, query=asked, accept=accept)
-            found += page["items"]
+            # An empty list of metadata alone has null there.
+            found += page["items"] or []
             if not (more := page["metadata"].get("continue")):
                 return found
             asked["continue"] = more
