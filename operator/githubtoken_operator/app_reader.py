@@ -20,7 +20,7 @@ from githubtoken_operator.domain.errors import Terminal, TokenError
 from githubtoken_operator.domain.model import JSON, App, PrivateKey, Server, Token
 from githubtoken_operator.domain.resources import GitHubApp, KeyRef, parse_app
 from githubtoken_operator.domain.secrets import decoded_bytes, labels_of
-from githubtoken_operator.watched import Ref
+from githubtoken_operator.watched import Ref, Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,16 @@ class AppReader:
     """Reads Apps. `own_namespace` is the operator's."""
 
     def __init__(
-        self, *, cluster: Cluster, own_namespace: str, allowed_hosts: Sequence[str], now: Callable[[], datetime]
+        self,
+        *,
+        cluster: Cluster,
+        own_namespace: str,
+        allowed_hosts: Sequence[str],
+        watched: Watched,
+        now: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
+        self._watched = watched
         self._own_namespace = own_namespace
         self._allowed_hosts = allowed_hosts
         self._now = now
@@ -91,6 +98,10 @@ class AppReader:
         if body is None or source is None or source.deleting:
             return Resolved(now, error=_not_found(ref), reads=frozenset({ref}))
         where = source.namespace or self._own_namespace
+        secrets = (Ref(Kind.SECRET, where, item.name) for item in (source.private_key, source.client_secret) if item)
+        reads = frozenset({ref, *secrets})
+        # Said before they are read, so that what changes meanwhile wakes the App.
+        self._watched.depends(ref, reads)
         key_pem, key_error = await self._read_key(where, source.private_key, "private key", reasons.PRIVATE_KEY_MISSING)
         secret, secret_error = await self._read_key(
             where, source.client_secret, "client secret", reasons.CLIENT_SECRET_MISSING
@@ -110,7 +121,6 @@ class AppReader:
             client_secret=Token(secret.decode(errors="replace").strip()) if secret else None,
             limits=source.limits,
         )
-        refs = (source.private_key, source.client_secret)
         return Resolved(
             at=now,
             source=source,
@@ -120,7 +130,7 @@ class AppReader:
             key_error=key_error if source.private_key else _no_private_key(source),
             client_secret_error=secret_error,
             digest=_digest(source, key_pem, secret),
-            reads=frozenset({ref, *(Ref(Kind.SECRET, where, item.name) for item in refs if item)}),
+            reads=reads,
         )
 
     async def _read_key(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, NotFound, Terminating
@@ -35,6 +35,8 @@ RECHECK_MISSING: Final = timedelta(seconds=10)
 
 COUNT_AFTER: Final = 5.0
 """Seconds that the count of an App's tokens waits, so that many that come together are counted once."""
+_SWEEP: Final = 64
+"""Of so many Apps what was read and has served is thrown away."""
 
 logger = logging.getLogger(__name__)
 
@@ -77,15 +79,39 @@ class Apps:
         self._digests: dict[Ref, str] = {}
         self._client_ids: dict[tuple[str, str], str] = {}
         self._limits: dict[Ref, tuple[datetime, RateLimited]] = {}
-        self._locks: defaultdict[Ref, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._reading: set[Ref] = set()
+        self._locks: WeakValueDictionary[Ref, asyncio.Lock] = WeakValueDictionary()
+        self._sweep_at = _SWEEP
 
     async def resolve(self, ref: Ref) -> Resolved:
         """The App as it is, or as it was read within `REUSE`."""
-        async with self._locks[ref]:
+        async with self._lock(ref):
             known = self._resolved.get(ref)
             if known is None or self._now() - known.at > REUSE:
-                known = self._resolved[ref] = await self._reader.read(ref)
+                known = await self._read(ref)
             return known
+
+    async def _read(self, ref: Ref) -> Resolved:
+        """Reads it; what was changed meanwhile serves the caller, whom the change wakes, and nobody else."""
+        self._reading.add(ref)
+        try:
+            known = await self._reader.read(ref)
+            if ref in self._reading:
+                self._keep(ref, known)
+        finally:
+            self._reading.discard(ref)
+        return known
+
+    def _keep(self, ref: Ref, known: Resolved) -> None:
+        if len(self._resolved) >= self._sweep_at:
+            oldest = self._now() - REUSE
+            self._resolved = {each: it for each, it in self._resolved.items() if it.at >= oldest}
+            self._sweep_at = max(_SWEEP, 2 * len(self._resolved))
+        self._resolved[ref] = known
+
+    def _lock(self, ref: Ref) -> asyncio.Lock:
+        """The App's own, as long as somebody holds it or waits for it."""
+        return self._locks.setdefault(ref, asyncio.Lock())
 
     async def resolve_for(self, ref: Ref, namespace: str) -> Resolved:
         """The same as tokens of `namespace` may use it; of one that does not admit them, they learn nothing else."""
@@ -101,14 +127,17 @@ class Apps:
 
     async def changed_since(self, ref: Ref, resolved: Resolved) -> bool:
         """Whether the App or a Secret of it is another by now: reads them anew."""
-        self._resolved.pop(ref, None)
+        self._drop(ref)
         return (await self.resolve(ref)).digest != resolved.digest
 
     def forget(self, changed: Ref) -> None:
         """Ends the reuse of what `changed` (the App or a Secret of it) was part of."""
-        for ref, known in list(self._resolved.items()):
-            if changed == ref or changed in known.reads:
-                del self._resolved[ref]
+        for ref in (changed, *self._watched.dependents(changed)):
+            self._drop(ref)
+
+    def _drop(self, ref: Ref) -> None:
+        self._resolved.pop(ref, None)
+        self._reading.discard(ref)
 
     async def ensure_checked(self, ref: Ref) -> None:
         """Asks GitHub about the App where that is due. Raises what GitHub refused, and its limit until it ends.
@@ -119,7 +148,7 @@ class Apps:
         source, app, key = resolved.source, resolved.app, resolved.key
         if source is None or app is None or key is None:
             return
-        async with self._locks[ref]:
+        async with self._lock(ref):
             check = self._checks.get(ref) or appcheck.remembered(source)
             if check is None or check.is_due(source, key.fingerprint, self._now()):
                 self._raise_limit(ref)
@@ -170,7 +199,8 @@ class Apps:
     async def run(self, ref: Ref) -> Next | None:
         """One run for an App; never raises for what the cluster or GitHub do."""
         try:
-            return await self._run(ref)
+            with self._watched.run_of(ref):
+                return await self._run(ref)
         except Terminating:
             logger.info("%s: the namespace is being deleted", ref)
             return None
@@ -181,7 +211,7 @@ class Apps:
 
     async def _run(self, ref: Ref) -> Next | None:
         """Read, check where due, write status, wake the tokens that a change concerns."""
-        self._resolved.pop(ref, None)
+        self._drop(ref)
         resolved = await self.resolve(ref)
         self._watched.depends(ref, resolved.reads)
         # The App's own key is among those that read it.

@@ -74,7 +74,10 @@ class Gatherer:
 
     async def current(self, key: Ref, body: JSON | None) -> JSON | None:
         """The object as an event has just brought it, else `body` where it was just read; None where it is gone."""
-        return self._watched.take(key) or body or await self._cluster.read(Kind.TOKEN, key.namespace, key.name)
+        if (brought := self._watched.take(key)) is not None:
+            self._watched.saw(key, brought)
+            return brought
+        return body or await self._cluster.read(Kind.TOKEN, key.namespace, key.name)
 
     async def gather(self, key: Ref, body: JSON, memory: Memory) -> Gathered:
         """The observation of one GitHubToken. Raises `ApiError`."""

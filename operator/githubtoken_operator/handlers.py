@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -146,8 +146,8 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
             gone(wiring, ref)
             return
         show(wiring, ref, body)
-        if wiring.watched.is_news(ref, dict(body)):
-            wake(wiring, ref, dict(body))
+        if keys := wiring.watched.deliver(ref, dict(body)):
+            wake(wiring, ref, dict(body), keys)
 
     def note_seeds(secret: kopf.Body) -> None:
         if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
@@ -176,19 +176,17 @@ def gone(wiring: Wiring, ref: Ref) -> None:
     wiring.watched.forget(ref)
     if ref.kind is Kind.SECRET:
         wiring.seeds.forget((ref.namespace, ref.name))
-    wake(wiring, ref, None)
+    wake(wiring, ref, None, wiring.watched.concerned(ref))
 
 
-def wake(wiring: Wiring, ref: Ref, body: JSON | None) -> None:
-    """Makes due whom the object concerns; a GitHubToken's run gets the body that came."""
+def wake(wiring: Wiring, ref: Ref, body: JSON | None, keys: Iterable[Ref]) -> None:
+    """Makes `keys` due, which the object concerns; a GitHubToken's run gets the body that came."""
     if ref.kind is Kind.TOKEN:
         if body is not None:
             wiring.watched.put(ref, body)
-        wiring.scheduler.wake(ref)
-        return
-    wiring.apps.forget(ref)
-    own = ref.kind in (Kind.APP, Kind.CLUSTER_APP)
-    for key in (ref,) if own else wiring.watched.dependents(ref):
+    else:
+        wiring.apps.forget(ref)
+    for key in keys:
         wiring.scheduler.wake(key)
 
 

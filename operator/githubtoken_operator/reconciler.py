@@ -112,7 +112,8 @@ class Reconciler:
     async def run(self, key: Ref) -> Next | None:
         """One run; never raises for what the cluster or GitHub do."""
         try:
-            return await self._run(key)
+            with self._watched.run_of(key):
+                return await self._run(key)
         except (Conflict, NotFound, StartOver):
             return self._in(RETRY_CONFLICT, causes.CONFLICT)
         except Terminating:

@@ -1,7 +1,12 @@
 """What the watches have told: which keys an object concerns, and the newest body of what has not been worked on yet.
 
-A run reports which objects it read; an event about one of them wakes the key. Events that say nothing new (our own
-writes coming back, the re-delivery after a re-list) are recognised by a fingerprint and wake nobody.
+A run reports which objects it reads; an event about one of them wakes the key. Each key remembers for itself the
+version that its last decision saw: an object that it read, or a write of its own. An event wakes the keys that saw
+another version and nobody else, so what one key happened to read first is still news for all others, while our own
+writes coming back and the re-delivery after a re-list wake nobody.
+
+A version is a digest of what a decision can depend on, not the resourceVersion: a write's own is known only after its
+event may have come, and the API server's bookkeeping is no change.
 """
 
 from __future__ import annotations
@@ -9,9 +14,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.model import JSON
@@ -44,8 +51,8 @@ class Watched:
     def __init__(self) -> None:
         self._dependents: defaultdict[Ref, set[Ref]] = defaultdict(set)
         self._reads: dict[Ref, frozenset[Ref]] = {}
-        self._fingerprints: dict[Ref, str] = {}
-        self._delivered: defaultdict[Kind, set[Ref]] = defaultdict(set)
+        self._saw: defaultdict[Ref, dict[Ref, bytes]] = defaultdict(dict)
+        self._delivered: defaultdict[Kind, dict[Ref, bytes]] = defaultdict(dict)
         self._unhandled: dict[Ref, JSON] = {}
 
     def reads(self, key: Ref) -> frozenset[Ref]:
@@ -63,21 +70,41 @@ class Watched:
             self._dependents[ref].add(key)
         if reads:
             self._reads[key] = reads
+            self._saw[key] = {ref: version for ref, version in self._saw[key].items() if ref in reads or ref == key}
         else:
             self._reads.pop(key, None)
+            self._saw.pop(key, None)
         return reads != before
 
     def dependents(self, ref: Ref) -> tuple[Ref, ...]:
         """The keys that depend on `ref`."""
         return tuple(self._dependents.get(ref, ()))
 
-    def is_news(self, ref: Ref, body: JSON) -> bool:
-        """Whether an event says something that was neither seen nor written by us. Remembers it."""
-        self._delivered[ref.kind].add(ref)
-        fingerprint = _fingerprint(ref.kind, body)
-        known = self._fingerprints.get(ref) == fingerprint
-        self._fingerprints[ref] = fingerprint
-        return not known
+    def concerned(self, ref: Ref) -> tuple[Ref, ...]:
+        """The keys that an event about `ref` can be for: a GitHubToken's or an App's own, else what depends on it."""
+        return (ref,) if ref.kind in _KEYS else self.dependents(ref)
+
+    @contextmanager
+    def run_of(self, key: Ref) -> Iterator[None]:
+        """What is seen inside, also by what it calls, is what `key` decides on."""
+        before = _running.set(key)
+        try:
+            yield
+        finally:
+            _running.reset(before)
+
+    def saw(self, ref: Ref, body: JSON | None) -> None:
+        """Notes for the key that runs that it read this, found nothing (None), or is about to write it."""
+        key = _running.get()
+        if key is not None and (ref == key or ref in self._reads.get(key, ())):
+            self._saw[key][ref] = _version(ref.kind, body)
+
+    def deliver(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
+        """Takes an event in. The keys that have decided on another version, or not yet on any since the last event."""
+        version = _version(ref.kind, body)
+        before = self._delivered[ref.kind].get(ref)
+        self._delivered[ref.kind][ref] = version
+        return tuple(key for key in self.concerned(ref) if self._seen_by(key).get(ref, before) != version)
 
     def is_delivered(self, ref: Ref) -> bool:
         """Whether a watch brought the object, and nothing told of its end."""
@@ -90,12 +117,9 @@ class Watched:
     def forget(self, ref: Ref) -> None:
         """The object is gone: one of the same name is news again."""
         self._unhandled.pop(ref, None)
-        self._fingerprints.pop(ref, None)
-        self._delivered[ref.kind].discard(ref)
-
-    def expect(self, ref: Ref, body: JSON) -> None:
-        """Says what we are about to write, so that its echo is not news."""
-        self._fingerprints[ref] = _fingerprint(ref.kind, body)
+        self._delivered[ref.kind].pop(ref, None)
+        for key in self.concerned(ref):
+            self._seen_by(key).pop(ref, None)
 
     def put(self, ref: Ref, body: JSON) -> None:
         """Keeps the newest body until a run takes it, which saves that run a read."""
@@ -105,16 +129,28 @@ class Watched:
         """The body that an event brought and no run has used yet."""
         return self._unhandled.pop(ref, None)
 
+    def _seen_by(self, key: Ref) -> dict[Ref, bytes]:
+        return self._saw.get(key) or {}
 
-def _fingerprint(kind: Kind, body: JSON) -> str:
+
+_KEYS: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.CLUSTER_APP})
+_ABSENT: Final = b""
+_running: ContextVar[Ref | None] = ContextVar("running", default=None)
+
+
+def _version(kind: Kind, body: JSON | None) -> bytes:
     """What a change of the object is recognised by: never its status, never what the API server keeps for itself."""
+    if body is None:
+        return _ABSENT
     meta = body["metadata"]
+    noted: list[Any]
     if kind is Kind.NAMESPACE:
-        return hashlib.sha256(json.dumps(meta.get("labels") or {}, sort_keys=True).encode()).hexdigest()
-    owners = sorted(owner.get("uid", "") for owner in meta.get("ownerReferences") or ())
-    noted: list[Any] = [meta.get("annotations") or {}, bool(meta.get("deletionTimestamp"))]
-    if kind is Kind.SECRET:
-        noted += [body.get("data") or {}, meta.get("labels") or {}, owners, body.get("immutable")]
+        noted = [meta.get("labels") or {}]
     else:
+        noted = [meta.get("annotations") or {}, bool(meta.get("deletionTimestamp"))]
+    if kind is Kind.SECRET:
+        owners = sorted(owner.get("uid", "") for owner in meta.get("ownerReferences") or ())
+        noted += [body.get("data") or {}, meta.get("labels") or {}, owners, body.get("immutable")]
+    elif kind in _KEYS:
         noted += [meta.get("uid"), meta.get("generation")]
-    return hashlib.sha256(json.dumps(noted, sort_keys=True).encode()).hexdigest()
+    return hashlib.blake2b(json.dumps(noted, sort_keys=True).encode(), digest_size=16).digest()

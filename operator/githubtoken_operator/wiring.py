@@ -74,9 +74,8 @@ def wire(
     """The parts of one process, made and connected."""
     watched = Watched()
 
-    def announce(kind: Kind, body: JSON) -> None:
-        meta = body["metadata"]
-        watched.expect(Ref(kind, meta["namespace"], meta["name"]), body)
+    def announce(kind: Kind, namespace: str, name: str, body: JSON | None) -> None:
+        watched.saw(Ref(kind, namespace, name), body)
 
     async def run_key(key: Ref) -> Next | None:
         return await (reconciler.run(key) if key.kind is Kind.TOKEN else apps.run(key))
@@ -98,6 +97,7 @@ def wire(
             cluster=cluster,
             own_namespace=settings.operator_namespace,
             allowed_hosts=settings.allowed_hosts,
+            watched=watched,
             now=utc_now,
         ),
         watched=watched,

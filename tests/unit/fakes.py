@@ -607,12 +607,14 @@ class Process:
         self.metrics.lead(True)
         self.watched = Watched()
         clock, github = world.clock, world.github
-        self.cluster = Cluster(world.api)
+        self.cluster = Cluster(world.api, announce=self._saw)
         self.pacing = Pacing()
         self.apps = Apps(
             cluster=self.cluster,
             github=github,
-            reader=AppReader(cluster=self.cluster, own_namespace=NAMESPACE, allowed_hosts=(), now=clock),
+            reader=AppReader(
+                cluster=self.cluster, own_namespace=NAMESPACE, allowed_hosts=(), watched=self.watched, now=clock
+            ),
             watched=self.watched,
             metrics=self.metrics,
             wake=self._wake,
@@ -677,6 +679,9 @@ class Process:
 
     def _wake(self, key: Ref, *, delay: float = 0.0) -> None:
         self.woken.append((key, delay))
+
+    def _saw(self, kind: Kind, namespace: str, name: str, body: JSON | None) -> None:
+        self.watched.saw(Ref(kind, namespace, name), body)
 
     async def recover(self) -> None:
         """What a start does first."""

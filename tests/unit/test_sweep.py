@@ -31,8 +31,8 @@ class Scene:
         self.present = {CI, OTHER, TOKEN}
         self._meanwhile = meanwhile
         for ref in (CI, OTHER):
-            self.watched.is_news(ref, secret(ref.name))
-        self.watched.is_news(TOKEN, githubtoken_body())
+            self.watched.deliver(ref, secret(ref.name))
+        self.watched.deliver(TOKEN, githubtoken_body())
         kinds = [Kind.TOKEN, Kind.SECRET]
         self.sweep = Sweep(
             cluster=cast("Cluster", self), watched=self.watched, gone=self.gone.append, kinds=kinds, namespaces=[]
@@ -66,14 +66,17 @@ async def test_where_all_is_there_nothing_is_gone() -> None:
 async def test_what_only_a_run_has_read_is_not_missed() -> None:
     """A Secret without our label is in no list."""
     scene = Scene()
-    scene.watched.expect(Ref(Kind.SECRET, NAMESPACE, "seed"), secret("seed"))
+    seed = Ref(Kind.SECRET, NAMESPACE, "seed")
+    scene.watched.depends(TOKEN, [seed])
+    with scene.watched.run_of(TOKEN):
+        scene.watched.saw(seed, secret("seed"))
     await scene.sweep.once()
     assert scene.gone == []
 
 
 async def test_what_came_while_the_list_was_made_is_not_missed() -> None:
     new = Ref(Kind.TOKEN, NAMESPACE, "new")
-    scene = Scene(meanwhile=lambda watched: watched.is_news(new, githubtoken_body("new")))
+    scene = Scene(meanwhile=lambda watched: watched.deliver(new, githubtoken_body("new")))
     await scene.sweep.once()
     assert scene.gone == []
 

@@ -22,7 +22,8 @@ SEED = Ref(Kind.SECRET, "team", "seed")
 
 def known(ref: Ref, body: dict[str, Any]) -> Watched:
     watched = Watched()
-    assert watched.is_news(ref, body)
+    watched.depends(TOKEN, [SECRET])
+    assert watched.deliver(ref, body) == (TOKEN,)
     return watched
 
 
@@ -80,7 +81,7 @@ def test_only_what_a_key_read_last_counts_and_nothing_is_kept_of_the_rest(
 )
 def test_what_is_news_of_a_secret(change: Callable[[dict[str, Any]], object], *, news: bool) -> None:
     body = secret(data={"token": "ghs_x"})
-    assert known(SECRET, body).is_news(SECRET, changed(body, change)) is news
+    assert known(SECRET, body).deliver(SECRET, changed(body, change)) == ((TOKEN,) if news else ())
 
 
 @pytest.mark.parametrize(
@@ -96,25 +97,110 @@ def test_what_is_news_of_a_secret(change: Callable[[dict[str, Any]], object], *,
 )
 def test_what_is_news_of_a_githubtoken(change: Callable[[dict[str, Any]], object], *, news: bool) -> None:
     body = githubtoken_body()
-    assert known(TOKEN, body).is_news(TOKEN, changed(body, change)) is news
+    assert known(TOKEN, body).deliver(TOKEN, changed(body, change)) == ((TOKEN,) if news else ())
 
 
-def test_our_own_write_coming_back_is_no_news_and_a_later_edit_is() -> None:
-    watched, written = Watched(), secret(data={"token": "ghs_x"})
-    watched.expect(SECRET, written)
-    assert not watched.is_news(SECRET, written)
-    assert watched.is_news(SECRET, secret(data={"token": "ghs_y"}))
+def seen_by(watched: Watched, key: Ref, ref: Ref, body: dict[str, Any] | None) -> None:
+    with watched.run_of(key):
+        watched.saw(ref, body)
+
+
+def two_readers(body: dict[str, Any]) -> Watched:
+    """Both have decided on this Secret, and its event has come."""
+    watched = Watched()
+    for key in (TOKEN, OTHER):
+        watched.depends(key, [SEED])
+        seen_by(watched, key, SEED, body)
+    assert watched.deliver(SEED, body) == ()
+    return watched
+
+
+def test_what_one_key_has_read_already_is_news_for_all_others() -> None:
+    watched, new = two_readers(secret("seed", {"token": "old"})), secret("seed", {"token": "new"})
+    seen_by(watched, TOKEN, SEED, new)
+    assert watched.deliver(SEED, new) == (OTHER,)
+
+
+def test_what_one_key_writes_comes_back_to_all_others() -> None:
+    watched, written = two_readers(secret("seed", {"token": "old"})), secret("seed", {"token": "ours"})
+    seen_by(watched, TOKEN, SEED, written)
+    assert watched.deliver(SEED, written) == (OTHER,)
+    assert watched.deliver(SEED, secret("seed", {"token": "edited"})) == (TOKEN, OTHER)
+
+
+def test_an_event_that_comes_late_says_nothing_of_what_was_decided_before_it() -> None:
+    """The key read the newer of two versions, then their events come: the older one wakes it, the newer does not."""
+    watched = two_readers(secret("seed", {"token": "first"}))
+    older, newer = secret("seed", {"token": "second"}), secret("seed", {"token": "third"})
+    seen_by(watched, TOKEN, SEED, newer)
+    assert TOKEN in watched.deliver(SEED, older)
+    assert TOKEN not in watched.deliver(SEED, newer)
+
+
+def test_what_a_key_found_missing_is_news_when_it_comes() -> None:
+    watched = two_readers(secret("seed"))
+    watched.forget(SEED)
+    seen_by(watched, TOKEN, SEED, None)
+    assert watched.deliver(SEED, secret("seed")) == (TOKEN, OTHER)
+
+
+def test_outside_of_a_run_and_of_what_it_depends_on_nothing_is_noted() -> None:
+    watched = Watched()
+    watched.depends(TOKEN, [SECRET])
+    watched.saw(SECRET, secret())
+    seen_by(watched, TOKEN, SEED, secret("seed"))
+    assert not any(watched._saw.values())
+
+
+def test_a_key_that_is_gone_leaves_nothing_behind() -> None:
+    watched = two_readers(secret("seed"))
+    for key in (TOKEN, OTHER):
+        watched.depends(key, ())
+    assert not watched._saw
+
+
+steps = st.lists(st.tuples(st.sampled_from(["write", "read", "event"]), keys), max_size=40)
+
+
+@given(steps)
+def test_when_all_events_have_come_each_key_has_decided_on_the_last_version_or_was_woken(
+    steps: list[tuple[str, Ref]],
+) -> None:
+    """Whatever keys read in between, and however late the events are."""
+    watched, now, events = Watched(), 0, [0]
+    decided: dict[Ref, int] = {}
+    woken: set[Ref] = set()
+    for key in (Ref(Kind.TOKEN, "team", name) for name in "xyz"):
+        watched.depends(key, [SEED])
+
+    def body(version: int) -> dict[str, Any]:
+        return secret("seed", {"token": str(version)})
+
+    for step, key in steps:
+        if step == "write":
+            now += 1
+            events.append(now)
+        elif step == "read":
+            seen_by(watched, key, SEED, body(now))
+            decided[key] = now
+            woken.discard(key)
+        elif events:
+            woken.update(watched.deliver(SEED, body(events.pop(0))))
+    for version in events:
+        woken.update(watched.deliver(SEED, body(version)))
+    assert {key for key, version in decided.items() if version != now} <= woken
 
 
 def test_what_comes_after_a_deletion_is_news() -> None:
     watched = known(SECRET, secret())
     watched.forget(SECRET)
-    assert watched.is_news(SECRET, secret())
+    assert watched.deliver(SECRET, secret()) == (TOKEN,)
 
 
 def test_what_a_watch_brought_is_known_until_it_is_forgotten() -> None:
     watched, read = known(SECRET, secret()), Ref(Kind.SECRET, "team", "seed")
-    watched.expect(read, secret("seed"))
+    watched.depends(TOKEN, [SECRET, read])
+    seen_by(watched, TOKEN, read, secret("seed"))
     assert watched.delivered(Kind.SECRET) == (SECRET,)
     assert not watched.is_delivered(read)
     watched.forget(SECRET)

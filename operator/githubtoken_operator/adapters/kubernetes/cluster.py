@@ -51,18 +51,23 @@ class Kind(Enum):
 class Cluster:
     """The objects of one cluster."""
 
-    def __init__(self, api: Api, *, announce: Callable[[Kind, JSON], None] | None = None) -> None:
-        """`announce` is told of each Secret that was read or is about to be written, whose event is then no news."""
+    def __init__(self, api: Api, *, announce: Callable[[Kind, str, str, JSON | None], None] | None = None) -> None:
+        """`announce` is told of each object that was read, None where it is not there, and of each Secret to write.
+
+        It gets kind, namespace and name with it.
+        """
         self._api = api
         self._announce = announce
 
     async def read(self, kind: Kind, namespace: str, name: str) -> JSON | None:
         """The object as it is now, or None."""
+        found: JSON | None
         try:
             found = await self._api.request("GET", kind.path(namespace, name))
         except NotFound:
-            return None
-        self._tell(kind, found)
+            found = None
+        if self._announce is not None:
+            self._announce(kind, namespace, name, found)
         return found
 
     async def list_secrets(self, role: str, namespaces: Sequence[str]) -> list[JSON]:
@@ -171,10 +176,7 @@ class Cluster:
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
     ) -> JSON:
-        self._tell(kind, body)
+        if kind is Kind.SECRET and self._announce is not None:
+            self._announce(kind, body["metadata"]["namespace"], body["metadata"]["name"], body)
         manager = {"fieldManager": FIELD_MANAGER, **(query or {})}
         return await self._api.request(method, path, body=body, content_type=content_type, query=manager)
-
-    def _tell(self, kind: Kind, body: JSON) -> None:
-        if kind is Kind.SECRET and self._announce is not None:
-            self._announce(kind, body)
