@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import kopf
@@ -35,6 +36,7 @@ from githubtoken_operator.clock import set_by, utc_now
 from githubtoken_operator.clock_watch import ClockWatch
 from githubtoken_operator.consumers import AT_ONCE
 from githubtoken_operator.credential_store import CredentialStore
+from githubtoken_operator.domain import hosts
 from githubtoken_operator.domain.durations import format_duration
 from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.fence import send_limit
@@ -64,7 +66,7 @@ async def run(settings: Settings) -> None:
     _stop_on_signals(stop)
     _tell_short_grace(settings.grace_period)
     async with AsyncExitStack() as stack:
-        metrics = Metrics(__version__)
+        metrics = Metrics(__version__, host_label=partial(hosts.admitted_by, allowed=settings.allowed_hosts))
         health = _Health(metrics.process.lagged)
         metrics.process.watch_loop(lambda: health.silence)
         stack.enter_context(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
@@ -77,7 +76,7 @@ class Apps:
         self._resolved: dict[Ref, Resolved] = {}
         self._checks: dict[Ref, Check] = {}
         self._digests: dict[Ref, str] = {}
-        self._client_ids: dict[tuple[str, str], str] = {}
+        self._client_ids: dict[Ref, tuple[tuple[str, str, str], str]] = {}
         self._limits: dict[Ref, tuple[datetime, RateLimited]] = {}
         self._reading: set[Ref] = set()
         self._locks: WeakValueDictionary[Ref, asyncio.Lock] = WeakValueDictionary()
@@ -122,7 +121,8 @@ class Apps:
             return Resolved(self._now(), error=Terminal(reasons.APP_NOT_ALLOWED, message))
         resolved = await self.resolve(ref)
         if resolved.source is not None and (refusal := await self._reader.not_admitted(resolved.source, namespace)):
-            return replace(resolved, error=refusal)
+            # Nothing of the App is handed out: not its host, and not the client secret that is the cluster's.
+            return Resolved(resolved.at, error=refusal, reads=resolved.reads)
         return resolved
 
     async def changed_since(self, ref: Ref, resolved: Resolved) -> bool:
@@ -180,21 +180,23 @@ class Apps:
         del self._limits[ref]
 
     def count_again(self, ref: Ref) -> None:
-        """Says that a token began or ceased to use the App."""
+        """Says that there is a token more or less that names the App."""
         if ref in self._digests:
             self._wake(ref, delay=COUNT_AFTER)
 
-    async def client_id(self, app: App) -> str:
+    async def client_id(self, ref: Ref, app: App) -> str:
         """The client id, which user tokens need; learnt from `GET /app` where the spec gives only `appID`."""
         if app.client_id is not None:
             return app.client_id
-        key = app.api_url, app.identity
-        if key not in self._client_ids:
-            learnt = (await self._github.get_app(app)).client_id if app.private_key else None
-            if learnt is None:
-                raise Terminal(reasons.APP_NOT_READY, "user tokens need the App's client id: set its `spec.clientID`")
-            self._client_ids[key] = learnt
-        return self._client_ids[key]
+        proof = app.api_url, app.issuer, app.private_key.fingerprint if app.private_key else ""
+        known = self._client_ids.get(ref)
+        if known is not None and known[0] == proof:
+            return known[1]
+        learnt = (await self._github.get_app(app)).client_id if app.private_key else None
+        if learnt is None:
+            raise Terminal(reasons.APP_NOT_READY, "user tokens need the App's client id: set its `spec.clientID`")
+        self._client_ids[ref] = proof, learnt
+        return learnt
 
     async def run(self, ref: Ref) -> Next | None:
         """One run for an App; never raises for what the cluster or GitHub do."""
@@ -227,9 +229,9 @@ class Apps:
             return Next(due, due, causes.API_SERVER)
         if resolved.source is None or resolved.body is None:
             self._watched.depends(ref, ())
-            self._checks.pop(ref, None)
-            self._digests.pop(ref, None)
-            self._limits.pop(ref, None)
+            self._drop(ref)
+            for kept in (self._checks, self._digests, self._limits, self._client_ids):
+                kept.pop(ref, None)
             self._metrics.forget(*ref.labels)
             return None
         error = resolved.error or (resolved.key_error if resolved.source.private_key else None)
@@ -238,8 +240,11 @@ class Apps:
                 await self.ensure_checked(ref)
             except (Terminal, RateLimited) as refused:
                 logger.warning("%s: %s", ref, refused.message)
-        check = None if error else self._checks.get(ref)
-        status = appcheck.build_status(resolved.source, check=check, error=error, tokens=len(tokens), now=self._now())
+        key, check = resolved.key, self._checks.get(ref)
+        concerned = check is not None and key is not None and check.concerns(resolved.source, key.fingerprint)
+        check = check if concerned and error is None else None
+        users = self._watched.users(ref)
+        status = appcheck.build_status(resolved.source, check=check, error=error, tokens=users, now=self._now())
         await self._record(ref, resolved.body, status)
         return self._again(ref, resolved, error, check)
 

@@ -38,7 +38,7 @@ class Memory:
     `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
     `superseded` are installation tokens that may be alive beside `held`, kept with `deletionPolicy: Revoke` only.
     `obtained_from` is when the attempt began, in monotonic seconds, whose token is not in the consumer's Secret yet.
-    `app` is the App that was last used, also after it went.
+    `app` is the App as it was when this object might last use it, also after it went.
     `published` is the mark of a token that this process published and of which not all consumers were told yet,
     `touched` is the mark of the token that all pods were touched for, `told_consumers` of which token which consumers
     were told, `consumer_attempts` how often that failed, and `warned` what events have said of it.
@@ -106,8 +106,9 @@ class Gathered:
 
     @property
     def share(self) -> str:
-        """With whom requests to the host are paced: those of one App, or all that check personal tokens."""
-        return self.resolved.app.identity if self.resolved.app else ""
+        """With whom requests to the host are paced: the requester, or all personal tokens of the namespace."""
+        token = self.observation.token
+        return f"namespace {token.namespace}" if token.personal else self.requester
 
     @property
     def requester(self) -> str:
@@ -149,8 +150,19 @@ def host_of(token: GitHubToken, server: Server) -> str:
 
 
 def requester_of(token: GitHubToken, app: App | None) -> str:
-    """Whom GitHub limits: the App, or the unknown user whose personal token it is."""
-    return app.identity if app else f"{token.namespace}/{token.name}"
+    """Whom GitHub limits, by nothing that somebody could claim for another.
+
+    For installation tokens it is the App's private key, which GitHub has accepted before anything is counted; for user
+    tokens the client id, and for a personal one, whose user is not known, the GitHubToken alone. A client id is public,
+    so it counts within the namespace of the App's object; that of a ClusterGitHubApp is the cluster's.
+    """
+    if token.personal is not None:
+        return f"token {token.namespace}/{token.name}"
+    if app is None:
+        return ""
+    if token.user is not None:
+        return f"client {app_ref(token).namespace}/{app.client_id or app.app_id}"
+    return f"key {app.private_key.fingerprint} of {app.issuer}" if app.private_key else ""
 
 
 def renewal_of(seen: Observation) -> schedule.Renewal | None:

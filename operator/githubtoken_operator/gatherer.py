@@ -33,6 +33,7 @@ from githubtoken_operator.domain.resources import (
     parse_token,
 )
 from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
+from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.gathered import Gathered, Memory, app_ref, host_of, renewal_of, requester_of, server_of
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
@@ -71,6 +72,7 @@ class Gatherer:
         self._watched = watched
         self._now = now
         self._monotonic = monotonic
+        self._begun = now() - timedelta(seconds=monotonic())
 
     async def current(self, key: Ref, body: JSON | None) -> JSON | None:
         """The object as an event has just brought it, else `body` where it was just read; None where it is gone."""
@@ -85,8 +87,7 @@ class Gatherer:
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
         # Said before anything is waited for, so that of two that begin at once each knows of the other.
-        if self._watched.depends(key, [*_inputs_of_app(token), *_secrets(token)]):
-            self._apps.count_again(app_ref(token))
+        self._watched.depends(key, [*_inputs_of_app(token), *_secrets(token)])
         unresolved = token.invalid is not None or token.personal is not None
         resolved = (
             Resolved(self._now()) if unresolved else await self._apps.resolve_for(app_ref(token), token.namespace)
@@ -273,11 +274,15 @@ class Gatherer:
         if server is None:
             return None
         host = host_of(token, server)
-        left = (self._pacing.paused_until(requester_of(token, app), host) or 0.0) - self._monotonic()
+        until = self._pacing.paused_until(requester_of(token, app), host) or 0.0
+        left = until - self._monotonic()
         if left <= 0:
             return None
         limited = "the App" if app else "the token's user"
-        message = f"GitHub limits {limited} on {host}: waiting {left:.0f} s more"
+        # A time, and the same at each look: what is left of it would be another status each time.
+        message = (
+            f"GitHub limits {limited} on {host}: waiting until {format_time(self._begun + timedelta(seconds=until))}"
+        )
         return RateLimited(reasons.RATE_LIMITED, message, retry_after=left)
 
 

@@ -146,8 +146,10 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
             gone(wiring, ref)
             return
         show(wiring, ref, body)
+        named = wiring.watched.named_by(ref)
         if keys := wiring.watched.deliver(ref, dict(body)):
             wake(wiring, ref, dict(body), keys)
+        count(wiring, named, wiring.watched.named_by(ref))
 
     def note_seeds(secret: kopf.Body) -> None:
         if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
@@ -173,10 +175,18 @@ def show(wiring: Wiring, ref: Ref, body: kopf.Body) -> None:
 
 def gone(wiring: Wiring, ref: Ref) -> None:
     """The object is there no more."""
+    count(wiring, wiring.watched.named_by(ref), None)
     wiring.watched.forget(ref)
     if ref.kind is Kind.SECRET:
         wiring.seeds.forget((ref.namespace, ref.name))
     wake(wiring, ref, None, wiring.watched.concerned(ref))
+
+
+def count(wiring: Wiring, before: Ref | None, after: Ref | None) -> None:
+    """A GitHubToken that named one App names another, or none."""
+    for app in {before, after} - {None} if before != after else ():
+        if app is not None:
+            wiring.apps.count_again(app)
 
 
 def wake(wiring: Wiring, ref: Ref, body: JSON | None, keys: Iterable[Ref]) -> None:

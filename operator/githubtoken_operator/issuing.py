@@ -7,7 +7,8 @@ store when `obtain` returns: it is published from there and from nowhere else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -29,6 +30,7 @@ from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.sign_in import SignIns
+from githubtoken_operator.watched import Ref
 
 ACCOUNT_LOOKS: Final = 3
 """So often GitHub is asked whose token a rotated one is: replicas that lag behind do not know it at first."""
@@ -70,42 +72,64 @@ class Issuer:
 
     async def take_seed(self, gathered: Gathered, seed: Token) -> None:
         """Takes up the refresh token that a human put into the seed Secret."""
-        await self._users.take_seed(gathered.observation.token, seed, await self._apps.client_id(gathered.app))
+        await self._users.take_seed(gathered.observation.token, seed, await self._client_id(gathered))
+
+    def forget(self, secrets: Iterable[Ref]) -> None:
+        """A GitHubToken that had these Secrets is gone."""
+        for ref in secrets:
+            self._sign_ins.forget((ref.namespace, ref.name))
+
+    async def prove(self, gathered: Gathered, memory: Memory) -> None:
+        """Sees that GitHub accepts the App's key, before an attempt counts among that key's. Raises `TokenError`."""
+        if gathered.observation.token.installation is not None:
+            with self._attempt(gathered, memory):
+                await self._apps.ensure_checked(gathered.app_ref)
 
     async def obtain(self, gathered: Gathered, memory: Memory, cause: str) -> Issued | None:
         """Gets a token. A user's pair is stored then, and None says: publish it from the store. Raises `TokenError`."""
         token = gathered.observation.token
-        memory.request = token.refresh_requested
         started = self._monotonic()
         issued: Issued | None = None
-        try:
+        with self._attempt(gathered, memory):
             if token.installation is not None:
                 issued = await self._mint(gathered, memory, token.installation)
             elif gathered.observation.candidate is not None:
                 issued = await self._check(gathered, memory, gathered.observation.candidate)
             else:
-                client_id, final = await self._apps.client_id(gathered.app), doubt.gives_up(gathered.observation)
+                client_id, final = await self._client_id(gathered), doubt.gives_up(gathered.observation)
                 await self._users.rotate(token, gathered.app, client_id, final=final)
                 known = _account_known(gathered, memory)
                 memory.account_looks = ACCOUNT_LOOKS if gathered.observation.seeded or not known else 0
+        self._metrics.refreshed(token.kind, "success")
+        memory.obtained_from = started
+        memory.request = memory.answered = token.refresh_requested
+        memory.error, memory.inputs = None, ""
+        done = "checked the token" if token.personal else "obtained a token"
+        logger.info("%s because %s", done, cause, extra=about(token.namespace, token.name))
+        return issued
+
+    @contextmanager
+    def _attempt(self, gathered: Gathered, memory: Memory) -> Iterator[None]:
+        """Counts a failure, and that it was made for the refresh request, if there is one."""
+        token, started = gathered.observation.token, self._monotonic()
+        try:
+            yield
         except TokenError as error:
+            memory.request = token.refresh_requested
             if error.reason != reasons.PENDING:
                 result: RefreshResult = "transient" if isinstance(error, Transient) else "terminal"
                 self._metrics.refreshed(token.kind, result)
                 self._metrics.took(token.kind, self._monotonic() - started)
             raise
-        self._metrics.refreshed(token.kind, "success")
-        memory.obtained_from = started
-        memory.answered, memory.error, memory.inputs = token.refresh_requested, None, ""
-        done = "checked the token" if token.personal else "obtained a token"
-        logger.info("%s because %s", done, cause, extra=about(token.namespace, token.name))
-        return issued
+
+    async def _client_id(self, gathered: Gathered) -> str:
+        return await self._apps.client_id(gathered.app_ref, gathered.app)
 
     async def sign_in(self, gathered: Gathered, memory: Memory, step: Ask | Poll) -> TokenError | None:
         """Asks for a code, or whether it was entered. What is returned says that the App's polls have to wait."""
         token = gathered.observation.token
-        app = replace(gathered.app, client_id=await self._apps.client_id(gathered.app))
-        if delay := self._sign_ins.delay(app):
+        app = replace(gathered.app, client_id=await self._client_id(gathered))
+        if delay := self._sign_ins.delay(gathered.requester, app.web_host):
             if isinstance(step, Poll):
                 return Awaiting(step.flow, delay)
             return Transient(reasons.PENDING, "many sign-ins of this App are under way", retry_after=delay)
@@ -136,7 +160,6 @@ class Issuer:
 
     async def _mint(self, gathered: Gathered, memory: Memory, source: InstallationSource) -> Issued:
         token, app = gathered.observation.token, gathered.app
-        await self._apps.ensure_checked(gathered.app_ref)
         minted, installation, accepted = await self._installations.obtain(app, source)
         if not accepted:
             message = "GitHub was not seen to accept the token that it has just issued"
@@ -166,7 +189,7 @@ class Issuer:
     async def learn_account(self, gathered: Gathered, memory: Memory) -> None:
         """Asks whose token a rotated one is, after it was published: the answer changes nothing but status."""
         seen = gathered.observation
-        if seen.token.user is None or seen.issued is None or not seen.valid:
+        if seen.token.user is None or seen.issued is None or not seen.valid or gathered.resolved.error is not None:
             return
         if memory.account_looks is None:
             # A GitHubToken that was made anew takes up a pair of which its status says nothing.

@@ -131,7 +131,8 @@ class Reconciler:
                 return await self._end(key, body)
             memory = self._memory(key, body["metadata"]["uid"])
             gathered = await self._gatherer.gather(key, body, memory)
-            memory.app = gathered.resolved.app or memory.app
+            if gathered.resolved.error is None:
+                memory.app = gathered.resolved.app or memory.app
             done = await self._pass(gathered, memory)
             if isinstance(done, _Done):
                 return done.next
@@ -175,6 +176,7 @@ class Reconciler:
 
     async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> _Done | JSON:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
+        await self._issuer.prove(gathered, memory)
         if delay := self._pacing.delay(gathered.share, gathered.host, self._monotonic()):
             return _Done(self._in(timedelta(seconds=delay), causes.TURN))
         issued = await self._issuer.obtain(gathered, memory, cause)
@@ -258,7 +260,9 @@ class Reconciler:
         if isinstance(error, RateLimited) and error.retry_after is not None:
             self._pacing.pause(gathered.requester, gathered.host, self._monotonic() + error.retry_after)
             app = gathered.app_ref if gathered.resolved.app else Ref(ObjectKind.APP, seen.token.namespace, "")
-            self._metrics.process.paused(gathered.host, app.namespace, app.name, error.retry_after)
+            self._metrics.process.paused(
+                self._metrics.host_label(gathered.host), app.namespace, app.name, error.retry_after
+            )
         memory.refused = seen.refused or isinstance(error, TokenRefused)
         failed = gathered.after(followup.count_failure(seen, error), refused=memory.refused)
         if publish and must_publish(seen):
@@ -303,9 +307,7 @@ class Reconciler:
 
     def _forget(self, key: Ref) -> None:
         self._memories.pop(key, None)
-        for ref in self._watched.reads(key):
-            if ref.kind in (ObjectKind.APP, ObjectKind.CLUSTER_APP):
-                self._apps.count_again(ref)
+        self._issuer.forget(ref for ref in self._watched.reads(key) if ref.kind is ObjectKind.SECRET)
         self._watched.depends(key, ())
         self._metrics.forget(*key.labels)
 

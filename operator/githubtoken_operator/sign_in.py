@@ -95,9 +95,13 @@ class SignIns:
             self._polling[key] = known
         return known.due - self._monotonic()
 
-    def delay(self, app: App) -> float:
-        """Seconds until the App's budget for device flows has room for a request; 0 takes the place."""
-        return self._budget.delay(app.identity, app.web_host, self._monotonic())
+    def delay(self, requester: str, host: str) -> float:
+        """Seconds until the requester's budget for device flows has room for a request; 0 takes the place."""
+        return self._budget.delay(requester, host, self._monotonic())
+
+    def forget(self, key: SecretKey) -> None:
+        """The credential Secret is nobody's any more."""
+        self._polling.pop(key, None)
 
     async def ask(self, token: GitHubToken, app: App, step: Ask) -> None:
         """Gets a code and stores it, where the next look finds and shows it."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -54,6 +54,8 @@ class Watched:
         self._saw: defaultdict[Ref, dict[Ref, bytes]] = defaultdict(dict)
         self._delivered: defaultdict[Kind, dict[Ref, bytes]] = defaultdict(dict)
         self._unhandled: dict[Ref, JSON] = {}
+        self._named: dict[Ref, Ref] = {}
+        self._users: Counter[Ref] = Counter()
 
     def reads(self, key: Ref) -> frozenset[Ref]:
         """What `key` was last said to depend on."""
@@ -101,6 +103,8 @@ class Watched:
 
     def deliver(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
         """Takes an event in. The keys that have decided on another version, or not yet on any since the last event."""
+        if ref.kind is Kind.TOKEN:
+            self._name(ref, _app_of(ref, body))
         version = _version(ref.kind, body)
         before = self._delivered[ref.kind].get(ref)
         self._delivered[ref.kind][ref] = version
@@ -117,9 +121,18 @@ class Watched:
     def forget(self, ref: Ref) -> None:
         """The object is gone: one of the same name is news again."""
         self._unhandled.pop(ref, None)
+        self._name(ref, None)
         self._delivered[ref.kind].pop(ref, None)
         for key in self.concerned(ref):
             self._seen_by(key).pop(ref, None)
+
+    def named_by(self, token: Ref) -> Ref | None:
+        """The App that a GitHubToken names, as the watch has told."""
+        return self._named.get(token)
+
+    def users(self, app: Ref) -> int:
+        """How many GitHubTokens name this App."""
+        return self._users[app]
 
     def put(self, ref: Ref, body: JSON) -> None:
         """Keeps the newest body until a run takes it, which saves that run a read."""
@@ -129,6 +142,16 @@ class Watched:
         """The body that an event brought and no run has used yet."""
         return self._unhandled.pop(ref, None)
 
+    def _name(self, token: Ref, app: Ref | None) -> None:
+        before = self._named.pop(token, None)
+        if before is not None:
+            self._users[before] -= 1
+            if not self._users[before]:
+                del self._users[before]
+        if app is not None:
+            self._named[token] = app
+            self._users[app] += 1
+
     def _seen_by(self, key: Ref) -> dict[Ref, bytes]:
         return self._saw.get(key) or {}
 
@@ -136,6 +159,14 @@ class Watched:
 _KEYS: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.CLUSTER_APP})
 _ABSENT: Final = b""
 _running: ContextVar[Ref | None] = ContextVar("running", default=None)
+
+
+def _app_of(token: Ref, body: JSON) -> Ref | None:
+    named = body.get("spec", {}).get("appRef")
+    if named is None:
+        return None
+    own = named.get("kind", "GitHubApp") == "GitHubApp"
+    return Ref(Kind.APP, token.namespace, named["name"]) if own else Ref(Kind.CLUSTER_APP, "", named["name"])
 
 
 def _version(kind: Kind, body: JSON | None) -> bytes:

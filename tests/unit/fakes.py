@@ -687,8 +687,15 @@ class Process:
         """What a start does first."""
         await self.store.recover([], begun=format_time(self.world.clock.now))
 
+    def listed(self) -> None:
+        """The watches bring every GitHubToken that there is."""
+        for body in self.world.api.objects.values():
+            if body["kind"] == "GitHubToken":
+                self.watched.deliver(token_ref(body["metadata"]["name"]), body)
+
     async def run(self, name: str = "ci") -> Next | None:
         """One run for a GitHubToken."""
+        self.listed()
         return await self.reconciler.run(token_ref(name))
 
     async def settle(self, name: str = "ci") -> None:

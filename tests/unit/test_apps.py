@@ -441,7 +441,7 @@ async def test_a_client_id_is_taken_from_the_spec_or_learnt(spec: dict[str, Any]
     apps = world.start().apps
     resolved = await apps.resolve(ACME)
     assert resolved.app is not None
-    assert [await apps.client_id(resolved.app) for _ in range(2)] == [client_id] * 2
+    assert [await apps.client_id(ACME, resolved.app) for _ in range(2)] == [client_id] * 2
     assert looks(world) == asked
 
 
@@ -450,8 +450,8 @@ async def test_the_same_id_on_another_host_is_another_app() -> None:
     apps = world.start().apps
     here = (await apps.resolve(ACME)).app
     assert here is not None
-    await apps.client_id(here)
-    await apps.client_id(replace(here, api_url="https://ghe.example/api/v3"))
+    await apps.client_id(ACME, here)
+    await apps.client_id(ACME, replace(here, api_url="https://ghe.example/api/v3"))
     assert looks(world) == 2
 
 
@@ -461,7 +461,7 @@ async def test_without_client_id_and_key_a_user_token_cannot_be_had() -> None:
     resolved = await apps.resolve(ACME)
     assert resolved.app is not None
     with pytest.raises(Terminal, match=r"set its `spec\.clientID`"):
-        await apps.client_id(resolved.app)
+        await apps.client_id(ACME, resolved.app)
 
 
 # --- The App's own run -----------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Scene:
         return {(ref.namespace, ref.name) for ref in self.present if ref.kind is kind}
 
     def bring(self, ref: Ref) -> None:
-        self.watched.is_news(ref, BODIES[ref])
+        self.watched.deliver(ref, BODIES[ref])
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -46,7 +46,8 @@ class Kopf:
         self.woken: list[Ref] = []
         self.forgotten: list[Ref] = []
         scheduler = cast("Scheduler[Ref]", SimpleNamespace(wake=self.woken.append))
-        apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append))
+        self.counted: list[Ref] = []
+        apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append, count_again=self.counted.append))
         self.seeds = Seeds()
         self.sweeps = 0
         self.metrics = Metrics("test")

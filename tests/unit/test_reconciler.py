@@ -636,7 +636,9 @@ async def test_a_refresh_request_never_undercuts_what_github_stated() -> None:
 
 async def test_a_limit_pauses_that_app_and_no_other() -> None:
     world = declared()
-    world.api.put(app_body("other", appID=2, clientID="Iv23other"))
+    key = {"name": "other-app", "key": "private-key.pem"}
+    world.api.put(app_body("other", appID=2, clientID="Iv23other", privateKeySecretRef=key))
+    world.api.put(secret("other-app", {"private-key.pem": pem("other")}))
     world.api.put(githubtoken_body("same", uid="uid-same"))
     world.api.put(githubtoken_body("elsewhere", uid="uid-elsewhere", appRef={"name": "other"}))
     process = world.start()

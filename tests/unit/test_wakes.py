@@ -6,6 +6,7 @@ The watch lags behind: what one key reads by itself comes as an event only later
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -38,6 +39,7 @@ class Scene:
             seeds=self.process.seeds,
             scheduler=cast("Any", scheduler),
             sweep=cast("Any", SimpleNamespace(soon=lambda: None)),
+            metrics=self.process.metrics,
         )
 
     def replace(self, name: str, **data: str) -> dict[str, Any]:
@@ -85,16 +87,18 @@ async def test_a_seed_that_two_name(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("replaced", "value"), [("client-secret", "another"), ("private-key.pem", keys.pem("another"))]
+    "change",
+    [lambda: {"client-secret": "another"}, lambda: {"private-key.pem": keys.pem("another")}],
+    ids=["the client secret", "the private key"],
 )
-async def test_a_secret_of_an_app_that_a_token_read_first(scene: Scene, replaced: str, value: str) -> None:
+async def test_a_secret_of_an_app_that_a_token_read_first(scene: Scene, change: Callable[[], dict[str, str]]) -> None:
     scene.world.api.put(app_body())
     scene.world.api.put(secret("acme-app", {"private-key.pem": keys.pem(), "client-secret": "x"}))
     scene.world.api.put(githubtoken_body("a", uid="uid-a"))
     await scene.process.settle("a")
     await scene.process.apps.run(APP)
     scene.event(copy.deepcopy(scene.world.secret("acme-app")))
-    event = scene.replace("acme-app", **{replaced: value})
+    event = scene.replace("acme-app", **change())
     await scene.process.apps.changed_since(APP, await scene.process.apps.resolve(APP))
     await scene.process.run("a")
     assert APP in scene.event(event)

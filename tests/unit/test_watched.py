@@ -125,7 +125,7 @@ def test_what_one_key_writes_comes_back_to_all_others() -> None:
     watched, written = two_readers(secret("seed", {"token": "old"})), secret("seed", {"token": "ours"})
     seen_by(watched, TOKEN, SEED, written)
     assert watched.deliver(SEED, written) == (OTHER,)
-    assert watched.deliver(SEED, secret("seed", {"token": "edited"})) == (TOKEN, OTHER)
+    assert set(watched.deliver(SEED, secret("seed", {"token": "edited"}))) == {TOKEN, OTHER}
 
 
 def test_an_event_that_comes_late_says_nothing_of_what_was_decided_before_it() -> None:
@@ -141,7 +141,7 @@ def test_what_a_key_found_missing_is_news_when_it_comes() -> None:
     watched = two_readers(secret("seed"))
     watched.forget(SEED)
     seen_by(watched, TOKEN, SEED, None)
-    assert watched.deliver(SEED, secret("seed")) == (TOKEN, OTHER)
+    assert set(watched.deliver(SEED, secret("seed"))) == {TOKEN, OTHER}
 
 
 def test_outside_of_a_run_and_of_what_it_depends_on_nothing_is_noted() -> None:

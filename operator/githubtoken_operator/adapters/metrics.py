@@ -47,6 +47,9 @@ _RATE_LIMIT_WINDOW: Final = 3600.0
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
+_CLOCK_SKEW_WINDOW: Final = 86_400.0
+"""Seconds without an answer after which a host is nobody's any more: a user token is refreshed each five hours."""
+
 
 class Metrics:
     """Everything that is exported, and the client's observer of requests.
@@ -54,15 +57,26 @@ class Metrics:
     All methods may be called from any thread. `registry` is what a scrape renders.
     """
 
-    def __init__(self, version: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """`version` is the operator's own; `monotonic` gives seconds."""
+    def __init__(
+        self,
+        version: str,
+        *,
+        host_label: Callable[[str], str] = str,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`version` is the operator's own; `monotonic` gives seconds.
+
+        `host_label` names a host in the series: many hosts that tenants may think of must come out as few names.
+        """
+        self.host_label = host_label
         # Creation times as series of their own would double the number of counters and are used by nobody here.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it without types
         self.registry: Final = CollectorRegistry()
         self._tokens = TokenSeries()
         self._apps = AppSeries()
         self._rate_limits = _RateLimits(monotonic)
-        for collector in (self._tokens, self._apps, self._rate_limits):
+        self._clock_skews = _ClockSkews(monotonic)
+        for collector in (self._tokens, self._apps, self._rate_limits, self._clock_skews):
             self.registry.register(collector)
         self.process: Final = ProcessMetrics(self.registry, monotonic=monotonic)
         ProcessCollector(registry=self.registry)
@@ -101,12 +115,6 @@ class Metrics:
             "githubtoken_github_request_duration_seconds",
             "How long GitHub took to answer.",
             ("host", "operation"),
-            registry=self.registry,
-        )
-        self._clock_skew = Gauge(
-            "githubtoken_clock_skew_seconds",
-            "The machine's clock minus the clock of the host; positive while the machine is ahead.",
-            ("host",),
             registry=self.registry,
         )
         self._leader = Gauge(
@@ -169,41 +177,77 @@ class Metrics:
 
     def request(self, host: str, operation: str, code: int | None, seconds: float) -> None:
         """Count a request; `code` is the HTTP status, or None where no answer came."""
-        self._requests.labels(host, operation, NO_ANSWER if code is None else str(code)).inc()
-        self._request_duration.labels(host, operation).observe(seconds)
+        label = self.host_label(host)
+        self._requests.labels(label, operation, NO_ANSWER if code is None else str(code)).inc()
+        self._request_duration.labels(label, operation).observe(seconds)
 
     def rate_limit(self, host: str, app: str, installation: str, remaining: int) -> None:
         """Note what GitHub says is left of a primary limit; `installation` is empty for a user token."""
-        self._rate_limits.note(host, app, installation, remaining)
+        self._rate_limits.note(self.host_label(host), app, installation, remaining)
 
     def clock_skew(self, host: str, seconds: float) -> None:
         """Note by how much this machine's clock is ahead of the host's."""
-        self._clock_skew.labels(host).set(seconds)
+        self._clock_skews.note(self.host_label(host), seconds)
+
+
+class _Recent:
+    """The last value for each set of labels, as long as it is not older than `window` seconds.
+
+    Dropping what is old keeps the series of Apps and hosts that are gone from staying for good.
+    """
+
+    def __init__(self, monotonic: Callable[[], float], window: float) -> None:
+        self._monotonic = monotonic
+        self._window = window
+        self._values: dict[tuple[str, ...], tuple[float, float]] = {}
+        self._lock = Lock()
+
+    def note(self, labels: tuple[str, ...], value: float) -> None:
+        with self._lock:
+            self._values[labels] = (self._monotonic(), value)
+
+    def current(self) -> tuple[tuple[tuple[str, ...], float], ...]:
+        oldest = self._monotonic() - self._window
+        with self._lock:
+            self._values = {labels: seen for labels, seen in self._values.items() if seen[0] > oldest}
+            return tuple((labels, value) for labels, (_, value) in self._values.items())
 
 
 class _RateLimits(Collector):
     """What is left of primary rate limits, as long as it says anything."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._remaining: dict[tuple[str, str, str], tuple[float, int]] = {}
-        self._lock = Lock()
+        self._remaining = _Recent(monotonic, _RATE_LIMIT_WINDOW)
 
     def note(self, host: str, app: str, installation: str, remaining: int) -> None:
-        with self._lock:
-            self._remaining[host, app, installation] = (self._monotonic(), remaining)
+        self._remaining.note((host, app, installation), remaining)
 
     def collect(self) -> Iterator[Metric]:
-        oldest = self._monotonic() - _RATE_LIMIT_WINDOW
         family = GaugeMetricFamily(
             "githubtoken_github_rate_limit_remaining",
             "Requests left of the primary rate limit, as GitHub said within the last hour.",
             labels=("host", "app", "installation"),
         )
-        with self._lock:
-            # Dropping what is old keeps the series of Apps that are gone from staying for good.
-            self._remaining = {key: seen for key, seen in self._remaining.items() if seen[0] > oldest}
-            current = tuple(self._remaining.items())
-        for key, (_, remaining) in current:
-            family.add_metric(key, remaining)
+        for labels, remaining in self._remaining.current():
+            family.add_metric(labels, remaining)
+        yield family
+
+
+class _ClockSkews(Collector):
+    """How far the clocks of hosts that still answer are off."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._skews = _Recent(monotonic, _CLOCK_SKEW_WINDOW)
+
+    def note(self, host: str, seconds: float) -> None:
+        self._skews.note((host,), seconds)
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "githubtoken_clock_skew_seconds",
+            "The machine's clock minus the clock of the host; positive while the machine is ahead.",
+            labels=("host",),
+        )
+        for labels, seconds in self._skews.current():
+            family.add_metric(labels, seconds)
         yield family

@@ -3,6 +3,8 @@
 An App is checked (`GET /app`) when its spec or key changes and before the first mint after an hour, never because of a
 restart: status remembers which generation and key were checked, and when. A refusal stands until the spec or key
 changes, or until the next look, which comes later each time.
+A check is of one object: an App that was made anew under the same name is checked anew. Its generation stands for its
+ids and its host, with any of which it changes.
 
 An App that GitHub accepted with this very key is doubted less than GitHub: it is looked at again within a minute, for
 as long as a token of its last hour may be alive, and the first refusals do not yet say that it is not ready.
@@ -32,11 +34,12 @@ WORKED_LATELY: Final = 2 * CHECK_EVERY
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The last check: of which generation and key, when, with what result; `failures` in a row.
+    """The last check: of which object, generation and key, when, with what result; `failures` in a row.
 
     `worked` is when this key of this generation was last accepted, None where it never was, as far as is known.
     """
 
+    uid: str
     generation: int
     fingerprint: str
     at: datetime
@@ -47,9 +50,13 @@ class Check:
     failures: int = 0
     worked: datetime | None = None
 
+    def concerns(self, source: GitHubApp, fingerprint: str) -> bool:
+        """Whether it says anything of the App as it is now, with the key of this fingerprint."""
+        return (self.uid, self.generation, self.fingerprint) == (source.uid, source.generation, fingerprint)
+
     def is_due(self, source: GitHubApp, fingerprint: str, now: datetime) -> bool:
         """Whether GitHub is to be asked again."""
-        if (self.generation, self.fingerprint) != (source.generation, fingerprint):
+        if not self.concerns(source, fingerprint):
             return True
         return now >= (self.next_look if self.error else self.at + CHECK_EVERY)
 
@@ -77,6 +84,7 @@ def remembered(source: GitHubApp) -> Check | None:
         return None
     refused = ready["status"] == "False" and ready["reason"] == reasons.AUTHENTICATION_FAILED
     return Check(
+        uid=source.uid,
         generation=int(status.get("observedGeneration", -1)),
         fingerprint=str(status.get("keyFingerprint", "")),
         at=at,
@@ -91,13 +99,13 @@ def remembered(source: GitHubApp) -> Check | None:
 
 def accepted(source: GitHubApp, fingerprint: str, now: datetime, info: AppInfo) -> Check:
     """A check that GitHub answered with the App."""
-    return Check(source.generation, fingerprint, now, info.slug, info.owner, info.permissions, worked=now)
+    return Check(source.uid, source.generation, fingerprint, now, info.slug, info.owner, info.permissions, worked=now)
 
 
 def refused(source: GitHubApp, fingerprint: str, now: datetime, error: Terminal, before: Check | None) -> Check:
     """A check that GitHub refused."""
-    if before is None or (before.generation, before.fingerprint) != (source.generation, fingerprint):
-        return Check(source.generation, fingerprint, now, error=error, failures=1)
+    if before is None or not before.concerns(source, fingerprint):
+        return Check(source.uid, source.generation, fingerprint, now, error=error, failures=1)
     return replace(before, at=now, error=error, failures=before.failures + 1)
 
 

@@ -51,6 +51,36 @@ def refusal(server: Server, allowed: Iterable[str], *, where: str = "spec") -> T
     return None
 
 
+def normalised(url: str) -> str:
+    """The one spelling by which a URL of acceptable form is known; any other URL as it is.
+
+    The host is in lower case and has no final dot, and a port that the scheme implies is left out.
+    """
+    if check_form(url) is not None:
+        return url
+    parts = urlsplit(url)
+    place = _place(parts.netloc)
+    if place is None:
+        return url
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    port = "" if place.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{place.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def admitted_by(host: str, allowed: Iterable[str] = ()) -> str:
+    """The entry that admits a `host` or `host:port`, by which metrics name it; `other` where none does.
+
+    There are as many entries as the operator's flags have, while a tenant may name any number of hosts below a suffix.
+    """
+    place = _place(host)
+    if place is None:
+        return "other"
+    # A URL without a port is https in all but a test's own cases.
+    port = place.port or _DEFAULT_PORTS["https"]
+    entries = sorted((*BUILT_IN, *allowed), key=lambda entry: entry.startswith("*."))
+    return next((entry for entry in entries if _fits(entry, place, port)), "other")
+
+
 def is_enterprise_server(api_url: str) -> bool:
     """Whether it is neither github.com nor ghe.com, so that its tokens may be older than GitHub's prefixes."""
     return check_url(api_url) is not None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from githubtoken_operator.domain import formats, reasons
+from githubtoken_operator.domain import formats, hosts, reasons
 from githubtoken_operator.domain.admission import AllowedNamespaces
 from githubtoken_operator.domain.durations import parse_duration
 from githubtoken_operator.domain.errors import Terminal
@@ -327,8 +327,8 @@ def _personal(personal: JSON) -> PersonalSource:
 
 def _server(urls: JSON) -> Server:
     return Server(
-        api_url=urls.get("apiURL", "https://api.github.com"),
-        web_url=urls.get("webURL", "https://github.com"),
+        api_url=hosts.normalised(urls.get("apiURL", "https://api.github.com")),
+        web_url=hosts.normalised(urls.get("webURL", "https://github.com")),
         ca_bundle=_pem(urls.get("caBundle")),
     )
 

@@ -281,6 +281,30 @@ def test_a_rate_limit_is_shown_until_it_has_been_reset() -> None:
     assert values(metrics, name) == [54]
 
 
+def test_hosts_that_tenants_think_of_make_no_series() -> None:
+    metrics = Metrics("test", host_label=lambda _: "*.ghe.com")
+    for number in range(100):
+        host = f"api.x{number}.ghe.com"
+        metrics.request(host, "get_app", 401, 0.1)
+        metrics.rate_limit(host, "12345", "", 1)
+        metrics.clock_skew(host, 1.0)
+    hosts = {
+        sample.labels["host"]
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if "host" in sample.labels
+    }
+    assert hosts == {"*.ghe.com"}
+
+
+def test_a_host_that_nobody_asks_any_more_has_no_clock() -> None:
+    now = [0.0]
+    metrics = Metrics("test", monotonic=lambda: now[0])
+    metrics.clock_skew("api.github.com", 3.0)
+    now[0] += 86_400
+    assert values(metrics, "githubtoken_clock_skew_seconds") == []
+
+
 def test_a_clock_skew_keeps_its_sign() -> None:
     metrics = leading_metrics()
     metrics.clock_skew("api.github.com", -600.5)

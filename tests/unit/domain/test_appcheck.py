@@ -43,6 +43,8 @@ def restarted(check: Check, *, source: GitHubApp = APP) -> Check | None:
         pytest.param(ACCEPTED, APP, KEY, CHECK_EVERY, True, id="after an hour"),
         pytest.param(ACCEPTED, APP, "SHA256:other", timedelta(0), True, id="another key"),
         pytest.param(ACCEPTED, githubapp(generation=2), KEY, timedelta(0), True, id="another spec"),
+        pytest.param(ACCEPTED, replace(APP, uid="uid-new"), KEY, timedelta(0), True, id="made anew"),
+        pytest.param(REFUSED, replace(APP, uid="uid-new"), KEY, timedelta(0), True, id="refused, and made anew"),
         pytest.param(REFUSED, APP, KEY, timedelta(seconds=59), False, id="just refused"),
         pytest.param(REFUSED, APP, KEY, timedelta(minutes=1), True, id="refused a minute ago"),
         pytest.param(REFUSED, APP, "SHA256:other", timedelta(0), True, id="refused with another key"),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from githubtoken_operator.domain import hosts
 from githubtoken_operator.domain.hosts import check_form, check_url, is_enterprise_server, is_loopback, refusal
 from githubtoken_operator.domain.model import Server
 
@@ -204,3 +205,49 @@ def test_no_text_makes_the_check_fail(url: str, entry: str) -> None:
     for tried in (url, f"https://{url}", f"https://[{url}]"):
         problem = check_url(tried, [entry])
         assert problem is None or problem.startswith("must ")
+
+
+@pytest.mark.parametrize(
+    ("url", "known_as"),
+    [
+        ("https://api.github.com", "https://api.github.com"),
+        ("https://API.GitHub.Com", "https://api.github.com"),
+        ("HTTPS://api.github.com", "https://api.github.com"),
+        ("https://api.github.com.", "https://api.github.com"),
+        ("https://api.github.com:443", "https://api.github.com"),
+        ("https://GHES.example.:8443/api/v3", "https://ghes.example:8443/api/v3"),
+        ("https://ghes.example/API/v3", "https://ghes.example/API/v3"),
+        ("http://localhost:80/api", "http://localhost/api"),
+        ("http://localhost:443", "http://localhost:443"),
+        ("https://[FD00:0:0::1]:443", "https://[fd00::1]"),
+    ],
+)
+def test_each_host_is_known_by_one_spelling(url: str, known_as: str) -> None:
+    assert hosts.normalised(url) == known_as
+    assert hosts.normalised(known_as) == known_as
+
+
+@pytest.mark.parametrize("url", ["https://me@github.com", "https://github.com/", "https://127.1", "ftp://GitHub.com"])
+def test_a_url_of_another_form_stays_as_it_is_and_is_refused_so(url: str) -> None:
+    assert hosts.normalised(url) == url
+
+
+@pytest.mark.parametrize(
+    ("host", "entry"),
+    [
+        ("api.github.com", "api.github.com"),
+        ("api.a.ghe.com", "*.ghe.com"),
+        ("api.x8f3k2.ghe.com", "*.ghe.com"),
+        ("ghes.corp.example:8443", "*.corp.example"),
+        ("main.corp.example", "main.corp.example"),
+        ("ghes.example:8443", "ghes.example:8443"),
+        ("ghes.example:9443", "other"),
+        ("[fd00::1]:8443", "fd00::1"),
+        ("evil.example", "other"),
+        ("not a host", "other"),
+    ],
+)
+def test_metrics_name_a_host_by_the_entry_that_admits_it(host: str, entry: str) -> None:
+    """A tenant may think of any number of hosts below a suffix."""
+    allowed = ("*.corp.example", "main.corp.example", "ghes.example:8443", "fd00::1")
+    assert hosts.admitted_by(host, allowed) == entry
