@@ -116,7 +116,9 @@ async def run(settings: Settings) -> None:
         )
         recovering = background.start("recovery", _recover(parts.store, settings.namespaces), ends=True)
         stack.push_async_callback(asyncio.wait, {recovering})
-        health.waits_for = lambda: None
+        if leadership.contested:
+            # A standby is ready to take over.
+            health.waits_for = lambda: None
         if not await _acquired(leadership, stop):
             return
         health.waits_for = lambda: parts.first_lists.missing

@@ -611,9 +611,11 @@ def start(plane_apart: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., O
     rights = operator_kubeconfig(plane_apart, *RIGHTS)
     with ExitStack() as stack:
 
-        def start_one(kubeconfig: Path | None = None, *more: str) -> OperatorProcess:
+        def start_one(
+            kubeconfig: Path | None = None, *more: str, environment: Mapping[str, str] | None = None
+        ) -> OperatorProcess:
             flags = (*ALLOWED_HOSTS, "--log-level", "debug", *more)
-            operator = start_operator(kubeconfig or rights, tmp_path / "log", *flags)
+            operator = start_operator(kubeconfig or rights, tmp_path / "log", *flags, environment=environment)
             stack.callback(operator.stop)
             operator.wait_ready()
             return operator

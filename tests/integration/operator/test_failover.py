@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -74,6 +75,55 @@ def test_a_released_lease_is_taken_at_once(apart: World, replica: Replica) -> No
     assert leader.stop() == 0
     apart.wait_until(lambda: leads(standby), "the standby to lead")
     apart.operator = standby
+
+
+@pytest.fixture
+def pair_of_replicas(apart: World, replica: Replica) -> tuple[OperatorProcess, OperatorProcess]:
+    """A leader and a standby, which gets the Lease within the patience of a test only where it is released."""
+    flags = ("--leader-elect", "--lease-duration", "10m")
+    leader = replica("first", *flags)
+    apart.wait_until(lambda: leads(leader), "a leader")
+    apart.operator = leader
+    return leader, replica("second", *flags)
+
+
+@pytest.mark.every_python
+def test_the_lease_is_released_while_a_mint_is_unanswered(
+    apart: World, pair_of_replicas: tuple[OperatorProcess, OperatorProcess]
+) -> None:
+    leader, standby = pair_of_replicas
+    app = apart.app()
+    # Longer than the patience of a test: whoever leads before it is over has not waited for it.
+    fault = apart.github.fail("mint", app=app, delay=120)
+    apart.installation_token()
+    apart.wait_until(lambda: all(found["id"] != fault for found in apart.github.faults()), "a mint")
+    assert leader.stop() == 0
+    apart.wait_until(lambda: leads(standby), "the standby to lead")
+    apart.operator = standby
+    apart.wait_ready()
+    assert apart.github.token_is_alive(sha256(apart.data("ci")["token"]))
+
+
+@pytest.mark.every_python
+def test_the_lease_is_not_released_while_a_refresh_is_unanswered(
+    apart: World, pair_of_replicas: tuple[OperatorProcess, OperatorProcess]
+) -> None:
+    leader, standby = pair_of_replicas
+    app = apart.app()
+    seed = apart.sign_in(app)
+    fault = apart.github.fail("refresh", app=app, delay=5)
+    apart.user_token(seed=seed)
+    apart.wait_until(lambda: all(found["id"] != fault for found in apart.github.faults()), "a refresh")
+    leader.process.send_signal(signal.SIGTERM)
+    apart.wait_until(lambda: leads(standby), "the standby to lead")
+    # What the first one sent is in the store, and the second had nothing to send.
+    pair = apart.data("alice-credential")
+    assert pair["refresh_token"] != seed
+    assert leader.process.wait(60) == 0
+    apart.operator = standby
+    apart.wait_ready("alice")
+    assert apart.data("alice")["token"] == pair["token"]
+    assert (len(apart.requests("refresh")), apart.double_spends()) == (1, 0)
 
 
 def test_a_container_killed_with_an_unsaved_pair_finds_it_in_its_journal(

@@ -45,6 +45,8 @@ REFRESH_READ_LIMIT: Final = 60.0
 _LARGEST_SKEW: Final = timedelta(days=3650)
 """A `Date` further off than this is nobody's clock."""
 
+_SMALL_PAGE: Final = "/robots.txt"
+"""Every GitHub has one for humans' browsers, or a short answer that there is none; it counts for no limit."""
 _MOVED: Final = frozenset({301, 302, 307, 308})
 _BEFORE_SENDING: Final = (
     httpx.ConnectError,
@@ -84,7 +86,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """What the last answer of a host showed: how far its clock is ahead of ours. `url` is the host's own."""
+    """What the last answer of a host showed: how far its clock is ahead of ours. `url` is for asking it once more."""
 
     server: Server
     url: str
@@ -131,7 +133,7 @@ class Sender:
     async def _measure(self, host: str, heard: _Heard) -> None:
         del self._heard[host]
         with suppress(TokenError):
-            await self.send(Call(heard.server, "clock", "HEAD", heard.url, {}))
+            await self.send(Call(heard.server, "clock", "GET", heard.url, {}))
 
     async def send_following(self, call: Call) -> Answer:
         """Sends it, and once more where the answer is a redirect on the same host."""
@@ -193,7 +195,7 @@ class Sender:
             # Without one a good pair could not be stored; the host's time as it was last known is next best.
             said = format_datetime(self.time_at(host).astimezone(UTC), usegmt=True)
             return replace(answer, headers={**answer.headers, "date": said})
-        self._heard[host] = _Heard(call.server, urljoin(call.url, "/"), date - now)
+        self._heard[host] = _Heard(call.server, urljoin(call.url, _SMALL_PAGE), date - now)
         self._observer.clock_skew(host, (now + self._set_by() - date).total_seconds())
         return answer
 

@@ -308,7 +308,7 @@ async def test_hosts_that_have_answered_are_asked_for_their_time() -> None:
     wire = Wire(answer(200, {"slug": "bot"}, date=NOW), answer(404, date=later))
     await wire.github.get_app(app(api_url="https://github.acme.example/api/v3", ca="ours"))
     await wire.github.measure_clocks()
-    assert (wire.sent[1].method, str(wire.sent[1].url)) == ("HEAD", "https://github.acme.example/")
+    assert (wire.sent[1].method, str(wire.sent[1].url)) == ("GET", "https://github.acme.example/robots.txt")
     assert "authorization" not in wire.sent[1].headers
     assert wire.ca_bundles == ["ours"]
     assert wire.github.skew("github.acme.example") == timedelta(hours=8)
