@@ -7,15 +7,17 @@ another.
 from __future__ import annotations
 
 import hashlib
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from githubtoken_operator.adapters import tls
 from githubtoken_operator.adapters.github.jwt import load_private_key
-from githubtoken_operator.adapters.github.transport import trust
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import hosts, reasons
+from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.errors import Terminal, TokenError
 from githubtoken_operator.domain.model import JSON, App, PrivateKey, Server, Token
 from githubtoken_operator.domain.resources import GitHubApp, KeyRef, parse_app
@@ -64,6 +66,7 @@ class AppReader:
         self._own_namespace = own_namespace
         self._allowed_hosts = allowed_hosts
         self._now = now
+        self._bundles: weakref.WeakValueDictionary[str, CABundle] = weakref.WeakValueDictionary()
 
     async def read(self, ref: Ref) -> Resolved:
         """The App with its Secrets; what is missing of them is an error in the answer. Raises `ApiError`."""
@@ -116,7 +119,8 @@ class AppReader:
             client_id=source.client_id,
             api_url=source.api_url,
             web_url=source.web_url,
-            ca_bundle=source.ca_bundle,
+            # Each token remembers its App, so all that name one set of CAs share it.
+            ca_bundle=self._bundles.setdefault(source.ca_bundle.digest, source.ca_bundle) if source.ca_bundle else None,
             private_key=key,
             client_secret=Token(secret.decode(errors="replace").strip()) if secret else None,
             limits=source.limits,
@@ -126,7 +130,7 @@ class AppReader:
             source=source,
             body=body,
             app=app,
-            error=self._unusable(source),
+            error=await self._unusable(source),
             key_error=key_error if source.private_key else _no_private_key(source),
             client_secret_error=secret_error,
             digest=_digest(source, key_pem, secret),
@@ -148,15 +152,11 @@ class AppReader:
             return None, Terminal(reason, f"the {what} is missing: put it under `{where.key}` of Secret `{where.name}`")
         return value, None
 
-    def _unusable(self, source: GitHubApp) -> TokenError | None:
+    async def _unusable(self, source: GitHubApp) -> TokenError | None:
         if denied := hosts.refusal(Server(source.api_url, source.web_url), self._allowed_hosts):
             return denied
-        try:
-            if source.ca_bundle is not None:
-                trust(source.ca_bundle)
-        except Terminal as error:
-            return error
-        return None
+        problem = await tls.problem_of(source.ca_bundle) if source.ca_bundle else None
+        return Terminal(reasons.INVALID_SPEC, f"`spec.caBundle` {problem}") if problem else None
 
 
 def _not_found(ref: Ref) -> Terminal:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import kopf
 
+from githubtoken_operator import connection
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
@@ -108,8 +108,7 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
 
     @kopf.on.login(registry=handlers)
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        found = kopf.login_with_service_account(**kwargs)
-        return at_service_address(found, os.environ) if found else kopf.login_with_kubeconfig(**kwargs)
+        return connection.login(**kwargs)
 
     @kopf.on.event(GROUP, VERSION, "githubtokens", registry=handlers)
     async def on_token(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
@@ -198,14 +197,3 @@ def wake(wiring: Wiring, ref: Ref, body: JSON | None, keys: Iterable[Ref]) -> No
         wiring.apps.forget(ref)
     for key in keys:
         wiring.scheduler.wake(key)
-
-
-def at_service_address(found: kopf.ConnectionInfo, environ: Mapping[str, str]) -> kopf.ConnectionInfo:
-    """The ServiceAccount's access at the address that the kubelet gives, as other clients take it.
-
-    kopf has the API server's name there, which would make every watch wait for the cluster's DNS.
-    """
-    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
-    if not host or not port:
-        return found
-    return replace(found, server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any, cast
@@ -216,19 +215,3 @@ def test_kopf_remembers_nothing_of_an_object(body: dict[str, Any]) -> None:
     storage = handlers.NoDiffBase()
     assert dict(storage.build(body=as_kopf_gives(body))) == {}
     assert cast("Any", storage).fetch(body=as_kopf_gives(body)) is None
-
-
-@pytest.mark.parametrize(
-    ("environ", "server"),
-    [
-        ({"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}, "https://10.96.0.1:443"),
-        ({"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "6443"}, "https://[fd00::1]:6443"),
-        ({"KUBERNETES_SERVICE_PORT": "443"}, "https://kubernetes.default.svc"),
-        ({}, "https://kubernetes.default.svc"),
-    ],
-    ids=["IPv4", "IPv6", "no host", "outside a pod"],
-)
-def test_in_a_pod_the_api_server_is_reached_without_dns(environ: dict[str, str], server: str) -> None:
-    found = kopf.ConnectionInfo(server="https://kubernetes.default.svc", token="made-up", ca_path="ca.crt")
-    chosen = handlers.at_service_address(found, environ)
-    assert chosen == replace(found, server=server)

@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
+from githubtoken_operator.domain.certificates import CABundle
+
 
 class Token:
     """A secret text: an access token, a refresh token, a client secret."""
@@ -134,12 +136,13 @@ UNLIMITED: Final = Limits()
 class Server:
     """A GitHub to talk to: github.com, a subdomain of ghe.com, or an Enterprise Server.
 
-    `api_url` and `web_url` are independent: on ghe.com neither can be derived from the other. `ca_bundle` is PEM.
+    `api_url` and `web_url` are independent: on ghe.com neither can be derived from the other. `ca_bundle`: CAs
+    instead of the usual ones.
     """
 
     api_url: str
     web_url: str
-    ca_bundle: str | None = None
+    ca_bundle: CABundle | None = None
 
     @property
     def api_host(self) -> str:
@@ -160,7 +163,7 @@ class App:
     client_id: str | None
     api_url: str
     web_url: str
-    ca_bundle: str | None = None
+    ca_bundle: CABundle | None = None
     private_key: PrivateKey | None = field(default=None, repr=False)
     client_secret: Token | None = field(default=None, repr=False)
     limits: Limits = UNLIMITED

@@ -6,14 +6,14 @@ a Secret that cannot be written. Such a field is refused by name (`InvalidSpec`)
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from githubtoken_operator.domain import formats, hosts, reasons
+from githubtoken_operator.domain import certificates, formats, hosts, reasons
 from githubtoken_operator.domain.admission import AllowedNamespaces
+from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.durations import parse_duration
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import JSON, Limits, Server
@@ -208,7 +208,7 @@ class GitHubApp:
     client_secret: KeyRef | None
     api_url: str
     web_url: str
-    ca_bundle: str | None
+    ca_bundle: CABundle | None
     limits: Limits
     allowed_namespaces: AllowedNamespaces
     status: JSON
@@ -329,7 +329,7 @@ def _server(urls: JSON) -> Server:
     return Server(
         api_url=hosts.normalised(urls.get("apiURL", "https://api.github.com")),
         web_url=hosts.normalised(urls.get("webURL", "https://github.com")),
-        ca_bundle=_pem(urls.get("caBundle")),
+        ca_bundle=certificates.of_base64(urls["caBundle"]) if urls.get("caBundle") else None,
     )
 
 
@@ -343,11 +343,6 @@ def _limits(spec: JSON) -> Limits:
 
 def _allowed_namespaces(allowed: JSON) -> AllowedNamespaces:
     return AllowedNamespaces(allowed.get("from", "Same"), allowed.get("selector") or {})
-
-
-def _pem(bundle: str | None) -> str | None:
-    """The PEM text of a `caBundle`, which the API server has seen to be base64."""
-    return b64decode(bundle).decode(errors="replace") if bundle else None
 
 
 def _key_ref(ref: JSON | None, key: str) -> KeyRef | None:

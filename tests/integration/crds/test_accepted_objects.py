@@ -217,7 +217,7 @@ LARGEST_TOKENS = [
                 "secretRef": {"name": "s" * 253, "key": "k" * 253},
                 "apiURL": _LONG_URL,
                 "webURL": _LONG_URL,
-                "caBundle": base64_of(CERTIFICATE.ljust(196608)),
+                "caBundle": base64_of(CERTIFICATE.ljust(73728)),
             },
         },
         id="a personal token",
@@ -262,7 +262,7 @@ _LARGEST_APP = {
     "clientSecretSecretRef": {"name": "s" * 253, "key": "k" * 253},
     "apiURL": _LONG_URL,
     "webURL": _LONG_URL,
-    "caBundle": base64_of(CERTIFICATE.ljust(196608)),
+    "caBundle": base64_of(CERTIFICATE.ljust(73728)),
     "maxPermissions": dict.fromkeys(permission_names(128), "admin"),
     "allowedRepositories": [f"{'o' * 100}/{key}" for key in keys(100, 100)],
 }

@@ -75,6 +75,12 @@ BOTH_KINDS = [
         for text, sentence in (("x", "a CA that is no PEM"), (CERTIFICATE + PRIVATE_KEY, "a CA with its private key"))
     ),
     pytest.param(ID | {"caBundle": CERTIFICATE}, "spec.caBundle", "must be of type byte", id="a CA that is not base64"),
+    pytest.param(
+        ID | {"caBundle": base64.b64encode(CERTIFICATE.encode().ljust(73729)).decode()},
+        "spec.caBundle",
+        "may not be more than 98304 bytes",
+        id="all the CAs of the world",
+    ),
     *(
         pytest.param(
             ID | {"maxPermissions": {key: "read"}}, "spec.maxPermissions", PERMISSIONS, id=f"the permission {key!r}"

@@ -13,7 +13,7 @@ from github_simulator.control_client import sha256
 from github_simulator.process import SimulatorProcess
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import load_private_key
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain import certificates, reasons
 from githubtoken_operator.domain.answers import refreshed_token
 from githubtoken_operator.domain.errors import (
     NotSent,
@@ -47,7 +47,7 @@ def as_app(simulator: SimulatorProcess, registered: RegisteredApp, **changes: ob
         "client_id": registered.client_id,
         "api_url": simulator.api_url,
         "web_url": simulator.web_url,
-        "ca_bundle": simulator.ca,
+        "ca_bundle": certificates.of_pem(simulator.ca.encode()) if simulator.ca else None,
         "private_key": load_private_key(registered.private_key.encode()) if registered.private_key else None,
         "client_secret": Token(registered.client_secret),
     }
@@ -315,7 +315,7 @@ async def test_a_private_ca_is_trusted_where_the_app_names_it_and_nowhere_else(g
         app = as_app(simulator, registered)
         sent = Token(simulator.control.sign_in(registered, "alice").refresh_token or "")
         assert (await github.get_app(app)).slug == registered.slug
-        with pytest.raises(NotSent, match="certificate is not trusted"):
+        with pytest.raises(NotSent, match="certificate is refused"):
             await github.refresh(as_app(simulator, registered, ca_bundle=None), sent)
         assert refreshed_token(await github.refresh(app, sent), sent).refresh_token != sent
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from githubtoken_operator.adapters.github.transport import make_transport
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain import certificates, reasons
 from githubtoken_operator.domain.errors import Terminal
 
 pytestmark = pytest.mark.every_python
@@ -214,9 +214,9 @@ async def test_a_netrc_file_adds_no_credentials(
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "é"])
-def test_a_ca_bundle_that_is_not_pem_is_refused(text: str) -> None:
+def test_a_ca_bundle_without_a_certificate_is_refused(text: str) -> None:
     with pytest.raises(Terminal) as caught:
-        make_transport(text)
+        make_transport(certificates.of_pem(text.encode()))
     assert caught.value.reason == reasons.INVALID_SPEC
     assert "`caBundle`" in caught.value.message
 
@@ -225,3 +225,5 @@ def test_certificates_are_verified() -> None:
     trust = make_transport(None)._trust  # type: ignore[attr-defined]
     assert trust.verify_mode is ssl.CERT_REQUIRED
     assert trust.check_hostname
+    # The public CAs, and those of SSL_CERT_FILE, are asked for what Go and curl ask them for.
+    assert not trust.verify_flags & ssl.VERIFY_X509_STRICT

@@ -28,6 +28,7 @@ import httpx
 from githubtoken_operator.adapters.github.jwt import app_jwt
 from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT, Call, Observer, Sender
 from githubtoken_operator.domain import answers, device_answers, reasons
+from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.device_answers import DeviceCode
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal, TokenError
 from githubtoken_operator.domain.model import (
@@ -57,14 +58,14 @@ class GitHub:
     def __init__(
         self,
         *,
-        transport_for: Callable[[str | None], httpx.AsyncBaseTransport] | None = None,
+        transport_for: Callable[[CABundle | None], httpx.AsyncBaseTransport] | None = None,
         now: Callable[[], datetime],
         set_by: Callable[[], timedelta] = timedelta,
         observer: Observer,
         user_agent: str,
         send_limit: float = SEND_LIMIT,
     ) -> None:
-        """`transport_for` makes the transport for a CA bundle (PEM, or None); `now` is the local clock, aware.
+        """`transport_for` makes the transport for a set of CAs, or the usual ones; `now` is the local clock, aware.
 
         `set_by` is how far the machine's clock was set since, `send_limit` the seconds until what works only once is
         on its way.

@@ -1,4 +1,4 @@
-"""One request and its answer, over one transport for each CA bundle.
+"""One request and its answer, over one transport for each set of CAs.
 
 What is raised says whether the request can have reached GitHub. Each answer's `Date` is compared with our clock, which
 gives the skew of each host. "Our clock" is the process's own, which nobody sets; where no answer of a host is known,
@@ -23,7 +23,9 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from githubtoken_operator.adapters.github.transport import make_transport
+from githubtoken_operator.adapters.github.transports import Transports
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenError
 from githubtoken_operator.domain.model import Answer, Server
 from githubtoken_operator.domain.reply import http_date, quote
@@ -99,15 +101,14 @@ class Sender:
     def __init__(
         self,
         *,
-        transport_for: Callable[[str | None], httpx.AsyncBaseTransport] | None,
+        transport_for: Callable[[CABundle | None], httpx.AsyncBaseTransport] | None,
         now: Callable[[], datetime],
         set_by: Callable[[], timedelta],
         observer: Observer,
         user_agent: str,
         send_limit: float,
     ) -> None:
-        self._transport_for = transport_for or make_transport
-        self._transports: dict[str | None, httpx.AsyncBaseTransport] = {}
+        self._transports = Transports(transport_for or make_transport)
         self._now = now
         self._set_by = set_by
         self._observer = observer
@@ -117,9 +118,7 @@ class Sender:
 
     async def aclose(self) -> None:
         """Closes all connections; what is under way fails."""
-        while self._transports:
-            _, transport = self._transports.popitem()
-            await transport.aclose()
+        await self._transports.aclose()
 
     def skew(self, host: str) -> timedelta:
         """How far that host's clock is ahead of ours, by its last answer; where none came yet, as the machine's is."""
@@ -154,7 +153,6 @@ class Sender:
         return self._dated(host, call, answer)
 
     async def _exchange(self, call: Call) -> Answer:
-        transport = self._transport(call.server.ca_bundle)
         timeout = httpx.Timeout(
             call.read_limit, write=None, connect=self._send_limit, pool=call.pool_limit or self._send_limit
         )
@@ -168,7 +166,10 @@ class Sender:
                 extensions={"timeout": timeout.as_dict()},
             )
             # The transport's limits are for each read; this one is for an answer that trickles in.
-            async with asyncio.timeout((call.pool_limit or self._send_limit) + call.read_limit):
+            async with (
+                self._transports.trusting(call.server.ca_bundle) as transport,
+                asyncio.timeout((call.pool_limit or self._send_limit) + call.read_limit),
+            ):
                 response = await transport.handle_async_request(request)
                 return await _read(response)
         except _BEFORE_SENDING as error:
@@ -180,12 +181,6 @@ class Sender:
                 reasons.GITHUB_UNAVAILABLE,
                 f"The connection to {host} broke before the answer was complete ({_words(error)}).",
             ) from error
-
-    def _transport(self, ca_bundle: str | None) -> httpx.AsyncBaseTransport:
-        transport = self._transports.get(ca_bundle)
-        if transport is None:
-            transport = self._transports[ca_bundle] = self._transport_for(ca_bundle)
-        return transport
 
     def _dated(self, host: str, call: Call, answer: Answer) -> Answer:
         """The answer with a usable `Date`, after the skew of the host's clock was taken from it."""

@@ -1,4 +1,4 @@
-"""How requests reach GitHub: httpx over aiohttp, one transport for each CA bundle.
+"""How requests reach GitHub: httpx over aiohttp, under one set of CAs.
 
 httpx-aiohttp maps aiohttp's errors by their base classes, so a connection that GitHub reset after it had read the
 request comes out as `ConnectTimeout`. For a refresh that difference is the difference between "try again" and "the
@@ -25,7 +25,9 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from githubtoken_operator.adapters import tls
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.hosts import is_loopback
 
@@ -47,7 +49,6 @@ _NOT_SENT: Final = (
 # The first that fits; the more special ones stand first.
 _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientConnectorDNSError, "its name cannot be resolved"),
-    (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted, check `caBundle`"),
     (aiohttp.ClientConnectorSSLError, "TLS cannot be agreed on"),
     (aiohttp.ClientProxyConnectionError, "the proxy does not answer"),
     (aiohttp.ClientHttpProxyError, "the proxy refuses the connection"),
@@ -59,8 +60,8 @@ _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 
-def make_transport(ca_bundle: str | None) -> httpx.AsyncBaseTransport:
-    """A transport that trusts the given CAs (PEM), or the usual ones; `Terminal(InvalidSpec)` where it is not PEM."""
+def make_transport(ca_bundle: CABundle | None) -> httpx.AsyncBaseTransport:
+    """A transport that trusts the given CAs, or the usual ones. Raises `Terminal(InvalidSpec)` where it has none."""
     return GitHubTransport(trust(ca_bundle))
 
 
@@ -135,6 +136,8 @@ def _told_apart() -> Iterator[None]:
 def _meaning(raised: BaseException) -> httpx.TransportError:
     # The words are ours: aiohttp's text may repeat what the server sent.
     words = next((words for kind, words in _WORDS if isinstance(raised, kind)), type(raised).__name__)
+    if refused := tls.refusal(raised):
+        words = f"{refused}, check `caBundle`"
     if isinstance(raised, _NOT_SENT):
         return httpx.ConnectError(words)
     if isinstance(raised, aiohttp.ConnectionTimeoutError):
@@ -144,17 +147,14 @@ def _meaning(raised: BaseException) -> httpx.TransportError:
     return httpx.ReadError(words)
 
 
-def trust(ca_bundle: str | None) -> ssl.SSLContext:
-    """The CAs of a bundle (PEM), or the usual ones. Raises `Terminal(InvalidSpec)` where it has no certificates."""
+def trust(ca_bundle: CABundle | None) -> ssl.SSLContext:
+    """The CAs of a bundle, or the usual ones: those of `SSL_CERT_FILE` or `SSL_CERT_DIR`, else Mozilla's."""
     if ca_bundle is None:
-        return httpx.create_ssl_context(trust_env=True)
+        return tls.trusting(httpx.create_ssl_context(trust_env=True))
     try:
-        # Without data the standard library would trust the usual CAs instead of none, hence the line break.
-        return ssl.create_default_context(cadata=ca_bundle + "\n")
-    except (ssl.SSLError, ValueError, TypeError) as error:
-        raise Terminal(
-            reasons.INVALID_SPEC, "`caBundle` must be the base64 of one or more certificates in PEM."
-        ) from error
+        return tls.trusting_only(ca_bundle)
+    except ValueError as error:
+        raise Terminal(reasons.INVALID_SPEC, f"`caBundle` {error}.") from error
 
 
 def _proxy(url: httpx.URL) -> str | None:

@@ -24,6 +24,7 @@ from urllib.parse import urlencode
 import aiohttp
 from kubernetes.aio import client, config
 
+from githubtoken_operator.adapters import tls
 from githubtoken_operator.domain.redaction import redact
 
 REQUEST_TIMEOUT: Final = 20.0
@@ -85,6 +86,7 @@ class Api:
         configuration.client_session_kwargs = {"trust_env": False}
         self._client = client.ApiClient(configuration)
         self._tell = tell
+        tls.trusting(self._client.rest_client.ssl_context)
 
     @classmethod
     async def connect(cls, *, connections: int = CONNECTIONS, tell: Told = lambda *_: None) -> Self:
@@ -134,7 +136,8 @@ class Api:
             raw: bytes = await response.read()
             status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = f"the API server cannot be reached at {self.server}: {type(error).__name__}"
+            why = tls.refusal(error) or type(error).__name__
+            failure = f"the API server cannot be reached at {self.server}: {why}"
             raise Unavailable(0, failure) from error
         finally:
             self._tell(*request_of(method, path), status, time.monotonic() - began)

@@ -21,6 +21,7 @@ from githubtoken_operator.adapters.github.jwt import RSAKey, load_private_key
 from githubtoken_operator.adapters.github.sending import LARGEST_ANSWER
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.answers import ClockSkewed, refreshed_token
+from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.model import App, AppInfo, Installation, Server, Token
 
@@ -30,6 +31,8 @@ REFRESH_TOKEN = Token(f"ghr_{CANARY}")
 EXPIRED = "'Expiration time' claim ('exp') must be a numeric value representing the future time"
 
 Handler = Callable[[httpx.Request], httpx.Response]
+
+PRIVATE = CABundle(digest="a private CA")
 
 
 class Observed:
@@ -58,7 +61,7 @@ class Wire:
         self.answers = list(answers)
         self.sent: list[httpx.Request] = []
         self.observed = Observed()
-        self.ca_bundles: list[str | None] = []
+        self.ca_bundles: list[CABundle | None] = []
         self.now = NOW
         self.set_by = timedelta()
         settings: dict[str, Any] = {} if send_limit is None else {"send_limit": send_limit}
@@ -71,7 +74,7 @@ class Wire:
             user_agent="githubtoken-operator/1.2.3",
         )
 
-    def _transport_for(self, ca_bundle: str | None) -> httpx.AsyncBaseTransport:
+    def _transport_for(self, ca_bundle: CABundle | None) -> httpx.AsyncBaseTransport:
         self.ca_bundles.append(ca_bundle)
         return httpx.MockTransport(self._answer)
 
@@ -109,7 +112,7 @@ def app(
     *,
     secret: str | None = "s3cret",
     api_url: str = "https://api.github.com",
-    ca: str | None = None,
+    ca: CABundle | None = None,
 ) -> App:
     return App(
         app_id=12,
@@ -306,11 +309,11 @@ async def test_a_clock_that_is_set_moves_no_host_that_has_told_its_time() -> Non
 async def test_hosts_that_have_answered_are_asked_for_their_time() -> None:
     later = NOW + timedelta(hours=8)
     wire = Wire(answer(200, {"slug": "bot"}, date=NOW), answer(404, date=later))
-    await wire.github.get_app(app(api_url="https://github.acme.example/api/v3", ca="ours"))
+    await wire.github.get_app(app(api_url="https://github.acme.example/api/v3", ca=PRIVATE))
     await wire.github.measure_clocks()
     assert (wire.sent[1].method, str(wire.sent[1].url)) == ("GET", "https://github.acme.example/robots.txt")
     assert "authorization" not in wire.sent[1].headers
-    assert wire.ca_bundles == ["ours"]
+    assert wire.ca_bundles == [PRIVATE]
     assert wire.github.skew("github.acme.example") == timedelta(hours=8)
 
 
@@ -484,12 +487,12 @@ async def test_the_login_is_asked_for_with_the_users_token() -> None:
 
 async def test_a_personal_token_is_checked_on_its_own_host_without_an_app() -> None:
     wire = Wire(answer(200, {"login": "alice"}, github_authentication_token_expiration="2027-01-01 00:00:00 UTC"))
-    server = Server("https://ghe.example/api/v3", "https://ghe.example", "PEM")
+    server = Server("https://ghe.example/api/v3", "https://ghe.example", PRIVATE)
     info = await wire.github.check_personal_token(server, Token("ghp_one"))
     assert (info.login, info.expires_at) == ("alice", datetime(2027, 1, 1, tzinfo=UTC))
     assert str(wire.sent[0].url) == "https://ghe.example/api/v3/user"
     assert wire.sent[0].headers["authorization"] == "Bearer ghp_one"
-    assert wire.ca_bundles == ["PEM"]
+    assert wire.ca_bundles == [PRIVATE]
 
 
 # --- revocation ------------------------------------------------------------------------------------------------------
@@ -573,9 +576,9 @@ async def test_a_token_that_is_no_header_value_is_not_sent(text: str) -> None:
 
 async def test_each_ca_bundle_has_one_transport() -> None:
     wire = Wire(*[answer(200, {"login": "alice"}) for _ in range(4)])
-    for ca in (None, "PEM", None, "PEM"):
+    for ca in (None, PRIVATE, None, PRIVATE):
         await wire.github.get_login(app(ca=ca), Token("ghu_new"))
-    assert wire.ca_bundles == [None, "PEM"]
+    assert wire.ca_bundles == [None, PRIVATE]
 
 
 async def test_closing_closes_every_transport() -> None:
@@ -592,6 +595,6 @@ async def test_closing_closes_every_transport() -> None:
         observer=wire.observed,
         user_agent="x",
     ) as github:
-        for ca in (None, "PEM"):
+        for ca in (None, PRIVATE):
             await github.get_login(app(ca=ca), Token("ghu_new"))
     assert closed == ["closed", "closed"]
