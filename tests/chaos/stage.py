@@ -46,7 +46,7 @@ class Row:
 
 @dataclass
 class Launch:
-    """Starts operators behind the proxies; all write one log and obey one file of orders."""
+    """Starts operators behind the proxies, with a Lease; all write one log and obey one file of orders."""
 
     kubeconfig: Path
     folder: Path
@@ -60,7 +60,10 @@ class Launch:
         environment: Mapping[str, str] | None = None,
         ready: bool = True,
     ) -> OperatorProcess:
-        settings = ("--allowed-hosts", "127.0.0.1", "--journal-dir", str(journal), "--log-level", "debug")
+        settings = (
+            *("--leader-elect", "--operator-namespace", NAMESPACE, "--journal-dir", str(journal)),
+            *("--allowed-hosts", "127.0.0.1", "--log-level", "debug"),
+        )
         operator = start_operator(
             kubeconfig or self.kubeconfig,
             self.folder / "log",
@@ -104,6 +107,8 @@ class Stage:
         self._asked: dict[str, str] = {}
         self._sent: dict[str, str] = {}
         self._rotating: str | None = None
+        self.kubelet = False
+        """Whether a process that ends while a cell waits for its end is started again, as kubelet does."""
         self.codes: dict[str, str] = {}
         """The code that each token showed before the fault."""
 
@@ -121,6 +126,8 @@ class Stage:
         if self._rotating is not None and self.died() and not self.answer_is_kept(self._rotating):
             # GitHub saw its answer arrive. Nobody else can tell it that the process was killed with it.
             self.world.github.lose_answer(self._sent[self._rotating])
+        if self.died():
+            free_lease(self.world.cluster)
         self.world.operator = self.launch(self.journal)
 
     def order(self, text: str) -> None:
@@ -209,6 +216,8 @@ class Stage:
         }
         deadline = since + REPORTS_WITHIN if self.long and expected != ENDED else time.monotonic() + within
         while not outcomes[expected](name) and time.monotonic() < deadline:
+            if self.kubelet and self.died():
+                self.restart(keep_journal=True)
             time.sleep(0.05)
         seconds = time.monotonic() - since
         ledger = self.world.ledger()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from localcluster.operator_process import NAMESPACE, operator_kubeconfig
+from localcluster.operator_process import operator_kubeconfig
 from tests.chaos.faultproxy import FaultProxy, Rule
 from tests.chaos.stage import ENDED, REPORTED, Row, Stage, behind
 from tests.integration.operator.conftest import RIGHTS
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(900)]
 
 GROUP: Final = "Two replicas, a Lease of 6 s"
 LEASE: Final = 6.0
-FLAGS: Final = ("--leader-elect", "--lease-duration", f"{LEASE:.0f}s", "--operator-namespace", NAMESPACE)
+FLAGS: Final = ("--lease-duration", f"{LEASE:.0f}s")
 
 
 def leads(operator: OperatorProcess) -> bool:
