@@ -26,6 +26,7 @@ from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT
 from githubtoken_operator.adapters.http_server import HttpServer
 from githubtoken_operator.adapters.journal import Journal
+from githubtoken_operator.adapters.kubernetes import access
 from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
@@ -83,6 +84,8 @@ async def run(settings: Settings) -> None:
         journal = stack.enter_context(Journal(settings.journal_dir))
         metrics.process.watch_journal(lambda: len(journal))
         asked = metrics.process.asked
+        if (other := access.acts_as()) is not None:
+            raise CannotStart(f"the kubeconfig acts as `{other}`, which the operator cannot: take one without `as`")
         # Each run asks for one thing after the other; the rest is for what happens beside the runs.
         connections = 2 * settings.concurrency + AT_ONCE
         api = await stack.enter_async_context(await Api.connect(connections=connections, tell=asked))

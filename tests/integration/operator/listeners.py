@@ -43,9 +43,9 @@ class Proxy(Handler):
         with socket.create_connection(("127.0.0.1", port)) as upstream:
             self.send_response(200)
             self.end_headers()
-            there = threading.Thread(target=_pump, args=(self.connection, upstream))
+            there = threading.Thread(target=pump, args=(self.connection, upstream))
             there.start()
-            _pump(upstream, self.connection)
+            pump(upstream, self.connection)
             there.join()
         self.close_connection = True
 
@@ -58,7 +58,8 @@ class Stranger(Handler):
         self.send_error(404)
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
+def pump(source: socket.socket, target: socket.socket) -> None:
+    """Passes on what comes, until one side ends."""
     with suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -78,15 +78,35 @@ class Api:
     """A connection pool to one API server, made from the in-cluster ServiceAccount or a kubeconfig."""
 
     def __init__(
-        self, configuration: client.Configuration, *, connections: int = CONNECTIONS, tell: Told = lambda *_: None
+        self,
+        configuration: client.Configuration,
+        *,
+        connections: int = CONNECTIONS,
+        tell: Told = lambda *_: None,
+        renew: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`connections` at once, at most; further requests wait for one."""
+        """`connections` at once, at most; further requests wait for one. `renew` gets a refused credential anew."""
         configuration.connection_pool_maxsize = connections
         # A proxy is the kubeconfig's to name, as for kopf. Else aiohttp reads ~/.netrc in a thread at each request.
-        configuration.client_session_kwargs = {"trust_env": False}
+        session = configuration.client_session_kwargs = {
+            **(configuration.client_session_kwargs or {}),
+            "trust_env": False,
+        }
+        socks = configuration.proxy if (configuration.proxy or "").startswith("socks") else None
+        configuration.proxy = None if socks else configuration.proxy
         self._client = client.ApiClient(configuration)
         self._tell = tell
         tls.trusting(self._client.rest_client.ssl_context)
+        self._renew = renew
+        self._failures: tuple[type[Exception], ...] = (aiohttp.ClientError, TimeoutError, OSError)
+        if socks:
+            # Few have one, and the import is not for nothing.
+            from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, ProxyTimeoutError  # noqa: PLC0415
+
+            # The proxy resolves the names, as kubectl has it. One that hangs up in between is an EOFError.
+            context = self._client.rest_client.ssl_context
+            session["connector"] = ProxyConnector.from_url(socks, rdns=True, ssl=context, limit=connections)
+            self._failures += (ProxyConnectionError, ProxyError, ProxyTimeoutError, EOFError)
 
     @classmethod
     async def connect(cls, *, connections: int = CONNECTIONS, tell: Told = lambda *_: None) -> Self:
@@ -110,6 +130,8 @@ class Api:
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.close()
+        if (connector := self._client.configuration.client_session_kwargs.get("connector")) is not None:
+            await connector.close()
 
     @property
     def server(self) -> str:
@@ -128,20 +150,31 @@ class Api:
         accept: str = "application/json",
     ) -> dict[str, Any]:
         """The answer's JSON object. Raises a subclass of `ApiError`."""
-        headers, began, status = {"Content-Type": content_type, "Accept": accept}, time.monotonic(), 0
-        await self._authenticate(headers, path, method)
+        headers = {"Content-Type": content_type, "Accept": accept}
         url = self.server + path + (f"?{urlencode(query)}" if query else "")
+        status, raw = await self._send(method, path, url, headers, body)
+        if status == 401 and self._renew is not None:  # noqa: PLR2004
+            await self._renew()
+            status, raw = await self._send(method, path, url, headers, body)
+        return _parsed(status, raw)
+
+    async def _send(
+        self, method: str, path: str, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
+    ) -> tuple[int, bytes]:
+        """Status and body of one answer. Raises `Unavailable`."""
+        signed, began, status = dict(headers), time.monotonic(), 0
+        await self._authenticate(signed, path, method)
         try:
-            response = await self._client.call_api(method, url, headers, body=body, _request_timeout=REQUEST_TIMEOUT)
+            response = await self._client.call_api(method, url, signed, body=body, _request_timeout=REQUEST_TIMEOUT)
             raw: bytes = await response.read()
             status = response.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except self._failures as error:
             why = tls.refusal(error) or type(error).__name__
             failure = f"the API server cannot be reached at {self.server}: {why}"
             raise Unavailable(0, failure) from error
         finally:
             self._tell(*request_of(method, path), status, time.monotonic() - began)
-        return _parsed(status, raw)
+        return status, raw
 
     async def _authenticate(self, headers: dict[str, str], path: str, method: str) -> None:
         """Adds the token, which the kubelet replaces from time to time: it is read anew once a minute."""

@@ -80,6 +80,17 @@ async def test_several_files_are_merged_and_absent_ones_passed_over(
     assert await place(context="b") == ("http://b", "default")
 
 
+async def test_of_several_files_the_first_that_says_something_counts(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kubectl's rule, for the current context as for entries; an empty file says nothing."""
+    first, second = kubeconfig("a", current="a"), kubeconfig("a", "b", current="b")
+    second["clusters"][0]["cluster"]["server"] = "http://other"
+    files = [write(home / name, content) for name, content in (("empty", ""), ("one", first), ("two", second))]
+    monkeypatch.setenv("KUBECONFIG", ":".join(files))
+    assert await place() == ("http://a", "default")
+
+
 async def test_the_namespace_is_that_of_the_context(home: Path) -> None:
     path = write(home / "config", kubeconfig("a", "b", current="a", namespaces={"b": "team"}))
     assert await place(kubeconfig=path) == ("http://a", "default")
@@ -109,6 +120,25 @@ async def test_without_a_current_context_one_must_be_given(home: Path) -> None:
     assert await place(kubeconfig=path, context="a") == ("http://a", "default")
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param("", "has no current context: give --context (there are: none)", id="empty"),
+        pytest.param(
+            {**kubeconfig("a", current="a"), "clusters": []},
+            "has no cluster `a`, which its context names",
+            id="without the cluster",
+        ),
+        pytest.param(
+            {**kubeconfig("a", current="a"), "users": []}, "has no user `me`, which its context names", id="no user"
+        ),
+    ],
+)
+async def test_what_a_file_lacks_is_named(home: Path, content: object, says: str) -> None:
+    path = write(home / "config", content)
+    assert await complaint(kubeconfig=path) == f"the kubeconfig {path} {says}"
+
+
 async def test_without_any_file_it_says_where_it_looked(home: Path) -> None:
     line = "no access to a cluster: there is no kubeconfig at {}; set KUBECONFIG or --kubeconfig"
     assert await complaint() == line.format("~/.kube/config")
@@ -120,8 +150,6 @@ async def test_without_any_file_it_says_where_it_looked(home: Path) -> None:
     [
         pytest.param(f"token: {CANARY}: {{", "is not YAML", id="not YAML"),
         pytest.param([CANARY], "is not usable", id="a list"),
-        pytest.param("", "is not usable", id="empty"),
-        pytest.param({**kubeconfig("a", current="a"), "clusters": []}, "is not usable", id="without the cluster"),
         pytest.param(
             {**kubeconfig("a", current="a"), "users": [{"name": "me", "token": CANARY}]},
             "is not usable",
@@ -150,3 +178,38 @@ async def test_in_a_pod_without_a_kubeconfig_it_is_the_pods_own_cluster(
     assert await place() == ("https://10.0.0.1:443", "team")
     path = write(home / "config", kubeconfig("a", current="a"))
     assert await place(kubeconfig=path) == ("http://a", "default")
+
+
+# --- As whom ---------------------------------------------------------------------------------------------------------
+
+
+def of_user(home: Path, user: Mapping[str, Any], cluster: Mapping[str, Any] | None = None) -> str:
+    """A kubeconfig with this user, for the cluster at `http://a`."""
+    content = {**kubeconfig("a", current="a"), "users": [{"name": "me", "user": user}]}
+    content["clusters"][0]["cluster"] |= cluster or {}
+    return write(home / "config", content)
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "says"),
+    [
+        pytest.param({"as-groups": ["a"]}, {}, "without `as`: set it", id="groups of nobody"),
+        pytest.param({"auth-provider": {"name": "azure"}}, {}, "use an `exec` plugin", id="a provider of old"),
+        pytest.param({}, {"proxy-url": "socks4://127.0.0.1"}, "must begin with http, https, socks5", id="a proxy"),
+        pytest.param(
+            {}, {"proxy-url": "socks5://127.0.0.1", "tls-server-name": "b"}, "leave one out", id="SOCKS and a name"
+        ),
+        pytest.param({"token": f"{CANARY}\n{CANARY}"}, {}, "one line of visible characters", id="a token of two lines"),
+        pytest.param({"tokenFile": "absent"}, {}, "cannot be read: FileNotFoundError", id="no file with the token"),
+        pytest.param({"exec": {"command": "x", "apiVersion": "v1alpha1"}}, {}, "must have a `command`", id="a plugin"),
+    ],
+)
+async def test_what_cannot_be_honoured_is_refused(
+    home: Path, user: Mapping[str, Any], cluster: Mapping[str, Any], says: str
+) -> None:
+    assert says in await complaint(kubeconfig=of_user(home, user, cluster))
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:1", "https://127.0.0.1:1", "socks5://127.0.0.1:1"])
+async def test_each_proxy_of_kubectl_is_taken(home: Path, proxy: str) -> None:
+    assert await place(kubeconfig=of_user(home, {}, {"proxy-url": proxy})) == ("http://a", "default")
