@@ -1,7 +1,8 @@
 """The process: begins everything in the order in which it must begin, and ends it in the reverse order.
 
     begin   health server, journal and what it kept, the Lease, the watches, the scheduler
-    end     the runs in flight (cut off, or finished where they must be), the Lease, the watches, the connections
+    end     the runs in flight (cut off, or finished where they must be), the Lease, the watches, what is not saved yet,
+            the connections
 
 A lost Lease, or a background task that ends before its time, ends the process the same way: nothing new is begun, what
 was sent to GitHub is finished and saved. A standby answers its probes, keeps its journal empty, and watches nothing.
@@ -47,6 +48,8 @@ from githubtoken_operator.wiring import wire
 
 DRAIN: Final = timedelta(seconds=SEND_LIMIT + REFRESH_READ_LIMIT + 10)
 """What SIGTERM may have to wait for: a refresh that was just sent, GitHub's late answer, and ten seconds to save it."""
+LAST_SAVES: Final = 60.0
+"""Seconds for which it goes on with saving them without the Lease: the pod may go, and its journal with it."""
 BEAT: Final = 0.25
 """Seconds between two signs of life of the event loop."""
 
@@ -82,7 +85,6 @@ async def run(settings: Settings) -> None:
         background = stack.enter_context(Background(stop))
         background.start("heartbeat", health.beat())
         journal = stack.enter_context(Journal(settings.journal_dir))
-        metrics.process.watch_journal(lambda: len(journal))
         asked = metrics.process.asked
         if (other := access.acts_as()) is not None:
             raise CannotStart(f"the kubeconfig acts as `{other}`, which the operator cannot: take one without `as`")
@@ -117,8 +119,11 @@ async def run(settings: Settings) -> None:
             pods=pods,
             stop=stop,
         )
-        recovering = background.start("recovery", _recover(parts.store, settings.namespaces), ends=True)
-        stack.push_async_callback(asyncio.wait, {recovering})
+        metrics.process.watch_journal(lambda: parts.savings.unsaved)
+        parts.savings.resume()
+        background.start("savings", parts.savings.run())
+        background.start("recovery", _recover(parts.store, settings.namespaces), ends=True)
+        stack.push_async_callback(parts.savings.finish, LAST_SAVES)
         if leadership.contested:
             # A standby is ready to take over.
             health.waits_for = lambda: None
@@ -146,7 +151,7 @@ async def run(settings: Settings) -> None:
 
 
 async def _recover(store: CredentialStore, namespaces: Sequence[str]) -> None:
-    """Saves what an earlier container left. Neither the election nor other Secrets wait for it, but the end does."""
+    """Sees to what earlier processes left in the cluster. Nothing waits for it."""
     try:
         await store.recover(namespaces, begun=format_time(utc_now()))
     except ApiError as error:

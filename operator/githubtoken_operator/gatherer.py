@@ -17,13 +17,15 @@ from githubtoken_operator.adapters.kubernetes.api import Forbidden, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.app_reader import Resolved
 from githubtoken_operator.apps import Apps
+from githubtoken_operator.credential_store import StartOver
+from githubtoken_operator.credentials import Credentials
 from githubtoken_operator.domain import consumer, credential, hosts, ownership, personal_token, policy, reasons
 from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.credential import Credential, Expected
 from githubtoken_operator.domain.decide import Observation
 from githubtoken_operator.domain.device_flow import SignIn
-from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError
+from githubtoken_operator.domain.errors import NotUnderstood, RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.model import JSON, UNLIMITED, App, Token
 from githubtoken_operator.domain.resources import (
     LOGIN_REQUESTED_AT,
@@ -37,7 +39,7 @@ from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.gathered import Gathered, Memory, app_ref, host_of, renewal_of, requester_of, server_of
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
-from githubtoken_operator.rotation import UserTokens
+from githubtoken_operator.saving import Savings
 from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.watched import Ref, Watched
@@ -52,7 +54,8 @@ class Gatherer:
         cluster: Cluster,
         github: GitHub,
         apps: Apps,
-        users: UserTokens,
+        credentials: Credentials,
+        savings: Savings,
         seeds: Seeds,
         personal: PersonalTokens,
         sign_ins: SignIns,
@@ -64,7 +67,8 @@ class Gatherer:
         self._cluster = cluster
         self._github = github
         self._apps = apps
-        self._users = users
+        self._credentials = credentials
+        self._savings = savings
         self._seeds = seeds
         self._personal = personal
         self._sign_ins = sign_ins
@@ -117,7 +121,7 @@ class Gatherer:
             if token.user is not None:
                 seen, found = await self._gather_user(seen, token.user, resolved)
                 inputs += found
-                if stored is not None and seen.issued is None and self._users.ended(stored.access.token):
+                if stored is not None and seen.issued is None and self._savings.ended(stored.access.token):
                     seen = replace(seen, revoked=True)
             else:
                 seen = replace(seen, issued=_newer(memory.held, stored, now))
@@ -172,11 +176,19 @@ class Gatherer:
     async def _gather_user(
         self, seen: Observation, user: UserSource, resolved: Resolved
     ) -> tuple[Observation, list[str]]:
-        """What a user token adds: the credential Secret and the seed. Also what could mend a failure."""
-        token = seen.token
+        """What a user token adds: the credential Secret and the seed. Also what could mend a failure.
+
+        Raises `StartOver` where an answer of GitHub's that was kept could just be taken up.
+        """
+        token, key = seen.token, credential.key_of(seen.token)
         secret = await self._cluster.read(Kind.SECRET, token.namespace, user.credential)
         if conflict := credential.conflict(secret, token):
             return replace(seen, conflict=seen.conflict or conflict), []
+        if unsaved := self._savings.trouble(key):
+            # Until it is saved, nothing that the Secret says is the last word.
+            return replace(seen, trouble=unsaved, revoked=self._savings.ends_a_token(key)), []
+        if secret is not None and await self._savings.look(key, secret):
+            raise StartOver
         stored = credential.read(secret) if secret is not None else None
         seed, problem = await self._read_seed(token, user, resolved.app)
         newer = seed if seed is not None and not (stored and stored.knows(seed)) else None
@@ -221,6 +233,9 @@ class Gatherer:
         self, seen: Observation, trouble: TokenError | None, stored: Credential | None, user: UserSource, app: App
     ) -> dict[str, Any]:
         """What is known of the device flow; nothing where something else than a sign-in must be mended first."""
+        if isinstance(trouble, NotUnderstood):
+            # Another code would bring another such answer: it is shown to whoever asks for it.
+            trouble = None
         if trouble is not None and trouble.reason not in reasons.SIGN_IN_HEALS:
             return {}
         token, flow = seen.token, stored.flow if stored else None
@@ -255,14 +270,16 @@ class Gatherer:
         if stored is not None and missing and stored.access is not None and stored.access.expires_at is None:
             # It lives until it is revoked, and there is nothing to refresh it with.
             return _nothing_to_refresh() if token.refresh_pending else None
-        login = token.user.login if token.user else None
+        key, login = credential.key_of(token), token.user.login if token.user else None
         expected = Expected(app.client_id, login) if app and app.client_id else None
+        if stored is not None and stored.kept is not None:
+            return await self._credentials.hindrance(key, stored, expected)
         if stored is None or missing:
             refusal = credential.refusal(stored, expected) if stored and expected else None
             if refusal is not None and refusal.reason == reasons.WRONG_ACCOUNT:
                 return refusal
             return Terminal(reasons.CREDENTIAL_MISSING, f"there is no refresh token to start from: {problem}")
-        return await self._users.hindrance(stored, expected)
+        return await self._credentials.hindrance(key, stored, expected)
 
     def _skew(self, token: GitHubToken, app: App | None) -> timedelta:
         """How far GitHub's clock is ahead of ours, as far as its answers have shown."""
@@ -291,7 +308,8 @@ def _of_credential(stored: Credential, user: UserSource, obtained_for: str) -> d
     right = None in (stored.account, user.login) or credential.same_account(stored.account or "", user.login or "")
     found: dict[str, Any] = {
         "seeded": stored.refresh_token is not None and stored.seeded,
-        "revoked": stored.refused is not None and stored.refused == stored.current,
+        "revoked": (stored.refused is not None and stored.refused == stored.current)
+        or (stored.kept is not None and stored.kept.of_rotation),
         "account": stored.account,
     }
     if stored.access is not None:

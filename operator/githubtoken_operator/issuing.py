@@ -16,6 +16,7 @@ from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
 from githubtoken_operator.apps import Apps
+from githubtoken_operator.credentials import Credentials
 from githubtoken_operator.domain import consumer, doubt, personal_token, reasons
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.device_flow import Ask, Awaiting, Poll
@@ -28,7 +29,7 @@ from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.recorder import Recorder
-from githubtoken_operator.rotation import UserTokens
+from githubtoken_operator.rotation import Rotation
 from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.watched import Ref
 
@@ -48,7 +49,8 @@ class Issuer:
         gatherer: Gatherer,
         apps: Apps,
         installations: InstallationTokens,
-        users: UserTokens,
+        credentials: Credentials,
+        rotation: Rotation,
         personal: PersonalTokens,
         sign_ins: SignIns,
         recorder: Recorder,
@@ -59,7 +61,8 @@ class Issuer:
         self._gatherer = gatherer
         self._apps = apps
         self._installations = installations
-        self._users = users
+        self._credentials = credentials
+        self._rotation = rotation
         self._personal = personal
         self._sign_ins = sign_ins
         self._recorder = recorder
@@ -68,11 +71,11 @@ class Issuer:
 
     async def label(self, gathered: Gathered) -> None:
         """Puts the label back on the credential Secret."""
-        await self._users.label(gathered.observation.token)
+        await self._credentials.label(gathered.observation.token)
 
     async def take_seed(self, gathered: Gathered, seed: Token) -> None:
         """Takes up the refresh token that a human put into the seed Secret."""
-        await self._users.take_seed(gathered.observation.token, seed, await self._client_id(gathered))
+        await self._credentials.take_seed(gathered.observation.token, seed, await self._client_id(gathered))
 
     def forget(self, secrets: Iterable[Ref]) -> None:
         """A GitHubToken that had these Secrets is gone."""
@@ -97,7 +100,7 @@ class Issuer:
                 issued = await self._check(gathered, memory, gathered.observation.candidate)
             else:
                 client_id, final = await self._client_id(gathered), doubt.gives_up(gathered.observation)
-                await self._users.rotate(token, gathered.app, client_id, final=final)
+                await self._rotation.rotate(token, gathered.app, client_id, final=final)
                 known = _account_known(gathered, memory)
                 memory.account_looks = ACCOUNT_LOOKS if gathered.observation.seeded or not known else 0
         self._metrics.refreshed(token.kind, "success")

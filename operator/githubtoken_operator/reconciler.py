@@ -42,11 +42,13 @@ from githubtoken_operator.domain.decide import (
 )
 from githubtoken_operator.domain.device_flow import Ask, Awaiting, Poll
 from githubtoken_operator.domain.errors import (
+    NotUnderstood,
     RateLimited,
     RefreshTokenRefused,
     Terminal,
     TokenError,
     TokenRefused,
+    Unsaved,
 )
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import Failures, GitHubToken
@@ -167,10 +169,9 @@ class Reconciler:
                 case Halt(error, recheck):
                     return _Done(await self._settle(gathered, memory, error, recheck=recheck))
         except TokenError as error:
+            if _another_look_tells(error, seen):
+                return gathered.body
             if isinstance(error, RefreshTokenRefused):
-                if seen.sign_in is not None:
-                    # The refusal is in the store. The device flow begins at once, and says so instead.
-                    return gathered.body
                 gathered = gathered.revoked()
             return _Done(await self._failed(self._gatherer.timed(gathered), memory, error))
 
@@ -314,6 +315,12 @@ class Reconciler:
     def _in(self, wait: timedelta, cause: str) -> Next:
         due = (self._now() + wait).timestamp()
         return Next(due, due, cause)
+
+
+def _another_look_tells(error: TokenError, seen: Observation) -> bool:
+    """Whether what the store keeps says more: an answer, or a refusal at which the device flow begins at once."""
+    refused = isinstance(error, RefreshTokenRefused) and seen.sign_in is not None
+    return refused or isinstance(error, NotUnderstood | Unsaved)
 
 
 def _granted(seen: Observation, memory: Memory) -> Granted:

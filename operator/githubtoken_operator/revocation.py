@@ -22,13 +22,13 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
+from githubtoken_operator.credentials import Credentials
 from githubtoken_operator.domain import causes, consumer, credential_body, deletion, ownership, reasons
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.model import JSON, App, Token
 from githubtoken_operator.domain.resources import GitHubToken, parse_token
 from githubtoken_operator.gathered import Memory, app_ref
 from githubtoken_operator.recorder import Recorder
-from githubtoken_operator.rotation import UserTokens
 from githubtoken_operator.scheduler import Next
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Revocations:
         cluster: Cluster,
         github: GitHub,
         apps: Apps,
-        users: UserTokens,
+        credentials: Credentials,
         recorder: Recorder,
         metrics: Metrics,
         now: Callable[[], datetime],
@@ -51,7 +51,7 @@ class Revocations:
         self._cluster = cluster
         self._github = github
         self._apps = apps
-        self._users = users
+        self._credentials = credentials
         self._recorder = recorder
         self._metrics = metrics
         self._now = now
@@ -129,7 +129,7 @@ class Revocations:
             await self._github.revoke_installation_token(await self._app(token, memory), value)
 
     async def _revoke_pair(self, token: GitHubToken, memory: Memory, published: set[Token]) -> None:
-        found = await self._users.stored_pair(token)
+        found = await self._credentials.stored_pair(token)
         secret, stored = found or (None, None)
         access = stored.access.token if stored and stored.access else None
         refresh = stored.refresh_token if stored else None

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from githubtoken_operator.adapters.journal_entry import SecretKey
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.entry import SecretKey
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import Token
 

@@ -18,24 +18,27 @@ from datetime import datetime
 from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.journal_entry import Entry, SecretKey
-from githubtoken_operator.credential_store import CredentialStore, StartOver, grant_of
-from githubtoken_operator.domain import credential, credential_body, device_answers, device_flow, reasons
+from githubtoken_operator.credential_store import CredentialStore, StartOver
+from githubtoken_operator.domain import credential, credential_body, device_flow, reasons
 from githubtoken_operator.domain.credential import Credential
 from githubtoken_operator.domain.device_flow import Ask, Flow
+from githubtoken_operator.domain.entry import Entry, SecretKey
 from githubtoken_operator.domain.errors import (
     SHORT_OF_LEASE,
     DeviceCodeUseless,
     LeaseShort,
+    NotUnderstood,
     OutcomeUnknown,
     SignInPending,
     Terminal,
     Transient,
 )
+from githubtoken_operator.domain.grants import may_hold_a_pair, pair_in
 from githubtoken_operator.domain.model import JSON, AccessToken, App, Token
 from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.fence import Fence
 from githubtoken_operator.pacing import Pacing
+from githubtoken_operator.saving import Savings
 
 GRACE_POLLS: Final = 3
 """Right after the human entered the code, GitHub's replicas may not know it for some polls."""
@@ -76,11 +79,13 @@ class SignIns:
         self,
         *,
         store: CredentialStore,
+        savings: Savings,
         github: GitHub,
         fence: Fence,
         monotonic: Callable[[], float],
     ) -> None:
         self._store = store
+        self._savings = savings
         self._github = github
         self._fence = fence
         self._monotonic = monotonic
@@ -105,20 +110,21 @@ class SignIns:
 
     async def ask(self, token: GitHubToken, app: App, step: Ask) -> None:
         """Gets a code and stores it, where the next look finds and shows it."""
-        key, term = _key(token), self._fence.term
-        secret = await self._store.read(key)
-        self._fence.check(term)
-        scopes = token.user.device_flow.scopes if token.user and token.user.device_flow else ()
-        code = await self._github.start_device_flow(app, scopes)
-        stored = credential.read(secret) if secret is not None else None
-        flow = device_flow.begun(
-            code,
-            parent=(stored.current if stored else None) or "",
-            client_id=app.client_id or "",
-            request=token.login_requested if token.login_pending else None,
-            unused=step.unused,
-        )
-        await self._store.write(credential_body.with_flow(secret, flow, token), create=secret is None)
+        key, term = credential.key_of(token), self._fence.term
+        with self._store.alone(key):
+            secret = await self._store.read(key)
+            self._fence.check(term)
+            scopes = token.user.device_flow.scopes if token.user and token.user.device_flow else ()
+            code = await self._github.start_device_flow(app, scopes)
+            stored = credential.read(secret) if secret is not None else None
+            flow = device_flow.begun(
+                code,
+                parent=(stored.current if stored else None) or "",
+                client_id=app.client_id or "",
+                request=token.login_requested if token.login_pending else None,
+                unused=step.unused,
+            )
+            await self._store.write(credential_body.with_flow(secret, flow, token), create=secret is None)
         due = self._monotonic() + device_flow.poll_delay(flow, None, flow.started)
         self._polling[key] = _Polling(flow.user_code, due, complete=True)
 
@@ -127,36 +133,17 @@ class SignIns:
 
         `app` has its client id. What the caller looks at next says what came of it.
         """
-        with self._fence.irreversible():
-            await self._poll(token, app, flow, now)
-
-    async def _poll(self, token: GitHubToken, app: App, flow: Flow, now: datetime) -> None:
-        key, term = _key(token), self._fence.term
-        secret = await self._store.read(key)
-        stored = credential.read(secret) if secret is not None else None
-        if secret is None or stored is None or stored.flow != flow or flow.secret is None:
-            raise StartOver
-        shown = _Shown(key, secret, flow, token, app)
-        try:
-            entry = await self._exchange(shown, stored, flow.secret, term)
-            access = device_answers.signed_in_token(entry.answer)
-        except DeviceCodeUseless as useless:
-            self._store.drop(key)
-            if useless.known or not self._in_grace(shown):
-                await self._change(shown, device_flow.ended(flow, None))
-        except Transient as error:
-            self._store.drop(key)
-            await self._wait(shown, error, now)
-        except Terminal as error:
-            self._store.drop(key)
-            await self._end(shown, error)
-            raise
-        else:
-            await self._take_in(shown, entry, access)
+        key, term = credential.key_of(token), self._fence.term
+        with self._fence.irreversible(), self._store.alone(key):
+            secret = await self._store.read(key)
+            stored = credential.read(secret) if secret is not None else None
+            if secret is None or stored is None or stored.flow != flow or flow.secret is None:
+                raise StartOver
+            await self._poll(_Shown(key, secret, flow, token, app), stored, flow.secret, term, now)
 
     async def admit(self, token: GitHubToken, app: App, access: AccessToken, *, published: bool) -> None:
         """Sees whose stored pair it is. That of another account is revoked, unless consumers have it already."""
-        key = _key(token)
+        key = credential.key_of(token)
         account = await self._github.get_login(app, access.token)
         secret = await self._store.read(key)
         stored = credential.read(secret) if secret is not None else None
@@ -172,9 +159,29 @@ class SignIns:
 
     # --- One poll ----------------------------------------------------------------------------------------------------
 
+    async def _poll(self, shown: _Shown, stored: Credential, code: Token, term: int, now: datetime) -> None:
+        try:
+            entry = await self._exchange(shown, stored, code, term)
+            access = pair_in(shown.key, entry).access
+        except NotUnderstood:
+            await self._savings.save(shown.key, entry, shown.secret)
+        except DeviceCodeUseless as useless:
+            self._savings.drop(shown.key)
+            if useless.known or not self._in_grace(shown):
+                await self._change(shown, device_flow.ended(shown.flow, None))
+        except Transient as error:
+            self._savings.drop(shown.key)
+            await self._wait(shown, error, now)
+        except Terminal as error:
+            self._savings.drop(shown.key)
+            await self._end(shown, error)
+            raise
+        else:
+            await self._take_in(shown, entry, access)
+
     async def _exchange(self, shown: _Shown, stored: Credential, code: Token, term: int) -> Entry:
-        """Polls. An answer with a pair is on the disk when this returns, and nothing has read it yet."""
-        self._store.reserve(shown.key)
+        """Polls. An answer that may hold a pair is on the disk when this returns, and nothing has concluded from it."""
+        self._savings.reserve(shown.key)
         self._fence.check(term)
         answer = await self._github.poll_device_flow(shown.app, code)
         entry = Entry(
@@ -187,8 +194,8 @@ class SignIns:
             name=shown.token.name,
             client_id=shown.app.client_id,
         )
-        if b"access_token" in answer.body:
-            self._store.keep(shown.key, entry)
+        if may_hold_a_pair(answer):
+            self._savings.keep(shown.key, entry)
         return entry
 
     async def _take_in(self, shown: _Shown, entry: Entry, access: AccessToken) -> None:
@@ -198,7 +205,7 @@ class SignIns:
             account = await self._github.get_login(shown.app, access.token)
             if login is not None and not credential.same_account(account, login):
                 await self._github.revoke_user_tokens(shown.app, access.token, access.refresh_token)
-                self._store.drop(shown.key)
+                self._savings.drop(shown.key)
                 wrong = credential.wrong_account(account, login)
                 await self._end(shown, wrong)
                 raise wrong
@@ -206,7 +213,7 @@ class SignIns:
             # Stored without an account it is looked at again before it is published.
             logger.info("it is not known yet who signed in: %s", error.message)
             account = None
-        await self._store.save(shown.key, shown.secret, grant_of(access, entry, account=account))
+        await self._savings.save(shown.key, entry, shown.secret, account=account)
 
     def _in_grace(self, shown: _Shown) -> bool:
         """Whether GitHub may yet come to know the code; it is then polled again."""
@@ -241,10 +248,6 @@ class SignIns:
 
     async def _change(self, shown: _Shown, flow: Flow) -> None:
         await self._store.write(credential_body.with_flow(shown.secret, flow, shown.token))
-
-
-def _key(token: GitHubToken) -> SecretKey:
-    return token.namespace, token.user.credential if token.user else ""
 
 
 def _login(token: GitHubToken) -> str | None:

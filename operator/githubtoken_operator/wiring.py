@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Final
 
 from githubtoken_operator import handlers
 from githubtoken_operator.adapters.github.client import GitHub
@@ -15,12 +16,15 @@ from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult
+from githubtoken_operator.announcements import Announcements
 from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.clock import unix_now, utc_now
 from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import CredentialStore
+from githubtoken_operator.credentials import Credentials
 from githubtoken_operator.domain import causes
+from githubtoken_operator.domain.entry import SecretKey
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.fence import Fence, send_limit
 from githubtoken_operator.first_lists import FirstLists
@@ -32,7 +36,8 @@ from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.reconciler import Reconciler
 from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.revocation import Revocations
-from githubtoken_operator.rotation import UserTokens
+from githubtoken_operator.rotation import Rotation
+from githubtoken_operator.saving import Savings
 from githubtoken_operator.scheduler import Next, Ran, Scheduler
 from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.settings import Settings
@@ -40,13 +45,17 @@ from githubtoken_operator.sign_in import SignIns
 from githubtoken_operator.sweep import Sweep
 from githubtoken_operator.watched import Ref, Watched
 
+SAVES_BEFORE_RELEASE: Final = 2.0
+"""Seconds for which the end waits, with the Lease, for pairs that are not stored yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the process begins and ends: what kopf's handlers need, the store of user tokens, and the first lists."""
+    """What the process begins and ends: what kopf's handlers need, the pairs of users, and the first lists."""
 
     wiring: handlers.Wiring
     store: CredentialStore
+    savings: Savings
     first_lists: FirstLists
 
     async def run_keys(self) -> None:
@@ -55,9 +64,9 @@ class Parts:
         await self.wiring.scheduler.run()
 
     async def drain(self) -> None:
-        """Returns once nothing runs any more, and all that GitHub answered is in the store."""
+        """Returns once nothing runs any more, and what GitHub answered is in the store, as far as that takes it."""
         await self.wiring.scheduler.drain()
-        await self.store.save_entries()
+        await self.savings.finish(SAVES_BEFORE_RELEASE)
 
 
 def wire(
@@ -106,16 +115,33 @@ def wire(
         now=utc_now,
         clusterwide=not settings.namespaces,
     )
-    store = CredentialStore(cluster, journal)
+
+    def wake_for(key: SecretKey) -> None:
+        for ref in watched.dependents(Ref(Kind.SECRET, *key)):
+            scheduler.wake(ref)
+
+    savings = Savings(cluster, journal, wake=wake_for, monotonic=time.monotonic)
+    store = CredentialStore(cluster, savings, holder=journal.holder)
     seeds = Seeds()
-    users = UserTokens(store=store, seeds=seeds, github=github, fence=fence, pods=pods, now=utc_now)
-    sign_ins = SignIns(store=store, github=github, fence=fence, monotonic=time.monotonic)
+    announcements = Announcements(holder=journal.holder, fence=fence, pods=pods, now=utc_now)
+    credentials = Credentials(store=store, seeds=seeds, announcements=announcements)
+    rotation = Rotation(
+        credentials=credentials,
+        announcements=announcements,
+        store=store,
+        savings=savings,
+        seeds=seeds,
+        github=github,
+        fence=fence,
+    )
+    sign_ins = SignIns(store=store, savings=savings, github=github, fence=fence, monotonic=time.monotonic)
     personal = PersonalTokens(github, allowed_hosts=settings.allowed_hosts)
     gatherer = Gatherer(
         cluster=cluster,
         github=github,
         apps=apps,
-        users=users,
+        credentials=credentials,
+        savings=savings,
         seeds=seeds,
         personal=personal,
         sign_ins=sign_ins,
@@ -126,14 +152,21 @@ def wire(
     )
     recorder = Recorder(cluster=cluster, metrics=metrics, now=utc_now)
     revocations = Revocations(
-        cluster=cluster, github=github, apps=apps, users=users, recorder=recorder, metrics=metrics, now=utc_now
+        cluster=cluster,
+        github=github,
+        apps=apps,
+        credentials=credentials,
+        recorder=recorder,
+        metrics=metrics,
+        now=utc_now,
     )
     issuer = Issuer(
         github=github,
         gatherer=gatherer,
         apps=apps,
         installations=InstallationTokens(github, verify=settings.verify_before_publish),
-        users=users,
+        credentials=credentials,
+        rotation=rotation,
         personal=personal,
         sign_ins=sign_ins,
         recorder=recorder,
@@ -174,7 +207,7 @@ def wire(
         sweep=sweep,
         clusterwide=clusterwide,
     )
-    return Parts(wiring, store, first_lists)
+    return Parts(wiring, store, savings, first_lists)
 
 
 def count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:

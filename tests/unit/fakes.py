@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +25,14 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.announcements import Announcements
 from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import CredentialStore
+from githubtoken_operator.credentials import Credentials
 from githubtoken_operator.domain.device_answers import DeviceCode
+from githubtoken_operator.domain.entry import SecretKey
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenRefused
 from githubtoken_operator.domain.model import (
     JSON,
@@ -53,7 +57,8 @@ from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.reconciler import Reconciler
 from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.revocation import Revocations
-from githubtoken_operator.rotation import UserTokens
+from githubtoken_operator.rotation import Rotation
+from githubtoken_operator.saving import Savings
 from githubtoken_operator.scheduler import Next
 from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.sign_in import SignIns
@@ -603,6 +608,7 @@ class Process:
         self.leadership = FakeLease()
         self.stopping = False
         self.woken: list[tuple[Ref, float]] = []
+        self.saved: list[SecretKey] = []
         self.metrics = Metrics("test")
         self.metrics.lead(True)
         self.watched = Watched()
@@ -622,17 +628,31 @@ class Process:
             clusterwide=clusterwide,
         )
         personal = PersonalTokens(github, allowed_hosts=())
-        self.store = CredentialStore(self.cluster, journal, sleep=clock.sleep)
+        self.savings = Savings(self.cluster, journal, wake=self._saved, monotonic=clock.monotonic)
+        self.store = CredentialStore(self.cluster, self.savings, holder=journal.holder)
         fence = Fence(self.leadership, stopping=lambda: self.stopping)
         pods = Pods(self.cluster, NAMESPACE, own=pod)
         self.seeds = Seeds()
-        self.users = UserTokens(store=self.store, seeds=self.seeds, github=github, fence=fence, pods=pods, now=clock)
-        self.sign_ins = SignIns(store=self.store, github=github, fence=fence, monotonic=clock.monotonic)
+        announcements = Announcements(holder=journal.holder, fence=fence, pods=pods, now=clock)
+        self.credentials = Credentials(store=self.store, seeds=self.seeds, announcements=announcements)
+        self.rotation = Rotation(
+            credentials=self.credentials,
+            announcements=announcements,
+            store=self.store,
+            savings=self.savings,
+            seeds=self.seeds,
+            github=github,
+            fence=fence,
+        )
+        self.sign_ins = SignIns(
+            store=self.store, savings=self.savings, github=github, fence=fence, monotonic=clock.monotonic
+        )
         gatherer = Gatherer(
             cluster=self.cluster,
             github=github,
             apps=self.apps,
-            users=self.users,
+            credentials=self.credentials,
+            savings=self.savings,
             seeds=self.seeds,
             personal=personal,
             sign_ins=self.sign_ins,
@@ -647,7 +667,8 @@ class Process:
             gatherer=gatherer,
             apps=self.apps,
             installations=InstallationTokens(github, verify=True, sleep=clock.sleep),
-            users=self.users,
+            credentials=self.credentials,
+            rotation=self.rotation,
             personal=personal,
             sign_ins=self.sign_ins,
             recorder=recorder,
@@ -664,7 +685,7 @@ class Process:
                 cluster=self.cluster,
                 github=github,
                 apps=self.apps,
-                users=self.users,
+                credentials=self.credentials,
                 recorder=recorder,
                 metrics=self.metrics,
                 now=clock,
@@ -683,8 +704,13 @@ class Process:
     def _saw(self, kind: Kind, namespace: str, name: str, body: JSON | None) -> None:
         self.watched.saw(Ref(kind, namespace, name), body)
 
+    def _saved(self, key: SecretKey) -> None:
+        self.saved.append(key)
+
     async def recover(self) -> None:
         """What a start does first."""
+        self.savings.resume()
+        await self.savings.save_due()
         await self.store.recover([], begun=format_time(self.world.clock.now))
 
     def listed(self) -> None:
@@ -699,13 +725,22 @@ class Process:
         return await self.reconciler.run(token_ref(name))
 
     async def settle(self, name: str = "ci") -> None:
-        """Runs it whenever it is due, the clock jumping there, until nothing is due for minutes."""
+        """Runs it whenever it is due, the clock jumping there, until nothing is due for minutes.
+
+        What is late in being saved is tried before each run.
+        """
         clock = self.world.clock
-        for _ in range(40):
+        for _ in range(80):
             due = await self.run(name)
-            if due is None or due.due - clock.now.timestamp() > PATIENCE.total_seconds():
+            wait, saving = (due.due if due else math.inf) - clock.now.timestamp(), self.savings.next_attempt_in
+            if min(wait, saving) > PATIENCE.total_seconds():
                 return
-            clock.now = max(clock.now, datetime.fromtimestamp(due.due, UTC))
+            if due is not None and wait <= saving:
+                clock.now = max(clock.now, datetime.fromtimestamp(due.due, UTC))
+            else:
+                # A clock of whole microseconds must not stop short of the time.
+                clock.advance(timedelta(seconds=saving, microseconds=1))
+            await self.savings.save_due()
 
 
 PATIENCE: Final = timedelta(minutes=5)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Terminating
+from githubtoken_operator.announcements import FOREIGN_INTENT_WAIT
 from githubtoken_operator.domain import credential, credential_body, deletion, reasons
 from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.credential import Intent
@@ -17,7 +18,6 @@ from githubtoken_operator.domain.model import Token
 from githubtoken_operator.domain.resources import FINALIZER, REFRESH_REQUESTED_AT, parse_token
 from githubtoken_operator.domain.secrets import ADOPT, ADOPTED, decoded, encoded
 from githubtoken_operator.domain.times import format_time
-from githubtoken_operator.rotation import FOREIGN_INTENT_WAIT
 from tests.unit.builders import app_body, githubtoken_body, secret, user_body
 from tests.unit.fakes import AFTER, API_AWAY, LOST, NOT_SENT, Killed, Moment, Process, World, raising
 from tests.unit.keys import pem

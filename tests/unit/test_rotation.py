@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
+from githubtoken_operator.announcements import FOREIGN_INTENT_WAIT, POD_LOOK
 from githubtoken_operator.credential_store import StartOver
 from githubtoken_operator.domain import credential, credential_body, reasons
 from githubtoken_operator.domain.conditions import ready_of
@@ -24,7 +25,6 @@ from githubtoken_operator.domain.pod import Pod
 from githubtoken_operator.domain.resources import parse_token
 from githubtoken_operator.domain.secrets import decoded, encoded
 from githubtoken_operator.domain.times import format_time
-from githubtoken_operator.rotation import FOREIGN_INTENT_WAIT, POD_LOOK
 from tests.unit.builders import NAMESPACE, NOW, app, app_body, pod_body, secret, user_body
 from tests.unit.fakes import (
     AFTER,
@@ -615,7 +615,7 @@ async def test_after_sigterm_nothing_is_sent_any_more() -> None:
 
 async def rotate(process: Process) -> None:
     token = parse_token(process.world.api.objects["githubtokens/ci"])
-    await process.users.rotate(token, app(), "Iv23acme")
+    await process.rotation.rotate(token, app(), "Iv23acme")
 
 
 @pytest.mark.parametrize(
@@ -644,7 +644,7 @@ async def test_a_seed_is_not_taken_over_what_somebody_wrote_meanwhile() -> None:
     world.faults.once(PUT_CREDENTIAL, lambda: world.api.edit(CREDENTIAL, lambda it: it["data"].update(x="")))
     token = parse_token(world.api.objects["githubtokens/ci"])
     with pytest.raises(StartOver):
-        await world.start().users.take_seed(token, world.github.sign_in("newer"), "Iv23acme")
+        await world.start().credentials.take_seed(token, world.github.sign_in("newer"), "Iv23acme")
 
 
 async def test_the_pair_goes_on_with_the_chains_memory() -> None:

@@ -31,18 +31,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from githubtoken_operator.adapters.journal_entry import (
-    HOLDER,
-    LARGEST_FILE,
-    SUFFIX,
-    TEMPORARY,
-    Entry,
-    SecretKey,
-    Unreadable,
-    decode,
-    encode,
-    file_name,
-)
+from githubtoken_operator.adapters.journal_files import HOLDER, LARGEST_FILE, SUFFIX, TEMPORARY, file_name
+from githubtoken_operator.domain.entry import Entry, SecretKey, Unreadable, decode, encode
 
 RESERVED: Final = 16 * 1024
 """Bytes that a reservation takes. GitHub's answer has some 400; the largest that is read has a MiB, and needs luck."""

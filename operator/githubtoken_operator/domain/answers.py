@@ -45,6 +45,7 @@ __all__ = [
     "personal_token_info",
     "refreshed_token",
     "success",
+    "unclear",
     "user_token",
     "user_token_deleted",
 ]
@@ -57,6 +58,7 @@ _PERMISSION: Final = re.compile(r"[a-z_]{1,64}")
 _LEVEL: Final = re.compile(r"[a-z]{1,16}")
 _MOST_PERMISSIONS: Final = 128
 """More than GitHub has; what status can hold."""
+_DIGITS: Final = re.compile(r"[0-9]{1,12}")
 _SCOPES: Final = re.compile(r"[A-Za-z0-9_:, -]{0,1024}")
 _EXPIRATION: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2}) ?(?:UTC|GMT|Z|([+-][0-9]{2}:?[0-9]{2}))"
@@ -80,7 +82,7 @@ def installation_token(
     expires_at = _time(document, "expires_at")
     life = int((expires_at - issued_at).total_seconds())
     if life < 1:
-        raise _unclear("`expires_at` is not after the answer's `Date`")
+        raise unclear("`expires_at` is not after the answer's `Date`")
     selection = document.get("repository_selection")
     return InstallationToken(
         access=AccessToken(token=token, type="bearer", created=issued_at, expires_in=life, expires_at=expires_at),
@@ -98,7 +100,7 @@ def refreshed_token(answer: Answer, sent: Token) -> AccessToken:
     reply, document = success(oauth_refusals.OF_REFRESH, read(answer))
     pair = user_token(reply, document)
     if pair.expires_in is not None and pair.refresh_token == sent:
-        raise _unclear("`refresh_token` is the one that was sent")
+        raise unclear("`refresh_token` is the one that was sent")
     return pair if pair.refresh_token else replace(pair, refresh_token=sent)
 
 
@@ -110,9 +112,9 @@ def user_token(reply: Reply, document: JSON) -> AccessToken:
     refresh_expires_in = _seconds(document, "refresh_token_expires_in")
     refresh = _refresh_token(document)
     if expires_in is None and refresh_expires_in is not None:
-        raise _unclear("`expires_in` is missing")
+        raise unclear("`expires_in` is missing")
     if expires_in is not None and refresh is None:
-        raise _unclear("`refresh_token` is missing")
+        raise unclear("`refresh_token` is missing")
     scope = document.get("scope")
     return AccessToken(
         token=access,
@@ -134,7 +136,7 @@ def installation(answer: Answer, *, where: str = "") -> Installation:
     # An enterprise has a slug where users and organisations have a login.
     name = _first_text(account, "login", "slug")
     if not _is_integer(number) or not name:
-        raise _unclear("it is not an installation with `id` and `account`")
+        raise unclear("it is not an installation with `id` and `account`")
     if document.get("suspended_at") is not None:
         raise refusals.installation_suspended()
     return Installation(id=number, account=name)
@@ -145,7 +147,7 @@ def app_info(answer: Answer) -> AppInfo:
     _, document = success(refusals.OF_APP, read(answer))
     slug, client_id = _first_text(document, "slug", "name"), _first_text(document, "client_id")
     if not slug:
-        raise _unclear("it is not an App with a `slug`")
+        raise unclear("it is not an App with a `slug`")
     return AppInfo(
         slug=slug,
         owner=_first_text(document.get("owner"), "login", "slug"),
@@ -159,7 +161,7 @@ def login(answer: Answer) -> str:
     _, document = success(refusals.OF_USER, read(answer))
     name = _first_text(document, "login")
     if not name:
-        raise _unclear("it is not a user with a `login`")
+        raise unclear("it is not a user with a `login`")
     return name
 
 
@@ -168,7 +170,7 @@ def personal_token_info(answer: Answer) -> PersonalTokenInfo:
     reply, document = success(refusals.OF_PERSONAL_TOKEN, read(answer))
     name = _first_text(document, "login")
     if not name:
-        raise _unclear("it is not a user with a `login`")
+        raise unclear("it is not a user with a `login`")
     scopes = answer.headers.get("x-oauth-scopes", "")
     return PersonalTokenInfo(
         login=name,
@@ -184,7 +186,7 @@ def _token_expiration(text: str) -> datetime | None:
         return None
     found = _EXPIRATION.fullmatch(text.strip())
     if found is None:
-        raise _unclear("`GitHub-Authentication-Token-Expiration` is not a time")
+        raise unclear("`GitHub-Authentication-Token-Expiration` is not a time")
     day, time, offset = found.groups()
     return _time({"it": f"{day}T{time}{offset[:3]}:{offset[-2:]}" if offset else f"{day}T{time}Z"}, "it")
 
@@ -209,7 +211,7 @@ def _revoked(answer: Answer, rules: tuple[Rule, ...], done: HTTPStatus, *unknown
     """`unknown` are the statuses that say there is no such token: in GitHub's words, a proxy knows nothing of it."""
     reply = read(answer)
     if reply.status != done and not (reply.status in unknown and reply.message):
-        raise refusal(rules, reply) or _unclear(f"its status is {reply.status} and not {done}")
+        raise refusal(rules, reply) or unclear(f"its status is {reply.status} and not {done}")
 
 
 def success(rules: tuple[Rule, ...], reply: Reply) -> tuple[Reply, JSON]:
@@ -218,19 +220,19 @@ def success(rules: tuple[Rule, ...], reply: Reply) -> tuple[Reply, JSON]:
     if error is not None:
         raise error
     if reply.document is None:
-        raise _unclear("it is not a JSON object")
+        raise unclear("it is not a JSON object")
     return reply, reply.document
 
 
 def _access_token(document: JSON, key: str) -> Token:
     text = document.get(key)
     if not isinstance(text, str) or not text:
-        raise _unclear(f"`{key}` is missing")
+        raise unclear(f"`{key}` is missing")
     if not _ACCESS_TOKEN.fullmatch(text):
-        raise _unclear(f"`{key}` is not a token: a known prefix must be followed by letters, digits, `.`, `_` and `-`")
+        raise unclear(f"`{key}` is not a token: a known prefix must be followed by letters, digits, `.`, `_` and `-`")
     kind = document.get("token_type")
     if kind is not None and not (isinstance(kind, str) and kind.lower() == "bearer"):
-        raise _unclear("`token_type` is not bearer")
+        raise unclear("`token_type` is not bearer")
     return Token(text)
 
 
@@ -239,7 +241,7 @@ def _refresh_token(document: JSON) -> Token | None:
     if text is None or text == "":
         return None
     if not isinstance(text, str) or not _REFRESH_TOKEN.fullmatch(text):
-        raise _unclear("`refresh_token` is not a token")
+        raise unclear("`refresh_token` is not a token")
     return Token(text)
 
 
@@ -247,11 +249,12 @@ def _seconds(document: JSON, key: str) -> int | None:
     value = document.get(key)
     if value is None:
         return None
-    if not _is_integer(value):
-        raise _unclear(f"`{key}` is not a whole number")
-    if value <= 0:
-        raise _unclear(f"`{key}` is not greater than zero")
-    return value
+    seconds = _whole(value)
+    if seconds is None:
+        raise unclear(f"`{key}` is not a whole number")
+    if seconds <= 0:
+        raise unclear(f"`{key}` is not greater than zero")
+    return seconds
 
 
 def _after(start: datetime, seconds: int | None, key: str) -> datetime | None:
@@ -260,24 +263,33 @@ def _after(start: datetime, seconds: int | None, key: str) -> datetime | None:
     try:
         return start + timedelta(seconds=seconds)
     except OverflowError as error:
-        raise _unclear(f"`{key}` is beyond all time") from error
+        raise unclear(f"`{key}` is beyond all time") from error
 
 
 def _time(document: JSON, key: str) -> datetime:
     text = document.get(key)
     if not isinstance(text, str) or not _RFC3339.fullmatch(text):
-        raise _unclear(f"`{key}` is not a time (RFC 3339)")
+        raise unclear(f"`{key}` is not a time (RFC 3339)")
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise _unclear(f"`{key}` is not a time (RFC 3339)") from error
+        raise unclear(f"`{key}` is not a time (RFC 3339)") from error
 
 
 def created(reply: Reply) -> datetime:
     """When the answer was made, by GitHub's clock."""
     if reply.date is None:
-        raise _unclear("it has no `Date` header to count from")
+        raise unclear("it has no `Date` header to count from")
     return reply.date
+
+
+def _whole(value: object) -> int | None:
+    """The number, also where it came as text or with a fraction of nothing: nothing else can be meant by it."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if _is_integer(value) else None
 
 
 def _is_integer(value: object) -> TypeGuard[int]:
@@ -304,5 +316,6 @@ def _permissions(document: JSON) -> Mapping[str, str]:
     return dict(list(known.items())[:_MOST_PERMISSIONS])
 
 
-def _unclear(problem: str) -> OutcomeUnknown:
+def unclear(problem: str) -> OutcomeUnknown:
+    """A success by its status and not by its content; the words never repeat a value of the answer."""
     return OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, f"GitHub's answer cannot be used: {problem}.")

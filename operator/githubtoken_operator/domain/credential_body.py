@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any
+from typing import Any, Final
 
 from githubtoken_operator.domain import device_flow
 from githubtoken_operator.domain.credential import (
     ACCOUNT,
     CLIENT_ID,
     INTENT,
+    KEPT_ANSWER,
     OURS,
     PARENT,
     REFUSED,
@@ -27,8 +28,9 @@ from githubtoken_operator.domain.credential import (
     read_hashes,
 )
 from githubtoken_operator.domain.device_flow import DEVICE_CODE, FLOW, Flow
+from githubtoken_operator.domain.entry import Entry, SecretKey, encode
+from githubtoken_operator.domain.grants import Grant, SignedIn
 from githubtoken_operator.domain.model import JSON, Token
-from githubtoken_operator.domain.placement import Grant, SignedIn
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.secrets import (
     ACCESS_TOKEN_KEYS,
@@ -45,29 +47,44 @@ from githubtoken_operator.domain.secrets import (
     labels_of,
 )
 
+ROOM_OF_A_PAIR: Final = 4096
+"""Bytes that a pair takes at most, ten times of what it does."""
+ROOM_OF_NOTES: Final = 1024
+"""Bytes by which the annotations of a pair are more than those before it."""
+RESERVED: Final = "reserved"
+"""The key, and below our prefix the annotation, that keep room for what GitHub is about to answer."""
+
+_ROOM: Final = encoded({RESERVED: "0" * ROOM_OF_A_PAIR})
+_ROOM_OF_NOTES: Final = {PREFIX + RESERVED: "0" * ROOM_OF_NOTES}
+
 
 def with_seed(secret: JSON | None, seed: Token, token: GitHubToken, client_id: str) -> dict[str, Any]:
     """The Secret with a human's refresh token under the key, remembered as taken.
 
-    What was said of the one before goes: intent, refusal, account, and a code that is shown.
+    What was said of the one before goes: intent, refusal, account, a code that is shown, and an answer that is kept.
     """
     base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id)
     taken = [*read_hashes(annotations_of(base).get(SEEDS_TAKEN)), seed.sha256][-REMEMBERED:]
     return _changed(
         base,
-        data={**_without(base, DEVICE_CODE), **encoded({"refresh_token": seed.reveal()})},
+        data={**_without(base, DEVICE_CODE, KEPT_ANSWER), **encoded({"refresh_token": seed.reveal()})},
         notes={SEEDS_TAKEN: json.dumps(taken)},
         without=(INTENT, REFUSED, ACCOUNT, FLOW),
     )
 
 
 def with_flow(secret: JSON | None, flow: Flow, token: GitHubToken) -> dict[str, Any]:
-    """The Secret with a device flow, running or ended. The refresh token beside it stays, and stays its App's."""
+    """The Secret with a device flow, running or ended. The refresh token beside it stays, and stays its App's.
+
+    While it runs there is room for the pair that it may bring.
+    """
     stored = read(secret) if secret is not None else None
     client_id = stored.client_id if stored and stored.refresh_token else None
     base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id or flow.client_id)
-    code = encoded({DEVICE_CODE: flow.secret.reveal()}) if flow.secret else {}
-    return _changed(base, data={**_without(base, DEVICE_CODE), **code}, notes={FLOW: device_flow.text(flow)})
+    notes, code = {FLOW: device_flow.text(flow)}, {}
+    if flow.secret is not None:
+        notes, code = notes | _ROOM_OF_NOTES, encoded({DEVICE_CODE: flow.secret.reveal()}) | _ROOM
+    return _changed(base, data={**_without(base, DEVICE_CODE), **code}, notes=notes)
 
 
 def labelled(secret: JSON) -> dict[str, Any]:
@@ -92,13 +109,18 @@ def without_pair(secret: JSON, account: str) -> dict[str, Any]:
 
 
 def with_intent(secret: JSON, intent: Intent, token: GitHubToken, client_id: str) -> dict[str, Any]:
-    """The Secret with the announcement of a rotation. An adopted Secret becomes ours with this write."""
+    """The Secret with the announcement of a rotation, and with room for the pair: where that fits the pair will.
+
+    An adopted Secret becomes ours with this write.
+    """
     said: dict[str, Any] = {"token": intent.token, "holder": intent.holder}
     if intent.pod is not None:
         said["pod"] = intent.pod.content
     said |= {"attempt": intent.attempt, "startedAt": intent.started}
     base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id)
-    return _changed(base, notes={INTENT: json.dumps(said)})
+    return _changed(
+        base, data={**_without(base, KEPT_ANSWER), **_ROOM}, notes={INTENT: json.dumps(said), **_ROOM_OF_NOTES}
+    )
 
 
 def without_intent(secret: JSON) -> dict[str, Any]:
@@ -118,7 +140,7 @@ def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
     return _changed(
         secret,
         data={
-            **_without(secret, *ACCESS_TOKEN_KEYS),
+            **_without(secret, KEPT_ANSWER, *ACCESS_TOKEN_KEYS),
             **encoded({**access_token_keys(access), "refresh_token": refresh_token}),
         },
         notes={
@@ -151,15 +173,30 @@ def with_sign_in(secret: JSON | None, key: tuple[str, str], grant: Grant) -> dic
         notes[ACCOUNT] = signed_in.account
     return _changed(
         base,
-        data={**_without(base, DEVICE_CODE, *ACCESS_TOKEN_KEYS), **encoded(keys)},
+        data={**_without(base, DEVICE_CODE, KEPT_ANSWER, *ACCESS_TOKEN_KEYS), **encoded(keys)},
         notes=notes,
         without=(INTENT, REFUSED, FLOW, OURS, PARENT, SEED, ACCOUNT),
     )
 
 
+def with_kept_answer(secret: JSON | None, key: SecretKey, entry: Entry) -> dict[str, Any]:
+    """The Secret with an answer that is not understood. Nothing else changes but what asking for it has left."""
+    namespace, name = key
+    base: JSON = secret or {}
+    if entry.name is not None:
+        base = _ours(secret, name, namespace, entry.name, entry.client_id or "")
+    answer = encoded({KEPT_ANSWER: encode(key, entry).decode()})
+    return _changed(base, data={**_without(base, DEVICE_CODE), **answer}, without=(INTENT, FLOW))
+
+
+def without_kept_answer(secret: JSON) -> dict[str, Any]:
+    """The Secret after it was found that the answer in it has no pair."""
+    return _changed(secret, data=_without(secret, KEPT_ANSWER))
+
+
 def given_back(secret: JSON) -> dict[str, Any]:
     """An adopted Secret without what the operator put there: its maker's, as it was before."""
-    body = _changed(secret, data=_without(secret, DEVICE_CODE, *ACCESS_TOKEN_KEYS))
+    body = _changed(secret, data=_without(secret, DEVICE_CODE, KEPT_ANSWER, *ACCESS_TOKEN_KEYS))
     for part in ("annotations", "labels"):
         kept = {name: text for name, text in (body["metadata"].get(part) or {}).items() if not name.startswith(PREFIX)}
         body["metadata"][part] = kept
@@ -197,17 +234,17 @@ def _ours(secret: JSON | None, name: str, namespace: str, owner: str, client_id:
 def _changed(
     secret: JSON, *, data: JSON | None = None, notes: dict[str, str] | None = None, without: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """A copy with other data, further annotations, and some annotations gone."""
+    """A copy with other data, further annotations, and some annotations gone. Room is given back unless it is named."""
     body: dict[str, Any] = copy.deepcopy(dict(secret))
-    kept = {name: text for name, text in annotations_of(secret).items() if name not in without}
+    kept = {name: text for name, text in annotations_of(secret).items() if name not in (*without, PREFIX + RESERVED)}
     body["metadata"]["annotations"] = {**kept, **(notes or {})}
     body["metadata"].pop("managedFields", None)
-    body["data"] = dict(_data(secret) if data is None else data)
+    body["data"] = dict(_without(secret, RESERVED) if data is None else data)
     return body
 
 
 def _without(secret: JSON, *keys: str) -> JSON:
-    return {key: value for key, value in _data(secret).items() if key not in keys}
+    return {key: value for key, value in _data(secret).items() if key not in (*keys, RESERVED)}
 
 
 def _data(secret: JSON) -> JSON:

@@ -6,9 +6,11 @@
     │   ├── LeaseShort       the Lease must be renewed before anything irrevocable is sent
     │   ├── SignInPending    the human has not entered the code of a device flow yet
     │   ├── NotSent          the request has certainly not reached GitHub
+    │   ├── Unsaved          GitHub's answer is not in the store yet, and waits in the journal
     │   ├── OutcomeUnknown   it may have had its effect: what is stored stays, nothing is concluded
     │   └── Unexplained      GitHub refused in words that no rule knows: where it lasts, a human is told
     └── Terminal             a human must act; `reason` and the message say what to do
+        ├── NotUnderstood         GitHub's answer may hold a pair in a form that is not known: it is kept
         ├── KeptOut               a rule of GitHub's or of an account's keeps a right credential out
         ├── RefreshTokenRefused   GitHub answered `bad_refresh_token`
         ├── TokenRefused          GitHub does not accept the access token that consumers have
@@ -25,6 +27,8 @@ from githubtoken_operator.domain import reasons
 
 SHORT_OF_LEASE: Final = 1.0
 """Seconds; a Lease of usual length is renewed every three."""
+LOOK_AT_UNSAVED: Final = 60.0
+"""Seconds until it is told anew how an answer that cannot be saved stands."""
 
 
 class TokenError(Exception):
@@ -84,8 +88,31 @@ class OutcomeUnexplained(Unexplained, OutcomeUnknown):
     """The same where a refresh token or a device code may be spent by it."""
 
 
+class Unsaved(Transient):
+    """The API server does not take GitHub's answer; `words` are its own. It goes on being saved, in nobody's place."""
+
+    def __init__(self, reason: str, secret: str, words: str) -> None:
+        super().__init__(
+            reason,
+            f"GitHub's answer waits in the operator's journal: the API server does not take it into Secret `{secret}` "
+            f"({words}). Do not delete the operator's pod before it does",
+            retry_after=LOOK_AT_UNSAVED,
+        )
+
+
 class Terminal(TokenError):
     """Trying again the same way cannot work before a human has acted."""
+
+
+class NotUnderstood(Terminal):
+    """The token is probably spent and the pair in this answer: it is kept in Secret `kept_in`, and nothing is sent."""
+
+    def __init__(self, problem: str, *, kept_in: str) -> None:
+        super().__init__(
+            reasons.ANSWER_NOT_UNDERSTOOD,
+            f"{problem.rstrip('.')}. It is kept in Secret `{kept_in}`, and nothing more is sent: update the operator, "
+            "a version that understands it takes it up at its start; or sign in again",
+        )
 
 
 class KeptOut(Terminal):

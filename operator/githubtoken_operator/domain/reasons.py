@@ -22,6 +22,8 @@ AWAITING_AUTHORIZATION: Final = "AwaitingAuthorization"
 """A code is shown, which a human must enter at GitHub."""
 REAUTHORIZATION_REQUIRED: Final = "ReauthorizationRequired"
 """GitHub refuses the refresh token, or an old one was put back: a human must sign in again."""
+ANSWER_NOT_UNDERSTOOD: Final = "AnswerNotUnderstood"
+"""GitHub's answer may hold the new pair in a form that this version does not know: it is kept, for a later one."""
 WRONG_ACCOUNT: Final = "WrongAccount"
 """Somebody else than `user.login` signed in."""
 APP_NOT_FOUND: Final = "AppNotFound"
@@ -107,6 +109,7 @@ HUMAN_NEEDED: Final = frozenset(
         EXPIRED,
         AWAITING_AUTHORIZATION,
         REAUTHORIZATION_REQUIRED,
+        ANSWER_NOT_UNDERSTOOD,
         WRONG_ACCOUNT,
         APP_NOT_FOUND,
         APP_NOT_READY,

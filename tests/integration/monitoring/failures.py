@@ -57,6 +57,16 @@ def _old_sign_in(scene: Scene) -> Iterator[None]:
     yield from itertools.repeat(None)
 
 
+def _in_another_form(scene: Scene) -> Iterator[None]:
+    world = scene.world
+    app = world.app("other-form")
+    world.user_token("other-form", app="other-form", seed=world.sign_in(app))
+    world.wait_ready("other-form")
+    world.github.override("refresh", app=app, access_token="ghx_inAnotherForm0123456789")
+    world.annotate("other-form", refresh_requested_at="now")
+    yield from itertools.repeat(None)
+
+
 def _personal_in_days(scene: Scene) -> Iterator[None]:
     scene.world.personal_token(scene.world.made_by_hand(life=5 * DAY), "in-days")
     yield from itertools.repeat(None)
@@ -119,6 +129,11 @@ FAILURES: Final = (
         "A refresh token has ten days left, and GitHub gives no longer ones.",
         _old_sign_in,
         {"GitHubTokenSignInEnds": {"name": "old"}},
+    ),
+    Failure(
+        "GitHub answers a refresh with a token of a prefix that the operator does not know.",
+        _in_another_form,
+        {"GitHubTokenAnswerNotUnderstood": {"name": "other-form"}},
     ),
     Failure(
         "A personal token has five days left.",

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.adapters import journal as journal_module
 from githubtoken_operator.adapters.journal import RESERVED, CannotJournal, Journal
-from githubtoken_operator.adapters.journal_entry import LARGEST_FILE, Entry, SecretKey
+from githubtoken_operator.adapters.journal_files import LARGEST_FILE
 from githubtoken_operator.domain import answers
+from githubtoken_operator.domain.entry import Entry, SecretKey
 from githubtoken_operator.domain.model import Token
 
 CANARY = "ghr_CanaryCanaryCanaryCanary"

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from githubtoken_operator.adapters.journal import Journal
-from githubtoken_operator.adapters.journal_entry import Entry
 from githubtoken_operator.cli import cli
+from githubtoken_operator.domain.entry import Entry
 
 CANARY = "ghr_CanaryCanaryCanaryCanary"
 

@@ -22,8 +22,9 @@ from githubtoken_operator.domain.credential import (
     Expected,
     Intent,
 )
+from githubtoken_operator.domain.grants import Grant, SignedIn
 from githubtoken_operator.domain.model import AccessToken, Token
-from githubtoken_operator.domain.placement import Grant, Placement, SignedIn
+from githubtoken_operator.domain.placement import Placement
 from githubtoken_operator.domain.pod import Pod
 from githubtoken_operator.domain.secrets import ADOPT, NAME, REVISION, ROLE, decoded, encoded
 from tests.unit.builders import githubtoken, pair, secret, user_githubtoken

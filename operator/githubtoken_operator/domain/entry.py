@@ -1,7 +1,7 @@
-"""The journal's entries and the files that hold them, for whoever writes them and for whoever only looks.
+"""An answer of GitHub's as it is kept until its pair is in the store: in the journal, or in the Secret itself.
 
-A file is JSON with a `version`. Files from before there were versions count as the first; one of a later version is not
-guessed at.
+It is kept raw, with what is needed to place it whenever it is understood. In both places it is JSON with a `version`.
+What is from before there were versions counts as the first; a later version is not guessed at.
 
     Unreadable   the content is no entry; the message says why, and never has content
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Final
 
 from githubtoken_operator.domain.model import Answer
@@ -19,18 +18,11 @@ from githubtoken_operator.domain.model import Answer
 SecretKey = tuple[str, str]
 """Namespace and name of a credential Secret."""
 
-HOLDER: Final = "holder"
-"""The file with the name of whoever owns the folder."""
-SUFFIX: Final = ".json"
-TEMPORARY: Final = ".tmp"
-"""Of a file that is being written, or whose place is reserved."""
 VERSION: Final = 1
-LARGEST_FILE: Final = 2 * 1024 * 1024
-"""Bytes: the largest answer that is read, as base64, and its surroundings."""
 
 
 class Unreadable(Exception):
-    """What the file holds is no entry."""
+    """What was found is no entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +49,8 @@ class Entry:
         return Answer(status=self.status, headers={"date": self.date}, body=self.body)
 
 
-def file_name(secret: SecretKey) -> str:
-    """The name of the file of this Secret."""
-    # A hash fits wherever a namespace and a name of 253 characters would not, and has no character that a path minds.
-    return sha256("/".join(secret).encode()).hexdigest() + SUFFIX
-
-
 def encode(secret: SecretKey, entry: Entry) -> bytes:
-    """The content of its file."""
+    """The text that is kept."""
     namespace, name = secret
     document = {
         "version": VERSION,
@@ -96,9 +82,11 @@ def decode(content: bytes) -> tuple[SecretKey, Entry]:
         signed_in = raw.get("signedIn") or {}
         whose = signed_in.get("name"), signed_in.get("clientID")
         body = b64decode(raw["body"], validate=True)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Unreadable("it is torn, or not an entry") from error
     if not (all(isinstance(text, str) for text in texts) and isinstance(ours, str | None) and isinstance(status, int)):
+        raise Unreadable("it is not an entry")
+    if not all(isinstance(text, str | None) for text in whose):
         raise Unreadable("it is not an entry")
     namespace, secret, parent, seed, date = texts
     name, client_id = whose
