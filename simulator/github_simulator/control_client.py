@@ -197,7 +197,8 @@ class Control:
             user_token_life: Seconds that a user token lives (default 28800).
             settings: `owner`, `kind` (`github-app`, `oauth-app`), `key=False`, `private_key` (PEM, instead of a
                 generated one), `permissions`, `tokens_expire`,
-                `device_flow`, `refresh_token_life`, `device_code_life`, `device_interval`, `stale_device_polls`.
+                `device_flow`, `refresh_token_life`, `device_code_life`, `device_interval`, `stale_device_polls`,
+                `user_token_prefix`, `user_token_tail`.
         """
         lives = {"installation_token_life": token_life, "user_token_life": user_token_life}
         given = {name: value for name, value in lives.items() if value is not None}

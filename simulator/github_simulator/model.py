@@ -66,6 +66,8 @@ class App:
         device_interval: Seconds that a poll must wait after the one before.
         stale_device_polls: How many polls after an approval still answer `incorrect_device_code`, as GitHub sometimes
             does.
+        user_token_prefix: Begins its user tokens instead of `ghu_` or `gho_`: a form that GitHub may have one day.
+        user_token_tail: Ends its user tokens and refresh tokens, so that they have another alphabet.
     """
 
     id: int
@@ -85,6 +87,8 @@ class App:
     device_code_life: float = DEVICE_CODE_LIFE
     device_interval: int = DEVICE_INTERVAL
     stale_device_polls: int = 0
+    user_token_prefix: str = ""
+    user_token_tail: str = ""
 
 
 @dataclass(slots=True)

@@ -234,13 +234,14 @@ def _issue(state: State, chain: SignIn, *, now: float) -> Issued:
     refresh_token = None
     chain.refresh = None
     if chain.expiring:
-        refresh_token = tokens.refresh_token()
+        refresh_token = tokens.refresh_token() + chain.app.user_token_tail
         chain.refresh = state.keep_refresh_token(refresh_token, sign_in=chain, now=now)
     return Issued(access_token, refresh_token, chain)
 
 
 def _access_token(state: State, chain: SignIn, *, now: float) -> str:
-    value = tokens.classic("gho" if chain.app.kind == "oauth-app" else "ghu")
+    prefix = chain.app.user_token_prefix or ("gho" if chain.app.kind == "oauth-app" else "ghu")
+    value = tokens.classic(prefix) + chain.app.user_token_tail
     life = chain.app.user_token_life if chain.expiring else None
     chain.access = state.keep_access_token(value, app=chain.app, now=now, life=life, sign_in=chain)
     return value

@@ -24,6 +24,8 @@ APP_SETTINGS: dict[str, type] = {
     "device_code_life": float,
     "device_interval": int,
     "stale_device_polls": int,
+    "user_token_prefix": str,
+    "user_token_tail": str,
 }
 DEFAULT_PERMISSIONS = {"contents": "write", "issues": "write", "metadata": "read"}
 _KEY_BITS = 2048

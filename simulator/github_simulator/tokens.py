@@ -33,12 +33,13 @@ _CLAIMS_PADDING_BYTES = 60
 _FINE_GRAINED_LENGTHS = (22, 59)
 
 TOKEN_PREFIXES = ("ghs_", "ghu_", "gho_", "ghp_", "ghr_", "github_pat_")
+_OTHER = re.compile(r"gh[a-z]_")
 _LEGACY = re.compile(r"[0-9a-f]{40}")
 
 
 def looks_like_a_token(value: str) -> bool:
     """Whether it has the form of a token, of whatever age, rather than of a JWT."""
-    return value.startswith(TOKEN_PREFIXES) or _LEGACY.fullmatch(value) is not None
+    return value.startswith(TOKEN_PREFIXES) or _OTHER.match(value) is not None or _LEGACY.fullmatch(value) is not None
 
 
 def classic(prefix: str, *, length: int = _RANDOM_LENGTH) -> str:

@@ -13,7 +13,7 @@ import apidoc
 KINDS = ("GitHubToken", "GitHubApp", "ClusterGitHubApp")
 SCHEMAS = {crd["spec"]["names"]["kind"]: crd["spec"]["versions"][0]["schema"] for crd in apidoc.load()}
 # Reasons that no field is to blame for: of the state of things, or of GitHub's.
-NOBODYS = {"Fresh", "Pending", "Accepted", "NotChecked", "Expired", "RateLimited"}
+NOBODYS = {"Fresh", "Pending", "AnswerNotUnderstood", "Accepted", "NotChecked", "Expired", "RateLimited"}
 
 
 def of(kind: str, part: str) -> dict[str, Any]:
