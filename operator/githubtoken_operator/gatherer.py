@@ -182,11 +182,11 @@ class Gatherer:
         """
         token, key = seen.token, credential.key_of(seen.token)
         secret = await self._cluster.read(Kind.SECRET, token.namespace, user.credential)
-        if conflict := credential.conflict(secret, token):
-            return replace(seen, conflict=seen.conflict or conflict), []
         if unsaved := self._savings.trouble(key):
             # Until it is saved, nothing that the Secret says is the last word.
             return replace(seen, trouble=unsaved, revoked=self._savings.ends_a_token(key)), []
+        if conflict := credential.conflict(secret, token):
+            return replace(seen, conflict=seen.conflict or conflict), []
         if secret is not None and await self._savings.look(key, secret):
             raise StartOver
         stored = credential.read(secret) if secret is not None else None
