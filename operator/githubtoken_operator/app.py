@@ -14,7 +14,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -22,10 +22,10 @@ from typing import Final
 
 import kopf
 
-from githubtoken_operator import __version__, handlers, watches
+from githubtoken_operator import __version__, handlers, places, watches
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT
-from githubtoken_operator.adapters.http_server import HttpServer
+from githubtoken_operator.adapters.http_server import serving
 from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes import access
 from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
@@ -74,12 +74,13 @@ async def run(settings: Settings) -> None:
         health = _Health(metrics.process.lagged)
         metrics.process.watch_loop(lambda: health.silence)
         stack.enter_context(
-            HttpServer(
+            serving(
                 metrics_address=settings.metrics_address,
                 health_address=settings.health_address,
                 registry=metrics.registry,
                 last_beat=lambda: health.last_beat,
                 not_ready=health.not_ready,
+                runs=health.runs,
             )
         )
         background = stack.enter_context(Background(stop))
@@ -130,6 +131,7 @@ async def run(settings: Settings) -> None:
         if not await _acquired(leadership, stop):
             return
         health.waits_for = lambda: parts.first_lists.missing
+        health.places = lambda: places.shown(parts.wiring.scheduler, settings.concurrency)
         async with Leading(leadership, drain=parts.drain, background=background, metrics=metrics, stop=stop) as leading:
             ready = asyncio.Event()
             background.start("signals", _take_signals_back(ready, stop), ends=True)
@@ -211,12 +213,18 @@ class _Health:
         self._lagged = lagged
         self.last_beat = time.monotonic()
         """The event loop's last sign of life, in monotonic seconds."""
+        self.places: Callable[[], Mapping[str, object]] = dict
+        """What runs and what waits; nothing while the process stands by."""
         self.waits_for: Callable[[], str | None] = lambda: "the watches have not begun"
 
     @property
     def silence(self) -> float:
         """Seconds since the event loop's last sign of life."""
         return time.monotonic() - self.last_beat
+
+    def runs(self) -> Mapping[str, object]:
+        """What `/debug/runs` shows."""
+        return self.places()
 
     def not_ready(self) -> str | None:
         """What the process waits for before it is ready, in words; None where that is over."""
