@@ -55,6 +55,10 @@ class Pacing:
         bucket.promised = turn + self._interval
         return turn - now
 
+    def before(self, delay: float) -> int:
+        """How many go first, for one that was told to wait for `delay` seconds."""
+        return round(delay / self._interval)
+
     def pause(self, app: str, host: str, until: float) -> None:
         """GitHub limits this App on this host: nothing goes before `until`, and then one at a time, without a burst.
 

@@ -25,7 +25,7 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import StartOver
-from githubtoken_operator.domain import causes, consumer, doubt, followup, reasons, rollout
+from githubtoken_operator.domain import causes, conditions, consumer, doubt, followup, reasons, rollout
 from githubtoken_operator.domain.decide import (
     Admit,
     Halt,
@@ -43,6 +43,7 @@ from githubtoken_operator.domain.decide import (
 from githubtoken_operator.domain.device_flow import Ask, Awaiting, Poll
 from githubtoken_operator.domain.errors import (
     NotUnderstood,
+    Queued,
     RateLimited,
     RefreshTokenRefused,
     Terminal,
@@ -179,6 +180,11 @@ class Reconciler:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
         await self._issuer.prove(gathered, memory)
         if delay := self._pacing.delay(gathered.share, gathered.host, self._monotonic()):
+            seen = gathered.observation
+            if not conditions.is_decided(seen.token.status, seen.token.generation):
+                before = self._pacing.before(delay)
+                message = f"waiting for its App's turn, {before} before it"
+                await self._settle(gathered, memory, Queued(reasons.PENDING, message))
             return _Done(self._in(timedelta(seconds=delay), causes.TURN))
         issued = await self._issuer.obtain(gathered, memory, cause)
         if issued is None:
@@ -292,7 +298,7 @@ class Reconciler:
         again = await self._consumers.tell(gathered, memory)
         offset = seen.now - gathered.local_time
         due = followup.next_run(seen, result, recheck)
-        cause = followup.cause(result, due)
+        cause = followup.cause(seen, result, due)
         if again is not None and (due is None or again + offset < due):
             due, cause = again + offset, causes.CONSUMERS
         if due is None:

@@ -15,6 +15,7 @@ from githubtoken_operator.domain import conditions, reasons, status
 from githubtoken_operator.domain.decide import BackingOff, Paused
 from githubtoken_operator.domain.device_flow import Resting
 from githubtoken_operator.domain.durations import format_duration
+from githubtoken_operator.domain.errors import Queued
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import GitHubToken
 from githubtoken_operator.domain.status import Result
@@ -51,7 +52,7 @@ class Recorder:
 
     async def _tell(self, token: GitHubToken, memory: Memory, before: Told, result: Result, new: JSON) -> None:
         """One event for a transition. While nothing is attempted, what was said of the last attempt stands."""
-        waiting = isinstance(result.error, BackingOff | Paused)
+        waiting = isinstance(result.error, BackingOff | Paused | Queued)
         if isinstance(result.error, Resting) and before.reason == reasons.AWAITING_AUTHORIZATION:
             # One event for each sign-in that is needed: what was said of it stands while no code is shown.
             memory.told = before

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Terminating
-from githubtoken_operator.domain import reasons
-from githubtoken_operator.domain.conditions import needs_human, ready_of
+from githubtoken_operator.domain import causes, reasons
+from githubtoken_operator.domain.conditions import find_condition, needs_human, ready_of
 from githubtoken_operator.domain.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.secrets import ADOPT, NAME, annotations_of, decoded, encoded
 from githubtoken_operator.domain.times import format_time, parse_time
-from tests.unit.builders import app_body, githubtoken_body, secret
+from githubtoken_operator.pacing import REQUESTS_PER_MINUTE, Pacing
+from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
 from tests.unit.fakes import (
     AFTER,
     API_AWAY,
@@ -25,6 +26,7 @@ from tests.unit.fakes import (
     NOT_SENT,
     Killed,
     Moment,
+    Process,
     World,
     raising,
     token_ref,
@@ -650,6 +652,44 @@ async def test_a_limit_pauses_that_app_and_no_other() -> None:
     assert ready_of(world.status("same")) == ("False", reasons.RATE_LIMITED)
     assert ready_of(world.status("elsewhere")) == FRESH
     assert mints(world) == 2
+
+
+class Busy(Pacing):
+    """Whoever asks is told to wait for four others."""
+
+    def delay(self, app: str, host: str, now: float) -> float:
+        return 4 * 60 / REQUESTS_PER_MINUTE
+
+
+def paced(world: World) -> Process:
+    process = world.start()
+    process.reconciler._pacing = Busy()
+    return process
+
+
+async def test_a_token_that_waits_for_its_apps_turn_says_so_once_and_makes_no_event() -> None:
+    world = declared()
+    process = paced(world)
+    due = await process.run()
+    assert due is not None
+    assert due.cause == causes.TURN
+    condition = find_condition(world.status(), "Ready")
+    assert condition is not None
+    shown = condition["status"], condition["reason"], condition["message"]
+    assert shown == ("Unknown", reasons.PENDING, "waiting for its App's turn, 4 before it")
+    about = {"namespace": NAMESPACE, "name": "ci", "condition": "Unknown"}
+    assert process.metrics.registry.get_sample_value("githubtoken_ready_status", about) == 1
+    writes = world.faults.calls.count(STATUS)
+    await process.run()
+    assert (world.faults.calls.count(STATUS), world.event_reasons, mints(world)) == (writes, [], 0)
+
+
+async def test_a_valid_token_that_waits_for_its_apps_turn_stays_as_it_is() -> None:
+    world = await fresh()
+    world.clock.advance(timedelta(minutes=45))
+    process = paced(world)
+    await process.run()
+    assert (mints(world), ready_of(world.status())) == (1, FRESH)
 
 
 async def test_failures_are_counted_and_the_next_attempt_is_waited_for_also_after_a_restart() -> None:

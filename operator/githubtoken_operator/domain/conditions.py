@@ -83,6 +83,12 @@ def ready_of(status: JSON) -> tuple[str, str]:
     return (ready["status"], ready["reason"]) if ready else ("Unknown", reasons.PENDING)
 
 
+def is_decided(status: JSON, generation: int) -> bool:
+    """Whether `Ready` speaks of this generation of the spec."""
+    ready = find_condition(status, READY)
+    return ready is not None and ready.get("observedGeneration") == generation
+
+
 def needs_human(status: JSON) -> str | None:
     """The reason of the `NeedsHuman` condition, while there is one."""
     found = find_condition(status, NEEDS_HUMAN)

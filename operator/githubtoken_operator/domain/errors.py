@@ -4,6 +4,7 @@
     ├── Transient            time heals it; `retry_after` where GitHub stated one
     │   ├── RateLimited      GitHub limits this App on this host: the whole App waits
     │   ├── LeaseShort       the Lease must be renewed before anything irrevocable is sent
+    │   ├── Queued           the App's turn has not come, so GitHub was not asked
     │   ├── SignInPending    the human has not entered the code of a device flow yet
     │   ├── NotSent          the request has certainly not reached GitHub
     │   ├── Unsaved          GitHub's answer is not in the store yet, and waits in the journal
@@ -58,6 +59,10 @@ class LeaseShort(Transient):
 
     def __init__(self, message: str) -> None:
         super().__init__(reasons.PENDING, message, retry_after=SHORT_OF_LEASE)
+
+
+class Queued(Transient):
+    """Nothing failed: GitHub is asked for this App only so often, and others are before it."""
 
 
 class SignInPending(Transient):

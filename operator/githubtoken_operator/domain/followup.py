@@ -53,11 +53,12 @@ def next_run(seen: Observation, result: Result, recheck: timedelta | None = None
     return min((time for time in times if time is not None and time > seen.now), default=None)
 
 
-def cause(result: Result, due: datetime | None) -> str:
+def cause(seen: Observation, result: Result, due: datetime | None) -> str:
     """What the run at `due` is for."""
     if due is not None and due == result.failures.next:
         return causes.RETRY
-    return causes.RENEWAL if result.error is None and due == result.due else causes.LOOK
+    renewal = result.error is None and result.due is not None and due in {result.due, seen.now + RENEWED_AGAIN}
+    return causes.RENEWAL if renewal else causes.LOOK
 
 
 def _second_look(seen: Observation, error: TokenError) -> timedelta | None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain import causes, reasons
 from githubtoken_operator.domain.decide import RECHECK_DENIED
 from githubtoken_operator.domain.errors import RateLimited, Terminal, TokenError, Transient
-from githubtoken_operator.domain.followup import count_failure, next_run
+from githubtoken_operator.domain.followup import cause, count_failure, next_run
 from githubtoken_operator.domain.resources import Failures
 from githubtoken_operator.domain.status import Granted, Result
 from tests.unit.builders import NOW, issued, observation, user_githubtoken
@@ -97,3 +97,20 @@ def test_the_next_run_is_never_now_or_in_the_past(
     """A run that asked to be run at once would spin."""
     found = next_run(observation(), result(error=error, held=held, due=due, failures=Failures(1, NOW, again)))
     assert found is None or found > NOW
+
+
+@pytest.mark.parametrize(
+    ("ended", "expected"),
+    [
+        pytest.param(result(), causes.RENEWAL, id="renewal"),
+        pytest.param(result(due=NOW - SECOND), causes.RENEWAL, id="a token that is due as soon as it is there"),
+        pytest.param(result(due=NOW + 2 * HOUR), causes.LOOK, id="the end of a token that is not renewed before"),
+        pytest.param(
+            result(error=UNAVAILABLE, failures=Failures(1, NOW, NOW + SECOND)), causes.RETRY, id="the next attempt"
+        ),
+        pytest.param(result(error=MISSING, held=False), causes.LOOK, id="a Secret that may come"),
+    ],
+)
+def test_what_the_next_run_is_for_is_told(ended: Result, expected: str) -> None:
+    seen = observation(user_githubtoken(user={"seedSecretRef": {"name": "seed", "key": "t"}}))
+    assert cause(seen, ended, next_run(seen, ended)) == expected
