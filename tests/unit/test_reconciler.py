@@ -657,7 +657,7 @@ async def test_a_limit_pauses_that_app_and_no_other() -> None:
 class Busy(Pacing):
     """Whoever asks is told to wait for four others."""
 
-    def delay(self, app: str, host: str, now: float) -> float:
+    def delay(self, app: str, host: str, now: float) -> float:  # noqa: ARG002 - to everybody
         return 4 * 60 / REQUESTS_PER_MINUTE
 
 
