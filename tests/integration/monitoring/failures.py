@@ -40,6 +40,12 @@ def _without_app(scene: Scene) -> Iterator[None]:
     yield from itertools.repeat(None)
 
 
+def _app_without_key(scene: Scene) -> Iterator[None]:
+    world = scene.world
+    world.github_app(world.github.create_app("keyless"), "keyless", privateKeySecretRef={"name": "nowhere"})
+    yield from itertools.repeat(None)
+
+
 def _bad_gateway(scene: Scene) -> Iterator[None]:
     world = scene.world
     app = world.app("down")
@@ -115,6 +121,11 @@ FAILURES: Final = (
         "A GitHubToken names a GitHubApp that is not there.",
         _without_app,
         {"GitHubTokenNeedsHuman": {"name": "orphan", "reason": "AppNotFound"}},
+    ),
+    Failure(
+        "A GitHubApp names a key Secret that is not there.",
+        _app_without_key,
+        {"GitHubTokenAppNotReady": {"kind": "GitHubApp", "name": "keyless"}},
     ),
     Failure(
         "GitHub answers every request for a token with 502.",

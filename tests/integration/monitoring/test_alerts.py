@@ -6,6 +6,7 @@ The order of the tests is that of the story: all is well; single tokens and GitH
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Final
 import pytest
 
 from localcluster import Binaries
+from tests.chaos.faultproxy import FaultProxy, Rule
+from tests.chaos.stage import behind
 from tests.integration.monitoring.failures import FAILURES
 from tests.integration.monitoring.prometheus import Firing
 from tests.integration.monitoring.scene import Scene, alerts, queries, scene_on
@@ -24,12 +27,28 @@ pytestmark = [pytest.mark.xdist_group("monitoring"), pytest.mark.timeout(600)]
 OF_TOKENS_AND_GITHUB: Final = sorted(name for failure in FAILURES for name in failure.fires)
 OF_THE_OPERATOR: Final = (
     "GitHubTokenSchedulerOverdue",
+    "GitHubTokenEventLoopBlocked",
+    "GitHubTokenRunsCrash",
+    "GitHubTokenWatchSilent",
+    "GitHubTokenLeaseNotRenewed",
     "GitHubTokenTwoLeaders",
     "GitHubTokenJournalStuck",
     "GitHubTokenLeaderMissing",
     "GitHubTokenRevocationFailed",
     "GitHubTokenOperatorAbsent",
 )
+
+
+DEFECT: Final = """
+import githubtoken_operator.reconciler as reconciler
+
+def decide(seen):
+    if seen.token.name == "struck":
+        raise ZeroDivisionError("a defect")
+    return whole(seen)
+
+whole, reconciler.decide = reconciler.decide, decide
+"""
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +119,51 @@ def test_a_scheduler_whose_places_are_all_taken_fires(scene: Scene, fired: dict[
     world.github.clear_faults(fault)
 
 
+def test_a_process_that_gets_no_cpu_again_and_again_fires(scene: Scene) -> None:
+    [standby] = [one for one in scene.replicas if "githubtoken_leader 0.0" in one.metrics()]
+
+    def frozen() -> Iterator[None]:
+        while True:
+            os.kill(standby.pid, signal.SIGSTOP)
+            time.sleep(1.5)
+            os.kill(standby.pid, signal.SIGCONT)
+            yield
+
+    what = "A process is stopped for a second and a half, again and again."
+    scene.wait_fires(what, {"GitHubTokenEventLoopBlocked": {}}, frozen())
+
+
+def test_a_run_that_crashes_fires_and_its_object_that_never_ran_to_its_end_is_not_ready(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """The defect is put into a second operator, which is alone in its namespace."""
+    (tmp_path / "sitecustomize.py").write_text(DEFECT)
+    world = scene.world
+    world.app("struck")
+    stray = scene.start("defective", "--no-leader-elect", environment={"PYTHONPATH": str(tmp_path)})
+    scene.prometheus.scrape([stray.metrics_url])
+    world.installation_token("struck", app="struck")
+    scene.wait_fires(
+        "A defect is put into the operator.",
+        {"GitHubTokenRunsCrash": {"kind": "GitHubToken"}, "GitHubTokenNotReady": {"name": "struck"}},
+    )
+    assert stray.stop() == 0
+    scene.prometheus.scrape([one.metrics_url for one in scene.replicas])
+
+
+def test_watches_that_bring_nothing_fire(scene: Scene, tmp_path: Path) -> None:
+    """A second operator sits behind a proxy that lets watches be opened, and nothing through."""
+    with FaultProxy(scene.plane.server, ca_file=scene.plane.ca_file) as proxy:
+        proxy.add(Rule("watch=true", times=None, delay=3600))
+        kubeconfig = behind(scene.plane.kubeconfig, proxy, tmp_path / "kubeconfig")
+        deaf = scene.start("deaf", "--no-leader-elect", environment={"KUBECONFIG": str(kubeconfig)})
+        scene.prometheus.scrape([deaf.metrics_url])
+        expected = {"GitHubTokenWatchSilent": {"resource": "githubtokens"}}
+        scene.wait_fires("A proxy before the API server swallows what watches bring.", expected)
+        deaf.kill()
+    scene.prometheus.scrape([one.metrics_url for one in scene.replicas])
+
+
 def test_a_token_that_could_not_be_revoked_for_five_minutes_fires(scene: Scene, tmp_path: Path) -> None:
     """They pass on the clock of a second operator alone, which gives up when they are over."""
     world, clock = scene.world, SettableClock(tmp_path / "clock")
@@ -137,7 +201,7 @@ def test_an_api_server_that_is_gone_in_the_middle_of_a_rotation_fires(scene: Sce
     try:
         scene.wait_fires(
             "The API server is stopped after GitHub was asked for a new pair.",
-            {"GitHubTokenJournalStuck": {}, "GitHubTokenLeaderMissing": {}},
+            {"GitHubTokenLeaseNotRenewed": {}, "GitHubTokenJournalStuck": {}, "GitHubTokenLeaderMissing": {}},
         )
     finally:
         scene.plane.start_api_server()
