@@ -32,27 +32,25 @@ class Release:
     def upgrade(self) -> subprocess.Popen[str]:
         """Begins `helm upgrade` with a rollback where it fails. helm waits for half a minute at most."""
         self._upgrades += 1
-        config = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "c"},
-            "data": {"n": str(self._upgrades)},
-        }
-        token = {
-            "apiVersion": "githubtoken.dev/v1alpha1",
-            "kind": "GitHubToken",
-            "metadata": {"name": "ci"},
-            "spec": self._spec,
-        }
-        objects = "\n---\n".join(json.dumps(each) for each in (config, token))
-        (self._chart / "templates" / "all.yaml").write_text(objects)
+        data = {"upgrades": str(self._upgrades)}
+        objects = [
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "changing"}, "data": data},
+            {
+                "apiVersion": "githubtoken.dev/v1alpha1",
+                "kind": "GitHubToken",
+                "metadata": {"name": "ci"},
+                "spec": self._spec,
+            },
+        ]
+        (self._chart / "templates" / "all.yaml").write_text("\n---\n".join(json.dumps(each) for each in objects))
+        where = f"--namespace={self._world.namespace}", f"--kubeconfig={self._world.cluster.control_plane.kubeconfig}"
+        options = "--install", "--rollback-on-failure", "--timeout=30s"
         return subprocess.Popen(
-            [
-                locate_helm().helm4, "upgrade", "team", self._chart, "--install", "--rollback-on-failure", "--timeout=30s",
-                f"--namespace={self._world.namespace}", f"--kubeconfig={self._world.cluster.control_plane.kubeconfig}",
-            ],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            [locate_helm().helm4, "upgrade", "team", self._chart, *options, *where],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def ends(self, upgrade: subprocess.Popen[str], code: int) -> str:
         """What helm said when it had ended so."""
