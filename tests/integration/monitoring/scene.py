@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -97,7 +98,9 @@ def scene_on(binaries: Binaries, folder: Path, namespace: str | None = None) -> 
         elsewhere = stack.enter_context(SimulatorProcess("--clock-offset=600"))
 
         def start(name: str, *flags: str, environment: Mapping[str, str] | None = None) -> OperatorProcess:
-            fixed = ("--allowed-hosts", "127.0.0.1", "--lease-duration", "6s", "--concurrency", "4")
+            # Each by its port: series name a host by the entry that admits it.
+            hosts = {urlsplit(url).netloc for each in (simulator, elsewhere) for url in (each.api_url, each.web_url)}
+            fixed = ("--allowed-hosts", ",".join(sorted(hosts)), "--lease-duration", "6s", "--concurrency", "4")
             replica = start_operator(
                 plane.kubeconfig,
                 folder / "operator.log",
