@@ -19,7 +19,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.domain import causes
 from githubtoken_operator.domain.view import AppView, TokenView
+from githubtoken_operator.scheduler import CRASH, WOKEN
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
@@ -114,6 +116,12 @@ def test_the_documentation_lists_exactly_what_is_exported() -> None:
         if family.name.startswith("githubtoken_") and family.type == "histogram"
     }
     assert set(documented_metrics()) == exported
+
+
+def test_the_documentation_lists_what_runs_are_for() -> None:
+    words = {word for name, word in vars(causes).items() if name.isupper() and isinstance(word, str)}
+    told = set(re.findall(r"^\| `(\w+)` \| [^|]*\|$", DOCS.read_text(), re.MULTILINE))
+    assert told == words | {WOKEN, CRASH}
 
 
 def test_every_metric_has_a_help_text_and_no_creation_time() -> None:
