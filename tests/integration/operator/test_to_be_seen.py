@@ -29,8 +29,7 @@ def test_the_process_counts_its_runs_and_what_it_asks_of_the_api_server(world: W
     world.wait_ready()
     written = 'githubtoken_api_requests_total{code="200",resource="githubtokens/status",verb="patch"}'
     renewals = 'githubtoken_runs_total{kind="GitHubToken",next="renewal",result="done"}'
-    for series in (written, renewals):
-        world.wait_until(lambda series=series: value(world, series), series)
+    world.wait_until(lambda: value(world, written) and value(world, renewals), "both to be counted")
     assert value(world, 'githubtoken_runs_total{kind="GitHubToken",next="crash",result="crashed"}') == 0
 
 

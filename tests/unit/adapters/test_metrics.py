@@ -121,7 +121,7 @@ def test_the_documentation_lists_exactly_what_is_exported() -> None:
 def test_the_documentation_lists_what_runs_are_for() -> None:
     words = {word for name, word in vars(causes).items() if name.isupper() and isinstance(word, str)}
     told = set(re.findall(r"^\| `(\w+)` \| [^|]*\|$", DOCS.read_text(), re.MULTILINE))
-    assert told == words | {WOKEN, CRASH}
+    assert told - {"next"} == words | {WOKEN, CRASH}
 
 
 def test_every_metric_has_a_help_text_and_no_creation_time() -> None:
