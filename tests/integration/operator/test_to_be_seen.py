@@ -51,8 +51,7 @@ def test_an_app_has_its_series_until_it_is_gone(world: World) -> None:
 
 
 def test_a_pause_is_of_the_app_as_its_object_is_called(world: World) -> None:
-    app = world.app(installed=False)
-    world.github.exhaust_rate_limit(world.install(app), reset_in=600)
+    world.github.fail("mint", app=world.app(), status=403, headers={"Retry-After": "600"})
     world.installation_token()
     world.wait_reason("ci", "RateLimited")
     shown = re.search(
