@@ -654,6 +654,20 @@ async def test_a_limit_pauses_that_app_and_no_other() -> None:
     assert mints(world) == 2
 
 
+async def test_the_time_of_a_renewal_ends_when_the_secret_holds_its_token() -> None:
+    world = declared()
+    process = world.start()
+    world.faults.once(APPLY, raising(CONFLICT))
+    took = {name: f"githubtoken_refresh_duration_seconds_{name}" for name in ("count", "sum")}
+    value = process.metrics.registry.get_sample_value
+    await process.run()
+    assert (mints(world), value(took["count"], {"kind": "Installation"})) == (1, 0)
+    world.clock.advance(timedelta(seconds=2))
+    await process.run()
+    assert (mints(world), value(took["count"], {"kind": "Installation"})) == (1, 1)
+    assert value(took["sum"], {"kind": "Installation"}) == 2
+
+
 class Busy(Pacing):
     """Whoever asks is told to wait for four others."""
 
