@@ -127,6 +127,8 @@ def test_a_process_that_gets_no_cpu_again_and_again_fires(scene: Scene) -> None:
             os.kill(standby.pid, signal.SIGSTOP)
             time.sleep(1.5)
             os.kill(standby.pid, signal.SIGCONT)
+            # Time for a scrape.
+            time.sleep(0.75)
             yield
 
     what = "A process is stopped for a second and a half, again and again."
