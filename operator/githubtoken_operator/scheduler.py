@@ -204,6 +204,8 @@ class Scheduler(Generic[K]):
                 task.cancel()
         while self._running:
             _ended, waiting = await asyncio.wait(list(self._running.values()), timeout=TELL_EVERY)
+            # One that was cut off before it began has not left its place by itself.
+            self._running = {key: task for key, task in self._running.items() if not task.done()}
             if waiting:
                 logger.info("ending: waiting for %s", ", ".join(map(str, self._running)))
 

@@ -373,5 +373,17 @@ async def test_a_key_that_runs_while_all_are_looked_at_runs_once_more(workshop: 
     assert workshop.began == ["a", "a"]
 
 
+async def test_a_run_that_has_not_begun_yet_is_cut_off_too(workshop: Workshop) -> None:
+    workshop.scheduler.wake("a")
+    for _ in range(10):
+        if workshop.scheduler._running:
+            break
+        await asyncio.sleep(0)
+    assert (len(workshop.scheduler._running), workshop.began) == (1, [])
+    async with asyncio.timeout(5):
+        await workshop.scheduler.drain()
+    assert workshop.began == []
+
+
 async def test_a_scheduler_that_was_never_started_is_drained_at_once() -> None:
     await Workshop().scheduler.drain()
