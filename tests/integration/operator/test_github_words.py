@@ -80,8 +80,9 @@ def test_an_incident_of_a_few_seconds_costs_no_token_and_calls_nobody(world: Wor
 
 
 def test_words_that_nobody_knows_are_waited_out_and_then_told(world: World) -> None:
-    app = world.app(token_life=30)
-    world.installation_token()
+    app = world.app(token_life=60)
+    source = {"appRef": {"name": "acme"}, "installation": {"owner": world.account}}
+    world.token("ci", {**source, "renewBeforePercentage": 90})
     world.wait_ready()
     world.github.fail("mint", words="forbidden", times=None, app=app)
     assert "Forbidden" in world.wait_failing().message
