@@ -6,6 +6,7 @@ operator: the other commands begin at once.
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from githubtoken_operator.commands.login import login
 from githubtoken_operator.commands.options import Parsed
 from githubtoken_operator.commands.refresh import refresh
 from githubtoken_operator.commands.status import status
+from githubtoken_operator.domain import proxies
 from githubtoken_operator.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -127,6 +129,10 @@ def run(**flags: Any) -> None:  # noqa: ANN401 - one keyword for each flag above
     """Run the operator until SIGTERM; every flag is also an environment variable, GITHUBTOKEN_ and its name."""
     if (flags["pod_name"] is None) != (flags["pod_uid"] is None):
         raise click.UsageError("--pod-name and --pod-uid go together: give both, or neither")
+    try:
+        proxies.read(os.environ)
+    except proxies.UnusableProxy as error:
+        raise click.UsageError(str(error)) from error
     from githubtoken_operator.serve import serve  # noqa: PLC0415 - kopf and the like take as long as a whole `list`.
 
     serve(Settings(**flags))

@@ -52,6 +52,15 @@ def test_what_is_no_command_is_one_line_too(arguments: list[str]) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_a_proxy_that_is_not_served_is_refused_without_its_password() -> None:
+    found = CliRunner(env={"HTTPS_PROXY": "socks5://user:s3cret@proxy:1080", "https_proxy": ""}).invoke(
+        cli.cli, ["run"]
+    )
+    assert found.exit_code == 2
+    assert "HTTPS_PROXY must begin with http://" in found.output
+    assert "s3cret" not in found.output
+
+
 def test_without_a_command_it_shows_what_there_is() -> None:
     ended = CliRunner().invoke(cli.cli, [])
     assert ended.exit_code == 2

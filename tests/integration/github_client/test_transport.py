@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -200,6 +201,27 @@ async def test_a_proxy_is_used_for_other_hosts_and_never_for_loopback(
             await send(transport, "https://spared.invalid/login")
     assert [request.split(b"\r\n")[0] for request in proxy.requests] == [b"CONNECT github.invalid:443 HTTP/1.1"]
     assert b"ghs_secret" not in proxy.requests[0]
+
+
+@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+async def test_the_proxys_password_goes_to_the_proxy_and_nowhere_else(
+    transport: httpx.AsyncBaseTransport, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuse(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    caplog.set_level("DEBUG")
+    async with server(refuse) as proxy:
+        for variable in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(variable, proxy.url.replace("://", "://user:s3cret%40x@"))
+        monkeypatch.setenv("NO_PROXY", "")
+        with pytest.raises(httpx.ConnectError, match="proxy refuses") as raised:
+            await send(transport, "https://github.invalid/login")
+    expected = b64encode(b"user:s3cret@x")
+    assert b"proxy-authorization: basic " + expected.lower() in proxy.requests[0].lower()
+    assert "s3cret" not in str(raised.value)
+    assert "s3cret" not in caplog.text
 
 
 async def test_a_netrc_file_adds_no_credentials(

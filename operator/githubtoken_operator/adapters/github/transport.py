@@ -8,28 +8,27 @@ grant may be spent", so the errors are told apart here by what aiohttp raised: `
 aiohttp itself repeats a request only for idempotent methods on a connection that went stale, never a POST. A request
 with the header `connection: close` gets a new connection of its own and so never meets a stale one.
 
-`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, except for loopback; a netrc file is not, since
+`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` mean what `domain.proxies` says; a netrc file is not, since
 it would add credentials to requests that carry their own. Neither library logs headers or bodies, and no secret is put
 into an URL.
 """
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from githubtoken_operator.adapters import tls
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain import proxies, reasons
 from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.errors import Terminal
-from githubtoken_operator.domain.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,8 +157,7 @@ def trust(ca_bundle: CABundle | None) -> ssl.SSLContext:
 
 
 def _proxy(url: httpx.URL) -> str | None:
-    if is_loopback(url.host) or proxy_bypass(url.host):
-        return None
-    proxies = getproxies()
-    found = proxies.get(url.scheme) or proxies.get("all")
-    return found if not found or "://" in found else f"http://{found}"
+    try:
+        return proxies.read(os.environ).of(url.scheme, url.host, url.port)
+    except proxies.UnusableProxy as error:
+        raise httpx.UnsupportedProtocol(str(error)) from error
