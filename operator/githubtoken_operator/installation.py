@@ -36,7 +36,7 @@ class InstallationTokens:
         Raises `TokenError`, `PolicyDenied` too.
         """
         installation = await self._find(app, source)
-        source = policy.narrowed(source, app.limits, installation.account)
+        source = policy.narrowed(source, app.limits, installation.account, enterprise=installation.enterprise)
         try:
             minted = await self._github.create_installation_token(
                 app,
@@ -50,20 +50,28 @@ class InstallationTokens:
                 # The App may have been uninstalled and installed again under another id.
                 self._installations.pop(_key(app, source), None)
             raise
-        accepted = not self._verify or await self._is_accepted(app, installation, minted)
+        accepted = not self._verify or await self._is_accepted(app, source, installation, minted)
         return minted, installation, accepted
 
     async def _find(self, app: App, source: InstallationSource) -> Installation:
         key = _key(app, source)
         if key not in self._installations:
             self._installations[key] = await self._github.find_installation(
-                app, id=source.id, owner=source.owner, repository=source.repository
+                app, id=source.id, owner=source.owner, repository=source.repository, enterprise=source.enterprise
             )
         return self._installations[key]
 
-    async def _is_accepted(self, app: App, installation: Installation, minted: InstallationToken) -> bool:
+    async def _is_accepted(
+        self, app: App, source: InstallationSource, installation: Installation, minted: InstallationToken
+    ) -> bool:
         for delay in (*PROBE_DELAYS, None):
-            if await self._github.probe(app, minted.access.token, installation_id=installation.id):
+            if await self._github.probe(
+                app,
+                minted.access.token,
+                installation_id=installation.id,
+                permissions=minted.permissions,
+                narrowed=bool(source.narrowed_to or source.repository_ids),
+            ):
                 return True
             if delay is not None:
                 await self._sleep(delay)
@@ -71,4 +79,6 @@ class InstallationTokens:
 
 
 def _key(app: App, source: InstallationSource) -> tuple[str, str, int | str]:
-    return app.api_url, app.identity, source.id or source.owner or source.repository or ""
+    # An enterprise's slug and a login may be the same word.
+    enterprise = f"enterprises/{source.enterprise}" if source.enterprise else ""
+    return app.api_url, app.identity, source.id or source.owner or source.repository or enterprise

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from github_simulator.clock import iso8601
+from github_simulator.installations import with_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,6 +131,20 @@ class Documents:
             "two_factor_authentication": True,
         }
 
+    def enterprise(self, account: Account) -> dict[str, Any]:
+        """Schema `enterprise`: it has a slug where others have a login."""
+        at = iso8601(account.created_at)
+        return {
+            "id": account.id,
+            "slug": account.login,
+            "name": account.login,
+            "node_id": _node_id("Enterprise", account.id),
+            "html_url": f"{self.web_url}/enterprises/{account.login}",
+            "avatar_url": f"{self.web_url}/avatars/b/{account.id}",
+            "created_at": at,
+            "updated_at": at,
+        }
+
     def app(self, app: App, *, installations: int) -> dict[str, Any]:
         """Schema `integration`."""
         at = iso8601(app.created_at)
@@ -145,7 +160,7 @@ class Documents:
             "html_url": f"{self.web_url}/apps/{app.slug}",
             "created_at": at,
             "updated_at": at,
-            "permissions": {**app.permissions, "metadata": "read"},
+            "permissions": with_metadata(app.permissions),
             "events": [],
             "installations_count": installations,
         }
@@ -156,7 +171,7 @@ class Documents:
         return {
             "id": installation.id,
             "client_id": installation.app.client_id,
-            "account": self.user(account),
+            "account": self.enterprise(account) if account.type == "Enterprise" else self.user(account),
             "repository_selection": installation.repository_selection,
             "access_tokens_url": f"{self.api_url}/app/installations/{installation.id}/access_tokens",
             "repositories_url": f"{self.api_url}/installation/repositories",
@@ -165,7 +180,7 @@ class Documents:
             "app_slug": installation.app.slug,
             "target_id": account.id,
             "target_type": account.type,
-            "permissions": {**installation.permissions, "metadata": "read"},
+            "permissions": with_metadata(installation.permissions),
             "events": [],
             "created_at": iso8601(installation.created_at),
             "updated_at": iso8601(installation.updated_at),

@@ -35,6 +35,7 @@ def endpoints() -> list[Endpoint]:
         Endpoint(
             "GET", "/repos/{account}/{repository}/installation", "find_installation", "jwt", _repository_installation
         ),
+        Endpoint("GET", "/enterprises/{account}/installation", "find_installation", "jwt", _enterprise_installation),
         Endpoint("POST", "/app/installations/{installation_id}/access_tokens", "mint", "jwt", _mint),
         Endpoint("DELETE", "/installation/token", "revoke_installation_token", "token", _revoke_installation_token),
         Endpoint("GET", "/installation/repositories", "installation_repositories", "token", _installation_repositories),
@@ -73,6 +74,10 @@ def _account_installation(api_call: ApiCall) -> Answer:
     return _shown(api_call, _installed_on(api_call, types={"Organization", "User"}))
 
 
+def _enterprise_installation(api_call: ApiCall) -> Answer:
+    return _shown(api_call, _installed_on(api_call, types={"Enterprise"}))
+
+
 def _repository_installation(api_call: ApiCall) -> Answer:
     repository = _repository(api_call)
     installation = _installed_on(api_call, types={"Organization", "User"})
@@ -105,6 +110,8 @@ def _revoke_installation_token(api_call: ApiCall) -> Answer:
 
 def _installation_repositories(api_call: ApiCall) -> Answer:
     token, simulation = _installation_token(api_call), api_call.call.simulation
+    if "metadata" not in (token.permissions or {}):
+        raise ApiError(403, authentication.NOT_ACCESSIBLE)
     reachable = [repository for repository in _reachable(api_call) if _in_scope(token, repository)]
     page, headers = page_of(reachable, api_call.call)
     selection = token.installation.repository_selection if token.installation else "selected"

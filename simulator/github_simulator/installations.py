@@ -11,6 +11,8 @@ from github_simulator import tokens
 from github_simulator.errors import ApiError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from github_simulator.model import AccessToken, App, Installation, Repository
     from github_simulator.state import State
 
@@ -20,6 +22,7 @@ SUSPENDED = "This installation has been suspended"
 NOT_GRANTED = "The permissions requested are not granted to this installation."
 NOT_ACCESSIBLE = "There is at least one repository that does not exist or is not accessible to the parent installation."
 TOO_MANY_REPOSITORIES = "Too many repositories for installation"
+_BEYOND_REPOSITORIES = ("enterprise_", "organization_", "members")
 _LEVELS = {"read": 1, "write": 2, "admin": 3}
 
 
@@ -69,20 +72,26 @@ def mint(
 
 
 def granted_permissions(installation: Installation, requested: object) -> dict[str, str]:
-    """The permissions of a token: what was requested, or all that the installation has; always with `metadata: read`.
+    """The permissions of a token: what was requested, or all that the installation has, `with_metadata`.
 
     Raises:
         ApiError: 422 where more is requested than was granted.
     """
     if requested is None or requested == {}:
-        return {**installation.permissions, "metadata": "read"}
+        return with_metadata(installation.permissions)
     if not isinstance(requested, dict):
         raise ApiError(422, "Invalid request.\n\nFor 'properties/permissions', it is not an object.", **_DOCUMENTED)
     granted = {**installation.permissions, "metadata": installation.permissions.get("metadata", "read")}
     for name, level in requested.items():
         if _LEVELS.get(str(level), len(_LEVELS) + 1) > _LEVELS.get(granted.get(name, ""), 0):
             raise ApiError(422, NOT_GRANTED, **_DOCUMENTED)
-    return {**requested, "metadata": requested.get("metadata", "read")}
+    return with_metadata(requested)
+
+
+def with_metadata(permissions: Mapping[str, str]) -> dict[str, str]:
+    """What GitHub makes of permissions: with one on repositories comes `metadata: read`, and not with others."""
+    of_repositories = [name for name in permissions if not name.startswith(_BEYOND_REPOSITORIES)]
+    return {**({"metadata": "read"} if of_repositories else {}), **permissions}
 
 
 def _narrowed_repositories(state: State, installation: Installation, body: dict[str, Any]) -> list[Repository] | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-AccountType = Literal["User", "Organization"]
+AccountType = Literal["User", "Organization", "Enterprise"]
 AppKind = Literal["github-app", "oauth-app"]
 Flow = Literal["device", "web"]
 Selection = Literal["all", "selected"]
@@ -31,7 +31,7 @@ EXPIRATION_HEADER = "GitHub-Authentication-Token-Expiration"
 
 @dataclass(slots=True)
 class Account:
-    """A user or an organization."""
+    """A user, an organization, or an enterprise, whose `login` is its slug."""
 
     id: int
     login: str

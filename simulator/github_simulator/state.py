@@ -56,8 +56,8 @@ class State:
         self._apps_by_client_id: dict[str, App] = {}
 
     def account(self, login: str, *, now: float, type_: AccountType = "Organization") -> Account:
-        """The account of that name, made where there is none yet."""
-        key = login.lower()
+        """The account of that name, made where there is none yet. An enterprise's slug may be another's login."""
+        key = f"enterprises/{login}".lower() if type_ == "Enterprise" else login.lower()
         if key not in self.accounts:
             self.accounts[key] = Account(id=next(self._ids), login=login, type=type_, created_at=now)
         return self.accounts[key]

@@ -450,6 +450,7 @@ class FakeGitHub(GitHub):
         id: int | None = None,  # noqa: A002 - as the client has it
         owner: str | None = None,
         repository: str | None = None,
+        enterprise: str | None = None,
     ) -> Installation:
         self._begin("find_installation")
         self.faults.end("find_installation")
@@ -475,7 +476,15 @@ class FakeGitHub(GitHub):
         access = AccessToken(token, "bearer", created, expires_in=seconds, expires_at=created + self.life)
         return InstallationToken(access, {"metadata": "read"}, "all")
 
-    async def probe(self, app: App, token: Token, *, installation_id: int | None = None) -> bool:
+    async def probe(
+        self,
+        app: App,
+        token: Token,
+        *,
+        installation_id: int | None = None,
+        permissions: Mapping[str, str] | None = None,
+        narrowed: bool = False,
+    ) -> bool:
         self._begin("probe")
         self.faults.end("probe")
         self.accepted_after -= 1

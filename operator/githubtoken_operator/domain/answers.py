@@ -139,7 +139,7 @@ def installation(answer: Answer, *, where: str = "") -> Installation:
         raise unclear("it is not an installation with `id` and `account`")
     if document.get("suspended_at") is not None:
         raise refusals.installation_suspended()
-    return Installation(id=number, account=name)
+    return Installation(id=number, account=name, enterprise=not _first_text(account, "login"))
 
 
 def app_info(answer: Answer) -> AppInfo:

@@ -63,6 +63,7 @@ def spec_hash(token: GitHubToken, app: App) -> str:
         what |= {
             "id": source.id,
             "owner": source.owner,
+            "enterprise": source.enterprise,
             "repository": source.repository,
             "repositories": source.repositories,
             "repositoryIDs": source.repository_ids,

@@ -84,10 +84,11 @@ class InstallationToken:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where an App is installed: the installation's id and its account's login."""
+    """Where an App is installed: the installation's id and its account's login, or slug where it is an enterprise."""
 
     id: int
     account: str
+    enterprise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

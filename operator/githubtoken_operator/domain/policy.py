@@ -36,12 +36,17 @@ def refusal(token: GitHubToken, limits: Limits) -> Terminal | None:
     return None
 
 
-def narrowed(source: InstallationSource, limits: Limits, account: str | None = None) -> InstallationSource:
+def narrowed(
+    source: InstallationSource, limits: Limits, account: str | None = None, *, enterprise: bool = False
+) -> InstallationSource:
     """What a token is minted for under these limits. Raises `Terminal(PolicyDenied)` where the source exceeds them.
 
-    `account` is the installation's own, once it is known; until then it is the one that the source names. Where that is
-    none (there is an `id`), repositories cannot be judged before.
+    `account` is the installation's own, once it is known, and `enterprise` says that it is an enterprise's; until then
+    it is the one that the source names. Where that is none (there is an `id`), repositories cannot be judged before.
     """
+    if limits.repositories is not None and (enterprise or source.enterprise is not None):
+        # A slug may be the login of a stranger, and the token acts beyond repositories.
+        raise _denied("a token of an enterprise cannot be held to the App's `allowedRepositories`: use another App")
     return replace(
         source,
         permissions=_permissions(source.permissions, limits.permissions),

@@ -61,10 +61,11 @@ class UserSource:
 
 @dataclass(frozen=True, slots=True)
 class InstallationSource:
-    """`spec.installation`: exactly one of `id`, `owner`, `repository` is set."""
+    """`spec.installation`: exactly one of `id`, `owner`, `repository`, `enterprise` is set."""
 
     id: int | None = None
     owner: str | None = None
+    enterprise: str | None = None
     repository: str | None = None
     repositories: tuple[str, ...] = ()
     repository_ids: tuple[int, ...] = ()
@@ -77,8 +78,8 @@ class InstallationSource:
 
     @property
     def account(self) -> str | None:
-        """The login that the source names; an `id` names none."""
-        return self.repository.split("/")[0] if self.repository else self.owner
+        """The login, or an enterprise's slug, that the source names; an `id` names none."""
+        return self.repository.split("/")[0] if self.repository else self.owner or self.enterprise
 
     @property
     def narrowed_to(self) -> tuple[str, ...]:
@@ -313,6 +314,7 @@ def _installation(installation: JSON) -> InstallationSource:
     return InstallationSource(
         id=installation.get("id"),
         owner=installation.get("owner"),
+        enterprise=installation.get("enterprise"),
         repository=installation.get("repository"),
         repositories=tuple(sorted(installation.get("repositories") or ())),
         repository_ids=tuple(sorted(installation.get("repositoryIDs") or ())),

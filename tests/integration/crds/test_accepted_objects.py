@@ -123,6 +123,7 @@ TOKENS = [
         {**installation(id=1), "secret": {"formats": ["DockerConfigJSON"]}}, id="a format that decides on the type"
     ),
     pytest.param({**installation(owner="acme"), "secret": {"formats": ["ArgoCDRepository"]}}, id="Argo CD by owner"),
+    pytest.param(installation(enterprise="acme-inc", permissions={"enterprise_people": "read"}), id="an enterprise"),
     pytest.param(
         {
             **installation(owner="acme"),

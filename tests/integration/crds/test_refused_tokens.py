@@ -19,7 +19,7 @@ ONE_KIND = (
     "exactly one of `user`, `installation` and `personal` must be set (one without fields is written as `user: {}`)"
 )
 APP_REF = "`appRef` must be set, except with `personal`, where it may not be set"
-ONE_INSTALLATION = "exactly one of `id`, `owner` and `repository` must be set"
+ONE_INSTALLATION = "exactly one of `id`, `owner`, `repository` and `enterprise` must be set"
 NOT_WITH_REPOSITORY = "`repositories` and `repositoryIDs` may not be set when `repository` is set"
 NAME = "must be a lower-case name of letters, digits, `-` and `.`, as names in Kubernetes are"
 KEY = "must be a key of a Secret, of letters, digits, `-`, `_` and `.`"
@@ -365,6 +365,30 @@ SECRETS = [
         secret(formats=["BasicAuth", "DockerConfigJSON"]), "spec.secret.formats", TWO_FORMATS, id="two types at once"
     ),
     pytest.param(secret(formats=["ArgoCDRepository"]), "spec", ARGO_CD, id="Argo CD by the installation's number"),
+    pytest.param(
+        installation(enterprise="acme-inc") | {"secret": {"formats": ["ArgoCDRepository"]}},
+        "spec",
+        ARGO_CD,
+        id="Argo CD by enterprise",
+    ),
+    pytest.param(
+        installation(enterprise="acme-inc", owner="acme"),
+        "spec.installation",
+        ONE_INSTALLATION,
+        id="enterprise and owner",
+    ),
+    pytest.param(
+        installation(enterprise="acme-inc", repositories=["website"]),
+        "spec.installation",
+        "`repositories` and `repositoryIDs` may not be set when `enterprise` is set",
+        id="enterprise and repositories",
+    ),
+    pytest.param(
+        installation(enterprise="enterprises/acme"),
+        "spec.installation.enterprise",
+        "must be the slug of an enterprise, without slashes",
+        id="enterprise with a slash",
+    ),
     pytest.param(user() | {"secret": {"formats": ["ArgoCDRepository"]}}, "spec", ARGO_CD, id="Argo CD for a user"),
     *(
         pytest.param(secret(**{field: {key: "x"}}), f"spec.secret.{field}", RESERVED, id=f"{key} among the {field}")

@@ -227,7 +227,7 @@ class World:
         **source: Any,  # noqa: ANN401
     ) -> None:
         """A GitHubToken of the installation on `account`, or of what `source` says."""
-        selected = {"id", "owner", "repository"} & source.keys()
+        selected = {"id", "owner", "repository", "enterprise"} & source.keys()
         installation = source if selected else {"owner": self.account, **source}
         self.token(
             name, {"appRef": {"name": app}, "installation": installation, **({"secret": secret} if secret else {})}

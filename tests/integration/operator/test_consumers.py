@@ -41,11 +41,11 @@ def test_a_token_that_replicas_do_not_know_yet_is_not_seen_by_consumers(world: W
     world.installation_token()
     world.wait_ready()
     before = world.data("ci")
-    fault = world.github.fail("rate_limit", status=401, times=None, app=app)
+    fault = world.github.fail("installation_repositories", status=401, times=None, app=app)
     world.annotate("ci", refresh_requested_at="now")
     assert "the one before is kept" in world.wait_failing().message
     assert world.data("ci") == before
-    assert len(world.requests("rate_limit", app=app)) >= 5
+    assert len(world.requests("installation_repositories", app=app)) >= 5
     world.github.clear_faults(fault)
     world.wait_ready(revision=2)
     assert world.data("ci")["token"] != before["token"]

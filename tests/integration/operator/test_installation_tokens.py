@@ -45,6 +45,43 @@ def test_a_user_account_is_found_as_an_owner(world: World) -> None:
     assert world.wait_ready()["status"]["account"] == f"u-{world.namespace}"
 
 
+@pytest.mark.parametrize("by", ["enterprise", "id"])
+def test_an_enterprise_is_found_by_its_slug(world: World, by: str) -> None:
+    slug, permissions = world.account, {"enterprise_people": "read"}
+    app = world.app(installed=False)
+    # An organisation of the same name is another account.
+    world.install(app)
+    installed = world.github.install(app, slug, account_type="Enterprise", permissions=permissions)
+    world.installation_token(**{"enterprise": slug} if by == "enterprise" else {"id": installed.id})
+    status = world.wait_ready()["status"]
+    assert (status["account"], status["permissions"]) == (slug, permissions)
+    assert world.github.token(sha256(stored(world))).installation_id == installed.id
+    # It is not asked for repositories, which it may not see.
+    assert world.requests("installation_repositories") == []
+    world.change("acme", kind="GitHubApp", allowedRepositories=[f"{slug}/*"])
+    assert "a token of an enterprise" in world.wait_reason("ci", "PolicyDenied").message
+
+
+def test_an_enterprise_where_the_app_is_not_installed_is_named(world: World) -> None:
+    world.app()
+    world.installation_token(enterprise="nobody-inc")
+    assert "not installed on the enterprise nobody-inc" in world.wait_reason("ci", "InstallationNotFound").message
+
+
+def test_a_narrowed_token_is_published_when_github_honours_it(world: World) -> None:
+    world.app()
+    world.github.settings(narrowed_replication_lag=4)
+    try:
+        world.installation_token(repositories=["website"])
+        world.wait_ready()
+        statuses = [request.status for request in world.requests("installation_repositories")]
+        assert statuses[-1] == 200
+        assert set(statuses[:-1]) == {403}
+        assert world.events(reason="NotVerified") == []
+    finally:
+        world.github.settings(narrowed_replication_lag=0)
+
+
 def test_a_token_is_narrowed_and_status_shows_what_was_granted(world: World) -> None:
     installation = world.install(world.app(installed=False), permissions={"contents": "write", "issues": "write"})
     world.installation_token("by-name", repositories=["website"], permissions={"contents": "read"})

@@ -157,7 +157,7 @@ def course(world: World) -> Course:
 def test_what_github_answers_is_not_shown(world: World, course: Course) -> None:
     faults = {}
     for (what, answer), looked_up in zip(
-        ANSWERS.items(), itertools.cycle(("get_app", "find_installation", "rate_limit"))
+        ANSWERS.items(), itertools.cycle(("get_app", "find_installation", "installation_repositories"))
     ):
         for operation in (looked_up, "mint", "refresh"):
             name, app = course.registered()

@@ -21,6 +21,7 @@ PLANNED: Final = "The renewal is planned anew; the token stays."
 CHANGES: Final[list[tuple[str, dict[str, Any], dict[str, Any]]]] = [
     ("installation.id", {"installation": {"id": 1}}, {"installation": {"id": 2}}),
     ("installation.owner", {"installation": {"owner": "acme"}}, {"installation": {"owner": "other"}}),
+    ("installation.enterprise", {"installation": {"enterprise": "acme"}}, {"installation": {"enterprise": "other"}}),
     ("installation.repository", {"installation": {"repository": "a/b"}}, {"installation": {"repository": "a/c"}}),
     (
         "installation.repositories",

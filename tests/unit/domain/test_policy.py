@@ -213,3 +213,19 @@ def test_a_limit_that_changes_what_a_token_may_be_asks_for_another(
 )
 def test_a_limit_that_a_token_keeps_mints_nothing_anew(source: dict[str, Any], limits: Limits) -> None:
     assert hash_under(UNLIMITED, **source) == hash_under(limits, **source)
+
+
+@pytest.mark.parametrize("globs", [("acme/*",), ("acme/website",)])
+def test_no_token_of_an_enterprise_passes_for_one_of_repositories(globs: tuple[str, ...]) -> None:
+    limits = Limits(repositories=globs)
+    with pytest.raises(Terminal, match="a token of an enterprise"):
+        policy.narrowed(InstallationSource(enterprise="acme"), limits)
+    with pytest.raises(Terminal, match="a token of an enterprise"):
+        policy.narrowed(InstallationSource(id=7), limits, "acme", enterprise=True)
+
+
+def test_a_token_of_an_enterprise_is_held_to_permissions() -> None:
+    limits = Limits(permissions=(("enterprise_people", "read"),))
+    assert policy.narrowed(InstallationSource(enterprise="acme"), limits).permissions == limits.permissions
+    with pytest.raises(Terminal, match="does not allow"):
+        policy.narrowed(InstallationSource(enterprise="acme", permissions=(("members", "read"),)), limits)

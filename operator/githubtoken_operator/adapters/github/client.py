@@ -18,7 +18,6 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -28,6 +27,7 @@ import httpx
 from githubtoken_operator.adapters.github.jwt import app_jwt
 from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT, Call, Observer, Sender
 from githubtoken_operator.domain import answers, device_answers, reasons
+from githubtoken_operator.domain import probe as probing
 from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.device_answers import DeviceCode
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal, TokenError
@@ -111,9 +111,13 @@ class GitHub:
         id: int | None = None,  # noqa: A002 -- the field's name in the spec
         owner: str | None = None,
         repository: str | None = None,
+        enterprise: str | None = None,
     ) -> Installation:
-        """The installation of that id, of that account (user or organisation), or that covers that `owner/name`."""
-        path, where = _installation_path(id, owner, repository)
+        """The installation of that id, of that account (user or organisation), or that covers that `owner/name`.
+
+        Or the one on the enterprise with that slug.
+        """
+        path, where = _installation_path(id, owner, repository, enterprise)
 
         def parse(answer: Answer) -> Installation:
             return answers.installation(answer, where=where)
@@ -150,18 +154,27 @@ class GitHub:
         path = f"/app/installations/{int(installation_id)}/access_tokens"
         return await self._as_app(app, "create_installation_token", path, parse, post=body)
 
-    async def probe(self, app: App, token: Token, *, installation_id: int | None = None) -> bool:
-        """Whether GitHub accepts a new installation token yet: `GET /rate_limit`, which counts against no limit.
+    async def probe(
+        self,
+        app: App,
+        token: Token,
+        *,
+        installation_id: int | None = None,
+        permissions: Mapping[str, str] | None = None,
+        narrowed: bool = False,
+    ) -> bool:
+        """Whether GitHub honours a new installation token yet, by what `domain.probe` asks for.
 
-        Replicas that lag behind answer 401. Every other answer is True, also the 404 of a GHES without limits. Where no
-        answer came, or a 5xx, it is False: nothing is known, and the probe may be repeated.
+        `permissions` are those that were granted; `narrowed` says that it was asked for some repositories. Where no
+        answer came it is False: nothing is known, and the probe may be repeated. Raises `KeptOut`.
         """
+        asked = probing.path(permissions or {})
         try:
-            answer = await self._with_token(app.server, "probe", "/rate_limit", token)
+            answer = await self._with_token(app.server, "probe", asked, token)
         except (NotSent, OutcomeUnknown):
             return False
         self._observe_limit(app, answer, "" if installation_id is None else str(installation_id))
-        return answer.status != HTTPStatus.UNAUTHORIZED and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        return probing.honoured(answer, asked=asked, narrowed=narrowed)
 
     async def get_login(self, app: App, token: Token) -> str:
         """`GET /user`: the login of the account that a user token belongs to."""
@@ -294,7 +307,9 @@ def _headers(authorization: str | None) -> dict[str, str]:
     return headers if authorization is None else {**headers, "authorization": authorization}
 
 
-def _installation_path(number: int | None, owner: str | None, repository: str | None) -> tuple[str, str]:
+def _installation_path(
+    number: int | None, owner: str | None, repository: str | None, enterprise: str | None
+) -> tuple[str, str]:
     """The path that finds the installation, and the words for where it was looked for."""
     if number is not None:
         return f"/app/installations/{int(number)}", f"with the id {int(number)}"
@@ -307,7 +322,12 @@ def _installation_path(number: int | None, owner: str | None, repository: str | 
         _check(_OWNER, owner, "`spec.installation.owner` must be the name of a user or an organisation")
         # Of organisations too: GitHub's users and organisations share one namespace.
         return f"/users/{owner}/installation", f"on {owner}"
-    raise Terminal(reasons.INVALID_SPEC, "`spec.installation` must have one of `id`, `owner` and `repository`.")
+    if enterprise is not None:
+        _check(_OWNER, enterprise, "`spec.installation.enterprise` must be the slug of an enterprise")
+        return f"/enterprises/{enterprise}/installation", f"on the enterprise {enterprise}"
+    raise Terminal(
+        reasons.INVALID_SPEC, "`spec.installation` must have one of `id`, `owner`, `repository` and `enterprise`."
+    )
 
 
 def _check(pattern: re.Pattern[str], name: str, must: str) -> None:
