@@ -149,9 +149,10 @@ def _checked(endpoint: Endpoint, api_call: ApiCall, headers: dict[str, str]) -> 
 def _authenticate(endpoint: Endpoint, api_call: ApiCall) -> None:
     call = api_call.call
     state, credentials = call.simulation.state, call.credentials
+    client_ids = call.simulation.settings.client_id_issuers
     match endpoint.auth:
         case "jwt":
-            api_call.app = authentication.app_by_jwt(state, credentials, now=call.now)
+            api_call.app = authentication.app_by_jwt(state, credentials, now=call.now, client_ids=client_ids)
         case "client":
             api_call.app = authentication.oauth_client(state, credentials, call.parameters["client_id"])
         case "nobody" if credentials.kind != "none":
@@ -161,7 +162,7 @@ def _authenticate(endpoint: Endpoint, api_call: ApiCall) -> None:
         case "any" if credentials.kind == "basic":
             api_call.app = authentication.oauth_client(state, credentials, credentials.user)
         case "any" if credentials.kind == "jwt":
-            api_call.app = authentication.app_by_jwt(state, credentials, now=call.now)
+            api_call.app = authentication.app_by_jwt(state, credentials, now=call.now, client_ids=client_ids)
         case _:
             if credentials.kind not in {"none", "token"}:
                 raise ApiError(401, BAD_CREDENTIALS)

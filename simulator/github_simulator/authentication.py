@@ -94,7 +94,7 @@ def seeming_app(state: State, credentials: Credentials) -> App | None:
             return None
 
 
-def app_by_jwt(state: State, credentials: Credentials, *, now: float) -> App:
+def app_by_jwt(state: State, credentials: Credentials, *, now: float, client_ids: bool = True) -> App:
     """The App behind a JWT.
 
     Raises:
@@ -104,7 +104,7 @@ def app_by_jwt(state: State, credentials: Credentials, *, now: float) -> App:
         raise ApiError(401, jwt_check.UNDECODABLE)
     if credentials.kind in {"basic", "malformed"}:
         raise ApiError(401, BAD_CREDENTIALS)
-    return jwt_check.verify(credentials.value, now=now, find_app=state.app_by_issuer)
+    return jwt_check.verify(credentials.value, now=now, find_app=state.app_by_issuer, client_ids=client_ids)
 
 
 def live_token(state: State, credentials: Credentials, *, now: float, lag: float, narrowed_lag: float) -> AnyToken:

@@ -32,17 +32,19 @@ EXPIRATION_INVALID = (
     "representing the future time at which the assertion expires"
 )
 EXPIRATION_TOO_FAR = "'Expiration time' claim ('exp') is too far in the future"
+ISSUER_INVALID = "'Issuer' claim ('iss') must be an Integer"
 ISSUED_AT_INVALID = "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
 _PARTS = 3
 
 
-def verify(token: str, *, now: float, find_app: Callable[[str], App | None]) -> App:
+def verify(token: str, *, now: float, find_app: Callable[[str], App | None], client_ids: bool = True) -> App:
     """The App that signed `token`.
 
     Args:
         token: What stood behind `Bearer`.
         now: Seconds since the epoch.
         find_app: Finds an App by the `iss` claim, an app id or a client id.
+        client_ids: Whether client ids are known as issuers, as an Enterprise Server does since 3.14.
 
     Raises:
         ApiError: 401, or 404 where the issuer is unknown.
@@ -50,9 +52,11 @@ def verify(token: str, *, now: float, find_app: Callable[[str], App | None]) -> 
     header, claims = _decoded(token)
     if header.get("alg") != "RS256":
         raise ApiError(401, UNDECODABLE)
-    app = find_app(_issuer(claims))
+    issuer = _issuer(claims)
+    numeric = issuer.isascii() and issuer.isdigit()
+    app = find_app(issuer) if numeric or client_ids else None
     if app is None:
-        raise ApiError(404, INTEGRATION_NOT_FOUND)
+        raise ApiError(404, INTEGRATION_NOT_FOUND) if numeric or not issuer else ApiError(401, ISSUER_INVALID)
     if not app.keys:
         raise ApiError(401, NO_PUBLIC_KEY)
     if not _is_signed_by(app, token):

@@ -26,6 +26,7 @@ class Settings:
             GitHub's documentation says 422, clients have seen 404.
         retired_api_versions: Answered 410.
         rate_limit: Requests per hour of a new bucket.
+        client_id_issuers: Whether a JWT may name its App by the client id, as an Enterprise Server takes it since 3.14.
         failed_login_limit: Bad credentials within a minute that close the door; 0 switches the guard off.
     """
 
@@ -35,6 +36,7 @@ class Settings:
     unknown_token_deletion_status: int = 404
     retired_api_versions: list[str] = field(default_factory=list)
     rate_limit: int = 5000
+    client_id_issuers: bool = True
     failed_login_limit: int = 10
 
 

@@ -374,3 +374,11 @@ async def test_a_token_that_does_not_expire_is_checked_all_the_same() -> None:
     await process.run()
     assert checks(world) == 2
     assert parse_time(world.status()["lastCheckTime"]) == NOW + HOUR
+
+
+async def test_an_expiry_that_cannot_be_never_ends_a_living_token() -> None:
+    world, process = await fresh()
+    world.clock.advance(HOUR)
+    world.github.personal["ghp_one"] = world.clock()
+    await process.run()
+    assert ready_of(world.status()) == FRESH

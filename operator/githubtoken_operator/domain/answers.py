@@ -30,11 +30,12 @@ from githubtoken_operator.domain.model import (
     PersonalTokenInfo,
     Token,
 )
-from githubtoken_operator.domain.refusals import ClockSkewed, Rule, refusal
-from githubtoken_operator.domain.reply import Reply, read
+from githubtoken_operator.domain.refusals import ClockSkewed, IssuerRefused, Rule, refusal
+from githubtoken_operator.domain.reply import Reply, http_date, read
 
 __all__ = [
     "ClockSkewed",
+    "IssuerRefused",
     "app_info",
     "created",
     "credentials_revoked",
@@ -61,7 +62,7 @@ _MOST_PERMISSIONS: Final = 128
 _DIGITS: Final = re.compile(r"[0-9]{1,12}")
 _SCOPES: Final = re.compile(r"[A-Za-z0-9_:, -]{0,1024}")
 _EXPIRATION: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2}) ?(?:UTC|GMT|Z|([+-][0-9]{2}:?[0-9]{2}))"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2}) ?(?:UTC|GMT|Z|([+-][0-9]{2}:?[0-9]{2}))?"
 )
 _RFC3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -172,23 +173,30 @@ def personal_token_info(answer: Answer) -> PersonalTokenInfo:
     if not name:
         raise unclear("it is not a user with a `login`")
     scopes = answer.headers.get("x-oauth-scopes", "")
+    said, at = answer.headers.get("github-authentication-token-expiration", "").strip(), created(reply)
+    expires = _token_expiration(said)
+    if expires is not None and expires <= at:
+        # GitHub has just accepted the token, so it has not expired.
+        expires = None
     return PersonalTokenInfo(
         login=name,
-        at=created(reply),
+        at=at,
         scope=",".join(scopes.replace(",", " ").split()) if _SCOPES.fullmatch(scopes) else "",
-        expires_at=_token_expiration(answer.headers.get("github-authentication-token-expiration", "")),
+        expires_at=expires,
+        unclear=bool(said) and expires is None,
     )
 
 
 def _token_expiration(text: str) -> datetime | None:
-    """`2026-12-01 00:00:00 UTC`, or with a user's own offset `+0100`; absent where the token does not expire."""
-    if not text.strip():
-        return None
-    found = _EXPIRATION.fullmatch(text.strip())
+    """`2026-12-01 00:00:00 UTC`, or with a user's own offset `+0100`, or a date of HTTP; None where it is no time."""
+    found = _EXPIRATION.fullmatch(text)
     if found is None:
-        raise unclear("`GitHub-Authentication-Token-Expiration` is not a time")
+        return http_date(text)
     day, time, offset = found.groups()
-    return _time({"it": f"{day}T{time}{offset[:3]}:{offset[-2:]}" if offset else f"{day}T{time}Z"}, "it")
+    try:
+        return _time({"it": f"{day}T{time}{offset[:3]}:{offset[-2:]}" if offset else f"{day}T{time}Z"}, "it")
+    except OutcomeUnknown:
+        return None
 
 
 def installation_token_revoked(answer: Answer) -> None:

@@ -105,13 +105,15 @@ class AppInfo:
 class PersonalTokenInfo:
     """What GitHub says of a personal token that it accepts, `at` that time.
 
-    `scope` is empty for a fine-grained token; `expires_at` is None for a token that does not expire.
+    `scope` is empty for a fine-grained token; `expires_at` is None for a token that does not expire. `unclear`: what
+    was said of its expiry cannot be, so nothing is known of it.
     """
 
     login: str
     at: datetime
     scope: str = ""
     expires_at: datetime | None = None
+    unclear: bool = False
 
 
 class PrivateKey(Protocol):

@@ -63,8 +63,11 @@ def accepted(token: Token, info: PersonalTokenInfo, held: Issued | None, *, revi
     """
     known = held if held is not None and held.access.token == token else None
     created = known.access.created if known else info.at
-    life = int((info.expires_at - created).total_seconds()) if info.expires_at else None
-    access = AccessToken(token, "bearer", created, scope=info.scope, expires_in=life, expires_at=info.expires_at)
+    # What was known of a living token stands where GitHub now says something that cannot be.
+    told = known.access.expires_at if known and info.unclear else info.expires_at
+    expires = told if told is not None and told > info.at else None
+    life = int((expires - created).total_seconds()) if expires else None
+    access = AccessToken(token, "bearer", created, scope=info.scope, expires_in=life, expires_at=expires)
     return Issued(access, known.revision if known else revision, spec_hash)
 
 

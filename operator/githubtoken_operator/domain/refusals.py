@@ -30,8 +30,8 @@ from githubtoken_operator.domain.reply import Reply, http_date, quote
 
 UNSTATED_PAUSE = 60.0
 """Seconds to wait where GitHub limits us without a usable number: what its best practices ask for."""
-LONGEST_PAUSE = 24 * 3600.0
-"""A stated time beyond a day is taken for a fault; after a day GitHub is asked again."""
+LONGEST_PAUSE = 3660.0
+"""GitHub's longest window is an hour. A stated time beyond it is taken for a fault, and GitHub is asked again then."""
 
 _OK = (HTTPStatus.OK, HTTPStatus.CREATED)
 _LIMITED = (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
@@ -42,6 +42,10 @@ _DIGITS = re.compile(r"[0-9]{1,15}")
 
 class ClockSkewed(Transient):
     """GitHub refuses the JWT for its times: a JWT for the time of the answer's `Date` may work, once."""
+
+
+class IssuerRefused(Terminal):
+    """GitHub does not take the JWT's issuer: with the app id in place of the client id it may."""
 
 
 Rule = Callable[[Reply], TokenError | None]
@@ -97,6 +101,17 @@ def no_such_app(reply: Reply) -> TokenError | None:
     return Terminal(
         reasons.AUTHENTICATION_FAILED,
         "There is no App of this id on this host. Check `spec.appID`, `spec.clientID` and `spec.apiURL`.",
+    )
+
+
+def issuer_is_no_number(reply: Reply) -> TokenError | None:
+    """401 `'Issuer' claim ('iss') must be an Integer`: an Enterprise Server before 3.14, or an unknown client id."""
+    if reply.status != HTTPStatus.UNAUTHORIZED or not reply.message.startswith("'Issuer' claim"):
+        return None
+    return IssuerRefused(
+        reasons.AUTHENTICATION_FAILED,
+        f"GitHub does not know the App by its client id{_says(reply)}: check `spec.clientID`, and set `spec.appID`, by "
+        "which an Enterprise Server before 3.14 knows it.",
     )
 
 
@@ -311,6 +326,7 @@ _JWT = (
     no_such_app,
     app_is_limited,
     is_kept_out,
+    issuer_is_no_number,
     app_is_not_accepted,
 )
 

@@ -227,3 +227,19 @@ def test_an_answer_of_more_than_a_mebibyte_is_not_read(world_at: InWorld, simula
         serve(world)
         assert "larger than 1 MiB" in world.wait_reason("ci", "GitHubUnavailable").message
         assert world.get("Secret", "ci") is None
+
+
+def test_a_server_that_knows_no_client_ids_is_asked_by_the_app_id(world: World) -> None:
+    world.github.settings(client_id_issuers=False)
+    try:
+        app = world.app(token_life=8)
+        world.installation_token()
+        world.wait_ready(revision=2)
+        refused = [
+            request for request in world.requests("get_app", "find_installation", "mint") if request.status == 401
+        ]
+        assert len(refused) <= 1
+        world.github_app(app, "by-client-id", appID=None, privateKeySecretRef={"name": "acme-app"})
+        assert "3.14" in world.wait_reason("by-client-id", "AuthenticationFailed", kind="GitHubApp").message
+    finally:
+        world.github.settings(client_id_issuers=True)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.answers import (
     ClockSkewed,
+    IssuerRefused,
     app_info,
     credentials_revoked,
     installation,
@@ -270,6 +271,7 @@ NOT_ACCESSIBLE = "There is at least one repository that does not exist or is not
         (401, "Integration must generate a public key", Terminal, reasons.AUTHENTICATION_FAILED),
         (401, "Bad credentials", Terminal, reasons.AUTHENTICATION_FAILED),
         (401, "Requires authentication", Terminal, reasons.AUTHENTICATION_FAILED),
+        (401, "'Issuer' claim ('iss') must be an Integer", IssuerRefused, reasons.AUTHENTICATION_FAILED),
         (404, "Integration not found", Terminal, reasons.AUTHENTICATION_FAILED),
         (404, "Not Found", Terminal, reasons.INSTALLATION_NOT_FOUND),
         (403, "This installation has been suspended", KeptOut, reasons.INSTALLATION_SUSPENDED),
@@ -375,7 +377,11 @@ SECONDARY = words("You have exceeded a secondary rate limit. Please wait a few m
         pytest.param(SECONDARY, {"retry_after": ""}, 60, id="blank"),
         pytest.param(SECONDARY, {"retry_after": "soon"}, 60, id="garbled"),
         pytest.param(SECONDARY, {"retry_after": "0"}, 1, id="zero"),
-        pytest.param(SECONDARY, {"retry_after": "9" * 12}, 86400, id="absurd"),
+        pytest.param(SECONDARY, {"retry_after": "9" * 12}, 3660, id="absurd"),
+        pytest.param(SECONDARY, {"retry_after": "-5"}, 60, id="negative"),
+        pytest.param(SECONDARY, {"retry_after": "1.5"}, 60, id="a fraction"),
+        pytest.param(SECONDARY, {"retry_after": "Mon, 23 Nov 2020 01:00:30 GMT"}, 1, id="as a date that is past"),
+        pytest.param(SECONDARY, {"retry_after": "Mon, 23 Nov 2126 01:00:30 GMT"}, 3660, id="as a date that is far"),
         pytest.param(SECONDARY, {"retry_after": "Mon, 23 Nov 2026 01:00:30 GMT"}, 30, id="as a date"),
         pytest.param(SECONDARY, {}, 60, id="absent"),
         pytest.param(words("no", documentation_url="https://x/#secondary-rate-limits"), {}, 60, id="by its link"),
@@ -421,7 +427,9 @@ def test_what_remains_is_a_mark_only_in_a_refusal() -> None:
     ids=["account", "enterprise"],
 )
 def test_an_installation_is_its_id_and_its_account(account: dict[str, str], name: str) -> None:
-    assert installation(answer(200, {"id": 7, "account": account, "suspended_at": None})) == Installation(7, name)
+    assert installation(answer(200, {"id": 7, "account": account, "suspended_at": None})) == Installation(
+        7, name, enterprise="login" not in account
+    )
 
 
 def test_an_installation_that_is_suspended_says_so_before_a_token_is_asked_for() -> None:
@@ -497,11 +505,16 @@ def test_the_expiry_of_a_personal_token_is_in_a_header(told: str, expected: date
 
 
 @pytest.mark.parametrize(
-    "told", ["soon", "2026-12-01", "2026-12-01 00:00:00", "2026-12-01 00:00:00 PST", "2026-02-30 00:00:00 UTC", "1"]
+    "told", ["soon", "2026-12-01", "2026-12-01 00:00:00 PST", "2026-02-30 00:00:00 UTC", "1", "2026-11-23 01:00:00 UTC"]
 )
-def test_an_expiry_that_cannot_be_read_is_not_taken_for_none(told: str) -> None:
-    with pytest.raises(OutcomeUnknown):
-        checked(told)
+def test_an_expiry_that_cannot_be_says_nothing_of_a_token_that_github_accepts(told: str) -> None:
+    found = checked(told)
+    assert (found.expires_at, found.unclear) == (None, True)
+
+
+@pytest.mark.parametrize("told", ["2026-12-01 00:00:00", "Tue, 01 Dec 2026 00:00:00 GMT"])
+def test_an_expiry_may_come_in_other_forms(told: str) -> None:
+    assert checked(told).expires_at == datetime(2026, 12, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

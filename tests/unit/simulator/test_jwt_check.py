@@ -58,7 +58,7 @@ def test_any_of_the_apps_keys_will_do(app: App) -> None:
 @pytest.mark.parametrize(
     ("changes", "status", "message"),
     [
-        pytest.param({"iss": "nobody"}, 404, "Integration not found", id="unknown-issuer"),
+        pytest.param({"iss": "nobody"}, 401, "'Issuer' claim ('iss') must be an Integer", id="unknown-issuer"),
         pytest.param({"iss": None}, 404, "Integration not found", id="no-issuer"),
         pytest.param({"exp": NOW}, 401, jwt_check.EXPIRATION_INVALID, id="expires-now"),
         pytest.param({"exp": NOW - 600}, 401, jwt_check.EXPIRATION_INVALID, id="expired"),
@@ -70,7 +70,7 @@ def test_any_of_the_apps_keys_will_do(app: App) -> None:
         pytest.param({"iat": NOW - 0.5}, 401, jwt_check.ISSUED_AT_INVALID, id="fractional-issue-time"),
         pytest.param({"iat": True}, 401, jwt_check.ISSUED_AT_INVALID, id="issue-time-no-number"),
         pytest.param({"exp": NOW - 1, "iat": NOW + 1}, 401, jwt_check.EXPIRATION_INVALID, id="expiry-comes-first"),
-        pytest.param({"iss": "nobody", "exp": NOW - 1}, 404, "Integration not found", id="issuer-comes-first"),
+        pytest.param({"iss": "424242", "exp": NOW - 1}, 404, "Integration not found", id="issuer-comes-first"),
     ],
 )
 def test_bad_claims_get_githubs_words(app: App, changes: dict[str, Any], status: int, message: str) -> None:

@@ -6,6 +6,7 @@ may have.
 
 - Nothing is repeated, except once a request whose JWT GitHub refused for its times, with a JWT for GitHub's time. A
   refresh never is: its caller decides, after it has read the store again.
+- Once more, too, a request whose JWT names the App by a client id that the host does not take, by the app id.
 - A refresh is sent over a connection of its own, so that one that went stale cannot make its outcome unknown.
 - Secrets are sent in headers and bodies only, never in a URL.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -47,6 +49,8 @@ API_VERSION: Final = "2022-11-28"
 _OWNER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
+_KEPT: Final = 4096
+"""Apps of which it is remembered that their host knows them by number; one that is forgotten costs a request."""
 _HEADER_VALUE: Final = re.compile(r"[!-~]+")
 
 T = TypeVar("T")
@@ -70,6 +74,7 @@ class GitHub:
         `set_by` is how far the machine's clock was set since, `send_limit` the seconds until what works only once is
         on its way.
         """
+        self._by_number: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._observer = observer
         self._sender = Sender(
             transport_for=transport_for,
@@ -252,15 +257,33 @@ class GitHub:
     async def _as_app(
         self, app: App, operation: str, path: str, parse: Callable[[Answer], T], *, post: bytes | None = None
     ) -> T:
+        whose = (app.api_url, app.identity, app.private_key.fingerprint if app.private_key else "")
+        if whose in self._by_number:
+            app = replace(app, client_id=None)
         call = Call(
             server=app.server,
             operation=operation,
             method="GET" if post is None else "POST",
             url=app.api_url + path,
-            headers=_headers(f"Bearer {app_jwt(app, self._sender.time_at(app.api_host))}"),
+            headers={},
             body=post or b"",
         )
-        answer = await self._sender.send_following(call)
+        try:
+            return await self._timed(app, call, parse)
+        except answers.IssuerRefused:
+            if app.client_id is None or app.app_id is None:
+                raise
+        # A server that knows no client ids is asked by the number from now on; the client id stays that of OAuth.
+        found = await self._timed(replace(app, client_id=None), call, parse)
+        self._by_number[whose] = None
+        while len(self._by_number) > _KEPT:
+            self._by_number.popitem(last=False)
+        return found
+
+    async def _timed(self, app: App, call: Call, parse: Callable[[Answer], T]) -> T:
+        """Sends it with the App's JWT, and once more with one of GitHub's time where GitHub refuses its times."""
+        bearer = app_jwt(app, self._sender.time_at(app.api_host))
+        answer = await self._sender.send_following(replace(call, headers=_headers(f"Bearer {bearer}")))
         try:
             return parse(answer)
         except answers.ClockSkewed:

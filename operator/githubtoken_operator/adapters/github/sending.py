@@ -212,7 +212,15 @@ async def _read(response: httpx.Response) -> Answer:
         # What was read is whole; an error while the connection is put away takes nothing from it.
         with suppress(httpx.HTTPError):
             await response.aclose()
-    return Answer(status=response.status_code, headers=dict(response.headers.items()), body=bytes(body))
+    return Answer(status=response.status_code, headers=_single(response.headers), body=bytes(body))
+
+
+def _single(headers: httpx.Headers) -> dict[str, str]:
+    """One value for each name: what stands there twice is a middlebox's doing, and its first that says something."""
+    found: dict[str, str] = {}
+    for name, value in headers.multi_items():
+        found[name.lower()] = found.get(name.lower()) or value
+    return found
 
 
 def _moved_to(call: Call, answer: Answer) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import cache
@@ -598,3 +599,45 @@ async def test_closing_closes_every_transport() -> None:
         for ca in (None, PRIVATE):
             await github.get_login(app(ca=ca), Token("ghu_new"))
     assert closed == ["closed", "closed"]
+
+
+# --- Hosts that know no client ids -----------------------------------------------------------------------------------
+
+NO_NUMBER = {"message": "'Issuer' claim ('iss') must be an Integer"}
+BOTH: dict[str, Any] = {"app_id": 12345, "client_id": "Iv23acme"}
+
+
+async def test_a_host_that_knows_no_client_ids_is_asked_by_the_app_id_from_then_on() -> None:
+    wire = Wire(answer(401, NO_NUMBER), minted(), minted())
+    for _ in range(2):
+        await wire.github.create_installation_token(replace(app(), **BOTH), 7)
+    assert [wire.claims(number)["iss"] for number in range(3)] == ["Iv23acme", "12345", "12345"]
+
+
+@pytest.mark.parametrize("ids", [{"app_id": None, "client_id": "Iv23acme"}, {"app_id": 12345, "client_id": None}])
+async def test_with_one_id_a_refused_issuer_is_told(ids: dict[str, Any]) -> None:
+    wire = Wire(answer(401, NO_NUMBER))
+    with pytest.raises(Terminal, match=r"before 3\.14"):
+        await wire.github.create_installation_token(replace(app(), **ids), 7)
+    assert len(wire.sent) == 1
+
+
+async def test_what_is_refused_by_either_id_is_not_remembered() -> None:
+    wire = Wire(answer(401, NO_NUMBER), answer(404, {"message": "Integration not found"}), minted())
+    with pytest.raises(Terminal, match="no App of this id"):
+        await wire.github.create_installation_token(replace(app(), **BOTH), 7)
+    await wire.github.create_installation_token(replace(app(), **BOTH), 7)
+    assert wire.claims(2)["iss"] == "Iv23acme"
+
+
+async def test_a_header_that_stands_there_twice_counts_once() -> None:
+    said = [
+        ("Retry-After", ""),
+        ("RETRY-AFTER", "30"),
+        ("retry-after", "60"),
+        ("Date", format_datetime(NOW, usegmt=True)),
+    ]
+    wire = Wire(httpx.Response(429, headers=said, content=b"{}"))
+    with pytest.raises(RateLimited) as raised:
+        await wire.github.create_installation_token(app(), 7)
+    assert raised.value.retry_after == 30
