@@ -25,8 +25,8 @@ with `user.deviceFlow`, in another code (`AwaitingAuthorization`), and one event
 than 10 s. *Double spends* are refresh tokens sent again although the answer was there, *replays* those sent again
 because it was lost, on the wire or with the process that had it. *Seconds* count from the fault, where the operator
 lives on, else from the fault's end or the restart (the start of the process included), on the machine that made this
-page. The Lease of a process that was killed is ended by hand, since no cell but those of the replicas is about the wait
-for it.
+page; in the tenants' cells they are how late the latest renewal of the other tenant was. The Lease of a process that
+was killed is ended by hand, since no cell but those of the replicas is about the wait for it.
 """
 COLUMNS: Final = ("Cell", "Outcome", "Double spends", "Replays", "Seconds")
 RANDOM: Final = "SIGKILL at a random moment"
