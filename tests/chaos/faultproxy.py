@@ -1,6 +1,6 @@
 """A proxy on loopback in front of the API server or of GitHub, where a request can be delayed, refused, lost or deadly.
 
-It is plain HTTP towards the operator and whatever the server speaks behind it; watches are passed through line by line.
+It is plain HTTP towards the operator and whatever the server speaks behind it; watches are passed through as they come.
 What happens is said by rules: the first that fits a request strikes. A request is known by `METHOD /path?query`.
 """
 
@@ -160,7 +160,7 @@ class FaultProxy:
         return web.Response(status=response.status, headers=kept, body=content)
 
     async def _stream(
-        self, request: web.Request, status: int, headers: dict[str, str], lines: StreamReader
+        self, request: web.Request, status: int, headers: dict[str, str], content: StreamReader
     ) -> web.StreamResponse:
         answer = web.StreamResponse(status=status, headers=headers)
         await answer.prepare(request)
@@ -169,8 +169,9 @@ class FaultProxy:
             return answer
         self._watching.add(transport)
         try:
-            async for line in lines:
-                await answer.write(line)
+            # Not line by line: a Secret of a MiB is a line that is longer than the client reads.
+            async for chunk in content.iter_any():
+                await answer.write(chunk)
         finally:
             self._watching.discard(transport)
         return answer

@@ -48,6 +48,7 @@ def odd_keys() -> Iterator[Manifest]:
     """An App and a token for each."""
     whole = pem()
     keys = {
+        "whole": whole,
         "empty": "",
         "elliptic": _written(ec.generate_private_key(ec.SECP256R1())),
         "edwards": _written(ed25519.Ed25519PrivateKey.generate()),
@@ -70,7 +71,7 @@ def spelled(number: int, port: int) -> Manifest:
     bundle = f"# the CA of team {number}\n{made().ca_pem.decode()}".encode()
     return github_app(
         f"spelled-{number}",
-        secret="key-elliptic",
+        secret="key-whole",
         apiURL=f"https://{host}:{port}",
         webURL=f"https://{host}:{port}",
         caBundle=base64.b64encode(bundle).decode(),
