@@ -49,7 +49,9 @@ from githubtoken_operator.wiring import wire
 DRAIN: Final = timedelta(seconds=SEND_LIMIT + REFRESH_READ_LIMIT + 10)
 """What SIGTERM may have to wait for: a refresh that was just sent, GitHub's late answer, and ten seconds to save it."""
 LAST_SAVES: Final = 60.0
-"""Seconds for which it goes on with saving them without the Lease: the pod may go, and its journal with it."""
+"""Seconds for which the end goes on with saving, without the Lease: the pod may go, and its journal with it."""
+TO_END: Final = 5.0
+"""Seconds of the grace period that are left for the rest of the end."""
 BEAT: Final = 0.25
 """Seconds between two signs of life of the event loop."""
 
@@ -124,7 +126,7 @@ async def run(settings: Settings) -> None:
         parts.savings.resume()
         background.start("savings", parts.savings.run())
         background.start("recovery", _recover(parts.store, settings.namespaces), ends=True)
-        stack.push_async_callback(parts.savings.finish, LAST_SAVES)
+        stack.push_async_callback(parts.savings.finish, _last_saves(settings.grace_period))
         if leadership.contested:
             # A standby is ready to take over.
             health.waits_for = lambda: None
@@ -172,6 +174,10 @@ async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
         return False
     acquiring.result()
     return True
+
+
+def _last_saves(grace_period: float | None) -> float:
+    return LAST_SAVES if grace_period is None else min(LAST_SAVES, max(grace_period - TO_END, 0.0))
 
 
 def _tell_short_grace(grace_period: float | None) -> None:

@@ -100,7 +100,7 @@ class CredentialStore:
                 stored.intent is not None
                 and stored.intent.holder == self.holder
                 and stored.intent.started < begun
-                and self._savings.trouble(key) is None
+                and not self._savings.waits_for(key, stored.intent.token)
             ):
                 await self.withdraw(secret)
 

@@ -44,12 +44,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Late:
-    """An answer that is not in the store yet. `replaces`: the access token that is dead since GitHub gave it."""
+    """An answer that is not in the store yet.
+
+    `replaces`: the access token that is dead since GitHub gave it. `refused`: the resourceVersion of the Secret for
+    which the API server was last asked, None where there was no Secret.
+    """
 
     entry: Entry
     account: str | None
     replaces: Token | None
     due: float
+    refused: str | None = ""
     pause: float = FIRST_PAUSE
     error: ApiError | None = None
 
@@ -91,6 +96,11 @@ class Savings:
         """Why the Secret must wait for an answer that belongs to it; None where none is late."""
         late = self._late.get(key)
         return _unsaved(key, late.error) if late else None
+
+    def waits_for(self, key: SecretKey, token: str) -> bool:
+        """Whether an answer for the Secret is late that was had for the refresh token with this SHA-256."""
+        late = self._late.get(key)
+        return late is not None and late.entry.parent == token
 
     def ends_a_token(self, key: SecretKey) -> bool:
         """Whether the token beside the refresh token is dead because of an answer that is late."""
@@ -142,6 +152,14 @@ class Savings:
             raise _unsaved(key, error) from error
         if unread is not None:
             raise unread
+
+    def moved(self, key: SecretKey, secret: JSON | None) -> None:
+        """Tries at once where the Secret, which was just read, is not as it was when it was refused."""
+        late = self._late.get(key)
+        version = secret["metadata"]["resourceVersion"] if secret else None
+        if late is not None and late.refused != version:
+            late.refused, late.due = version, self._monotonic()
+            self._changed.set()
 
     async def look(self, key: SecretKey, secret: JSON) -> bool:
         """Takes up an answer that waits for the Secret, which was just read. True where the Secret has changed.

@@ -14,7 +14,7 @@ import re
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -612,10 +612,15 @@ def start(plane_apart: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., O
     with ExitStack() as stack:
 
         def start_one(
-            kubeconfig: Path | None = None, *more: str, environment: Mapping[str, str] | None = None
+            kubeconfig: Path | None = None,
+            *more: str,
+            environment: Mapping[str, str] | None = None,
+            program: Sequence[str] = ("-m", "githubtoken_operator"),
         ) -> OperatorProcess:
             flags = (*ALLOWED_HOSTS, "--log-level", "debug", *more)
-            operator = start_operator(kubeconfig or rights, tmp_path / "log", *flags, environment=environment)
+            operator = start_operator(
+                kubeconfig or rights, tmp_path / "log", *flags, environment=environment, program=program
+            )
             stack.callback(operator.stop)
             operator.wait_ready()
             return operator

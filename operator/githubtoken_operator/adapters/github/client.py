@@ -27,7 +27,14 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from githubtoken_operator.adapters.github.jwt import app_jwt
-from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT, Call, Observer, Sender
+from githubtoken_operator.adapters.github.sending import (
+    LARGEST_PAIR,
+    REFRESH_READ_LIMIT,
+    SEND_LIMIT,
+    Call,
+    Observer,
+    Sender,
+)
 from githubtoken_operator.domain import answers, device_answers, reasons
 from githubtoken_operator.domain import probe as probing
 from githubtoken_operator.domain.certificates import CABundle
@@ -321,6 +328,7 @@ def _oauth(app: App, operation: str, path: str, form: Mapping[str, str]) -> Call
         },
         body=urlencode({"client_id": app.client_id, **form}).encode(),
         read_limit=REFRESH_READ_LIMIT,
+        largest=LARGEST_PAIR,
         pool_limit=None,
     )
 

@@ -5,7 +5,7 @@ gives the skew of each host. "Our clock" is the process's own, which nobody sets
 the machine's clock is the better guess of its time.
 
 - Nothing is repeated, and no redirect is followed, except once from a repository that was renamed, on the same host.
-- Answers are read up to 1 MiB.
+- Answers are read up to 1 MiB, those that may hold a pair up to 256 KiB.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from githubtoken_operator.domain.reply import http_date, quote
 
 LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes; a token with 500 repositories of full description is well below."""
+LARGEST_PAIR: Final = 256 * 1024
+"""Bytes of an answer that may hold a pair: GitHub's has some 400, and what is kept of it must fit into a Secret."""
 
 SEND_LIMIT: Final = 5.0
 """Seconds for name, connection and TLS, which is what sending takes: what the checks of the Lease reckon with.
@@ -84,6 +86,7 @@ class Call:
     body: bytes = field(default=b"", repr=False)
     read_limit: float = READ_LIMIT
     pool_limit: float | None = READ_LIMIT
+    largest: int = LARGEST_ANSWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,7 @@ class Sender:
                 asyncio.timeout((call.pool_limit or self._send_limit) + call.read_limit),
             ):
                 response = await transport.handle_async_request(request)
-                return await _read(response)
+                return await _read(response, call.largest)
         except _BEFORE_SENDING as error:
             raise NotSent(reasons.GITHUB_UNAVAILABLE, f"{host} cannot be reached: {_words(error)}.") from error
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -199,13 +202,14 @@ class Sender:
         return self._now() + self.skew(host)
 
 
-async def _read(response: httpx.Response) -> Answer:
+async def _read(response: httpx.Response, largest: int) -> Answer:
     body = bytearray()
     try:
         async for chunk in response.aiter_bytes():
             body += chunk
-            if len(body) > LARGEST_ANSWER:
-                raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, "GitHub's answer is larger than 1 MiB.")
+            if len(body) > largest:
+                size = "1 MiB" if largest == LARGEST_ANSWER else f"{largest // 1024} KiB"
+                raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, f"GitHub's answer is larger than {size}.")
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise httpx.ReadError(_words(error)) from error
     finally:

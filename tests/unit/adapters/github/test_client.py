@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import RSAKey, load_private_key
-from githubtoken_operator.adapters.github.sending import LARGEST_ANSWER
+from githubtoken_operator.adapters.github.sending import LARGEST_PAIR
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.answers import ClockSkewed, refreshed_token
 from githubtoken_operator.domain.certificates import CABundle
@@ -428,13 +428,13 @@ async def test_an_answer_that_breaks_off_leaves_the_outcome_unknown() -> None:
         await wire.github.refresh(app(), REFRESH_TOKEN)
 
 
-@pytest.mark.parametrize(("size", "fits"), [(LARGEST_ANSWER, True), (LARGEST_ANSWER + 1, False)])
-async def test_an_answer_is_read_up_to_one_mebibyte(size: int, *, fits: bool) -> None:
+@pytest.mark.parametrize(("size", "fits"), [(LARGEST_PAIR, True), (LARGEST_PAIR + 1, False)])
+async def test_an_answer_that_may_hold_a_pair_is_read_as_far_as_a_secret_can_keep_it(size: int, *, fits: bool) -> None:
     wire = Wire(httpx.Response(200, content=b"x" * size))
     if fits:
         assert len((await wire.github.refresh(app(), REFRESH_TOKEN)).body) == size
     else:
-        with pytest.raises(OutcomeUnknown, match="1 MiB"):
+        with pytest.raises(OutcomeUnknown, match="256 KiB"):
             await wire.github.refresh(app(), REFRESH_TOKEN)
 
 

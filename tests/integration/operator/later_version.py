@@ -1,0 +1,18 @@
+"""`githubtoken` as a later version may be: it knows user tokens of prefixes and alphabets that this one does not.
+
+Everything else is the real program.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from githubtoken_operator.cli import main
+from githubtoken_operator.domain import answers
+
+if __name__ == "__main__":
+    answers._ACCESS_TOKEN = re.compile(r"gh[a-z]_[A-Za-z0-9._~+-]+")  # type: ignore[misc]
+    answers._REFRESH_TOKEN = re.compile(r"[A-Za-z0-9._~+-]+")  # type: ignore[misc]
+    sys.argv[0] = "githubtoken"
+    main()
