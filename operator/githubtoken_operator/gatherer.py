@@ -36,6 +36,7 @@ from githubtoken_operator.domain.resources import (
 )
 from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
 from githubtoken_operator.domain.times import format_time
+from githubtoken_operator.finalizer import Finalizer
 from githubtoken_operator.gathered import Gathered, Memory, app_ref, host_of, renewal_of, requester_of, server_of
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
@@ -59,6 +60,7 @@ class Gatherer:
         seeds: Seeds,
         personal: PersonalTokens,
         sign_ins: SignIns,
+        finalizer: Finalizer,
         pacing: Pacing,
         watched: Watched,
         now: Callable[[], datetime],
@@ -72,6 +74,7 @@ class Gatherer:
         self._seeds = seeds
         self._personal = personal
         self._sign_ins = sign_ins
+        self._finalizer = finalizer
         self._pacing = pacing
         self._watched = watched
         self._now = now
@@ -108,6 +111,7 @@ class Gatherer:
             trouble=_app_trouble(token, resolved),
             limit=self._limit(token, resolved.app),
             last_error=memory.error,
+            unholdable=await self._finalizer.refusal() if token.revoke else None,
         )
         inputs = [resolved.digest, *ready_of(resolved.source.status)] if resolved.source else []
         stored: Issued | None = None

@@ -27,6 +27,7 @@ from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import StartOver
 from githubtoken_operator.domain import causes, conditions, consumer, doubt, followup, reasons, rollout
 from githubtoken_operator.domain.decide import (
+    RECHECK_DENIED,
     Admit,
     Halt,
     Hold,
@@ -54,6 +55,7 @@ from githubtoken_operator.domain.errors import (
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import Failures, GitHubToken
 from githubtoken_operator.domain.status import Granted, Result
+from githubtoken_operator.finalizer import Finalizer
 from githubtoken_operator.gathered import Gathered, Memory
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.issuing import Issuer
@@ -91,6 +93,7 @@ class Reconciler:
         issuer: Issuer,
         pacing: Pacing,
         revocations: Revocations,
+        finalizer: Finalizer,
         consumers: Consumers,
         recorder: Recorder,
         watched: Watched,
@@ -104,6 +107,7 @@ class Reconciler:
         self._issuer = issuer
         self._pacing = pacing
         self._revocations = revocations
+        self._finalizer = finalizer
         self._consumers = consumers
         self._recorder = recorder
         self._watched = watched
@@ -125,6 +129,10 @@ class Reconciler:
         except ApiError as error:
             logger.warning("%s: %s", key, error.message)
             return self._in(RETRY_API, causes.API_SERVER)
+        except TokenError as error:
+            # Whatever is not recorded in status has its reason here, and comes back.
+            logger.warning("%s: %s: %s", key, error.reason, error.message)
+            return self._in(RECHECK_DENIED, causes.RETRY)
 
     async def _run(self, key: Ref) -> Next | None:
         body: JSON | None = None
@@ -147,8 +155,8 @@ class Reconciler:
         seen = gathered.observation
         try:
             match decide(seen):
-                case Hold():
-                    return await self._revocations.hold(gathered.body, held=seen.token.revoke)
+                case Hold(held):
+                    return await self._finalizer.set(gathered.body, held=held)
                 case Label():
                     await self._issuer.label(gathered)
                     return gathered.body

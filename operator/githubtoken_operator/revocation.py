@@ -6,6 +6,10 @@ an installation token included. The credential Secret is deleted after that (one
 pair), the consumer's Secret by its ownerReference. All of it may be repeated: a token that is dead counts as revoked. A
 GitHub that cannot be reached, or an App that is not there, holds the object for five minutes; then it goes with an
 event, and the credential Secret stays, since nothing else could revoke the pair any more.
+
+Success is counted only where all that is known to be alive was revoked: a token that status speaks of and whose Secret
+is gone makes the result `failed`. The credential Secret itself has no finalizer. It would hold a namespace that goes,
+also where the operator's rights went first, and a human who deletes the Secret would not get rid of it.
 """
 
 from __future__ import annotations
@@ -14,10 +18,10 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, NotFound
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics
@@ -27,6 +31,7 @@ from githubtoken_operator.domain import causes, consumer, credential_body, delet
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.model import JSON, App, Token
 from githubtoken_operator.domain.resources import GitHubToken, parse_token
+from githubtoken_operator.finalizer import Finalizer
 from githubtoken_operator.gathered import Memory, app_ref
 from githubtoken_operator.recorder import Recorder
 from githubtoken_operator.scheduler import Next
@@ -35,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 class Revocations:
-    """Holds GitHubTokens, and revokes what they have when they are deleted."""
+    """Revokes what GitHubTokens have when they are deleted."""
 
     def __init__(
         self,
@@ -44,6 +49,7 @@ class Revocations:
         github: GitHub,
         apps: Apps,
         credentials: Credentials,
+        finalizer: Finalizer,
         recorder: Recorder,
         metrics: Metrics,
         now: Callable[[], datetime],
@@ -52,27 +58,11 @@ class Revocations:
         self._github = github
         self._apps = apps
         self._credentials = credentials
+        self._finalizer = finalizer
         self._recorder = recorder
         self._metrics = metrics
         self._now = now
         self._attempts: Counter[str] = Counter()
-
-    async def hold(self, body: JSON, *, held: bool) -> JSON:
-        """The object with our finalizer, or without it. Raises `TokenError` where the API server refuses it."""
-        meta = body["metadata"]
-        changes = {
-            "metadata": {
-                "resourceVersion": meta["resourceVersion"],
-                "finalizers": deletion.finalizers(body, held=held),
-            }
-        }
-        try:
-            return await self._cluster.merge(Kind.TOKEN, meta, changes)
-        except Forbidden as error:
-            message = (
-                f"`deletionPolicy: Revoke` needs the right to patch githubtokens, for a finalizer: {error.message}"
-            )
-            raise Terminal(reasons.MISSING_PERMISSION, message) from error
 
     async def end(self, body: JSON, memory: Memory) -> Next | None:
         """One attempt for an object that is being deleted; None once we hold it no longer. Raises `ApiError`."""
@@ -80,27 +70,36 @@ class Revocations:
         if not token.held or deadline is None:
             return None
         if not token.revoke:
-            await self.hold(body, held=False)
-            return None
+            return await self._let_go(body)
         try:
-            await self._revoke(token, memory)
+            body, left = await self._revoke(body, token, memory)
         except (Conflict, NotFound):
             raise
         except (TokenError, ApiError) as error:
             if self._now() < deadline:
                 return await self._put_off(token, error, deadline)
-            await self._recorder.warn(token, reasons.REVOCATION_FAILED, _given_up(token, error))
-            await self._let_go(body)
-            self._metrics.revoked("failed")
-        else:
-            await self._let_go(body)
-            self._metrics.revoked("success")
+            left = _given_up(token, error)
+        if left is not None and left not in memory.warned:
+            memory.warned.add(left)
+            await self._recorder.warn(token, reasons.REVOCATION_FAILED, left)
+        if (again := await self._let_go(body)) is not None:
+            return again
+        self._metrics.revoked("success" if left is None else "failed")
+        if left is None:
             logger.info("revoked what it had", extra=about(token.namespace, token.name))
         return None
 
-    async def _let_go(self, body: JSON) -> None:
-        await self.hold(body, held=False)
-        self._attempts.pop(body["metadata"]["uid"], None)
+    async def _let_go(self, body: JSON) -> Next | None:
+        """Takes the finalizer off; when to try again where the operator's rights are gone, as an administrator sees."""
+        meta = body["metadata"]
+        try:
+            await self._finalizer.set(body, held=False)
+        except Terminal as refused:
+            logger.warning("it cannot be let go: %s", refused.message, extra=about(meta["namespace"], meta["name"]))
+            due = (self._now() + timedelta(seconds=deletion.LONGEST_PAUSE)).timestamp()
+            return Next(due, due)
+        self._attempts.pop(meta["uid"], None)
+        return None
 
     async def _put_off(self, token: GitHubToken, error: TokenError | ApiError, deadline: datetime) -> Next:
         self._attempts[token.uid] += 1
@@ -114,21 +113,27 @@ class Revocations:
         due = deletion.next_attempt(self._now(), attempts, retry_after, deadline)
         return Next(due.timestamp(), deadline.timestamp(), causes.END)
 
-    async def _revoke(self, token: GitHubToken, memory: Memory) -> None:
-        """Raises `TokenError` or `ApiError` where something may be alive."""
+    async def _revoke(self, body: JSON, token: GitHubToken, memory: Memory) -> tuple[JSON, str | None]:
+        """The object as it is now, and what may be alive because nobody has it any more.
+
+        Raises `TokenError` or `ApiError` to be tried again.
+        """
         secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
         published = consumer.read(secret) if secret is not None and ownership.is_ours(secret, token) else None
         known = [issued.access for issued in (published, memory.held) if issued is not None]
-        if token.user is not None:
-            await self._revoke_pair(token, memory, {access.token for access in known})
-            return
         now = self._now()
+        if token.user is not None:
+            return await self._revoke_pair(body, token, memory, {access.token for access in known})
         known += memory.superseded
         living = {access.token for access in known if access.expires_at is None or access.expires_at > now}
         for value in living:
             await self._github.revoke_installation_token(await self._app(token, memory), value)
+        return body, deletion.left_alive(token, {value.sha256_base64 for value in living}, now, pair_found=False)
 
-    async def _revoke_pair(self, token: GitHubToken, memory: Memory, published: set[Token]) -> None:
+    async def _revoke_pair(
+        self, body: JSON, token: GitHubToken, memory: Memory, published: set[Token]
+    ) -> tuple[JSON, str | None]:
+        """The same for what is stored of a user, and `published`."""
         found = await self._credentials.stored_pair(token)
         secret, stored = found or (None, None)
         access = stored.access.token if stored and stored.access else None
@@ -143,10 +148,22 @@ class Revocations:
             await self._github.revoke_user_tokens(app, access, refresh)
             for other in others:
                 await self._github.revoke_user_tokens(app, other, None)
-        if secret is not None and ownership.adopts(secret):
+        revoked = {each.sha256_base64 for each in (*published, access) if each is not None}
+        left = deletion.left_alive(token, revoked, self._now(), pair_found=refresh is not None)
+        if secret is None:
+            return body, left
+        # Status goes first: a process that comes after a crash must not read there of a pair that nobody has.
+        body = await self._without_token(body)
+        if ownership.adopts(secret):
             await self._cluster.replace(Kind.SECRET, credential_body.given_back(secret))
-        elif secret is not None:
+        else:
             await self._cluster.delete(Kind.SECRET, secret["metadata"])
+        return body, left
+
+    async def _without_token(self, body: JSON) -> JSON:
+        """The object, whose status does not speak of a token any more."""
+        status = deletion.without_token(body)
+        return body if status is None else await self._cluster.apply_status(Kind.TOKEN, body["metadata"], status)
 
     async def _app(self, token: GitHubToken, memory: Memory) -> App:
         """The App as it is, or as it was when this process last used it: it may be deleted together with its tokens."""

@@ -27,6 +27,7 @@ from githubtoken_operator.domain import causes
 from githubtoken_operator.domain.entry import SecretKey
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.fence import Fence, send_limit
+from githubtoken_operator.finalizer import Finalizer
 from githubtoken_operator.first_lists import FirstLists
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
@@ -136,6 +137,7 @@ def wire(
     )
     sign_ins = SignIns(store=store, savings=savings, github=github, fence=fence, monotonic=time.monotonic)
     personal = PersonalTokens(github, allowed_hosts=settings.allowed_hosts)
+    finalizer = Finalizer(cluster, now=utc_now, clusterwide=not settings.namespaces)
     gatherer = Gatherer(
         cluster=cluster,
         github=github,
@@ -145,6 +147,7 @@ def wire(
         seeds=seeds,
         personal=personal,
         sign_ins=sign_ins,
+        finalizer=finalizer,
         pacing=pacing,
         watched=watched,
         now=utc_now,
@@ -156,6 +159,7 @@ def wire(
         github=github,
         apps=apps,
         credentials=credentials,
+        finalizer=finalizer,
         recorder=recorder,
         metrics=metrics,
         now=utc_now,
@@ -180,6 +184,7 @@ def wire(
         issuer=issuer,
         pacing=pacing,
         revocations=revocations,
+        finalizer=finalizer,
         consumers=Consumers(cluster=cluster, recorder=recorder, now=utc_now),
         recorder=recorder,
         watched=watched,

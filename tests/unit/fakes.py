@@ -49,6 +49,7 @@ from githubtoken_operator.domain.model import (
 from githubtoken_operator.domain.pod import Pod
 from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.fence import Fence
+from githubtoken_operator.finalizer import Finalizer
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.issuing import Issuer
@@ -167,6 +168,8 @@ class ApiServer(Api):
         self._now = now
         self.objects: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
+        self.allows = False
+        """Whether it says that the operator has rights in all namespaces."""
         self._applied: dict[str, set[tuple[str, str]]] = {}
         self._version = 100
 
@@ -227,6 +230,8 @@ class ApiServer(Api):
             return {"metadata": {}, "items": [pod for name, pod in self.objects.items() if name.startswith("pods/")]}
         if method == "GET":
             return self._found(key)
+        if method == "POST" and key.endswith("/selfsubjectaccessreviews"):
+            return {**body, "status": {"allowed": self.allows}}
         if method == "POST" and key == "events":
             self.events.append(body)
             return body
@@ -656,6 +661,7 @@ class Process:
         self.sign_ins = SignIns(
             store=self.store, savings=self.savings, github=github, fence=fence, monotonic=clock.monotonic
         )
+        finalizer = Finalizer(self.cluster, now=clock, clusterwide=clusterwide)
         gatherer = Gatherer(
             cluster=self.cluster,
             github=github,
@@ -665,6 +671,7 @@ class Process:
             seeds=self.seeds,
             personal=personal,
             sign_ins=self.sign_ins,
+            finalizer=finalizer,
             pacing=self.pacing,
             watched=self.watched,
             now=clock,
@@ -695,10 +702,12 @@ class Process:
                 github=github,
                 apps=self.apps,
                 credentials=self.credentials,
+                finalizer=finalizer,
                 recorder=recorder,
                 metrics=self.metrics,
                 now=clock,
             ),
+            finalizer=finalizer,
             consumers=Consumers(cluster=self.cluster, recorder=recorder, now=clock),
             recorder=recorder,
             watched=self.watched,

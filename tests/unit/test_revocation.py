@@ -140,6 +140,144 @@ async def test_without_the_right_to_hold_the_object_nothing_is_obtained() -> Non
     assert "deletionPolicy: Revoke" in world.status()["conditions"][0]["message"]
 
 
+ROLE_GONE = Forbidden(403, "githubtokens.githubtoken.dev is forbidden")
+
+
+async def of_namespaces(*, allowed: bool) -> tuple[World, Process]:
+    """An operator with `--namespaces`, and a GitHubToken that is to be revoked."""
+    world = World()
+    world.api.allows = allowed
+    world.api.put(app_body())
+    world.api.put(secret("acme-app", {"private-key.pem": pem()}))
+    world.api.put(githubtoken_body(deletionPolicy="Revoke"))
+    return world, world.start(clusterwide=False)
+
+
+async def test_an_operator_of_some_namespaces_holds_nothing_that_it_could_not_let_go() -> None:
+    world, process = await of_namespaces(allowed=False)
+    due = await process.run()
+    assert world.github.minted == []
+    assert "finalizers" not in world.api.objects[TOKEN]["metadata"]
+    assert ready_of(world.status()) == ("False", reasons.MISSING_PERMISSION)
+    assert "rbac.revocation.enabled" in world.status()["conditions"][0]["message"]
+    world.api.allows = True
+    assert due is not None
+    world.clock.now = datetime.fromtimestamp(due.due, UTC)
+    await process.settle()
+    assert len(world.github.minted) == 1
+    assert world.api.objects[TOKEN]["metadata"]["finalizers"] == [FINALIZER]
+
+
+async def test_a_finalizer_from_before_the_right_was_lost_is_taken_off() -> None:
+    world, process = await of_namespaces(allowed=True)
+    await process.settle()
+    world.api.allows = False
+    await world.start(clusterwide=False).settle()
+    assert world.api.objects[TOKEN]["metadata"]["finalizers"] == []
+    assert len(world.github.minted) == 1
+
+
+@pytest.mark.parametrize("policy", ["Revoke", "Delete"])
+@pytest.mark.parametrize("begin", BOTH)
+async def test_a_role_that_is_gone_is_no_error_of_the_run_and_its_return_ends_the_matter(
+    begin: Begin, policy: str
+) -> None:
+    world = await begin()
+    tokens, process = living(world), world.start()
+    world.api.delete(TOKEN)
+    world.api.edit(TOKEN, lambda body: body["spec"].update(deletionPolicy=policy))
+    world.faults.on(PATCH, raising(ROLE_GONE))
+    due = await process.run()
+    assert due is not None
+    assert due.due - world.clock.now.timestamp() == deletion.LONGEST_PAUSE
+    assert revocations(process) == {"success": 0, "failed": 0}, "nothing is counted twice"
+    world.faults.clear()
+    await until_gone(world, process)
+    assert TOKEN not in world.api.objects
+    assert world.github.revoked == (tokens if policy == "Revoke" else set())
+    assert revocations(process) == {"success": 1 if policy == "Revoke" else 0, "failed": 0}
+
+
+async def test_secrets_that_may_not_be_read_any_more_hold_it_five_minutes_and_no_longer() -> None:
+    world = await user()
+    process = world.start()
+    for call in ("GET secrets/ci", f"GET {CREDENTIAL}"):
+        world.faults.on(call, raising(Forbidden(403, "secrets is forbidden")))
+    world.api.delete(TOKEN)
+    await until_gone(world, process)
+    assert TOKEN not in world.api.objects
+    assert revocations(process) == {"success": 0, "failed": 1}
+
+
+# --- What nobody has any more ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_pair_that_went_before_its_githubtoken_is_never_called_revoked(restarted: bool) -> None:  # noqa: FBT001
+    world = await user()
+    process = world.start()
+    await process.run()
+    for key in [key for key in world.api.objects if key.startswith(("secrets/", "githubapps/"))]:
+        del world.api.objects[key]
+    world.api.delete(TOKEN)
+    process = world.start() if restarted else process
+    assert await process.run() is None
+    assert TOKEN not in world.api.objects
+    assert world.github.live
+    assert revocations(process) == {"success": 0, "failed": 1}
+    event = world.api.events[-1]
+    assert event["reason"] == reasons.REVOCATION_FAILED
+    assert "ci-credential" in event["message"]
+    assert "Settings > Applications" in event["message"]
+
+
+async def test_the_access_token_is_revoked_where_only_the_refresh_token_is_gone() -> None:
+    world = await user()
+    access = decoded(world.secret(), "token")
+    del world.api.objects[CREDENTIAL]
+    world.api.delete(TOKEN)
+    process = world.start()
+    await process.run()
+    assert world.github.revoked == {access}
+    assert revocations(process) == {"success": 0, "failed": 1}
+
+
+async def test_an_installation_token_that_nobody_has_any_more_is_never_called_revoked() -> None:
+    world = await installation()
+    known = world.status()["tokenSHA256"]
+    del world.api.objects["secrets/ci"]
+    world.api.delete(TOKEN)
+    process = world.start()
+    assert await process.run() is None
+    assert revocations(process) == {"success": 0, "failed": 1}
+    assert known in world.api.events[-1]["message"], "it joins GitHub's audit log"
+
+
+@pytest.mark.parametrize("begin", BOTH)
+async def test_what_is_gone_and_dead_is_no_failure(begin: Begin) -> None:
+    world = await begin()
+    world.clock.advance(timedelta(days=200))
+    for key in [key for key in world.api.objects if key.startswith("secrets/")]:
+        del world.api.objects[key]
+    world.api.delete(TOKEN)
+    process = world.start()
+    await process.run()
+    assert revocations(process) == {"success": 1, "failed": 0}
+
+
+async def test_a_crash_after_the_revocation_does_not_make_a_failure_of_it() -> None:
+    world = await user()
+    world.api.delete(TOKEN)
+    world.faults.on(f"DELETE {CREDENTIAL}", raising(Killed()), moment=AFTER)
+    with pytest.raises(Killed):
+        await world.start().run()
+    world.faults.clear()
+    process = world.start()
+    await process.run()
+    assert TOKEN not in world.api.objects
+    assert revocations(process) == {"success": 1, "failed": 0}
+
+
 # --- Deletion --------------------------------------------------------------------------------------------------------
 
 

@@ -36,7 +36,7 @@ class Observation:
     `issued` is due. `trouble` is why no token could be obtained at present: the App or the credential. `limit` is a
     pause that GitHub asked of the App. `last_error` is how the last attempt failed, where this process made it.
     `retry_now` says that something on which that failure depended has changed since. `denied` is what the API server
-    does not let the operator read.
+    does not let the operator read. `unholdable` is why `deletionPolicy: Revoke` cannot be kept here.
 
     For user tokens, `seeded` says that the refresh token was put there by a human, and `newer_seed` is one that was not
     taken up yet. `revoked`: GitHub refuses the refresh token, so the token beside it is dead too. `unadmitted`: it is
@@ -60,6 +60,7 @@ class Observation:
     limit: RateLimited | None = None
     last_error: TokenError | None = None
     denied: TokenError | None = None
+    unholdable: TokenError | None = None
     seeded: bool = False
     newer_seed: Token | None = None
     candidate: Token | None = None
@@ -93,6 +94,8 @@ class Observation:
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Put our finalizer on the object, or take it off, as `deletionPolicy` now says."""
+
+    held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +160,12 @@ def decide(seen: Observation) -> Decision:
     for stop in _STOPS:
         if halt := stop(seen):
             return halt
-    if seen.token.revoke != seen.token.held:
+    held = seen.token.revoke and seen.unholdable is None
+    if held != seen.token.held:
         # Before anything is obtained: what is not known to be held could not be revoked.
-        return Hold()
+        return Hold(held)
+    if seen.unholdable is not None:
+        return Halt(seen.unholdable, RECHECK_DENIED)
     if seen.unlabelled:
         return Label()
     if seen.newer_seed is not None and not seen.token.suspend:

@@ -1,19 +1,22 @@
-"""How long a GitHubToken that is being deleted is held for the revocation of its tokens.
+"""How long a GitHubToken that is being deleted is held for the revocation of its tokens, and what was not revoked.
 
-The API server's `deletionTimestamp` is the clock, so a restart changes nothing.
+The API server's `deletionTimestamp` is the clock, so a restart changes nothing. Status knows the hash and the expiry of
+the last token also where the Secrets are gone, so that what nobody could revoke is told as such.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
 from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.resources import FINALIZER
-from githubtoken_operator.domain.times import parse_time
+from githubtoken_operator.domain.resources import FINALIZER, GitHubToken
+from githubtoken_operator.domain.times import format_time, parse_time
 
 LONGEST_HOLD: Final = timedelta(minutes=5)
 """After it the object goes, whatever GitHub says: a namespace must not hang on it."""
+_OF_THE_TOKEN: Final = frozenset({"tokenSHA256", "expirationTime", "refreshTokenExpirationTime", "renewalTime"})
 LONGEST_PAUSE: Final = 30.0
 """Seconds between two attempts, unless GitHub asks for more."""
 
@@ -34,3 +37,31 @@ def next_attempt(now: datetime, attempts: int, retry_after: float | None, until:
     """When to try again after so many failed attempts (from 1): after 1, 2, 4 … 30 s, at last at the deadline."""
     pause = min(2.0 ** (attempts - 1), LONGEST_PAUSE)
     return min(now + timedelta(seconds=max(pause, retry_after or 0.0)), until)
+
+
+def left_alive(token: GitHubToken, revoked: Collection[str], now: datetime, *, pair_found: bool) -> str | None:
+    """What status speaks of and the Secrets did not have any more: words for the event, or None.
+
+    `revoked` are base64 SHA-256 hashes as in `status.tokenSHA256`. `pair_found` says that the refresh token was in the
+    credential Secret: then it is the newest, and an access token from before it is dead.
+    """
+    status = token.status
+    if token.user is not None and pair_found:
+        return None
+    if token.user is not None and (until := parse_time(status.get("refreshTokenExpirationTime"))) and until > now:
+        return (
+            f"Secret `{token.user.credential}` with the refresh token is gone, and GitHub takes that token until "
+            f"{format_time(until)}: its user can revoke the App at GitHub (Settings > Applications)"
+        )
+    known, expires = status.get("tokenSHA256"), parse_time(status.get("expirationTime"))
+    if known is None or known in revoked or (expires is not None and expires <= now):
+        return None
+    until_when = f"until {format_time(expires)}" if expires else "until it is revoked at GitHub"
+    return f"Secret `{token.secret.name}` with the token is gone; GitHub takes the token {until_when} (SHA-256 {known})"
+
+
+def without_token(body: JSON) -> JSON | None:
+    """The status without what it says of the token, for a token that was revoked; None where it says nothing of one."""
+    status: JSON = body.get("status") or {}
+    left = {key: value for key, value in status.items() if key not in _OF_THE_TOKEN}
+    return left if left != status else None

@@ -12,7 +12,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, NotFound
+from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, Forbidden, NotFound
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.secrets import FIELD_MANAGER, ROLE
 from githubtoken_operator.domain.times import format_time
@@ -128,6 +128,22 @@ class Cluster:
         preconditions = {key: of[key] for key in ("uid", "resourceVersion")}
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
         await self._api.request("DELETE", kind.path(of["namespace"], of["name"]), body=options)
+
+    async def may(self, verb: str, kind: Kind) -> bool:
+        """Whether the operator's account may do this to objects of the kind in all namespaces."""
+        group, _, _ = kind.value[0].rpartition("/")
+        asked = {"verb": verb, "group": group, "resource": kind.value[2].rpartition("/")[2]}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        try:
+            answer = await self._api.request("POST", path, body=review)
+        except Forbidden:
+            return False
+        return bool(answer["status"].get("allowed"))
 
     async def exists(self, kind: Kind) -> bool:
         """Whether the API server serves this kind, that is, whether its CRD is installed."""
