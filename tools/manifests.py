@@ -34,10 +34,11 @@ NAMESPACE: Final = "githubtoken-system"
 _RIGHTS: Final = (
     "serviceaccount",
     *(f"rbac/{concern}" for concern in ("objects", "clusterapps", "secrets", "events", "lease", "replicas")),
+    *(f"admission/{concern}" for concern in ("secrets", "tokens")),
 )
 _OPTIONAL: Final = {
-    "immediate-propagation": ("rbac.immediatePropagation.enabled=true", ("rbac/pods", "admissionpolicy")),
-    "restart-targets": ("rbac.restartTargets.enabled=true", ("rbac/workloads",)),
+    "immediate-propagation": ("rbac.immediatePropagation.enabled=true", ("rbac/pods", "admission/pods")),
+    "restart-targets": ("rbac.restartTargets.enabled=true", ("rbac/workloads", "admission/workloads")),
 }
 _HEAD: Final = "# Rendered from charts/githubtoken-operator by `make manifests`: change it there.\n"
 # Whoever applies a manifest has no release: helm's own words would mislead.

@@ -114,24 +114,35 @@ def render(helm: Helm, *arguments: str, name: str = RELEASE, namespace: str = NA
     return Rendered(result.output)
 
 
-@pytest.fixture(scope="session")
-def monitoring_kinds() -> str:
-    """CRDs that let an API server take any object of the Prometheus operator's kinds."""
+def standin_crds(group: str, version: str, *kinds: str) -> str:
+    """CRDs that let an API server take any object of these kinds, which are another product's."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    served = {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
     return yaml.safe_dump_all(
         {
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"{kind.lower()}s.monitoring.coreos.com"},
+            "metadata": {"name": f"{kind.lower()}s.{group}"},
             "spec": {
-                "group": "monitoring.coreos.com",
+                "group": group,
                 "names": {"kind": kind, "plural": f"{kind.lower()}s", "singular": kind.lower()},
                 "scope": "Namespaced",
-                "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+                "versions": [served],
             },
         }
-        for kind in _MONITORING
+        for kind in kinds
     )
+
+
+def rollouts_crd() -> str:
+    """A stand-in for Argo Rollouts' CRD."""
+    return standin_crds("argoproj.io", "v1alpha1", "Rollout")
+
+
+@pytest.fixture(scope="session")
+def monitoring_kinds() -> str:
+    """CRDs that let an API server take any object of the Prometheus operator's kinds."""
+    return standin_crds("monitoring.coreos.com", "v1", *_MONITORING)
 
 
 @pytest.fixture(scope="session")

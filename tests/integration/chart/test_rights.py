@@ -41,7 +41,8 @@ IN_OWN_NAMESPACE: set[Right] = {
 }
 IMMEDIATE: set[Right] = {("", "pods", "list"), ("", "pods/status", "patch")}
 RESTARTS: set[Right] = {
-    ("apps", kind, verb) for kind in ("deployments", "statefulsets", "daemonsets") for verb in ("get", "patch")
+    *(("apps", kind, verb) for kind in ("deployments", "statefulsets", "daemonsets") for verb in ("get", "patch")),
+    *(("argoproj.io", "rollouts", verb) for verb in ("get", "patch")),
 }
 
 REFUSED: dict[str, tuple[Right, str]] = {

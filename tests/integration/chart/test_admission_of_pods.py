@@ -1,16 +1,14 @@
-"""The ValidatingAdmissionPolicy, enforced by the real API server: of a pod the operator may change one annotation."""
+"""The ValidatingAdmissionPolicy of pods, enforced by the real API server: of a pod the operator may change one annotation."""
 
 from __future__ import annotations
 
 import json
-import ssl
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
+from tests.integration.chart.account import Account, wait_until_refused
 from tests.integration.chart.conftest import REPOSITORY
 
 if TYPE_CHECKING:
@@ -44,26 +42,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-class Account:
-    """The operator's account at the API server."""
-
-    def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
-        token = control_plane.kubectl("create", "token", SERVICE_ACCOUNT, f"--namespace={NAMESPACE}").strip()
-        self._namespace = namespace
-        self._http = httpx.Client(
-            base_url=control_plane.server,
-            verify=ssl.create_default_context(cafile=str(control_plane.ca_file)),
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/merge-patch+json"},
-            timeout=30,
-        )
-
-    def patch(self, patch: dict[str, Any], resource: str = "pods/web/status") -> httpx.Response:
-        return self._http.patch(f"/api/v1/namespaces/{self._namespace}/{resource}", json=patch)
-
-    def close(self) -> None:
-        self._http.close()
-
-
 @pytest.fixture
 def account(control_plane: ControlPlane, namespace: str) -> Iterator[Account]:
     """The account with the optional right, the policy in force, and a pod in the namespace."""
@@ -71,12 +49,12 @@ def account(control_plane: ControlPlane, namespace: str) -> Iterator[Account]:
         control_plane.kubectl("apply", "--server-side", f"--filename={REPOSITORY / 'deploy' / path}")
     control_plane.kubectl("create", f"--namespace={namespace}", "--filename=-", stdin=json.dumps(POD))
     account = Account(control_plane, namespace)
-    # The API server takes a moment to see a new policy and a new right.
-    deadline = time.monotonic() + 60
-    while account.patch(REFUSED[0][0]).status_code != httpx.codes.UNPROCESSABLE_ENTITY:
-        assert time.monotonic() < deadline, "the policy is not in force"
+
+    def ask() -> httpx.Response:
         account.patch({"metadata": {"annotations": {"theirs": "1"}}})
-        time.sleep(0.1)
+        return account.patch(REFUSED[0][0])
+
+    wait_until_refused(ask)
     yield account
     account.close()
     control_plane.kubectl(

@@ -1,0 +1,56 @@
+"""The operator's account at the API server: what its rights and the admission policies let it do."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localcluster import ControlPlane
+
+MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+
+
+class Account:
+    """Requests under the operator's ServiceAccount; paths of resources are below `namespace`."""
+
+    def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
+        token = control_plane.kubectl("create", "token", SERVICE_ACCOUNT, f"--namespace={NAMESPACE}").strip()
+        self.namespace = namespace
+        self._http = httpx.Client(
+            base_url=control_plane.server,
+            verify=ssl.create_default_context(cafile=str(control_plane.ca_file)),
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+
+    def send(
+        self, method: str, resource: str, body: object = None, *, group: str = "", content_type: str = "application/json"
+    ) -> httpx.Response:
+        """`resource` is `secrets/ci`, `pods/web/status`; `group` is `apps/v1`, and "" the core group."""
+        prefix = f"/apis/{group}" if group else "/api/v1"
+        query = "?fieldManager=test&force=true" if content_type == APPLY else ""
+        path = f"{prefix}/namespaces/{self.namespace}/{resource}{query}"
+        return self._http.request(method, path, json=body, headers={"Content-Type": content_type})
+
+    def patch(self, patch: dict[str, Any], resource: str = "pods/web/status", *, group: str = "") -> httpx.Response:
+        return self.send("PATCH", resource, patch, group=group, content_type=MERGE)
+
+    def close(self) -> None:
+        self._http.close()
+
+
+def wait_until_refused(ask: Callable[[], httpx.Response]) -> None:
+    """Asks for what a policy forbids until it does: the API server takes a moment to see a new one, and a new right."""
+    deadline = time.monotonic() + 60
+    while (answer := ask()).status_code != httpx.codes.UNPROCESSABLE_ENTITY:
+        assert time.monotonic() < deadline, f"the policy is not in force: {answer.text}"
+        time.sleep(0.1)
