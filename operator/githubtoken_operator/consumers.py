@@ -17,11 +17,13 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden, NotFound
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.domain import reasons, rollout
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.domain import mounts, reasons, rollout
 from githubtoken_operator.domain.consumer import Issued
-from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.mounts import Mounts
 from githubtoken_operator.domain.resources import GitHubToken, RestartTarget
 from githubtoken_operator.gathered import Gathered, Memory
+from githubtoken_operator.mounting_pods import MountingPods
 from githubtoken_operator.recorder import Recorder
 
 MOST_ATTEMPTS: Final = 6
@@ -29,25 +31,36 @@ MOST_ATTEMPTS: Final = 6
 AT_ONCE: Final = 8
 """Pods that are touched at the same time, of all tokens together."""
 
-_KINDS: Final = {"Deployment": Kind.DEPLOYMENT, "StatefulSet": Kind.STATEFUL_SET, "DaemonSet": Kind.DAEMON_SET}
+_KINDS: Final = {kind.value[1]: kind for kind in (Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET, Kind.ROLLOUT)}
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Outcome:
-    """What came of one attempt: when a workload may be restarted, and what failed."""
+    """What came of one attempt: when a workload may be restarted, what failed, and what was left out."""
 
     later: datetime | None = None
     failure: str = ""
+    incomplete: bool = False
 
 
 class Consumers:
     """Restarts workloads and touches pods."""
 
-    def __init__(self, *, cluster: Cluster, recorder: Recorder, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        pods: MountingPods,
+        recorder: Recorder,
+        metrics: Metrics,
+        now: Callable[[], datetime],
+    ) -> None:
         self._cluster = cluster
+        self._pods = pods
         self._recorder = recorder
+        self._metrics = metrics
         self._now = now
         self._slots = asyncio.Semaphore(AT_ONCE)
 
@@ -58,9 +71,11 @@ class Consumers:
             return None
         mark = rollout.mark(issued)
         wanted = (mark, token.restart_targets, token.immediate)
+        new = memory.published == mark
+        if memory.told_consumers is None and not new and rollout.all_have_it(token, issued):
+            memory.told_consumers = wanted
         if memory.told_consumers == wanted:
             return None
-        new = memory.published == mark
         outcome = _Outcome()
         if token.immediate and new and memory.touched != mark:
             await self._touch_pods(token, issued, memory, outcome)
@@ -70,6 +85,7 @@ class Consumers:
             memory.consumer_attempts = 0
             if outcome.later is None:
                 memory.published, memory.told_consumers = "", wanted
+                memory.restarted = None if outcome.incomplete else issued.revision
             return outcome.later
         memory.consumer_attempts += 1
         if memory.consumer_attempts < MOST_ATTEMPTS:
@@ -94,8 +110,8 @@ class Consumers:
         try:
             workload = await self._cluster.read(kind, token.namespace, target.name)
             if workload is None:
-                message = f"there is no {target.kind} `{target.name}` to restart: correct `spec.restartTargets`"
-                await self._tell_once(token, memory, reasons.RESTART_TARGET_NOT_FOUND, message)
+                outcome.incomplete = True
+                await self._tell_once(token, memory, reasons.RESTART_TARGET_NOT_FOUND, await self._missing(target))
                 return
             match rollout.restart(workload, token.name, issued, renewed=renewed, now=self._now()):
                 case rollout.Later(at):
@@ -103,26 +119,32 @@ class Consumers:
                 case rollout.Patch(body, restarts):
                     await self._cluster.merge(kind, workload["metadata"], body)
                     if restarts:
-                        logger.info(
-                            "restarted %s %s", target.kind, target.name, extra=about(token.namespace, token.name)
-                        )
+                        self._metrics.restarted(target.kind)
+                        message = f"restarted {target.kind} `{target.name}` for the token of revision {issued.revision}"
+                        await self._recorder.note(token, reasons.RESTARTED, message)
         except Forbidden as error:
+            outcome.incomplete = True
             await self._denied(token, memory, "spec.restartTargets", "rbac.restartTargets.enabled", error)
         except ApiError as error:
             outcome.failure = f"{target.kind} {target.name}: {error.message}"
 
+    async def _missing(self, target: RestartTarget) -> str:
+        if target.kind == rollout.ROLLOUT and not await self._cluster.exists(Kind.ROLLOUT):
+            return f"Rollout `{target.name}` cannot be restarted: this cluster has no CRD of Argo Rollouts"
+        return f"there is no {target.kind} `{target.name}` to restart: correct `spec.restartTargets`"
+
     async def _touch_pods(self, token: GitHubToken, issued: Issued, memory: Memory, outcome: _Outcome) -> None:
-        async def touch(pod: JSON) -> None:
-            of = {"namespace": token.namespace, "name": pod["metadata"]["name"]}
+        async def touch(pod: Mounts) -> None:
+            of = {"namespace": token.namespace, "name": pod.pod}
             async with self._slots:
                 try:
-                    await self._cluster.merge(Kind.POD, of, rollout.touch(pod, issued), subresource="status")
+                    await self._cluster.merge(Kind.POD, of, mounts.touch(pod, issued), subresource="status")
                 except NotFound:
                     logger.debug("pod %s is gone", of["name"])
 
         try:
-            pods = await self._cluster.list_objects(Kind.POD, token.namespace)
-            stale = [pod for pod in pods if rollout.must_touch(pod, token.secret.name, issued)]
+            pods = await self._pods.of(token.namespace)
+            stale = [pod for pod in pods if mounts.must_touch(pod, token.secret.name, issued)]
             for result in await asyncio.gather(*(touch(pod) for pod in stale), return_exceptions=True):
                 if isinstance(result, BaseException):
                     raise result

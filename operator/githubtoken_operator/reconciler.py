@@ -302,8 +302,10 @@ class Reconciler:
         )
         if memory.held is None and seen.token.user is None:
             memory.held = gathered.stored
-        await self._recorder.record(gathered, memory, result)
+        body = await self._recorder.record(gathered, memory, result)
         again = await self._consumers.tell(gathered, memory)
+        if gathered.stored is not None and memory.restarted == gathered.stored.revision and seen.token.restart_targets:
+            await self._recorder.restarted(body, memory.restarted)
         offset = seen.now - gathered.local_time
         due = followup.next_run(seen, result, recheck)
         cause = followup.cause(seen, result, due)

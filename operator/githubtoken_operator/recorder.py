@@ -36,19 +36,30 @@ class Recorder:
         self._metrics = metrics
         self._now = now
 
-    async def record(self, gathered: Gathered, memory: Memory, result: Result) -> None:
-        """Status, then an event for a transition. Raises `Conflict` or `NotFound` where the object moved meanwhile."""
+    async def record(self, gathered: Gathered, memory: Memory, result: Result) -> JSON:
+        """Status, then an event for a transition; the object as it is now.
+
+        Raises `Conflict` or `NotFound` where it moved meanwhile.
+        """
         token = gathered.observation.token
-        written: JSON = gathered.body.get("status") or {}
+        body = gathered.body
+        written: JSON = body.get("status") or {}
         new = status.build(gathered.observation, result)
         self._metrics.show(TokenView.of(gathered.body, new))
         if new != written:
             try:
-                await self._cluster.apply_status(Kind.TOKEN, gathered.body["metadata"], new)
+                body = await self._cluster.apply_status(Kind.TOKEN, body["metadata"], new)
             except Forbidden as error:
                 logger.warning("status of %s/%s cannot be written: %s", token.namespace, token.name, error.message)
         await self._tell(token, memory, memory.told or _told_by(written), result, new)
         await self._tell_ignored(gathered, token)
+        return body
+
+    async def restarted(self, body: JSON, revision: int) -> None:
+        """Notes in status that all workloads have the token of this revision: a restarted operator looks at none."""
+        status = {**(body.get("status") or {}), "restartedRevision": revision}
+        if status != body.get("status"):
+            await self._cluster.apply_status(Kind.TOKEN, body["metadata"], status)
 
     async def _tell(self, token: GitHubToken, memory: Memory, before: Told, result: Result, new: JSON) -> None:
         """One event for a transition. While nothing is attempted, what was said of the last attempt stands."""
@@ -83,6 +94,11 @@ class Recorder:
             f"({issued.access.expires_in} s): renewal happens when a third of the life is left"
         )
         await self._emit(token, warning=True, reason=reasons.RENEW_BEFORE_IGNORED, message=message)
+
+    async def note(self, token: GitHubToken, reason: str, message: str) -> None:
+        """One event of its own that is no warning."""
+        with suppress(Conflict, NotFound, Terminating):
+            await self._emit(token, warning=False, reason=reason, message=message)
 
     async def warn(self, token: GitHubToken, reason: str, message: str) -> None:
         """One warning event of its own; where the namespace goes nobody could read it, and there is only the log."""

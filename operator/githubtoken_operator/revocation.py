@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, NotFound
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics
@@ -97,7 +97,7 @@ class Revocations:
         except Terminal as refused:
             logger.warning("it cannot be let go: %s", refused.message, extra=about(meta["namespace"], meta["name"]))
             due = (self._now() + timedelta(seconds=deletion.LONGEST_PAUSE)).timestamp()
-            return Next(due, due)
+            return Next(due, due, causes.END)
         self._attempts.pop(meta["uid"], None)
         return None
 
@@ -118,7 +118,13 @@ class Revocations:
 
         Raises `TokenError` or `ApiError` to be tried again.
         """
-        secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
+        unread: Forbidden | None = None
+        secret: JSON | None = None
+        try:
+            secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
+        except Forbidden as error:
+            # A namespace that goes takes our Role along: what this process remembers is revoked all the same.
+            unread = error
         published = consumer.read(secret) if secret is not None and ownership.is_ours(secret, token) else None
         known = [issued.access for issued in (published, memory.held) if issued is not None]
         now = self._now()
@@ -128,7 +134,10 @@ class Revocations:
         living = {access.token for access in known if access.expires_at is None or access.expires_at > now}
         for value in living:
             await self._github.revoke_installation_token(await self._app(token, memory), value)
-        return body, deletion.left_alive(token, {value.sha256_base64 for value in living}, now, pair_found=False)
+        left = deletion.left_alive(token, {value.sha256_base64 for value in living}, now, pair_found=False)
+        if left is not None and unread is not None:
+            raise unread
+        return body, left
 
     async def _revoke_pair(
         self, body: JSON, token: GitHubToken, memory: Memory, published: set[Token]
@@ -167,7 +176,12 @@ class Revocations:
 
     async def _app(self, token: GitHubToken, memory: Memory) -> App:
         """The App as it is, or as it was when this process last used it: it may be deleted together with its tokens."""
-        resolved = await self._apps.resolve_for(app_ref(token), token.namespace)
+        try:
+            resolved = await self._apps.resolve_for(app_ref(token), token.namespace)
+        except Forbidden:
+            if memory.app is None:
+                raise
+            return memory.app
         if resolved.error is None and resolved.app is not None:
             return resolved.app
         if memory.app is not None:

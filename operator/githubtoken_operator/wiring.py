@@ -32,6 +32,7 @@ from githubtoken_operator.first_lists import FirstLists
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.issuing import Issuer
+from githubtoken_operator.mounting_pods import MountingPods
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.reconciler import Reconciler
@@ -185,7 +186,13 @@ def wire(
         pacing=pacing,
         revocations=revocations,
         finalizer=finalizer,
-        consumers=Consumers(cluster=cluster, recorder=recorder, now=utc_now),
+        consumers=Consumers(
+            cluster=cluster,
+            pods=MountingPods(cluster, monotonic=time.monotonic),
+            recorder=recorder,
+            metrics=metrics,
+            now=utc_now,
+        ),
         recorder=recorder,
         watched=watched,
         metrics=metrics,

@@ -53,6 +53,7 @@ from githubtoken_operator.finalizer import Finalizer
 from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.issuing import Issuer
+from githubtoken_operator.mounting_pods import MountingPods
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.reconciler import Reconciler
@@ -213,7 +214,9 @@ class ApiServer(Api):
     ) -> dict[str, Any]:
         """One request; `body` goes the way that JSON goes."""
         key = re.sub(
-            r"^(/api/v1|/apis/apps/v1|/apis/githubtoken.dev/v1alpha1)/(namespaces/(team|default)/(?=.))?", "", path
+            r"^(/api/v1|/apis/apps/v1|/apis/argoproj.io/v1alpha1|/apis/githubtoken.dev/v1alpha1)/(namespaces/(team|default)/(?=.))?",
+            "",
+            path,
         )
         call = f"{method} {key}"
         self.faults.begin(call)
@@ -708,7 +711,13 @@ class Process:
                 now=clock,
             ),
             finalizer=finalizer,
-            consumers=Consumers(cluster=self.cluster, recorder=recorder, now=clock),
+            consumers=Consumers(
+                cluster=self.cluster,
+                pods=MountingPods(self.cluster, monotonic=clock.monotonic),
+                recorder=recorder,
+                metrics=self.metrics,
+                now=clock,
+            ),
             recorder=recorder,
             watched=self.watched,
             metrics=self.metrics,

@@ -11,8 +11,9 @@ from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
 from githubtoken_operator.consumers import MOST_ATTEMPTS
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.conditions import ready_of
+from githubtoken_operator.domain.mounts import SYNCED_REVISION
 from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
-from githubtoken_operator.domain.rollout import RESTARTED_AT, SYNCED_REVISION
+from githubtoken_operator.domain.rollout import RESTARTED_AT
 from githubtoken_operator.domain.times import format_time
 from tests.unit.builders import app_body, githubtoken_body, secret
 from tests.unit.fakes import API_AWAY, BEFORE, Killed, Process, World, raising
@@ -185,6 +186,76 @@ async def test_a_missing_target_is_an_event_and_no_failure() -> None:
     assert world.event_reasons.count(reasons.RESTART_TARGET_NOT_FOUND) == 1
     assert ready_of(world.status()) == ("True", "Fresh")
     assert restarted_at(world) is not None
+
+
+# --- who did that? ---------------------------------------------------------------------------------------------------
+
+
+def counted(process: Process, kind: str) -> float:
+    return process.metrics.registry.get_sample_value("githubtoken_restarts_total", {"kind": kind}) or 0
+
+
+async def test_each_restart_is_an_event_and_is_counted() -> None:
+    world, process = await published(restartTargets=[WEB, {"kind": "DaemonSet", "name": "web"}])
+    workload(world, kind="DaemonSet")
+    for count in (1, 2):
+        await renew(world, process)
+        world.clock.advance(timedelta(minutes=2))
+        said = [event["message"] for event in world.api.events if event["reason"] == reasons.RESTARTED]
+        assert len(said) == 2 * count
+        assert f"restarted Deployment `web` for the token of revision {count + 1}" in said
+        assert (counted(process, "Deployment"), counted(process, "DaemonSet")) == (count, count)
+        assert counted(process, "StatefulSet") == 0
+    assert {event["type"] for event in world.api.events if event["reason"] == reasons.RESTARTED} == {"Normal"}
+
+
+async def test_an_event_that_cannot_be_written_repeats_no_restart() -> None:
+    world, process = await published(restartTargets=[WEB])
+    world.faults.on("POST events", raising(Conflict(409, "somebody was faster")))
+    writes = world.faults.calls.count(PATCH_WEB)
+    await renew(world, process)
+    assert world.faults.calls.count(PATCH_WEB) == writes + 1
+
+
+async def test_marks_that_somebody_removed_restart_nobody_also_not_after_a_restart_of_the_operator() -> None:
+    world, process = await published(restartTargets=[WEB])
+    await renew(world, process)
+    assert world.status()["restartedRevision"] == 2
+
+    def replaced(body: dict[str, Any]) -> None:
+        body["metadata"].pop("annotations")
+        body["spec"] = {"template": {"spec": {}}}
+
+    world.api.edit("deployments/web", replaced)
+    for again in (process, world.start(), world.start()):
+        await again.settle()
+        assert restarted_at(world) is None
+    await renew(world, world.start())
+    assert restarted_at(world) == format_time(world.clock.now)
+
+
+async def test_what_was_left_out_is_looked_at_again_by_the_next_process() -> None:
+    world, process = await published(restartTargets=[WEB])
+    world.faults.on(PATCH_WEB, raising(Forbidden(403, "cannot do that")))
+    await renew(world, process)
+    assert world.status()["restartedRevision"] == 1
+    world.faults.clear()
+    await world.start().settle()
+    assert restarted_at(world) is not None
+    assert world.status()["restartedRevision"] == 2
+
+
+async def test_a_rollout_is_restarted_by_its_own_field() -> None:
+    target = {"kind": "Rollout", "name": "web"}
+    world, process = await published(restartTargets=[target])
+    workload(world, kind="Rollout")
+    await renew(world, process)
+    assert world.api.objects["rollouts/web"]["spec"]["restartAt"] == format_time(world.clock.now)
+    assert restarted_at(world, "rollouts/web") is None
+    assert counted(process, "Rollout") == 1
+    await renew(world, process)
+    assert world.status()["restartedRevision"] == 3
+    assert counted(process, "Rollout") == 2
 
 
 # --- propagation -----------------------------------------------------------------------------------------------------

@@ -105,6 +105,12 @@ class Metrics:
             ("result",),
             registry=self.registry,
         )
+        self._restarts = Counter(
+            "githubtoken_restarts_total",
+            "Workloads of `spec.restartTargets` that were restarted for a new token, by their kind.",
+            ("kind",),
+            registry=self.registry,
+        )
         self._requests = Counter(
             "githubtoken_github_requests_total",
             "Requests to GitHub by host, operation and HTTP status code; the code is `none` where no answer came.",
@@ -167,6 +173,10 @@ class Metrics:
     def revoked(self, result: RevocationResult) -> None:
         """Count a deletion that was to revoke tokens; `failed` where it went on although they may be alive."""
         self._revocations.labels(result).inc()
+
+    def restarted(self, kind: str) -> None:
+        """Count a workload that was restarted; `kind` is one that the schema knows."""
+        self._restarts.labels(kind).inc()
 
     def lead(self, leading: bool) -> None:  # noqa: FBT001 - the one thing that is set
         """Say whether this replica leads. Series of single objects are exported only while it does."""

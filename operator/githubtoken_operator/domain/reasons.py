@@ -85,6 +85,8 @@ NOT_VERIFIED: Final = "NotVerified"
 """GitHub did not accept a new token within ten seconds, and it was published, for there was no valid one."""
 RESTART_TARGET_NOT_FOUND: Final = "RestartTargetNotFound"
 """A workload of `restartTargets` is not there."""
+RESTARTED: Final = "Restarted"
+"""A workload of `restartTargets` was restarted for a new token."""
 CONSUMERS_NOT_TOLD: Final = "ConsumersNotTold"
 """Workloads were not restarted, or pods not touched, although it was tried several times."""
 REVOCATION_DELAYED: Final = "RevocationDelayed"
@@ -97,6 +99,7 @@ OF_EVENTS: Final = frozenset(
         RENEW_BEFORE_IGNORED,
         NOT_VERIFIED,
         RESTART_TARGET_NOT_FOUND,
+        RESTARTED,
         CONSUMERS_NOT_TOLD,
         REVOCATION_DELAYED,
         REVOCATION_FAILED,

@@ -109,7 +109,7 @@ class SecretTemplate:
 
 @dataclass(frozen=True, slots=True)
 class RestartTarget:
-    """One of `spec.restartTargets`: `kind` is Deployment, StatefulSet or DaemonSet."""
+    """One of `spec.restartTargets`: `kind` is Deployment, StatefulSet, DaemonSet or Rollout."""
 
     kind: str
     name: str

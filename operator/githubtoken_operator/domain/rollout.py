@@ -1,8 +1,10 @@
-"""Whom a new token is told to: workloads that are restarted for it, and pods that are touched.
+"""When a workload is restarted for a new token.
 
 A workload keeps in an annotation of its own which token of which GitHubToken it was last restarted for, so that a
 restart is neither forgotten nor repeated by an operator that died in between. The restart itself is an annotation of
-its pod template, as `kubectl rollout restart` does it; its time keeps restarts a minute apart, whoever asks for them.
+its pod template, as `kubectl rollout restart` does it, or `spec.restartAt` of an Argo Rollout, which then replaces its
+pods without a new revision (https://argo-rollouts.readthedocs.io/en/stable/features/restart/). Its time keeps restarts
+a minute apart, whoever asks for them.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any, Final
 
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.resources import PREFIX
+from githubtoken_operator.domain.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.secrets import annotations_of
 from githubtoken_operator.domain.times import format_time, parse_time
 
@@ -22,8 +24,8 @@ RESTARTED_AT: Final = PREFIX + "restarted-at"
 """On the pod template: a new value is a rollout."""
 RESTARTED_FOR: Final = PREFIX + "restarted-for"
 """On the workload: JSON, from the name of a GitHubToken to the mark of the token that the pods have."""
-SYNCED_REVISION: Final = PREFIX + "synced-revision"
-"""On a pod: a new value makes kubelet sync its volumes now."""
+ROLLOUT: Final = "Rollout"
+"""Argo's kind."""
 REST: Final = timedelta(minutes=1)
 """Between two restarts of one workload."""
 
@@ -48,6 +50,13 @@ def mark(issued: Issued) -> str:
     return f"{issued.revision}/{issued.access.token.sha256[:12]}"
 
 
+def all_have_it(token: GitHubToken, issued: Issued) -> bool:
+    """Whether status says that every workload of the present spec was restarted for this token, if it had to be."""
+    status = token.status
+    told = (status.get("restartedRevision"), status.get("tokenSHA256"))
+    return token.seen and told == (issued.revision, issued.access.token.sha256_base64)
+
+
 def restart(workload: JSON, name: str, issued: Issued, *, renewed: bool, now: datetime) -> Patch | Later | None:
     """What to do to the workload for the token of GitHubToken `name`; None where its pods have it.
 
@@ -68,35 +77,10 @@ def restart(workload: JSON, name: str, issued: Issued, *, renewed: bool, now: da
         "metadata": {"resourceVersion": workload["metadata"]["resourceVersion"], "annotations": notes}
     }
     if not has_it:
-        body["spec"] = {"template": {"metadata": {"annotations": {RESTARTED_AT: format_time(now)}}}}
+        at = format_time(now)
+        of_template = {"template": {"metadata": {"annotations": {RESTARTED_AT: at}}}}
+        body["spec"] = {"restartAt": at} if workload.get("kind") == ROLLOUT else of_template
     return Patch(body, restarts=not has_it)
-
-
-def touch(pod: JSON, issued: Issued) -> JSON:
-    """Merge this into the status subresource of a pod that mounts the Secret.
-
-    The value has to change: another GitHubToken, or an earlier one of that name, may have left the same revision.
-    """
-    revision = str(issued.revision)
-    value = mark(issued) if annotations_of(pod).get(SYNCED_REVISION) == revision else revision
-    return {"metadata": {"annotations": {SYNCED_REVISION: value}}}
-
-
-def must_touch(pod: JSON, secret: str, issued: Issued) -> bool:
-    """Whether the pod runs somewhere, mounts the Secret and is not known to be touched for this token."""
-    return (
-        bool(pod.get("spec", {}).get("nodeName"))
-        and "deletionTimestamp" not in pod["metadata"]
-        and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
-        and annotations_of(pod).get(SYNCED_REVISION) != mark(issued)
-        and any(_holds(volume, secret) for volume in pod["spec"].get("volumes") or ())
-    )
-
-
-def _holds(volume: JSON, secret: str) -> bool:
-    sources = (volume.get("projected") or {}).get("sources") or ()
-    names = [(volume.get("secret") or {}).get("secretName"), *((it.get("secret") or {}).get("name") for it in sources)]
-    return secret in names
 
 
 def _marks(workload: JSON) -> dict[str, str]:
@@ -113,5 +97,7 @@ def _made_after(workload: JSON, issued: Issued) -> bool:
 
 
 def _restarted_at(workload: JSON) -> datetime | None:
+    if workload.get("kind") == ROLLOUT:
+        return parse_time(workload.get("spec", {}).get("restartAt"))
     template = workload.get("spec", {}).get("template", {})
     return parse_time(((template.get("metadata") or {}).get("annotations") or {}).get(RESTARTED_AT))

@@ -63,6 +63,7 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
         "deviceFlow": _device_flow(result.error),
         "lastHandledRefreshAt": token.status.get("lastHandledRefreshAt"),
         "lastHandledLoginAt": token.status.get("lastHandledLoginAt"),
+        "restartedRevision": token.status.get("restartedRevision") if token.restart_targets else None,
     }
     if issued is not None:
         access = issued.access

@@ -33,7 +33,13 @@ class Account:
         )
 
     def send(
-        self, method: str, resource: str, body: object = None, *, group: str = "", content_type: str = "application/json"
+        self,
+        method: str,
+        resource: str,
+        body: object = None,
+        *,
+        group: str = "",
+        content_type: str = "application/json",
     ) -> httpx.Response:
         """`resource` is `secrets/ci`, `pods/web/status`; `group` is `apps/v1`, and "" the core group."""
         prefix = f"/apis/{group}" if group else "/api/v1"

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from localcluster.helm import Helm, locate_helm
+from tests.integration.standins import know, standin_crds
 
 if TYPE_CHECKING:
     from localcluster import ControlPlane
@@ -114,31 +115,6 @@ def render(helm: Helm, *arguments: str, name: str = RELEASE, namespace: str = NA
     return Rendered(result.output)
 
 
-def standin_crds(group: str, version: str, *kinds: str) -> str:
-    """CRDs that let an API server take any object of these kinds, which are another product's."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    served = {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    return yaml.safe_dump_all(
-        {
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"{kind.lower()}s.{group}"},
-            "spec": {
-                "group": group,
-                "names": {"kind": kind, "plural": f"{kind.lower()}s", "singular": kind.lower()},
-                "scope": "Namespaced",
-                "versions": [served],
-            },
-        }
-        for kind in kinds
-    )
-
-
-def rollouts_crd() -> str:
-    """A stand-in for Argo Rollouts' CRD."""
-    return standin_crds("argoproj.io", "v1alpha1", "Rollout")
-
-
 @pytest.fixture(scope="session")
 def monitoring_kinds() -> str:
     """CRDs that let an API server take any object of the Prometheus operator's kinds."""
@@ -150,9 +126,3 @@ def monitored(control_plane: ControlPlane, monitoring_kinds: str) -> ControlPlan
     """The shared control plane, which knows the Prometheus operator's kinds."""
     know(control_plane, monitoring_kinds)
     return control_plane
-
-
-def know(control_plane: ControlPlane, crds: str) -> None:
-    """Installs CRDs and waits until the API server serves them."""
-    control_plane.kubectl("apply", "--server-side", "--filename=-", stdin=crds)
-    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "--filename=-", stdin=crds)

@@ -1,4 +1,4 @@
-"""The ValidatingAdmissionPolicy of pods, enforced by the real API server: of a pod the operator may change one annotation."""
+"""The ValidatingAdmissionPolicy of pods, enforced by the real API server: the operator may change one annotation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ValidatingAdmissionPolicies of Secrets and GitHubTokens: what the operator's account may write, and nothing else."""
+"""The ValidatingAdmissionPolicies of Secrets and GitHubTokens: what the account of the operator may write."""
 
 from __future__ import annotations
 
@@ -109,9 +109,7 @@ def test_the_operator_writes_and_deletes_what_is_its_own(
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_the_operator_writes_and_deletes_nothing_else(
-    control_plane: ControlPlane, account: Account, what: str
-) -> None:
+def test_the_operator_writes_and_deletes_nothing_else(control_plane: ControlPlane, account: Account, what: str) -> None:
     put(control_plane, account, FOREIGN[what])
     present = account.send("GET", "secrets/ci").json()
     handed = {"metadata": {"annotations": {"githubtoken.dev/adopt": "true"}, "labels": {ROLE: "token"}}}

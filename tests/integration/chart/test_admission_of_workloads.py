@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from tests.integration.chart.account import Account, wait_until_refused
-from tests.integration.chart.conftest import REPOSITORY, know, rollouts_crd
+from tests.integration.chart.conftest import REPOSITORY
+from tests.integration.standins import know, rollouts_crd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

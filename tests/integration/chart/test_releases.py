@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcluster import ControlPlane
-from tests.integration.chart.conftest import CHART, RELEASE, Release, know
+from tests.integration.chart.conftest import CHART, RELEASE, Release
+from tests.integration.standins import know
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -48,6 +48,7 @@ _PATHS: Final = {
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets",
     "DaemonSet": "/apis/apps/v1/namespaces/{}/daemonsets",
+    "Rollout": "/apis/argoproj.io/v1alpha1/namespaces/{}/rollouts",
     "Event": "/api/v1/namespaces/{}/events",
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
     "ResourceQuota": "/api/v1/namespaces/{}/resourcequotas",
@@ -317,8 +318,9 @@ class World:
             "spec": {"containers": [{"name": "main", "image": "example.com/main", "env": env}]},
         }
         spec = {"selector": {"matchLabels": {"app": name}}, "template": template}
+        version = "argoproj.io/v1alpha1" if kind == "Rollout" else "apps/v1"
         self.cluster.create(
-            {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}, self.namespace
+            {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}, self.namespace
         )
 
     def pod(self, name: str, *volumes: Object) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.standins import know, rollouts_crd
+
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import World
 
@@ -84,6 +86,23 @@ def test_a_target_that_is_not_there_is_told_and_the_others_are_restarted(world: 
     world.wait_until(lambda: restarted_at(world), "the restart")
     assert world.ready().status == "True"
     assert len(world.events(reason="RestartTargetNotFound")) == 1
+
+
+def test_a_rollout_is_restarted_by_its_own_field_and_a_cluster_without_the_kind_says_so(world: World) -> None:
+    plane = world.cluster.control_plane
+    plane.kubectl("delete", "crd", "rollouts.argoproj.io", "--ignore-not-found")
+    world.app()
+    token(world, restartTargets=[{"kind": "Rollout", "name": "web"}])
+    world.wait_ready()
+    world.wait_until(lambda: world.events(reason="RestartTargetNotFound"), "the event")
+    assert "no CRD of Argo Rollouts" in world.events(reason="RestartTargetNotFound")[0]["message"]
+    know(plane, rollouts_crd())
+    world.workload(kind="Rollout")
+    renew(world, 2)
+    world.wait_until(lambda: (world.get("Rollout", "web") or {})["spec"].get("restartAt"), "the restart")
+    assert restarted_at(world, "Rollout") is None
+    assert "restarted Rollout `web`" in world.events(reason="Restarted")[0]["message"]
+    assert 'githubtoken_restarts_total{kind="Rollout"}' in world.operator.metrics()
 
 
 # --- propagation -----------------------------------------------------------------------------------------------------

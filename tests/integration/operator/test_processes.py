@@ -133,6 +133,33 @@ def test_a_restart_goes_on_with_a_revocation(apart: World, start: Start) -> None
     assert not apart.github.token_is_alive(sha256(token))
 
 
+def test_a_manifest_that_takes_our_marks_away_restarts_nobody_after_a_restart_of_the_operator(
+    apart: World, start: Start
+) -> None:
+    apart.app()
+    apart.workload()
+    manifest = apart.get("Deployment", "web") or {}
+    targets = [{"kind": "Deployment", "name": "web"}]
+    source = {"appRef": {"name": "acme"}, "installation": {"owner": apart.account}}
+    apart.token("ci", {**source, "restartTargets": targets})
+    apart.wait_ready()
+    apart.annotate("ci", refresh_requested_at="now")
+    apart.wait_for("ci", lambda found: found["status"].get("restartedRevision") == 2)
+    assert len(apart.events(reason="Restarted")) == 1
+    meta = {"name": "web", "namespace": apart.namespace}
+    replaced = apart.cluster.send("PUT", "Deployment", apart.namespace, "web", {**manifest, "metadata": meta}).json()
+    assert "annotations" not in replaced["spec"]["template"]["metadata"]
+    apart.settle()
+    apart.operator.stop()
+    apart.operator = start()
+    apart.settle(3)
+    found = apart.get("Deployment", "web") or {}
+    assert found["metadata"]["generation"] == replaced["metadata"]["generation"]
+    apart.annotate("ci", refresh_requested_at="again")
+    apart.wait_for("ci", lambda token: token["status"].get("restartedRevision") == 3)
+    assert len(apart.events(reason="Restarted")) == 2
+
+
 def seed_file(world: World, refresh_token: str) -> str:
     """The seed's Secret as it lies in a repository."""
     meta = {"name": "alice-seed", "namespace": world.namespace, "labels": {"githubtoken.dev/role": "seed"}}

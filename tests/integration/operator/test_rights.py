@@ -17,6 +17,7 @@ from localcluster import ControlPlane
 from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT, operator_kubeconfig, running_operator
 from tests.integration.operator.conftest import ALLOWED_HOSTS, REPOSITORY, RIGHTS, new_namespace, world_in
 from tests.integration.operator.pods import make_pod
+from tests.integration.standins import know, rollouts_crd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ POLICY = {
     "rules": [{"level": "Metadata", "users": [USER]}, {"level": "None"}],
 }
 Right = tuple[str, str, str]
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Rollout")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,7 @@ def apart(
     plane_apart: ControlPlane, cluster_apart: Cluster, simulator: SimulatorProcess, tmp_path: Path
 ) -> Iterator[World]:
     """A world whose operator holds a Lease and knows its pod, as the chart's does."""
+    know(plane_apart, rollouts_crd())
     kubeconfig = operator_kubeconfig(plane_apart, *RIGHTS)
     pod = ("--operator-namespace", NAMESPACE, "--pod-name", "operator", "--pod-uid", make_pod(plane_apart, "operator"))
     with (
@@ -143,7 +145,10 @@ def begin_elsewhere(world: World) -> None:
 
 
 def restarted(world: World, kind: str) -> bool:
-    template = (world.get(kind, "web") or {})["spec"]["template"]
+    spec = (world.get(kind, "web") or {})["spec"]
+    template = spec["template"]
+    if kind == "Rollout":
+        return "restartAt" in spec
     return "githubtoken.dev/restarted-at" in template["metadata"].get("annotations", {})
 
 

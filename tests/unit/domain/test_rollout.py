@@ -1,4 +1,4 @@
-"""When a workload is restarted for a token, and which pods are touched for it."""
+"""When a workload is restarted for a token."""
 
 from __future__ import annotations
 
@@ -106,51 +106,3 @@ def test_what_others_were_restarted_for_is_kept() -> None:
 def test_a_mark_shows_no_token() -> None:
     assert "ghs_two" not in rollout.mark(issued())
     assert rollout.mark(issued()) != rollout.mark(replace(issued(), revision=3))
-
-
-# --- pods ------------------------------------------------------------------------------------------------------------
-
-
-def pod(volume: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of any kind
-    meta = {"name": "web-1", **changes.pop("metadata", {})}
-    spec = {
-        "nodeName": "node-1",
-        "volumes": [{"emptyDir": {}}, volume if volume is not None else {"secret": {"secretName": "ci"}}],
-        **changes.pop("spec", {}),
-    }
-    return {"metadata": meta, "spec": spec, "status": {"phase": "Running"}, **changes}
-
-
-@pytest.mark.parametrize(
-    ("present", "touched"),
-    [
-        pytest.param(pod(), True, id="a Secret volume"),
-        pytest.param(pod({"projected": {"sources": [{"configMap": {"name": "ci"}}, {"secret": {"name": "ci"}}]}}), True,
-                     id="a projected volume"),
-        pytest.param(pod(status={"phase": "Pending"}), True, id="it waits for the Secret"),
-        pytest.param(pod({"secret": {"secretName": "other"}}), False, id="another Secret"),
-        pytest.param(pod({"configMap": {"name": "ci"}}), False, id="a ConfigMap of that name"),
-        pytest.param(pod(spec={"volumes": None}), False, id="no volumes"),
-        pytest.param(pod(spec={"nodeName": None}), False, id="no kubelet has it yet"),
-        pytest.param(pod(status={"phase": "Succeeded"}), False, id="it has ended"),
-        pytest.param(pod(metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}), False, id="it goes"),
-        pytest.param(pod(metadata={"annotations": {rollout.SYNCED_REVISION: "1"}}), True, id="touched for another"),
-        pytest.param(pod(metadata={"annotations": {rollout.SYNCED_REVISION: "2"}}), True, id="perhaps for another's 2"),
-        pytest.param(pod(metadata={"annotations": {rollout.SYNCED_REVISION: rollout.mark(issued())}}), False,
-                     id="touched for this one"),
-    ],
-)  # fmt: skip
-def test_pods_that_hold_an_older_copy_are_touched(present: dict[str, Any], touched: bool) -> None:  # noqa: FBT001
-    assert rollout.must_touch(present, "ci", issued()) is touched
-
-
-def test_a_touch_changes_nothing_but_our_annotation() -> None:
-    assert rollout.touch(pod(), issued()) == {"metadata": {"annotations": {"githubtoken.dev/synced-revision": "2"}}}
-
-
-def test_a_touch_changes_the_value_where_the_pod_has_another_tokens_of_the_same_revision() -> None:
-    (value,) = rollout.touch(pod(metadata={"annotations": {rollout.SYNCED_REVISION: "2"}}), issued())["metadata"][
-        "annotations"
-    ].values()
-    assert value == rollout.mark(issued())
-    assert value != "2"

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -188,14 +188,19 @@ class Api:
         self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "application/json"
     ) -> list[dict[str, Any]]:
         """The items of a collection, read chunk by chunk. Raises a subclass of `ApiError`."""
+        return [item async for page in self.pages(path, query, accept=accept) for item in page]
+
+    async def pages(
+        self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "application/json"
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """The same chunk by chunk, for whoever keeps little of each."""
         asked = {**(query or {}), "limit": str(_CHUNK)}
-        found: list[dict[str, Any]] = []
         while True:
             page = await self.request("GET", path, query=asked, accept=accept)
             # An empty list of metadata alone has null there.
-            found += page["items"] or []
+            yield page["items"] or []
             if not (more := page["metadata"].get("continue")):
-                return found
+                return
             asked["continue"] = more
 
 

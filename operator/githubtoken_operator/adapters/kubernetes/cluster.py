@@ -6,13 +6,13 @@ Reads are quorum reads, never a cache. Every write of ours goes by one field man
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, Forbidden, NotFound
+from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, Forbidden
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.secrets import FIELD_MANAGER, ROLE
 from githubtoken_operator.domain.times import format_time
@@ -36,6 +36,7 @@ class Kind(Enum):
     DEPLOYMENT = ("apps/v1", "Deployment", "/apis/apps/v1/namespaces/{namespace}/deployments")
     STATEFUL_SET = ("apps/v1", "StatefulSet", "/apis/apps/v1/namespaces/{namespace}/statefulsets")
     DAEMON_SET = ("apps/v1", "DaemonSet", "/apis/apps/v1/namespaces/{namespace}/daemonsets")
+    ROLLOUT = ("argoproj.io/v1alpha1", "Rollout", "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts")
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
         """The URL path of one object, or of the collection; what is cluster-scoped has no namespace ("")."""
@@ -64,7 +65,10 @@ class Cluster:
         found: JSON | None
         try:
             found = await self._api.request("GET", kind.path(namespace, name))
-        except NotFound:
+        except ApiError as error:
+            # Of a group without any CRD the API server says in plain text that the page is not there.
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
             found = None
         if self._announce is not None:
             self._announce(kind, namespace, name, found)
@@ -84,9 +88,10 @@ class Cluster:
         pages = [await self._api.list_items(path, selected, accept=_METADATA) for path in kind.paths(namespaces)]
         return {(each["metadata"].get("namespace", ""), each["metadata"]["name"]) for page in pages for each in page}
 
-    async def list_objects(self, kind: Kind, namespace: str) -> list[JSON]:
-        """All objects of one kind in one namespace."""
-        return [*await self._api.list_items(kind.path(namespace), {})]
+    async def pages(self, kind: Kind, namespace: str, *, fields: str) -> AsyncIterator[Sequence[JSON]]:
+        """The objects of one kind in one namespace that the field selector takes, page by page."""
+        async for page in self._api.pages(kind.path(namespace), {"fieldSelector": fields}):
+            yield page
 
     async def create(self, kind: Kind, body: JSON) -> JSON:
         """Creates; `Conflict` where the object exists."""
@@ -151,7 +156,6 @@ class Cluster:
         try:
             listed = await self._api.request("GET", f"/apis/{api_version}")
         except ApiError as error:
-            # Of a group without any CRD the API server says in plain text that the page is not there.
             if error.status == HTTPStatus.NOT_FOUND:
                 return False
             raise

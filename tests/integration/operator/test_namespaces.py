@@ -1,0 +1,100 @@
+"""An operator with `--namespaces` and the Roles that the chart gives it, while a namespace of its goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from github_simulator.control_client import sha256
+from localcluster.helm import locate_helm
+from localcluster.kubeconfig import write_kubeconfig
+from localcluster.operator_process import SERVICE_ACCOUNT
+from tests.integration.chart.conftest import render
+from tests.integration.operator.conftest import new_namespace, world_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from github_simulator.process import SimulatorProcess
+    from localcluster import ControlPlane
+    from localcluster.operator_process import OperatorProcess
+    from tests.integration.operator.conftest import Cluster, World
+
+pytestmark = pytest.mark.xdist_group("operator-apart")
+
+RIGHTS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+
+
+@pytest.fixture
+def two(cluster_apart: Cluster) -> Iterator[tuple[str, str]]:
+    """Two namespaces that are served."""
+    with new_namespace(cluster_apart) as goes, new_namespace(cluster_apart) as stays:
+        yield goes, stays
+
+
+@pytest.fixture
+def start_in(
+    plane_apart: ControlPlane, start: Callable[..., OperatorProcess], tmp_path: Path
+) -> Iterator[Callable[..., OperatorProcess]]:
+    """Starts the operator of a release in a namespace, which serves others with the rights that the chart gives."""
+
+    def start_one(own: str, namespaces: tuple[str, str], *values: str) -> OperatorProcess:
+        scope = f"--set=scope.namespaces={{{','.join(namespaces)}}}"
+        rendered = render(locate_helm(), scope, "--set=crds.enabled=false", *values, namespace=own)
+        rights = yaml.safe_dump_all(rendered.of_kind(*RIGHTS))
+        plane_apart.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=rights)
+        account = (SERVICE_ACCOUNT, f"--namespace={own}", "--duration=24h")
+        token = plane_apart.kubectl("create", "token", *account).strip()
+        path, server, ca_file = tmp_path / "kubeconfig", plane_apart.server, plane_apart.ca_file
+        write_kubeconfig(path, server=server, ca_file=ca_file, user=SERVICE_ACCOUNT, token=token, namespace=own)
+        return start(path, "--namespaces", ",".join(namespaces), "--operator-namespace", own)
+
+    yield start_one
+    everywhere = ("clusterrole,clusterrolebinding", "githubtoken-operator-revocation")
+    plane_apart.kubectl("delete", *everywhere, "--ignore-not-found")
+
+
+def revocable(world: World) -> None:
+    world.app()
+    source = {"installation": {"owner": world.account}, "deletionPolicy": "Revoke"}
+    world.token("ci", {"appRef": {"name": "acme"}, **source})
+
+
+@pytest.mark.parametrize("allowed", [False, True], ids=["without the right", "with the right"])
+def test_a_namespace_that_goes_with_its_role_hangs_on_nothing_and_the_other_one_is_served(
+    cluster_apart: Cluster,
+    simulator: SimulatorProcess,
+    start_in: Callable[..., OperatorProcess],
+    two: tuple[str, str],
+    allowed: bool,  # noqa: FBT001
+) -> None:
+    goes, stays = two
+    with new_namespace(cluster_apart) as own:
+        operator = start_in(own, two, f"--set=rbac.revocation.enabled={str(allowed).lower()}")
+        with (
+            world_in(cluster_apart, simulator, operator, stays) as served,
+            world_in(cluster_apart, simulator, operator, goes) as world,
+        ):
+            served.app()
+            served.installation_token()
+            served.wait_ready()
+            revocable(world)
+            token = ""
+            if allowed:
+                world.wait_ready()
+                token = world.data("ci")["token"]
+            else:
+                assert "`rbac.revocation.enabled`" in world.wait_reason("ci", "MissingPermission").message
+                assert "finalizers" not in (world.get("GitHubToken", "ci") or {})["metadata"]
+                assert world.requests("mint", app=None)[1:] == []
+            cluster_apart.delete("Namespace", "", goes)
+            world.wait_until(lambda: cluster_apart.get("Namespace", "", goes) is None, "the end of it", within=120)
+            assert token == "" or not world.github.token_is_alive(sha256(token))
+            served.annotate("ci", refresh_requested_at="now")
+            served.wait_ready(revision=2)
+            served.delete("Secret", "ci")
+            served.wait_until(lambda: served.get("Secret", "ci"), "the restored Secret")
+            assert "Traceback" not in served.log()
