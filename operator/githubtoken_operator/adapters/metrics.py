@@ -38,6 +38,7 @@ RevocationResult = Literal["success", "failed"]
 
 _RENEWED_KINDS: Final = ("User", "Installation")
 _RESULTS: Final = ("success", "transient", "terminal")
+_RESTARTED_KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet", "Rollout")
 _REVOCATION_RESULTS: Final[tuple[RevocationResult, ...]] = ("success", "failed")
 _REFRESH_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -131,6 +132,8 @@ class Metrics:
         build = Info("githubtoken_build", "The version of the operator and of its Python.", registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
 
+        for kind in _RESTARTED_KINDS:
+            self._restarts.labels(kind)
         for outcome in _REVOCATION_RESULTS:
             self._revocations.labels(outcome)
         for kind in _RENEWED_KINDS:
