@@ -59,6 +59,7 @@ def chart_crd(text: str) -> str:
     """A CRD of deploy/crds as a template: behind `crds.enabled`, kept where `crds.keep` says so, with the labels."""
     escaped = text.replace("{{", '{{ "{{" }}')
     metadata = re.compile(r"^metadata:\n  name: (\S+)\n", re.MULTILINE)
+    named = metadata.search(escaped)
     template, count = metadata.subn(
         r"""metadata:
   name: \1
@@ -71,10 +72,10 @@ def chart_crd(text: str) -> str:
 """,
         escaped,
     )
-    if count != 1:
+    if named is None or count != 1:
         raise ValueError("a CRD must have `metadata` with `name` as its first field, once")
     return (
-        "{{- if .Values.crds.enabled }}\n"
+        f'{{{{- if include "githubtoken-operator.bringsCRD" (list . "{named[1]}") }}}}\n'
         "{{- /* Written by tools/manifests.py from deploy/crds: change it there. */}}\n"
         f"{template.rstrip()}\n"
         "{{- end }}\n"

@@ -23,8 +23,10 @@ from typing import Final
 import kopf
 
 from githubtoken_operator import __version__, handlers, places, watches
+from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT
+from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.http_server import serving
 from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes import access
@@ -65,8 +67,8 @@ class CannotStart(Exception):
 async def run(settings: Settings) -> None:
     """Runs the operator until SIGTERM.
 
-    Raises `CannotStart`, `ApiError`, `CannotListen` or `CannotJournal` where it cannot begin; `LeaseLost` and
-    `TaskEnded` where it cannot go on.
+    Raises `CannotStart`, `ApiError`, `CannotListen`, `CannotJournal` or `CannotTrust` where it cannot begin;
+    `LeaseLost` and `TaskEnded` where it cannot go on.
     """
     stop = asyncio.Event()
     _stop_on_signals(stop)
@@ -101,6 +103,9 @@ async def run(settings: Settings) -> None:
                 observer=metrics,
                 user_agent=f"githubtoken-operator/{__version__}",
                 send_limit=send_limit(settings.lease_duration),
+                transport_for=partial(
+                    make_transport, ca_file=CAFile(settings.ca_file) if settings.ca_file is not None else None
+                ),
             )
         )
         await _require_crds(Cluster(api), clusterwide=not settings.namespaces)

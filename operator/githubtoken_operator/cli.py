@@ -110,6 +110,7 @@ def cli() -> None:
 )
 @_switch("--leader-elect/--no-leader-elect", "Let a Lease decide which replica writes.")
 @_option("--lease-duration", "duration", settings.parse_lease_duration, "Until a silent leader is replaced.")
+@_option("--ca-file", "file", Path, "CAs in PEM, trusted beside the usual ones where an App has no `caBundle`.")
 @_option("--journal-dir", "folder", Path, "Where rotated pairs are kept until they are stored; best in memory.")
 @_option(
     "--grace-period",

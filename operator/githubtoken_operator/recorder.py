@@ -11,7 +11,7 @@ from githubtoken_operator.adapters import logs
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.domain import conditions, reasons, status
+from githubtoken_operator.domain import conditions, reasons, status, templates
 from githubtoken_operator.domain.decide import BackingOff, Paused
 from githubtoken_operator.domain.device_flow import Resting
 from githubtoken_operator.domain.durations import format_duration
@@ -52,7 +52,9 @@ class Recorder:
             except Forbidden as error:
                 logger.warning("status of %s/%s cannot be written: %s", token.namespace, token.name, error.message)
         await self._tell(token, memory, memory.told or _told_by(written), result, new)
-        await self._tell_ignored(gathered, token)
+        if not token.seen or token.status.get("revision") is None:
+            await self._tell_ignored(gathered, token)
+            await self._tell_without_token(gathered, token)
         return body
 
     async def restarted(self, body: JSON, revision: int) -> None:
@@ -83,17 +85,26 @@ class Recorder:
         await self._emit(token, warning=bool(failing), reason=reason, message=message)
 
     async def _tell_ignored(self, gathered: Gathered, token: GitHubToken) -> None:
-        """Says once per spec, or at the first token, that `renewBefore` cannot be followed."""
+        """Says, once per spec or at the first token, that `renewBefore` cannot be followed."""
         renewal, issued = gathered.renewal, gathered.observation.issued
         if renewal is None or not renewal.renew_before_ignored or token.renew_before is None or issued is None:
-            return
-        if token.seen and token.status.get("revision") is not None:
             return
         message = (
             f"`spec.renewBefore` ({format_duration(token.renew_before)}) must be less than the token's life "
             f"({issued.access.expires_in} s): renewal happens when a third of the life is left"
         )
         await self._emit(token, warning=True, reason=reasons.RENEW_BEFORE_IGNORED, message=message)
+
+    async def _tell_without_token(self, gathered: Gathered, token: GitHubToken) -> None:
+        """Says as often that a text of `secret.data` has nothing of the token: another tool may have taken it."""
+        if gathered.observation.issued is None:
+            return
+        if plain := sorted(key for key, text in token.secret.data.items() if not templates.names_a_property(text)):
+            message = (
+                f"`spec.secret.data` has nothing of the token under {', '.join(f'`{key}`' for key in plain)}. If that "
+                "is not meant so: Flux's postBuild substitution and envsubst take `${token}` away; write `$(token)`"
+            )
+            await self._emit(token, warning=True, reason=reasons.DATA_WITHOUT_TOKEN, message=message)
 
     async def note(self, token: GitHubToken, reason: str, message: str) -> None:
         """One event of its own that is no warning."""

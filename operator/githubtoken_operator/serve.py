@@ -8,6 +8,7 @@ import click
 
 from githubtoken_operator import app
 from githubtoken_operator.adapters import logs
+from githubtoken_operator.adapters.ca_file import CannotTrust
 from githubtoken_operator.adapters.http_server import CannotListen
 from githubtoken_operator.adapters.journal import CannotJournal
 from githubtoken_operator.adapters.kubernetes.api import ApiError
@@ -21,7 +22,7 @@ def serve(settings: Settings) -> None:
     logs.configure(settings.log_format, settings.log_level)
     try:
         asyncio.run(app.run(settings))
-    except (app.CannotStart, LeaseLost, TaskEnded, CannotListen, CannotJournal) as error:
+    except (app.CannotStart, LeaseLost, TaskEnded, CannotListen, CannotJournal, CannotTrust) as error:
         raise click.ClickException(str(error)) from error
     except ApiError as error:
         raise click.ClickException(error.message) from error

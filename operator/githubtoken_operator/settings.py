@@ -83,6 +83,9 @@ class Settings:
     verify_before_publish: bool = True
     """Whether a new installation token is tried before it is published. Default: yes; GitHub replicates with a lag."""
 
+    ca_file: Path | None = None
+    """PEM file with CAs that are trusted beside the usual ones. Default: none; the chart mounts a company's."""
+
     journal_dir: Path | None = None
     """Where rotated pairs wait until they are stored. Default: nowhere; the chart mounts a memory-backed volume."""
 

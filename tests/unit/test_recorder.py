@@ -225,3 +225,20 @@ async def test_a_renew_before_that_is_ignored_is_said_once_per_spec(desk: Desk) 
     desk.world.api.edit("githubtokens/ci", lambda it: it["metadata"].update(generation=2))
     await desk.record(None, held=True, renewal=ignored)
     assert desk.world.event_reasons == ["Fresh", "RenewBeforeIgnored", "RenewBeforeIgnored"]
+
+
+async def test_a_text_that_lost_its_token_on_the_way_is_said_once_per_spec(desk: Desk) -> None:
+    data = {"config.ini": "token = ", "empty": "", "whole": "$(token)"}
+    desk.world.api.edit("githubtokens/ci", lambda it: it["spec"].update(secret={"data": data}))
+    for _ in range(3):
+        await desk.record(None, held=True)
+    assert desk.world.event_reasons == ["Fresh", "DataWithoutToken"]
+    message = desk.world.api.events[1]["message"]
+    assert "under `config.ini`, `empty`." in message
+    assert "write `$(token)`" in message
+
+
+async def test_texts_with_the_token_are_not_spoken_of(desk: Desk) -> None:
+    desk.world.api.edit("githubtokens/ci", lambda it: it["spec"].update(secret={"data": {"whole": "${token}"}}))
+    await desk.record(None, held=True)
+    assert desk.world.event_reasons == ["Fresh"]

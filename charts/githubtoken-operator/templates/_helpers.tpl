@@ -120,12 +120,9 @@ app.kubernetes.io/component: simulator
 
 {{/* What Pod Security `restricted` asks for, for the pods of the simulator and of the test. */}}
 {{- define "githubtoken-operator.simulator.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
+{{- $ids := dict "runAsUser" 65532 "runAsGroup" 65532 "fsGroup" 65532 }}
+{{- $context := merge (dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault")) $ids }}
+{{- include "githubtoken-operator.podSecurityContext" (list . $context) }}
 {{- end }}
 
 {{- define "githubtoken-operator.simulator.securityContext" -}}
@@ -161,6 +158,41 @@ key. All templates of a rendering must see the same: it is kept in the values.
 {{- toYaml .Values.simulator.data }}
 {{- end }}
 
+{{/* A security context without the ids that OpenShift gives; takes (list $ context). */}}
+{{- define "githubtoken-operator.podSecurityContext" -}}
+{{- $root := index . 0 }}
+{{- $context := index . 1 }}
+{{- $adapt := $root.Values.adaptSecurityContext }}
+{{- $openshift := $root.Capabilities.APIVersions.Has "security.openshift.io/v1" }}
+{{- if or (eq $adapt "force") (and (eq $adapt "auto") $openshift) }}
+{{- $context = omit $context "runAsUser" "runAsGroup" "fsGroup" }}
+{{- end }}
+{{- toYaml $context }}
+{{- end }}
+
+{{/* The source of the volume with the company's CA; empty where there is none. */}}
+{{- define "githubtoken-operator.trustedCA" -}}
+{{- with .Values.trustedCA }}
+{{- if .configMap }}
+configMap:
+  name: {{ .configMap }}
+{{- else if .secret }}
+secret:
+  secretName: {{ .secret }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Whether the release brings this CRD: not one that somebody else brought. Takes (list $ name). */}}
+{{- define "githubtoken-operator.bringsCRD" -}}
+{{- $root := index . 0 }}
+{{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" (index . 1) }}
+{{- $notes := dig "metadata" "annotations" dict $crd }}
+{{- $release := list (get $notes "meta.helm.sh/release-name") (get $notes "meta.helm.sh/release-namespace") }}
+{{- $ours := eq (toJson $release) (toJson (list $root.Release.Name $root.Release.Namespace)) }}
+{{- if and $root.Values.crds.enabled (or (not $crd) $ours $root.Values.crds.adopt) }}yes{{ end }}
+{{- end }}
+
 {{/* What no schema can say. */}}
 {{- define "githubtoken-operator.validate" -}}
 {{- with .Values.metrics }}
@@ -169,6 +201,18 @@ key. All templates of a rendering must see the same: it is kept in the values.
 {{- end }}
 {{- if and .serviceMonitor.enabled (not .service.enabled) }}
 {{- fail "metrics.serviceMonitor needs metrics.service.enabled=true; metrics.podMonitor does not" }}
+{{- end }}
+{{- end }}
+{{- if and .Values.trustedCA.configMap .Values.trustedCA.secret }}
+{{- fail "trustedCA names a ConfigMap and a Secret: leave one of them empty" }}
+{{- end }}
+{{- /* Without a cluster, as for `helm template`, nothing is known of it. */}}
+{{- $connected := lookup "v1" "Namespace" "" "kube-system" }}
+{{- $ready := .Capabilities.APIVersions.Has "githubtoken.dev/v1alpha1" }}
+{{- range ternary (list) .Values.extraObjects (or $ready (not $connected)) }}
+{{- $object := ternary . (toYaml .) (kindIs "string" .) }}
+{{- if regexMatch "(?m)^apiVersion: *[\"']?githubtoken\\.dev/" $object }}
+{{- fail "extraObjects has objects of githubtoken.dev, which this cluster does not know yet: install the CustomResourceDefinitions first (kubectl apply --server-side -f deploy/crds, or githubtoken crds | kubectl apply --server-side -f -), then this release" }}
 {{- end }}
 {{- end }}
 {{- if and .Values.simulator.enabled .Values.scope.namespaces (not (has .Release.Namespace .Values.scope.namespaces)) }}

@@ -81,6 +81,8 @@ NOT_CHECKED: Final = "NotChecked"
 # --- Events that are not conditions ----------------------------------------------------------------------------------
 RENEW_BEFORE_IGNORED: Final = "RenewBeforeIgnored"
 """`renewBefore` is not less than the token's life."""
+DATA_WITHOUT_TOKEN: Final = "DataWithoutToken"
+"""A text of `secret.data` names no property of the token."""
 NOT_VERIFIED: Final = "NotVerified"
 """GitHub did not accept a new token within ten seconds, and it was published, for there was no valid one."""
 RESTART_TARGET_NOT_FOUND: Final = "RestartTargetNotFound"
@@ -97,6 +99,7 @@ REVOCATION_FAILED: Final = "RevocationFailed"
 OF_EVENTS: Final = frozenset(
     {
         RENEW_BEFORE_IGNORED,
+        DATA_WITHOUT_TOKEN,
         NOT_VERIFIED,
         RESTART_TARGET_NOT_FOUND,
         RESTARTED,

@@ -150,6 +150,7 @@ TOKENS = [
             "secret": {
                 "data": {
                     "short": "${token} ${type} ${scope} ${created}",
+                    "as.kubernetes": "$(token) $(expires_at) $$(token) $$5",
                     "times": "${expires_in} ${expires_at} ${refresh_expires_in} ${refresh_expires_at}",
                 }
             },

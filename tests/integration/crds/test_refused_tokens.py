@@ -431,7 +431,19 @@ SECRETS = [
     ),
     *(
         pytest.param(secret(data={"x": text}), "spec.secret.data", TEMPLATE, id=f"the template {text!r}")
-        for text in ("${refresh_token}", "a\n${nothing}", "$token", "$", "$$$", "${token", "${}", "${{token}}")
+        for text in (
+            "${refresh_token}",
+            "a\n${nothing}",
+            "$token",
+            "$",
+            "$$$",
+            "${token",
+            "${}",
+            "${{token}}",
+            "$(refresh_token)",
+            "$(token",
+            "$(HOME)",
+        )
     ),
     pytest.param(
         secret(data={"x": "x" * 8193}),

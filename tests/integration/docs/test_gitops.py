@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from githubtoken_operator.domain import templates
 from tests.kstatus import CURRENT, FAILED, IN_PROGRESS, kstatus
 
 PAGE = Path(__file__).parents[3] / "docs" / "gitops.md"
@@ -85,3 +86,20 @@ def test_argo_cd_calls_degraded_what_kstatus_calls_failed(status: dict[str, Any]
 )
 def test_argo_cd_waits_for_the_operator(status: dict[str, Any] | None) -> None:
     assert health(status) == ("Progressing", "waiting for the operator")
+
+
+# --- Flux ------------------------------------------------------------------------------------------------------------
+
+
+def substituted(text: str) -> str:
+    """What Flux's postBuild makes of a manifest: `$$` is a dollar, and an unknown `${name}` is nothing."""
+    return re.sub(r"\$(\$)|\$\{[^}]*\}", lambda place: place[1] or "", text)
+
+
+def test_the_example_survives_a_substitution_that_knows_none_of_its_names() -> None:
+    example = (PAGE.parents[1] / "examples" / "data.yaml").read_text()
+    before, after = (yaml.safe_load(text)["spec"]["secret"]["data"] for text in (example, substituted(example)))
+    assert before == after
+    properties = {"token": "ghs_abc", "expires_at": "2026-03-01T12:00:00Z"}
+    assert any("ghs_abc" in templates.fill(text, properties) for text in after.values())
+    assert templates.fill(substituted("[${token}]"), properties) == "[]", "which the operator tells of"

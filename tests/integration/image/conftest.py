@@ -58,9 +58,13 @@ class Container:
         command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
         memory: Sequence[str] = (),
+        user: str | None = None,
         log: Path | None = None,
     ) -> subprocess.Popen[str]:
-        """Starts the entry point, or another command; `memory` are folders of volumes in memory."""
+        """Starts the entry point, or another command; `memory` are folders of volumes in memory.
+
+        `user` is `uid:gid` where a cluster gives another one than the image's.
+        """
         for folder in ("proc", "dev", *(path.lstrip("/") for path in memory)):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         variables = {**dict(entry.split("=", 1) for entry in self.config["Env"]), **(environment or {})}
@@ -72,7 +76,7 @@ class Container:
                 [
                     *("unshare", "--mount", "--propagation", "private", "sh", "-e", "-c", _ENTER, "sh", str(self.root)),
                     *(f"{name}={value}" for name, value in variables.items()),
-                    *(_CHROOT, f"--userspec={self.config['User']}", "--groups=", str(self.root)),
+                    *(_CHROOT, f"--userspec={user or self.config['User']}", "--groups=", str(self.root)),
                     *(program, *entry[1:], *arguments),
                 ],
                 env={**os.environ, "VOLUMES": " ".join(memory)},

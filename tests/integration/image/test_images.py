@@ -98,6 +98,20 @@ def test_the_operators_image_holds_neither_an_installer_nor_the_simulator(built:
         assert [path for path in (box.root / "app").rglob("*") if path.lstat().st_uid == USER] == []
 
 
+def test_the_operator_works_under_the_user_that_openshift_gives(built: Images) -> None:
+    """A number of the namespace's range, in group 0, which is not in /etc/passwd; the journal is in the volume."""
+    journal = "from githubtoken_operator.adapters.journal import Journal; from pathlib import Path; import os; "
+    journal += "Journal(Path('/var/lib/githubtoken/journal')); print(os.getuid(), os.getgid())"
+    imports = "import githubtoken_operator.serve; "
+    with container(built, OPERATOR) as box:
+        user, memory = "1000900000:0", ["/var/lib/githubtoken"]
+        version, _ = box.start(["version"], user=user).communicate(timeout=WITHIN)
+        command = ["/app/bin/python", "-c", imports + journal]
+        output, _ = box.start([], command=command, user=user, memory=memory).communicate(timeout=WITHIN)
+    assert version.startswith("githubtoken-operator 0.1.0")
+    assert output == "1000900000 0\n"
+
+
 def files(rendered: Rendered, name: str) -> dict[str, bytes]:
     """What a volume of that Secret holds."""
     return {key: base64.b64decode(value) for key, value in rendered.one("Secret", name)["data"].items()}

@@ -58,8 +58,8 @@ def test_every_value_is_described() -> None:
 
 
 def test_the_schema_knows_every_value_and_no_other() -> None:
-    # helm itself adds `global`.
-    assert paths(schema()) - {"global"} == {value.path for value in chartdoc.values(VALUES)}
+    # helm itself adds `global`, and `enabled` where the chart is a dependency with that condition.
+    assert paths(schema()) - {"global", "enabled"} == {value.path for value in chartdoc.values(VALUES)}
 
 
 @pytest.mark.parametrize(("path", "part"), maps(schema()))
@@ -103,7 +103,7 @@ def test_a_crd_becomes_a_template_that_renders_to_itself() -> None:
     crd = "kind: C\nmetadata:\n  name: a.b\nspec:\n  description: 'a {{ brace'\n"
     template = manifests.chart_crd(crd)
     assert "description: 'a {{ \"{{\" }} brace'" in template
-    assert template.startswith("{{- if .Values.crds.enabled }}")
+    assert template.startswith('{{- if include "githubtoken-operator.bringsCRD" (list . "a.b") }}')
 
 
 def test_a_crd_without_a_name_is_no_template() -> None:

@@ -23,6 +23,9 @@ PROPERTIES = {"token": "ghs_abc", "type": "bearer", "created": "2026-03-01T12:00
         pytest.param("$${token}", "${token}", id="a dollar before a brace"),
         pytest.param("$$${token}", "$ghs_abc", id="a dollar before the token"),
         pytest.param("$$$$", "$$", id="two dollars"),
+        pytest.param("$(token) $(type)", "ghs_abc bearer", id="as Kubernetes spells it"),
+        pytest.param("$$(token)", "$(token)", id="a dollar before a parenthesis"),
+        pytest.param("$$$(token)", "$ghs_abc", id="a dollar before the token in parentheses"),
         pytest.param("[${scope}${refresh_expires_at}]", "[]", id="what this token does not have"),
         pytest.param('{"token":"${token}"}', '{"token":"ghs_abc"}', id="braces of JSON"),
         pytest.param(
@@ -40,7 +43,7 @@ def test_properties_are_filled_in_and_nothing_else(text: str, filled: str) -> No
     "text",
     ["$", "a$", "$$$", "$token", "${", "${}", "${token", "$ {token}", "${Token}", "${ token }", "${token }",
      "${tokens}", "${refresh_token}", "${refresh}", "${expires}", "${token}$", "${${token}}",
-     "$(token)", "${token:-x}"],
+     "$(tokens)", "$(refresh_token)", "$( token )", "$(token", "$(token}", "${token)", "$()", "${token:-x}"],
 )  # fmt: skip
 def test_a_dollar_that_begins_nothing_known_is_refused(text: str) -> None:
     assert not templates.is_valid(text)
@@ -52,6 +55,14 @@ def test_any_text_survives_with_its_dollars_doubled(text: str) -> None:
     written = text.replace("$", "$$")
     assert templates.is_valid(written)
     assert templates.fill(written, PROPERTIES) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("${token}", True), ("a $(expires_at)", True), ("", False), ("token = ", False), ("$${token} $$(token)", False)],
+)
+def test_a_text_without_anything_of_the_token_is_known(text: str, names: bool) -> None:  # noqa: FBT001
+    assert templates.names_a_property(text) is names
 
 
 @given(st.text())

@@ -96,8 +96,8 @@ def test_what_cannot_be_changed_is_what_the_rules_hold() -> None:
             id="a bounded text with a rule and reasons",
         ),
         pytest.param(
-            "| `restartTargets[].kind` | string | The kind of the workload. Must be set. "
-            "One of `Deployment`, `StatefulSet`, `DaemonSet`. |  |",
+            "| `restartTargets[].kind` | string | The kind of the workload; `Rollout` is Argo's. Must be set. "
+            "One of `Deployment`, `StatefulSet`, `DaemonSet`, `Rollout`. |  |",
             id="a choice in a list",
         ),
         pytest.param(

@@ -26,6 +26,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from githubtoken_operator.adapters import tls
+from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.domain import proxies, reasons
 from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.errors import Terminal
@@ -59,20 +60,26 @@ _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 
-def make_transport(ca_bundle: CABundle | None) -> httpx.AsyncBaseTransport:
-    """A transport that trusts the given CAs, or the usual ones. Raises `Terminal(InvalidSpec)` where it has none."""
-    return GitHubTransport(trust(ca_bundle))
+def make_transport(ca_bundle: CABundle | None, *, ca_file: CAFile | None = None) -> httpx.AsyncBaseTransport:
+    """A transport that trusts the given CAs, or the usual ones and those of `ca_file`.
+
+    Raises `Terminal(InvalidSpec)` where the bundle has none.
+    """
+    return GitHubTransport(trust(ca_bundle), ca_file=ca_file if ca_bundle is None else None)
 
 
 class GitHubTransport(httpx.AsyncBaseTransport):
     """Connections to any host under one set of trusted CAs."""
 
-    def __init__(self, trust: ssl.SSLContext) -> None:
+    def __init__(self, trust: ssl.SSLContext, *, ca_file: CAFile | None = None) -> None:
         self._trust = trust
+        self._ca_file = ca_file
         self._inner: dict[tuple[bool, str | None], AiohttpTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends; raises `httpx.TransportError`, as `ConnectError` or `ConnectTimeout` only before anything was sent."""
+        if self._ca_file is not None:
+            self._ca_file.renew(self._trust)
         fresh = request.headers.get("connection", "").lower() == "close"
         key = (fresh, _proxy(request.url))
         inner = self._inner.get(key)
