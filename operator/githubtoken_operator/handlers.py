@@ -23,6 +23,7 @@ from githubtoken_operator.domain.credential import SEEDS_TAKEN, read_hashes
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL, annotations_of, labels_of
 from githubtoken_operator.domain.view import AppView, TokenView
+from githubtoken_operator.orphan_count import OrphanCount
 from githubtoken_operator.scheduler import Scheduler
 from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.sweep import Sweep
@@ -71,6 +72,7 @@ class Wiring:
     watched: Watched
     apps: Apps
     seeds: Seeds
+    orphans: OrphanCount
     metrics: Metrics
     scheduler: Scheduler[Ref]
     sweep: Sweep
@@ -122,6 +124,7 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
     async def on_secret(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
         if type != DELETED:
             note_seeds(body)
+            wiring.orphans.note(Ref(Kind.SECRET, body["metadata"]["namespace"], body["metadata"]["name"]), body)
         seen(Kind.SECRET, type, body)
 
     if wiring.clusterwide:
@@ -178,6 +181,7 @@ def gone(wiring: Wiring, ref: Ref) -> None:
     wiring.watched.forget(ref)
     if ref.kind is Kind.SECRET:
         wiring.seeds.forget((ref.namespace, ref.name))
+        wiring.orphans.forget(ref)
     wake(wiring, ref, None, wiring.watched.concerned(ref))
 
 

@@ -33,6 +33,7 @@ from githubtoken_operator.gatherer import Gatherer
 from githubtoken_operator.installation import InstallationTokens
 from githubtoken_operator.issuing import Issuer
 from githubtoken_operator.mounting_pods import MountingPods
+from githubtoken_operator.orphan_count import OrphanCount
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.reconciler import Reconciler
@@ -210,10 +211,13 @@ def wire(
     metrics.process.watch_scheduler(
         pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
     )
+    orphans = OrphanCount(watched)
+    metrics.process.watch_orphans(lambda: orphans.count() if first_lists.complete.is_set() else None)
     wiring = handlers.Wiring(
         watched=watched,
         apps=apps,
         seeds=seeds,
+        orphans=orphans,
         metrics=metrics,
         scheduler=scheduler,
         sweep=sweep,

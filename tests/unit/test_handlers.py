@@ -17,6 +17,7 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.domain.model import Token
 from githubtoken_operator.domain.view import TokenView
+from githubtoken_operator.orphan_count import OrphanCount
 from githubtoken_operator.scheduler import Scheduler
 from githubtoken_operator.seeds import Seeds
 from githubtoken_operator.sweep import Sweep
@@ -56,6 +57,7 @@ class Kopf:
             watched=self.watched,
             apps=apps,
             seeds=self.seeds,
+            orphans=OrphanCount(self.watched),
             metrics=self.metrics,
             scheduler=scheduler,
             sweep=sweep,

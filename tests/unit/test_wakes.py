@@ -15,6 +15,7 @@ import pytest
 from githubtoken_operator import handlers
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.secrets import encoded
+from githubtoken_operator.orphan_count import OrphanCount
 from githubtoken_operator.watched import Ref
 from tests.unit import keys
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, personal_body, secret, user_body
@@ -37,6 +38,7 @@ class Scene:
             watched=self.process.watched,
             apps=self.process.apps,
             seeds=self.process.seeds,
+            orphans=OrphanCount(self.process.watched),
             scheduler=cast("Any", scheduler),
             sweep=cast("Any", SimpleNamespace(soon=lambda: None)),
             metrics=self.process.metrics,

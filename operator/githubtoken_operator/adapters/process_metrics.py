@@ -127,6 +127,10 @@ class ProcessMetrics:
         """How many rotated pairs wait to be stored."""
         self._sources.numbers["githubtoken_journal_entries"] = entries
 
+    def watch_orphans(self, count: Callable[[], int | None]) -> None:
+        """How many credential Secrets no GitHubToken has any more; None until all lists are complete."""
+        self._sources.numbers["githubtoken_orphaned_credentials"] = count
+
     def watch_lease(self, seconds_left: Callable[[], float | None]) -> None:
         """For how long the Lease is held even if no renewal succeeds any more; None where it is not held."""
         self._sources.numbers["githubtoken_lease_seconds_left"] = seconds_left
@@ -143,6 +147,7 @@ class _Sources(Collector):
         "githubtoken_scheduler_pending": "Objects that wait for their time or their turn.",
         "githubtoken_scheduler_overdue": "Objects whose time has come and that wait for a turn.",
         "githubtoken_journal_entries": "Rotated pairs that are not stored yet.",
+        "githubtoken_orphaned_credentials": "Credential Secrets that no GitHubToken has any more.",
         "githubtoken_lease_seconds_left": "For how long the Lease is held even if no renewal succeeds any more.",
         "githubtoken_event_loop_silence_seconds": "For how long the event loop has not moved.",
     }

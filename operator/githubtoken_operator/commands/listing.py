@@ -9,7 +9,7 @@ from typing import Final, Literal
 import click
 
 from githubtoken_operator.clock import utc_now
-from githubtoken_operator.commands import ages, layout, options
+from githubtoken_operator.commands import ages, layout, options, orphans
 from githubtoken_operator.commands.document import Format, document, plain
 from githubtoken_operator.commands.options import Place
 from githubtoken_operator.commands.session import Session, in_cluster
@@ -22,8 +22,14 @@ from githubtoken_operator.domain.times import parse_time
 @options.all_namespaces
 @options.selector
 @options.output("wide")
+@click.option("--orphans", "only_orphans", is_flag=True, help="Credential Secrets that no GitHubToken has any more.")
 def list_tokens(
-    place: Place, *, all_namespaces: bool, selector: str | None, output: Format | Literal["wide"] | None
+    place: Place,
+    *,
+    all_namespaces: bool,
+    selector: str | None,
+    output: Format | Literal["wide"] | None,
+    only_orphans: bool,
 ) -> None:
     """Show GitHubTokens, and when they expire.
 
@@ -32,10 +38,16 @@ def list_tokens(
     githubtoken list -A -l team=web
     githubtoken list -o wide
     githubtoken list -o json
+    githubtoken list --orphans -A
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
+    if only_orphans and (selector or output == "wide"):
+        raise click.UsageError("--orphans goes with neither --selector nor --output wide")
 
     async def work(session: Session) -> None:
         namespace = None if all_namespaces else session.namespace
+        if only_orphans:
+            await orphans.show(session, namespace, None if output == "wide" else output)
+            return
         found = await session.search(namespace, selector)
         if output in {"json", "yaml"}:
             items = [plain(token.body) for token in found]

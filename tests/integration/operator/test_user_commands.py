@@ -73,6 +73,42 @@ def test_a_list_for_programs_is_the_same_as_json_and_as_yaml(world: World, githu
     assert first["status"] == world.status("ci")
 
 
+def test_credential_secrets_that_were_left_are_shown_and_counted(
+    world: World, githubtoken: Commands, anywhere: Commands, tmp_path: Path
+) -> None:
+    app = world.app()
+    world.user_token("alice", seed=world.sign_in(app))
+    world.user_token("bob", seed=world.sign_in(app, "bob"))
+    for name in ("alice", "bob"):
+        world.wait_ready(name)
+    assert "There is no orphaned credential Secret in the namespace" in githubtoken("list", "--orphans").err
+    world.delete("GitHubToken", "alice")
+    world.wait_for("alice", lambda found: not found)
+    world.wait_until(lambda: orphaned(world) >= 1, "the gauge")
+    shown = githubtoken("list", "--orphans")
+    assert names(shown) == ["alice-credential"]
+    assert "in 18" in shown.out, "six months"
+    assert "kubectl delete secret" in shown.err
+    (item,) = json.loads(githubtoken("list", "--orphans", "-o", "json").out)["items"]
+    assert item["githubToken"] == "alice"
+    assert yaml.safe_load(githubtoken("list", "--orphans", "-o", "yaml").out)["items"] == [item]
+    assert "data" not in item
+    assert world.namespace in anywhere("list", "--orphans", "-A").out
+    viewer = Commands(
+        world.cluster.control_plane.service_account_kubeconfig("viewer", cluster_rules=[READ_TOKENS]), world.namespace
+    )
+    assert "by listing Secrets in the namespace" in viewer("list", "--orphans").complaint
+    world.user_token("alice")
+    world.wait_ready("alice")
+    assert githubtoken("list", "--orphans").out == ""
+
+
+def orphaned(world: World) -> float:
+    """The gauge; other tests' namespaces leave some too."""
+    lines = [line for line in world.operator.metrics().splitlines() if line.startswith("githubtoken_orphaned")]
+    return float(lines[0].split()[1])
+
+
 def test_an_empty_list_is_told_apart_from_its_output(githubtoken: Commands, world: World) -> None:
     ended = githubtoken("list")
     assert (ended.code, ended.out) == (0, "")

@@ -90,6 +90,7 @@ def with_everything() -> Metrics:
     metrics.clock_skew("api.github.com", 0.5)
     metrics.process.watch_scheduler(pending=lambda: 1, overdue=lambda: 0, waiting=lambda: {"renewal": 1})
     metrics.process.watch_journal(lambda: 0)
+    metrics.process.watch_orphans(lambda: 1)
     metrics.show(AppView("GitHubApp", "team-a", "acme", "False", "PrivateKeyMissing"))
     metrics.process.ran("GitHubToken", "done", "renewal", 0.1)
     metrics.process.asked("get", "secrets", 200, 0.01)

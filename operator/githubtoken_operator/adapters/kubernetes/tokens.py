@@ -12,6 +12,7 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.api import Api, NotFound
 from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION, Kind
 from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL
 
 FIELD_MANAGER: Final = "githubtoken-command"
 """Not the operator's: it would take over the annotation that a user's command sets."""
@@ -62,7 +63,18 @@ class Tokens:
         keys = tuple(sorted(found.get("data") or ()))
         return SecretFacts(found.get("type", "Opaque"), keys, found["metadata"].get("annotations") or {})
 
+    async def credentials(self, namespace: str | None) -> tuple[JSON, ...]:
+        """The Secrets with a pair of a user, of a namespace or of all with None: metadata, and when the pair ends."""
+        paths = Kind.SECRET.paths([namespace] if namespace else [])
+        labelled = {"labelSelector": f"{ROLE}={ROLE_CREDENTIAL}"}
+        found = [secret for path in paths for secret in await self._api.list_items(path, labelled)]
+        return tuple({"metadata": secret["metadata"], "data": _times(secret)} for secret in found)
+
     async def events(self, namespace: str, uid: str) -> tuple[JSON, ...]:
         """The events about one object, in no order."""
         about = {"fieldSelector": f"involvedObject.uid={uid}"}
         return tuple(await self._api.list_items(f"/api/v1/namespaces/{namespace}/events", about))
+
+
+def _times(secret: JSON) -> JSON:
+    return {key: value for key, value in (secret.get("data") or {}).items() if key == "refresh_expires_at"}
