@@ -58,7 +58,7 @@ def test_a_restored_namespace_goes_on_with_its_sign_in(world: World, first: str,
     restore(world, secrets if first == "secrets" else tokens, status=status)
     world.settle(0.5)
     restore(world, tokens if first == "secrets" else secrets, status=status)
-    # Restored Secrets name owners that are gone, so Kubernetes may remove them once more; a restored status says nothing.
+    # Restored Secrets name owners that are gone, so Kubernetes may remove them; a restored status says nothing.
     world.wait_until(lambda: world.data("alice").get("token") == pair["token"], "the token of the pair")
     world.wait_until(lambda: world.data("ci"), "the token of the installation")
     for name in TOKENS:
