@@ -165,24 +165,27 @@ class Savings:
         """Takes up an answer that waits for the Secret, which was just read. True where the Secret has changed.
 
         An answer in the Secret that this version understands is saved; one in the journal that is not understood, and
-        that the Secret has lost, is put into it again.
+        that the Secret has lost, is put into it again. What has no pair, or came too late, is dropped.
         """
-        kept = credential.read(secret).kept
-        entry = self._journal.read(key) or (kept.entry if kept else None)
+        kept, journalled = credential.read(secret).kept, self._journal.read(key)
+        entry = journalled or (kept.entry if kept else None)
         if entry is None or key in self._late:
             return False
+        where = Placement.SUPERSEDED
         try:
-            pair_in(key, entry)
+            where = place(secret, pair_in(key, entry))
         except NotUnderstood:
-            if place_unread(secret, key, entry) is Placement.SAVED:
+            where = place_unread(secret, key, entry)
+            if where is Placement.SAVED:
                 return False
-        except TokenError:
-            if kept is not None:
-                await self._cluster.replace(Kind.SECRET, credential_body.without_kept_answer(secret))
-            self.drop(key)
-            return kept is not None
-        with suppress(NotUnderstood, Unsaved):
-            await self.save(key, entry, secret)
+        except TokenError as error:
+            logger.warning("an answer that was kept for Secret %s has no pair: %s", "/".join(key), error.message)
+        if where is Placement.PUT or journalled is not None:
+            # What was read may be older than the entry: only a fresh look can say that it came too late.
+            with suppress(NotUnderstood, Unsaved):
+                await self.save(key, entry, secret if where is Placement.PUT else None)
+        else:
+            await self._cluster.replace(Kind.SECRET, credential_body.without_kept_answer(secret))
         return True
 
     # --- Beside the runs ---------------------------------------------------------------------------------------------
@@ -215,6 +218,9 @@ class Savings:
                 await self._attempt(key, late)
             except ApiError as error:
                 self._put_off(key, late, error)
+            except Exception as defect:  # One in the way of an answer must not stand in the way of the others.
+                logger.exception("the answer for Secret %s cannot be saved", "/".join(key))
+                self._put_off(key, late, ApiError(0, f"a defect of the operator: {type(defect).__name__}"))
             else:
                 del self._late[key]
                 self._wake(key)

@@ -17,7 +17,7 @@ import pytest
 
 from githubtoken_operator.domain import answers, credential, credential_body, reasons
 from githubtoken_operator.domain.conditions import ready_of
-from githubtoken_operator.domain.credential import INTENT, KEPT_ANSWER
+from githubtoken_operator.domain.credential import INTENT, KEPT_ANSWER, OURS
 from githubtoken_operator.domain.entry import VERSION
 from githubtoken_operator.domain.secrets import decoded, encoded
 from tests.unit.builders import secret
@@ -266,6 +266,36 @@ async def test_what_a_version_to_come_has_kept_in_its_own_way_is_left_alone() ->
     assert has_kept(world)
     assert world.faults.calls.count("refresh") == sent
     assert "by a later version" in message(world)
+
+
+async def test_a_kept_answer_that_fits_nothing_any_more_is_removed_once() -> None:
+    """Somebody edits what the operator remembers of the chain."""
+    world, _ = await kept()
+    world.api.edit(CREDENTIAL, lambda body: body["metadata"]["annotations"].update({OURS: "0" * 64}))
+    with a_later_version():
+        process = world.start()
+        await process.run()
+        calls = world.faults.calls.count(PUT_CREDENTIAL)
+        await process.run()
+    assert not has_kept(world)
+    assert world.faults.calls.count(PUT_CREDENTIAL) <= calls + 2
+
+
+async def test_an_old_look_at_the_secret_drops_nothing_from_the_journal(tmp_path: Path) -> None:
+    world = await running()
+    world.journal_folder = tmp_path
+    before = world.api.objects[CREDENTIAL]
+    token = world.github.sign_in("by-hand").reveal()
+    world.api.edit(CREDENTIAL, lambda body: body["data"].update(encoded({"refresh_token": token})))
+    process = world.start()
+    world.faults.once("refresh", lambda: world.faults.once(PUT_CREDENTIAL, raising(Killed())), moment=BEFORE)
+    with pytest.raises(Killed):
+        await process.run()
+    assert len(entries(world)) == 1
+    process = world.start()
+    await process.savings.look(("team", "ci-credential"), before)
+    assert stored_refresh_token(world) in world.github.live
+    assert entries(world) == []
 
 
 # --- The device flow -------------------------------------------------------------------------------------------------

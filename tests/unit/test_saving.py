@@ -18,7 +18,7 @@ from githubtoken_operator.adapters.kubernetes.api import (
     Unavailable,
 )
 from githubtoken_operator.credential_store import TAKEN
-from githubtoken_operator.domain import deletion, reasons
+from githubtoken_operator.domain import credential_body, deletion, reasons
 from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.credential import INTENT
 from githubtoken_operator.domain.credential_body import RESERVED, ROOM_OF_A_PAIR
@@ -118,6 +118,18 @@ async def test_one_secret_that_cannot_be_saved_keeps_no_other_from_being_recover
     await process.recover()
     await process.settle("bob")
     assert ready_of(world.status("bob")) == ("True", "Fresh")
+
+
+async def test_a_defect_in_the_way_of_one_answer_is_in_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, process = await unsaved(REFUSED)
+    world.faults.clear()
+    world.clock.advance(timedelta(minutes=5))
+    with monkeypatch.context() as patch:
+        patch.setattr(credential_body, "with_pair", lambda *_: 1 / 0)
+        await process.savings.save_due()
+    assert process.savings.unsaved == 1
+    await process.settle()
+    assert_settled(world)
 
 
 # --- The end ---------------------------------------------------------------------------------------------------------
