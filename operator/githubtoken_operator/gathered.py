@@ -15,6 +15,7 @@ from githubtoken_operator.domain.model import JSON, AccessToken, App, Server
 from githubtoken_operator.domain.personal_token import CHECK_EVERY
 from githubtoken_operator.domain.resources import Failures, GitHubToken
 from githubtoken_operator.domain.status import Granted
+from githubtoken_operator.domain.target import FIELD
 from githubtoken_operator.watched import Ref
 
 
@@ -117,9 +118,9 @@ class Gathered:
         """Whom GitHub limits."""
         return requester_of(self.observation.token, self.resolved.app)
 
-    def holding(self, issued: Issued, checked: datetime | None = None) -> Gathered:
+    def holding(self, issued: Issued, memory: Memory) -> Gathered:
         """The same after `issued` was obtained, which answers the refresh request if there was one."""
-        token = self.observation.token
+        token, checked = with_target(self.observation.token, memory), memory.checked
         if token.refresh_requested is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
         seen = replace(self.observation, issued=issued, token=token, checked=checked, refused=False)
@@ -132,6 +133,15 @@ class Gathered:
     def after(self, failures: Failures, *, refused: bool) -> Gathered:
         """The same after an attempt failed; `refused` where the token that is held is known to be dead."""
         return replace(self, observation=replace(self.observation, failures=failures, refused=refused))
+
+
+def with_target(token: GitHubToken, memory: Memory) -> GitHubToken:
+    """The same with what this process knows of where its tokens come from, whether or not status has it yet."""
+    granted = memory.granted
+    if granted is None or granted.target is None:
+        return token
+    known = {FIELD: granted.target.document(), "account": granted.account}
+    return replace(token, status={**token.status, **known})
 
 
 def app_ref(token: GitHubToken) -> Ref:

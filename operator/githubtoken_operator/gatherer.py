@@ -37,7 +37,16 @@ from githubtoken_operator.domain.resources import (
 from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
 from githubtoken_operator.domain.times import format_time
 from githubtoken_operator.finalizer import Finalizer
-from githubtoken_operator.gathered import Gathered, Memory, app_ref, host_of, renewal_of, requester_of, server_of
+from githubtoken_operator.gathered import (
+    Gathered,
+    Memory,
+    app_ref,
+    host_of,
+    renewal_of,
+    requester_of,
+    server_of,
+    with_target,
+)
 from githubtoken_operator.pacing import Pacing
 from githubtoken_operator.personal import PersonalTokens
 from githubtoken_operator.saving import Savings
@@ -90,7 +99,7 @@ class Gatherer:
 
     async def gather(self, key: Ref, body: JSON, memory: Memory) -> Gathered:
         """The observation of one GitHubToken. Raises `ApiError`."""
-        token = parse_token(body)
+        token = with_target(parse_token(body), memory)
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
         # Said before anything is waited for, so that of two that begin at once each knows of the other.

@@ -17,7 +17,7 @@ from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.credentials import Credentials
-from githubtoken_operator.domain import consumer, doubt, personal_token, reasons
+from githubtoken_operator.domain import consumer, doubt, personal_token, reasons, target
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.device_flow import Ask, Awaiting, Poll
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
@@ -163,7 +163,8 @@ class Issuer:
 
     async def _mint(self, gathered: Gathered, memory: Memory, source: InstallationSource) -> Issued:
         token, app = gathered.observation.token, gathered.app
-        minted, installation, accepted = await self._installations.obtain(app, source)
+        known = target.known(token.status, source, app.server)
+        minted, found, accepted = await self._installations.obtain(app, source, known)
         if not accepted:
             message = "GitHub was not seen to accept the token that it has just issued"
             if self._gatherer.timed(gathered).observation.valid:
@@ -174,7 +175,7 @@ class Issuer:
         if gathered.observation.issued is not None:
             _supersede(gathered, memory, gathered.observation.issued.access)
         memory.held = Issued(minted.access, _next_revision(gathered), consumer.spec_hash(token, app))
-        memory.granted = Granted(installation.account, minted.permissions, minted.repository_selection)
+        memory.granted = Granted(found.account, minted.permissions, minted.repository_selection, found)
         return memory.held
 
     async def _check(self, gathered: Gathered, memory: Memory, candidate: Token) -> Issued:

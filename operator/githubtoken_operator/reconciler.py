@@ -197,7 +197,7 @@ class Reconciler:
         issued = await self._issuer.obtain(gathered, memory, cause)
         if issued is None:
             return gathered.body
-        obtained = self._gatherer.timed(gathered).holding(issued, memory.checked)
+        obtained = self._gatherer.timed(gathered).holding(issued, memory)
         act = self._publish if must_publish(obtained.observation) else self._settle
         return _Done(await act(obtained, memory, None))
 

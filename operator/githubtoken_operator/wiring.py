@@ -170,7 +170,7 @@ def wire(
         github=github,
         gatherer=gatherer,
         apps=apps,
-        installations=InstallationTokens(github, verify=settings.verify_before_publish),
+        installations=InstallationTokens(github, verify=settings.verify_before_publish, monotonic=time.monotonic),
         credentials=credentials,
         rotation=rotation,
         personal=personal,

@@ -20,12 +20,15 @@ from github_simulator.owners import (
     app_document,
     change_app,
     change_installation,
+    change_repository,
     create_app,
     find_app,
     find_installation,
     find_user,
     install,
     installation_document,
+    reinstall,
+    rename_account,
 )
 from github_simulator.simulation import Settings
 from github_simulator.state import revoke
@@ -66,6 +69,9 @@ class Control:
             ("POST", "/installations", self._install),
             ("PATCH", "/installations/{installation}", self._change_installation),
             ("DELETE", "/installations/{installation}", self._uninstall),
+            ("POST", "/installations/{installation}/reinstall", self._reinstall),
+            ("PATCH", "/repositories/{owner}/{name}", self._change_repository),
+            ("PATCH", "/accounts/{login}", self._rename_account),
             ("POST", "/users", self._create_user),
             ("POST", "/sign-ins", self._sign_in),
             ("POST", "/web-codes", self._web_code),
@@ -153,6 +159,17 @@ class Control:
     def _uninstall(self, _body: Document, parameters: Mapping[str, str]) -> None:
         installation = find_installation(self._simulation, parameters["installation"])
         self._simulation.state.uninstall(installation, now=self._simulation.clock.now())
+
+    def _reinstall(self, _body: Document, parameters: Mapping[str, str]) -> Document:
+        installation = find_installation(self._simulation, parameters["installation"])
+        return installation_document(self._simulation, reinstall(self._simulation, installation))
+
+    def _change_repository(self, body: Document, parameters: Mapping[str, str]) -> Document:
+        repository = change_repository(self._simulation, parameters["owner"], parameters["name"], body)
+        return {"id": repository.id, "full_name": repository.full_name}
+
+    def _rename_account(self, body: Document, parameters: Mapping[str, str]) -> None:
+        rename_account(self._simulation, parameters["login"], _text(body, "login"))
 
     def _create_user(self, body: Document, _parameters: Mapping[str, str]) -> Document:
         user = find_user(self._simulation, _text(body, "login"))

@@ -263,6 +263,22 @@ class Control:
         """Remove the installation; its tokens are dead and it is unknown."""
         self._call("DELETE", f"/installations/{installation.id}")
 
+    def reinstall(self, installation: Installation) -> Installation:
+        """Uninstall the App and install it again with the same choices: another id, and the old tokens are dead."""
+        return _installation(self._call("POST", f"/installations/{installation.id}/reinstall"))
+
+    def rename_repository(self, full_name: str, name: str) -> None:
+        """Call `owner/name` otherwise. Its old name is redirected, and refused where a token is minted for it."""
+        self._call("PATCH", f"/repositories/{full_name}", {"name": name})
+
+    def transfer_repository(self, full_name: str, owner: str) -> None:
+        """Give `owner/name` to another owner: installations that had selected it have it no more."""
+        self._call("PATCH", f"/repositories/{full_name}", {"owner": owner})
+
+    def rename_account(self, login: str, new_login: str) -> None:
+        """Call a user or an organization otherwise. Its repositories are redirected, its old login is unknown."""
+        self._call("PATCH", f"/accounts/{login}", {"login": new_login})
+
     def create_user(self, login: str, *, email_verified: bool = True) -> None:
         """A user; users are also made when they are first named."""
         self._call("POST", "/users", {"login": login, "email_verified": email_verified})

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STATELESS_HEADER = "X-GitHub-Stateless-S2S-Token"
 MOST_CREDENTIALS = 1000
+REDIRECTS = "https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects"
 
 
 def endpoints() -> list[Endpoint]:
@@ -36,11 +37,13 @@ def endpoints() -> list[Endpoint]:
             "GET", "/repos/{account}/{repository}/installation", "find_installation", "jwt", _repository_installation
         ),
         Endpoint("GET", "/enterprises/{account}/installation", "find_installation", "jwt", _enterprise_installation),
+        Endpoint("GET", "/repositories/{id}/installation", "find_installation", "jwt", _repository_id_installation),
         Endpoint("POST", "/app/installations/{installation_id}/access_tokens", "mint", "jwt", _mint),
         Endpoint("DELETE", "/installation/token", "revoke_installation_token", "token", _revoke_installation_token),
         Endpoint("GET", "/installation/repositories", "installation_repositories", "token", _installation_repositories),
         Endpoint("GET", "/user", "get_user", "token", _get_user),
         Endpoint("GET", "/repos/{account}/{repository}", "get_repository", "token", _get_repository),
+        Endpoint("GET", "/repositories/{id}", "get_repository", "token", _get_repository_by_id),
         Endpoint("GET", "/rate_limit", "rate_limit", "any", _rate_limit, counted=False),
         Endpoint("POST", "/applications/{client_id}/token", "check_token", "client", _check_token),
         Endpoint("PATCH", "/applications/{client_id}/token", "reset_token", "client", _reset_token),
@@ -79,11 +82,15 @@ def _enterprise_installation(api_call: ApiCall) -> Answer:
 
 
 def _repository_installation(api_call: ApiCall) -> Answer:
-    repository = _repository(api_call)
-    installation = _installed_on(api_call, types={"Organization", "User"})
-    if repository not in api_call.call.simulation.state.repositories_of(installation):
-        raise ApiError(404, "Not Found")
-    return _shown(api_call, installation)
+    parameters, state = api_call.call.parameters, api_call.call.simulation.state
+    if moved := state.find_moved(parameters["account"], parameters["repository"]):
+        _installation_with(api_call, moved)
+        return _moved_to(api_call, f"/repositories/{moved.id}/installation")
+    return _shown(api_call, _installation_with(api_call, _repository(api_call)))
+
+
+def _repository_id_installation(api_call: ApiCall) -> Answer:
+    return _shown(api_call, _installation_with(api_call, _repository_by_id(api_call)))
 
 
 def _mint(api_call: ApiCall) -> Answer:
@@ -131,7 +138,20 @@ def _get_user(api_call: ApiCall) -> Answer:
 
 
 def _get_repository(api_call: ApiCall) -> Answer:
-    repository, token = _repository(api_call), api_call.bearer
+    parameters = api_call.call.parameters
+    moved = api_call.call.simulation.state.find_moved(parameters["account"], parameters["repository"])
+    if moved is None:
+        return _full_repository(api_call, _repository(api_call))
+    _full_repository(api_call, moved)
+    return _moved_to(api_call, f"/repositories/{moved.id}")
+
+
+def _get_repository_by_id(api_call: ApiCall) -> Answer:
+    return _full_repository(api_call, _repository_by_id(api_call))
+
+
+def _full_repository(api_call: ApiCall, repository: Repository) -> Answer:
+    token = api_call.bearer
     if repository.private and not (repository in _reachable(api_call) and _in_scope(token, repository)):
         raise ApiError(404, "Not Found")
     document = api_call.call.simulation.documents.full_repository(repository, version=api_call.version)
@@ -209,6 +229,22 @@ def _installation(api_call: ApiCall) -> Installation:
     return installations.find(api_call.call.simulation.state, api_call.caller, int(number))
 
 
+def _installation_with(api_call: ApiCall, repository: Repository) -> Installation:
+    """The App's installation that reaches the repository; of what it does not reach an App learns nothing."""
+    state = api_call.call.simulation.state
+    for installation in state.installations_of(api_call.caller):
+        if repository in state.repositories_of(installation):
+            return installation
+    raise ApiError(404, "Not Found")
+
+
+def _moved_to(api_call: ApiCall, path: str) -> Answer:
+    """GitHub redirects what was renamed or transferred to its number."""
+    url = api_call.call.simulation.documents.api_url + path
+    document = {"message": "Moved Permanently", "url": url, "documentation_url": REDIRECTS}
+    return Answer(301, document, {"Location": url})
+
+
 def _installed_on(api_call: ApiCall, *, types: set[str]) -> Installation:
     wanted = api_call.call.parameters["account"].lower()
     for installation in api_call.call.simulation.state.installations_of(api_call.caller):
@@ -220,6 +256,14 @@ def _installed_on(api_call: ApiCall, *, types: set[str]) -> Installation:
 def _repository(api_call: ApiCall) -> Repository:
     parameters = api_call.call.parameters
     found = api_call.call.simulation.state.find_repository(parameters["account"], parameters["repository"])
+    if found is None:
+        raise ApiError(404, "Not Found")
+    return found
+
+
+def _repository_by_id(api_call: ApiCall) -> Repository:
+    number = api_call.call.parameters["id"]
+    found = api_call.call.simulation.state.repository_by_id(int(number)) if number.isdecimal() else None
     if found is None:
         raise ApiError(404, "Not Found")
     return found

@@ -11,7 +11,7 @@ from github_simulator.errors import ControlError
 from github_simulator.tokens import client_secret
 
 if TYPE_CHECKING:
-    from github_simulator.model import Account, App, Installation, Selection
+    from github_simulator.model import Account, App, Installation, Repository, Selection
     from github_simulator.simulation import Simulation
 
 APP_SETTINGS: dict[str, type] = {
@@ -150,6 +150,49 @@ def install(simulation: Simulation, body: dict[str, Any]) -> Installation:
     installation = simulation.state.install(app, account, permissions=permissions, selection=selection, now=now)
     _select(simulation, installation, names or [])
     return installation
+
+
+def reinstall(simulation: Simulation, installation: Installation) -> Installation:
+    """Uninstall the App and install it again on the same account with the same choices: another id, dead tokens."""
+    state, now = simulation.state, simulation.clock.now()
+    state.uninstall(installation, now=now)
+    again = state.install(
+        installation.app,
+        installation.account,
+        permissions=installation.permissions,
+        selection=installation.repository_selection,
+        now=now,
+    )
+    again.selected |= installation.selected
+    return again
+
+
+def change_repository(simulation: Simulation, owner: str, name: str, changes: dict[str, Any]) -> Repository:
+    """Rename a repository (`name`), transfer it (`owner`, made where it is new), or both.
+
+    Raises:
+        ControlError: There is no such repository, or one of the new name; a field is neither of the two.
+    """
+    repository = simulation.state.find_repository(owner, name)
+    if repository is None:
+        raise ControlError("the path must name a repository as owner/name", status=404)
+    if unknown := sorted(set(changes) - {"name", "owner"}):
+        raise ControlError(f"`{unknown[0]}` must be `name` or `owner`")
+    new_owner = simulation.state.account(changes.get("owner", repository.owner.login), now=simulation.clock.now())
+    simulation.state.move_repository(repository, name=changes.get("name", repository.name), owner=new_owner)
+    return repository
+
+
+def rename_account(simulation: Simulation, login: str, new_login: str) -> None:
+    """Call a user or an organization otherwise.
+
+    Raises:
+        ControlError: There is no such account, or one of the new login.
+    """
+    account = simulation.state.accounts.get(login.lower())
+    if account is None:
+        raise ControlError("the path must name an account by its login", status=404)
+    simulation.state.rename_account(account, new_login)
 
 
 def change_installation(simulation: Simulation, installation: Installation, changes: dict[str, Any]) -> None:

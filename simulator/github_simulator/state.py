@@ -37,6 +37,7 @@ class State:
     """Accounts, repositories, Apps, installations, sign-ins, codes and tokens.
 
     Attributes:
+        moved: Repositories by the full names that they had before, until another is made under that name.
         stateless_tokens: Whether installation tokens have github.com's long format rather than the classic one of GHES.
     """
 
@@ -44,6 +45,7 @@ class State:
         self.stateless_tokens = stateless_tokens
         self.accounts: dict[str, Account] = {}
         self.repositories: dict[str, Repository] = {}
+        self.moved: dict[str, Repository] = {}
         self.apps: dict[int, App] = {}
         self.installations: dict[int, Installation] = {}
         self.sign_ins: list[SignIn] = []
@@ -67,11 +69,58 @@ class State:
         key = f"{owner.login}/{name}".lower()
         if key not in self.repositories:
             self.repositories[key] = Repository(next(self._ids), name, owner, now, private)
+            self.moved.pop(key, None)
         return self.repositories[key]
 
     def find_repository(self, owner: str, name: str) -> Repository | None:
         """The repository `owner/name`, or None."""
         return self.repositories.get(f"{owner}/{name}".lower())
+
+    def find_moved(self, owner: str, name: str) -> Repository | None:
+        """The repository that was called `owner/name` before, or None."""
+        return self.moved.get(f"{owner}/{name}".lower())
+
+    def repository_by_id(self, number: int) -> Repository | None:
+        """The repository of that number, whatever it is called."""
+        return next((each for each in self.repositories.values() if each.id == number), None)
+
+    def move_repository(self, repository: Repository, *, name: str, owner: Account) -> None:
+        """Rename it, give it to another owner, or both. What it was called leads to it; selections do not follow it.
+
+        Raises:
+            ValueError: There is a repository of the new name.
+        """
+        before, after = repository.full_name.lower(), f"{owner.login}/{name}".lower()
+        if after != before and after in self.repositories:
+            raise ValueError(f"there is a repository `{owner.login}/{name}`")
+        if owner is not repository.owner:
+            for installation in self.installations.values():
+                installation.selected.discard(repository.id)
+        repository.name, repository.owner = name, owner
+        self._renamed({before: repository})
+
+    def rename_account(self, account: Account, login: str) -> None:
+        """Call it otherwise. Its repositories are led to, its own old login is free for anybody.
+
+        Raises:
+            ValueError: There is an account of the new login.
+        """
+        if login.lower() != account.login.lower() and login.lower() in self.accounts:
+            raise ValueError(f"there is an account `{login}`")
+        before = {key: each for key, each in self.repositories.items() if each.owner is account}
+        del self.accounts[account.login.lower()]
+        account.login = login
+        self.accounts[login.lower()] = account
+        self._renamed(before)
+
+    def _renamed(self, before: Mapping[str, Repository]) -> None:
+        """Files repositories, which were known by these keys, under their present names."""
+        for key in before:
+            del self.repositories[key]
+        self.moved |= before
+        for repository in before.values():
+            self.repositories[repository.full_name.lower()] = repository
+            self.moved.pop(repository.full_name.lower(), None)
 
     def create_app(
         self,

@@ -459,6 +459,7 @@ class FakeGitHub(GitHub):
         owner: str | None = None,
         repository: str | None = None,
         enterprise: str | None = None,
+        repository_id: int | None = None,
     ) -> Installation:
         self._begin("find_installation")
         self.faults.end("find_installation")
@@ -685,7 +686,7 @@ class Process:
             github=github,
             gatherer=gatherer,
             apps=self.apps,
-            installations=InstallationTokens(github, verify=True, sleep=clock.sleep),
+            installations=InstallationTokens(github, verify=True, monotonic=clock.monotonic, sleep=clock.sleep),
             credentials=self.credentials,
             rotation=self.rotation,
             personal=personal,

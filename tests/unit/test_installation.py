@@ -15,7 +15,7 @@ BY_OWNER = InstallationSource(owner="acme")
 
 
 def tokens(world: World, *, verify: bool = True) -> InstallationTokens:
-    return InstallationTokens(world.github, verify=verify, sleep=world.clock.sleep)
+    return InstallationTokens(world.github, verify=verify, monotonic=world.clock.monotonic, sleep=world.clock.sleep)
 
 
 async def test_an_installation_is_looked_for_once() -> None:
@@ -39,7 +39,7 @@ async def test_another_selector_is_looked_for_by_itself(source: InstallationSour
     made = tokens(world)
     await made.obtain(app(), BY_OWNER)
     await made.obtain(app(), source)
-    await made.obtain(app(app_id=2), source)
+    await made.obtain(app(app_id=2, client_id="Iv23other"), source)
     assert world.faults.calls.count("find_installation") == 3
 
 

@@ -28,6 +28,7 @@ from githubtoken_operator.domain.model import (
     Installation,
     InstallationToken,
     PersonalTokenInfo,
+    Repository,
     Token,
 )
 from githubtoken_operator.domain.refusals import ClockSkewed, IssuerRefused, Rule, refusal
@@ -55,6 +56,8 @@ _ACCESS_TOKEN: Final = re.compile(r"(?:ghu|gho|ghs)_[A-Za-z0-9._-]+")
 # GHES has refresh tokens without a prefix, so only the alphabet is asked for.
 _REFRESH_TOKEN: Final = re.compile(r"[A-Za-z0-9._-]+")
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9.]{1,100}")
+_FULL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
+_BY_NUMBER: Final = re.compile(r"/repositories/([0-9]{1,18})/installation$")
 _PERMISSION: Final = re.compile(r"[a-z_]{1,64}")
 _LEVEL: Final = re.compile(r"[a-z]{1,16}")
 _MOST_PERMISSIONS: Final = 128
@@ -89,6 +92,7 @@ def installation_token(
         access=AccessToken(token=token, type="bearer", created=issued_at, expires_in=life, expires_at=expires_at),
         permissions=_permissions(document),
         repository_selection=selection if selection in ("all", "selected") else None,
+        repositories=_repositories(document),
     )
 
 
@@ -131,7 +135,13 @@ def user_token(reply: Reply, document: JSON) -> AccessToken:
 
 
 def installation(answer: Answer, *, where: str = "") -> Installation:
-    """The answer to `GET …/installation` and `GET /app/installations/{id}`; `where` as in `installation_token`."""
+    """The answer to `GET …/installation` and `GET /app/installations/{id}`; `where` as in `installation_token`.
+
+    GitHub redirects what a repository was called before to its number.
+    """
+    moved = _BY_NUMBER.search(answer.path)
+    if moved and where:
+        where += ", which GitHub says was renamed or has another owner now"
     _, document = success(refusals.OF_INSTALLATION, read(answer, where=where))
     number, account = document.get("id"), document.get("account")
     # An enterprise has a slug where users and organisations have a login.
@@ -140,7 +150,8 @@ def installation(answer: Answer, *, where: str = "") -> Installation:
         raise unclear("it is not an installation with `id` and `account`")
     if document.get("suspended_at") is not None:
         raise refusals.installation_suspended()
-    return Installation(id=number, account=name, enterprise=not _first_text(account, "login"))
+    by_number = int(moved[1]) if moved else None
+    return Installation(id=number, account=name, enterprise=not _first_text(account, "login"), repository_id=by_number)
 
 
 def app_info(answer: Answer) -> AppInfo:
@@ -309,6 +320,18 @@ def _first_text(value: object, *keys: str) -> str:
     if not isinstance(value, Mapping):
         return ""
     return next((text for key in keys if isinstance(text := value.get(key), str) and text), "")
+
+
+def _repositories(document: JSON) -> tuple[Repository, ...]:
+    """Those that the token is narrowed to; what cannot be one is left out."""
+    given = document.get("repositories")
+    return tuple(
+        Repository(each["id"], each["full_name"])
+        for each in (given if isinstance(given, list) else ())
+        if isinstance(each, Mapping)
+        and _is_integer(each.get("id"))
+        and _FULL_NAME.fullmatch(str(each.get("full_name")))
+    )
 
 
 def _permissions(document: JSON) -> Mapping[str, str]:

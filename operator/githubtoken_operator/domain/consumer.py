@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from githubtoken_operator.domain import formats, policy, templates
+from githubtoken_operator.domain import formats, policy, target, templates
 from githubtoken_operator.domain.formats import Subject
 from githubtoken_operator.domain.model import JSON, AccessToken, App, Server, Token
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
@@ -86,7 +86,7 @@ def render(token: GitHubToken, issued: Issued, server: Server | None, *, adopted
     With `deletionPolicy: Retain`, and where it was `adopted`, it has no owner and outlives the GitHubToken. `server` is
     the GitHub that takes the token; it is needed where there are formats, which name its hosts.
     """
-    access = issued.access
+    access, path = issued.access, target.path(token, server)
     notes = {
         ISSUED_AT: format_time(access.created),
         REVISION: str(issued.revision),
@@ -104,12 +104,12 @@ def render(token: GitHubToken, issued: Issued, server: Server | None, *, adopted
         "metadata": {
             "name": token.secret.name,
             "namespace": token.namespace,
-            "labels": {**token.secret.labels, **formats.labels(token.secret.formats, _path(token)), ROLE: ROLE_TOKEN},
+            "labels": {**token.secret.labels, **formats.labels(token.secret.formats, path), ROLE: ROLE_TOKEN},
             "annotations": {**token.secret.annotations, **notes},
             "ownerReferences": [] if token.retain or adopted else [_owner_reference(token)],
         },
         "type": token.secret.type,
-        "data": encoded(_keys(token, access, server)),
+        "data": encoded(_keys(token, access, server, path)),
     }
 
 
@@ -170,14 +170,10 @@ def _owner_reference(token: GitHubToken) -> dict[str, Any]:
     }
 
 
-def _keys(token: GitHubToken, access: AccessToken, server: Server | None) -> dict[str, str]:
+def _keys(token: GitHubToken, access: AccessToken, server: Server | None, path: str | None) -> dict[str, str]:
     properties, template = access_token_keys(access), token.secret
-    forms = formats.keys(template.formats, Subject(access.token, server, _path(token))) if server else {}
+    forms = formats.keys(template.formats, Subject(access.token, server, path)) if server else {}
     return properties | forms | {key: templates.fill(text, properties) for key, text in template.data.items()}
-
-
-def _path(token: GitHubToken) -> str | None:
-    return token.installation.path if token.installation else None
 
 
 def _written(secret: JSON, *path: str) -> set[str]:

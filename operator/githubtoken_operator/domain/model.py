@@ -74,21 +74,35 @@ class AccessToken:
 
 
 @dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository by its number, and as it is called now: `owner/name`."""
+
+    id: int
+    full_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class InstallationToken:
-    """An installation's access token, and what it was really granted."""
+    """An installation's access token, and what it was really granted; `repositories` are those it is narrowed to."""
 
     access: AccessToken
     permissions: Mapping[str, str]
     repository_selection: str | None
+    repositories: tuple[Repository, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where an App is installed: the installation's id and its account's login, or slug where it is an enterprise."""
+    """Where an App is installed: the installation's id and its account's login, or slug where it is an enterprise.
+
+    `repository_id` is the number of the repository that it was found by, where GitHub has told it: by a redirect from
+    an earlier name.
+    """
 
     id: int
     account: str
     enterprise: bool = False
+    repository_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +213,15 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer as it came; header names in lower case. The body may hold tokens and is never shown."""
+    """An HTTP answer as it came; header names in lower case. The body may hold tokens and is never shown.
+
+    `path` is that of the URL which answered: another than the one that was asked, where GitHub redirected.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    path: str = ""
 
 
 JSON = Mapping[str, Any]

@@ -54,6 +54,23 @@ def narrowed(
     )
 
 
+def beyond(names: Sequence[str], limits: Limits) -> Terminal | None:
+    """Why a token for these repositories (`owner/name`, as they are called now) exceeds the limits, or None.
+
+    A repository that is asked for by its number may have come to another name or owner than the one that was judged.
+    """
+    if limits.repositories is None:
+        return None
+    globs = [_split(glob) for glob in limits.repositories]
+    for name in names:
+        account, repository = _split(name)
+        patterns = [pattern for owner, pattern in globs if owner.lower() == account.lower()]
+        if not _matches(repository, patterns):
+            allowed = ", ".join(f"`{glob}`" for glob in limits.repositories)
+            return _denied(f"the repository is called `{name}` now, which the App does not allow, only {allowed}")
+    return None if names else _denied("GitHub does not say what the repository is called now, so it cannot be judged")
+
+
 def _permissions(
     wanted: tuple[tuple[str, str], ...], most: tuple[tuple[str, str], ...] | None
 ) -> tuple[tuple[str, str], ...]:

@@ -72,6 +72,12 @@ class InstallationSource:
     permissions: tuple[tuple[str, str], ...] = ()
 
     @property
+    def selector(self) -> str:
+        """What finds the installation, in the spec's words."""
+        enterprise = f"enterprise {self.enterprise}" if self.enterprise else None
+        return self.repository or self.owner or enterprise or f"id {self.id}"
+
+    @property
     def path(self) -> str | None:
         """Where what the token is for is, below GitHub's web URL; None where the spec gives only a number."""
         return self.repository or self.owner

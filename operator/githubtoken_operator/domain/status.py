@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from githubtoken_operator.domain import conditions, personal_token, reasons
+from githubtoken_operator.domain import conditions, personal_token, reasons, target
 from githubtoken_operator.domain.conditions import NEEDS_HUMAN, READY, find_condition
 from githubtoken_operator.domain.consumer import Issued
 from githubtoken_operator.domain.decide import BackingOff, Observation, Paused
@@ -20,6 +20,7 @@ from githubtoken_operator.domain.errors import TokenError
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.redaction import redact
 from githubtoken_operator.domain.resources import Failures
+from githubtoken_operator.domain.target import Target
 from githubtoken_operator.domain.times import format_time
 
 NAME_LIMIT: Final = 255
@@ -27,16 +28,18 @@ NAME_LIMIT: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What GitHub really gave, for `account`, `permissions` and `repositorySelection`."""
+    """What GitHub really gave, for `account`, `permissions` and `repositorySelection`, and where: `installation`."""
 
     account: str | None = None
     permissions: Mapping[str, str] | None = None
     repository_selection: str | None = None
+    target: Target | None = None
 
     @classmethod
     def of(cls, status: JSON) -> Granted:
         """What status remembers of it."""
-        return cls(status.get("account"), status.get("permissions"), status.get("repositorySelection"))
+        permissions, selection = status.get("permissions"), status.get("repositorySelection")
+        return cls(status.get("account"), permissions, selection, target.remembered(status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
         "account": shown(result.granted.account),
         "permissions": dict(result.granted.permissions) if result.granted.permissions else None,
         "repositorySelection": result.granted.repository_selection,
+        target.FIELD: result.granted.target.document() if result.granted.target else None,
         "deviceFlow": _device_flow(result.error),
         "lastHandledRefreshAt": token.status.get("lastHandledRefreshAt"),
         "lastHandledLoginAt": token.status.get("lastHandledLoginAt"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -658,3 +659,39 @@ def test_githubs_text_is_repeated_on_one_line_and_bounded(text: str) -> None:
     error = error_of(installation_token, answer(422, words(text)))
     assert len(error.message) <= 256 + 120
     assert error.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("repositories", "known"),
+    [
+        ([{"id": 5, "full_name": "acme/web"}, {"id": 6, "full_name": "acme/a.b"}], ((5, "acme/web"), (6, "acme/a.b"))),
+        (None, ()),
+        ("acme/web", ()),
+        ([{"id": "5", "full_name": "acme/web"}, {"id": True, "full_name": "acme/web"}, "x", {}, {"id": 5}], ()),
+        ([{"id": 5, "full_name": "acme/../x/y"}, {"id": 5, "full_name": "acme"}], ()),
+    ],
+)
+def test_the_repositories_of_a_token_are_those_that_can_be_some(
+    repositories: object, known: tuple[object, ...]
+) -> None:
+    token = installation_token(answer(201, minted(repositories=repositories)))
+    assert tuple((each.id, each.full_name) for each in token.repositories) == known
+
+
+@pytest.mark.parametrize(
+    ("path", "number"),
+    [
+        ("/repositories/5/installation", 5),
+        ("/api/v3/repositories/5/installation", 5),
+        ("", None),
+        ("/repositories/x/installation", None),
+        ("/repositories/5", None),
+    ],
+)
+def test_a_redirect_tells_the_number_of_a_repository(path: str, number: int | None) -> None:
+    found = replace(answer(200, {"id": 678, "account": {"login": "acme"}}), path=path)
+    assert installation(found).repository_id == number
+    gone = Answer(404, {}, b'{"message": "Not Found"}', path)
+    with pytest.raises(Terminal) as refused:
+        installation(gone, where="on acme/web")
+    assert ("renamed or has another owner" in refused.value.message) is (number is not None)

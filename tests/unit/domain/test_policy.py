@@ -229,3 +229,19 @@ def test_a_token_of_an_enterprise_is_held_to_permissions() -> None:
     assert policy.narrowed(InstallationSource(enterprise="acme"), limits).permissions == limits.permissions
     with pytest.raises(Terminal, match="does not allow"):
         policy.narrowed(InstallationSource(enterprise="acme", permissions=(("members", "read"),)), limits)
+
+
+@pytest.mark.parametrize(
+    ("names", "allowed"),
+    [
+        pytest.param(["acme/web"], True, id="a name"),
+        pytest.param(["ACME/Web", "acme/docs-en"], True, id="in other letters, and by a pattern"),
+        pytest.param(["acme/web", "acme/secret"], False, id="one of them is called otherwise"),
+        pytest.param(["newco/web"], False, id="another owner"),
+        pytest.param([], False, id="it is not said"),
+    ],
+)
+def test_what_was_asked_for_by_number_is_held_to_its_present_name(names: list[str], *, allowed: bool) -> None:
+    limits = Limits(repositories=("acme/web", "acme/docs-*"))
+    assert (policy.beyond(names, limits) is None) is allowed
+    assert policy.beyond(names, Limits()) is None

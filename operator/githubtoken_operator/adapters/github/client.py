@@ -50,6 +50,7 @@ from githubtoken_operator.domain.model import (
     Server,
     Token,
 )
+from githubtoken_operator.domain.reply import http_date
 
 API_VERSION: Final = "2022-11-28"
 """The version that every GHES knows; what we use of it is the same in 2026-03-10."""
@@ -123,13 +124,15 @@ class GitHub:
         id: int | None = None,  # noqa: A002 -- the field's name in the spec
         owner: str | None = None,
         repository: str | None = None,
+        repository_id: int | None = None,
         enterprise: str | None = None,
     ) -> Installation:
-        """The installation of that id, of that account (user or organisation), or that covers that `owner/name`.
+        """The installation of that id, of that account (user or organisation), or that covers that repository.
 
-        Or the one on the enterprise with that slug.
+        A repository is given as `owner/name`, or by its number, which is asked for where both are given. Or the one on
+        the enterprise with that slug.
         """
-        path, where = _installation_path(id, owner, repository, enterprise)
+        path, where = _installation_path(id, owner, repository, repository_id, enterprise)
 
         def parse(answer: Answer) -> Installation:
             return answers.installation(answer, where=where)
@@ -294,8 +297,9 @@ class GitHub:
         try:
             return parse(answer)
         except answers.ClockSkewed:
-            # The answer's own `Date` has just become the skew.
-            bearer = app_jwt(app, self._sender.time_at(app.api_host), renew=True)
+            # By the answer's own `Date`: what was known of the host's clock is what GitHub has just refused.
+            said = http_date(answer.headers["date"]) or self._sender.time_at(app.api_host)
+            bearer = app_jwt(app, said, renew=True)
         return parse(await self._sender.send_following(replace(call, headers=_headers(f"Bearer {bearer}"))))
 
     async def _with_token(
@@ -339,9 +343,12 @@ def _headers(authorization: str | None) -> dict[str, str]:
 
 
 def _installation_path(
-    number: int | None, owner: str | None, repository: str | None, enterprise: str | None
+    number: int | None, owner: str | None, repository: str | None, repository_id: int | None, enterprise: str | None
 ) -> tuple[str, str]:
     """The path that finds the installation, and the words for where it was looked for."""
+    if repository_id is not None:
+        # What GitHub itself redirects to.
+        return f"/repositories/{int(repository_id)}/installation", f"on {repository or int(repository_id)}"
     if number is not None:
         return f"/app/installations/{int(number)}", f"with the id {int(number)}"
     if repository is not None:

@@ -1,8 +1,8 @@
 """One request and its answer, over one transport for each set of CAs.
 
 What is raised says whether the request can have reached GitHub. Each answer's `Date` is compared with our clock, which
-gives the skew of each host. "Our clock" is the process's own, which nobody sets; where no answer of a host is known,
-the machine's clock is the better guess of its time.
+gives the skew of each host (`domain.skew`). "Our clock" is the process's own, which nobody sets; where no answer of a
+host is known, the machine's clock is the better guess of its time.
 
 - Nothing is repeated, and no redirect is followed, except once from a repository that was renamed, on the same host.
 - Answers are read up to 1 MiB, those that may hold a pair up to 256 KiB.
@@ -29,6 +29,7 @@ from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenError
 from githubtoken_operator.domain.model import Answer, Server
 from githubtoken_operator.domain.reply import http_date, quote
+from githubtoken_operator.domain.skew import Skew
 
 LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes; a token with 500 repositories of full description is well below."""
@@ -51,6 +52,9 @@ _LARGEST_SKEW: Final = timedelta(days=3650)
 
 _SMALL_PAGE: Final = "/robots.txt"
 """Every GitHub has one for humans' browsers, or a short answer that there is none; it counts for no limit."""
+_MOST_HOSTS: Final = 1024
+"""Of so many hosts the clocks are known; whose answer is the oldest goes first."""
+
 _MOVED: Final = frozenset({301, 302, 307, 308})
 _BEFORE_SENDING: Final = (
     httpx.ConnectError,
@@ -91,11 +95,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """What the last answer of a host showed: how far its clock is ahead of ours. `url` is for asking it once more."""
+    """What the answers of a host showed: how far its clock is ahead of ours. `url` is for asking it once more."""
 
     server: Server
     url: str
-    skew: timedelta
+    skew: Skew
 
 
 class Sender:
@@ -124,9 +128,9 @@ class Sender:
         await self._transports.aclose()
 
     def skew(self, host: str) -> timedelta:
-        """How far that host's clock is ahead of ours, by its last answer; where none came yet, as the machine's is."""
+        """How far that host's clock is ahead of ours, by its answers; where none came yet, as the machine's is."""
         heard = self._heard.get(host)
-        return heard.skew if heard else self._set_by()
+        return heard.skew.value if heard else self._set_by()
 
     async def measure_clocks(self) -> None:
         """Asks each host that has answered before for its time; of one that does not answer, nothing is known."""
@@ -141,7 +145,9 @@ class Sender:
         """Sends it, and once more where the answer is a redirect on the same host."""
         answer = await self.send(call)
         target = _moved_to(call, answer)
-        return answer if target is None else await self.send(replace(call, url=target))
+        if target is None:
+            return answer
+        return replace(await self.send(replace(call, url=target)), path=urlsplit(target).path)
 
     async def send(self, call: Call) -> Answer:
         """Sends it once. Raises `NotSent` or `OutcomeUnknown` where no whole answer came."""
@@ -193,8 +199,12 @@ class Sender:
             # Without one a good pair could not be stored; the host's time as it was last known is next best.
             said = format_datetime(self.time_at(host).astimezone(UTC), usegmt=True)
             return replace(answer, headers={**answer.headers, "date": said})
-        self._heard[host] = _Heard(call.server, urljoin(call.url, _SMALL_PAGE), date - now)
-        self._observer.clock_skew(host, (now + self._set_by() - date).total_seconds())
+        before = self._heard.pop(host, None)
+        skew = (before.skew if before else Skew()).read(date - now)
+        self._heard[host] = _Heard(call.server, urljoin(call.url, _SMALL_PAGE), skew)
+        while len(self._heard) > _MOST_HOSTS:
+            del self._heard[next(iter(self._heard))]
+        self._observer.clock_skew(host, (self._set_by() - skew.value).total_seconds())
         return answer
 
     def time_at(self, host: str) -> datetime:

@@ -289,6 +289,33 @@ async def test_a_clock_that_stays_refused_is_not_repaired_twice() -> None:
     assert len(wire.sent) == 2
 
 
+async def test_one_machine_with_a_wrong_clock_moves_no_skew() -> None:
+    wrong = NOW + timedelta(hours=1)
+    dates = (NOW, wrong, NOW, wrong, wrong)
+    wire = Wire(*[answer(200, {"slug": "bot"}, date=date) for date in dates])
+    seen = []
+    for _ in dates:
+        await wire.github.get_app(app())
+        seen.append(wire.github.skew("api.github.com"))
+    assert seen == [timedelta()] * 4 + [timedelta(hours=1)]
+
+
+async def test_a_refusal_of_the_times_is_answered_by_its_own_date_also_while_that_is_doubted() -> None:
+    theirs = NOW + timedelta(hours=1)
+    wire = Wire(answer(200, {"slug": "bot"}, date=NOW), answer(401, {"message": EXPIRED}, date=theirs), minted(theirs))
+    await wire.github.get_app(app())
+    await wire.github.create_installation_token(app(), 7)
+    assert wire.claims(2)["iat"] == int(theirs.timestamp()) - 60
+    assert wire.github.skew("api.github.com") == timedelta(hours=1)
+
+
+async def test_of_hosts_that_nobody_asks_any_more_nothing_is_kept() -> None:
+    wire = Wire(*[answer(200, {"slug": "bot"}, date=NOW) for _ in range(1100)])
+    for number in range(1100):
+        await wire.github.get_app(app(api_url=f"https://api.x{number}.ghe.com"))
+    assert len(wire.github._sender._heard) == 1024
+
+
 async def test_each_host_has_a_skew_of_its_own() -> None:
     wire = Wire(answer(200, {"slug": "bot"}, date=NOW + timedelta(hours=1)))
     await wire.github.get_app(app())
