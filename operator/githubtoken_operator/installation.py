@@ -17,7 +17,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain import policy, reasons
-from githubtoken_operator.domain.errors import Terminal, TokenError
+from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import App, Installation, InstallationToken
 from githubtoken_operator.domain.resources import InstallationSource
 from githubtoken_operator.domain.target import Target
@@ -147,7 +147,7 @@ class InstallationTokens:
         for name in source.repositories[:MOST_RENAMED]:
             try:
                 found = await self._github.find_installation(app, repository=f"{target.account}/{name}")
-            except TokenError:
+            except Terminal:
                 continue
             if found.repository_id is not None and found.id == target.installation_id:
                 numbers[name] = found.repository_id

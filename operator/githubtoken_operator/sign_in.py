@@ -217,7 +217,7 @@ class SignIns:
 
     def _in_grace(self, shown: _Shown) -> bool:
         """Whether GitHub may yet come to know the code; it is then polled again."""
-        known = self._polling[shown.key]
+        known = self._known(shown)
         if not known.complete or known.unknown >= GRACE_POLLS:
             return False
         due = self._monotonic() + shown.flow.interval
@@ -232,7 +232,7 @@ class SignIns:
         elif error.interval is not None and error.interval != flow.interval:
             flow = replace(flow, interval=error.interval)
             await self._change(shown, flow)
-        known = self._polling[shown.key]
+        known = self._known(shown)
         complete = isinstance(error, SignInPending) or (known.complete and not isinstance(error, OutcomeUnknown))
         if isinstance(error, LeaseShort):
             # Nothing was asked, so this poll is still to come.
@@ -240,6 +240,10 @@ class SignIns:
             return
         delay = max(device_flow.poll_delay(flow, known.delay, now), error.retry_after or 0.0)
         self._polling[shown.key] = replace(known, due=self._monotonic() + delay, delay=delay, complete=complete)
+
+    def _known(self, shown: _Shown) -> _Polling:
+        """What is known of the polls; nothing, where another GitHubToken that named the Secret went meanwhile."""
+        return self._polling.get(shown.key) or _Polling(shown.flow.user_code, self._monotonic())
 
     async def _end(self, shown: _Shown, error: Terminal) -> None:
         """Remembers that a human ended the flow. What is wrong with the App does not end it."""
