@@ -190,25 +190,29 @@ class Issuer:
         memory.checked, memory.refused = info.at, False
         return memory.held
 
-    async def learn_account(self, gathered: Gathered, memory: Memory) -> None:
-        """Asks whose token a rotated one is, after it was published: the answer changes nothing but status."""
+    async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
+        """Asks whose token a rotated one is, after it was published: the answer changes nothing but status.
+
+        Whether it is known now, and was not before.
+        """
         seen = gathered.observation
         if seen.token.user is None or seen.issued is None or not seen.valid or gathered.resolved.error is not None:
-            return
+            return False
         if memory.account_looks is None:
             # A GitHubToken that was made anew takes up a pair of which its status says nothing.
             memory.account_looks = 0 if _account_known(gathered, memory) else ACCOUNT_LOOKS
         if memory.account_looks == 0 or seen.account is not None or seen.unadmitted:
-            return
+            return False
         memory.account_looks -= 1
         try:
             login = await self._github.get_login(gathered.app, seen.issued.access.token)
         except TokenError as error:
             where = about(seen.token.namespace, seen.token.name)
             logger.info("it is not known yet whose token this is: %s", error.message, extra=where)
-        else:
-            memory.account_looks = 0
-            memory.granted = Granted(account=login)
+            return False
+        memory.account_looks = 0
+        memory.granted = Granted(account=login)
+        return True
 
 
 def _account_known(gathered: Gathered, memory: Memory) -> bool:

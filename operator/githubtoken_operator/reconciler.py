@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,9 +25,8 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import StartOver
-from githubtoken_operator.domain import causes, conditions, consumer, doubt, followup, reasons, rollout
+from githubtoken_operator.domain import conditions, consumer, doubt, reasons, rollout
 from githubtoken_operator.domain.decide import (
-    RECHECK_DENIED,
     Admit,
     Halt,
     Hold,
@@ -52,6 +51,20 @@ from githubtoken_operator.domain.errors import (
     TokenRefused,
     Unsaved,
 )
+from githubtoken_operator.domain.followup import (
+    Gone,
+    Later,
+    Moved,
+    NamespaceGoes,
+    NotItsTurn,
+    OnEvent,
+    Outcome,
+    Refused,
+    Settled,
+    Unreachable,
+    count_failure,
+    next_run,
+)
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import Failures, GitHubToken
 from githubtoken_operator.domain.status import Granted, Result
@@ -67,18 +80,8 @@ from githubtoken_operator.watched import Ref, Watched
 
 MOST_PASSES: Final = 5
 """Of observe, decide, act in one run: holding, taking a seed, rotating, admitting and publishing are one pass each."""
-RETRY_CONFLICT: Final = timedelta(milliseconds=200)
-RETRY_API: Final = timedelta(seconds=2)
-"""While the API server is away nothing can be recorded, so the key simply comes back."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """A run is over."""
-
-    next: Next | None
 
 
 class Reconciler:
@@ -118,23 +121,32 @@ class Reconciler:
 
     async def run(self, key: Ref) -> Next | None:
         """One run; never raises for what the cluster or GitHub do."""
+        outcome = await self._outcome(key)
+        match next_run(outcome):
+            case Later(wait, cause, urgent):
+                since = outcome.local_time if isinstance(outcome, Settled) else self._now()
+                return Next((since + wait).timestamp(), (since + urgent).timestamp(), cause)
+            case OnEvent():
+                return None
+
+    async def _outcome(self, key: Ref) -> Outcome:
         try:
             with self._watched.run_of(key):
                 return await self._run(key)
         except (Conflict, NotFound, StartOver):
-            return self._in(RETRY_CONFLICT, causes.CONFLICT)
+            return Moved()
         except Terminating:
             logger.info("%s: the namespace is being deleted", key)
-            return None
+            return NamespaceGoes()
         except ApiError as error:
             logger.warning("%s: %s", key, error.message)
-            return self._in(RETRY_API, causes.API_SERVER)
+            return Unreachable()
         except TokenError as error:
             # Whatever is not recorded in status has its reason here, and comes back.
             logger.warning("%s: %s: %s", key, error.reason, error.message)
-            return self._in(RECHECK_DENIED, causes.RETRY)
+            return Refused()
 
-    async def _run(self, key: Ref) -> Next | None:
+    async def _run(self, key: Ref) -> Outcome:
         body: JSON | None = None
         for _ in range(MOST_PASSES):
             body = await self._gatherer.current(key, body)
@@ -144,13 +156,13 @@ class Reconciler:
             gathered = await self._gatherer.gather(key, body, memory)
             if gathered.resolved.error is None:
                 memory.app = gathered.resolved.app or memory.app
-            done = await self._pass(gathered, memory)
-            if isinstance(done, _Done):
-                return done.next
-            body = done
-        return self._in(RETRY_CONFLICT, causes.CONFLICT)
+            passed = await self._pass(gathered, memory)
+            if isinstance(passed, Outcome):
+                return passed
+            body = passed
+        return Moved()
 
-    async def _pass(self, gathered: Gathered, memory: Memory) -> _Done | JSON:
+    async def _pass(self, gathered: Gathered, memory: Memory) -> Outcome | JSON:
         """Decides and acts once. An object that is returned says: the world has changed, look again."""
         seen = gathered.observation
         try:
@@ -165,26 +177,26 @@ class Reconciler:
                     return gathered.body
                 case Ask() | Poll() as step:
                     waiting = await self._issuer.sign_in(gathered, memory, step)
-                    return _Done(await self._settle(gathered, memory, waiting)) if waiting else gathered.body
+                    return await self._settle(gathered, memory, waiting) if waiting else gathered.body
                 case Admit():
                     await self._issuer.admit(gathered)
                     return gathered.body
                 case Obtain(cause):
                     return await self._renew(gathered, memory, cause)
                 case Publish(hindrance):
-                    return _Done(await self._publish(gathered, memory, hindrance))
+                    return await self._publish(gathered, memory, hindrance)
                 case Wait(hindrance):
-                    return _Done(await self._settle(gathered, memory, hindrance))
+                    return await self._settle(gathered, memory, hindrance)
                 case Halt(error, recheck):
-                    return _Done(await self._settle(gathered, memory, error, recheck=recheck))
+                    return await self._settle(gathered, memory, error, recheck=recheck)
         except TokenError as error:
             if _another_look_tells(error, seen):
                 return gathered.body
             if isinstance(error, RefreshTokenRefused):
                 gathered = gathered.revoked()
-            return _Done(await self._failed(self._gatherer.timed(gathered), memory, error))
+            return await self._failed(self._gatherer.timed(gathered), memory, error)
 
-    async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> _Done | JSON:
+    async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> Outcome | JSON:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
         await self._issuer.prove(gathered, memory)
         if delay := self._pacing.delay(gathered.share, gathered.host, self._monotonic()):
@@ -193,20 +205,20 @@ class Reconciler:
                 before = self._pacing.before(delay)
                 message = f"waiting for its App's turn, {before} before it"
                 await self._settle(gathered, memory, Queued(reasons.PENDING, message))
-            return _Done(self._in(timedelta(seconds=delay), causes.TURN))
+            return NotItsTurn(timedelta(seconds=delay))
         issued = await self._issuer.obtain(gathered, memory, cause)
         if issued is None:
             return gathered.body
         obtained = self._gatherer.timed(gathered).holding(issued, memory)
         act = self._publish if must_publish(obtained.observation) else self._settle
-        return _Done(await act(obtained, memory, None))
+        return await act(obtained, memory, None)
 
-    async def _end(self, key: Ref, body: JSON | None) -> Next | None:
+    async def _end(self, key: Ref, body: JSON | None) -> Outcome:
         """The object is gone, or going."""
-        due = await self._revocations.end(body, self._memory(key, body["metadata"]["uid"])) if body else None
-        if due is None:
+        ended = await self._revocations.end(body, self._memory(key, body["metadata"]["uid"])) if body else Gone()
+        if isinstance(ended, Gone):
             self._forget(key)
-        return due
+        return ended
 
     # --- act ---------------------------------------------------------------------------------------------------------
 
@@ -218,7 +230,7 @@ class Reconciler:
         logger.info("the App was changed meanwhile: trying again", extra=about(token.namespace, token.name))
         return True
 
-    async def _publish(self, gathered: Gathered, memory: Memory, hindrance: TokenError | None) -> Next | None:
+    async def _publish(self, gathered: Gathered, memory: Memory, hindrance: TokenError | None) -> Outcome:
         """Applies the consumer's Secret under what was read of it, from the token that is held."""
         seen = gathered.observation
         body = desired_secret(seen)
@@ -261,13 +273,11 @@ class Reconciler:
 
     # --- record ------------------------------------------------------------------------------------------------------
 
-    async def _failed(
-        self, gathered: Gathered, memory: Memory, error: TokenError, *, publish: bool = True
-    ) -> Next | None:
+    async def _failed(self, gathered: Gathered, memory: Memory, error: TokenError, *, publish: bool = True) -> Outcome:
         """Counts a failed attempt; what is held stays published."""
         seen = gathered.observation
         if error.reason == reasons.AUTHENTICATION_FAILED and await self._app_changed(gathered):
-            return self._in(RETRY_CONFLICT, causes.CONFLICT)
+            return Moved()
         if error.reason == reasons.PENDING:
             return await self._settle(gathered, memory, error)
         error = doubt.doubted(seen, error)
@@ -279,20 +289,19 @@ class Reconciler:
                 self._metrics.host_label(gathered.host), app.namespace, app.name, error.retry_after
             )
         memory.refused = seen.refused or isinstance(error, TokenRefused)
-        failed = gathered.after(followup.count_failure(seen, error), refused=memory.refused)
+        failed = gathered.after(count_failure(seen, error), refused=memory.refused)
         if publish and must_publish(seen):
             return await self._publish(failed, memory, error)
         return await self._settle(failed, memory, error)
 
     async def _settle(
         self, gathered: Gathered, memory: Memory, error: TokenError | None, *, recheck: timedelta | None = None
-    ) -> Next | None:
-        """Records how the run ended and says when the next one is due."""
+    ) -> Outcome:
+        """Records how the run ended. Whose token it is comes last: GitHub may take long, and status says all else."""
         seen = gathered.observation
         if memory.obtained_from is not None:
             self._metrics.took(seen.token.kind, self._monotonic() - memory.obtained_from)
             memory.obtained_from = None
-        await self._issuer.learn_account(gathered, memory)
         result = Result(
             issued=gathered.stored,
             granted=_granted(seen, memory),
@@ -304,17 +313,13 @@ class Reconciler:
             memory.held = gathered.stored
         body = await self._recorder.record(gathered, memory, result)
         again = await self._consumers.tell(gathered, memory)
+        if await self._issuer.learn_account(gathered, memory):
+            known = replace(result, granted=_granted(seen, memory))
+            body = await self._recorder.record(replace(gathered, body=body), memory, known)
         if gathered.stored is not None and memory.restarted == gathered.stored.revision and seen.token.restart_targets:
             await self._recorder.restarted(body, memory.restarted)
-        offset = seen.now - gathered.local_time
-        due = followup.next_run(seen, result, recheck)
-        cause = followup.cause(seen, result, due)
-        if again is not None and (due is None or again + offset < due):
-            due, cause = again + offset, causes.CONSUMERS
-        if due is None:
-            return None
-        expires = result.issued.access.expires_at if result.issued else None
-        return Next((due - offset).timestamp(), ((expires or due) - offset).timestamp(), cause)
+        consumers = again - gathered.local_time if again is not None else None
+        return Settled(seen, result, gathered.local_time, recheck, consumers)
 
     def _memory(self, key: Ref, uid: str) -> Memory:
         memory = self._memories.get(key)
@@ -327,10 +332,6 @@ class Reconciler:
         self._issuer.forget(ref for ref in self._watched.reads(key) if ref.kind is ObjectKind.SECRET)
         self._watched.depends(key, ())
         self._metrics.forget(*key.labels)
-
-    def _in(self, wait: timedelta, cause: str) -> Next:
-        due = (self._now() + wait).timestamp()
-        return Next(due, due, cause)
 
 
 def _another_look_tells(error: TokenError, seen: Observation) -> bool:

@@ -27,14 +27,14 @@ from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
 from githubtoken_operator.credentials import Credentials
-from githubtoken_operator.domain import causes, consumer, credential_body, deletion, ownership, reasons
+from githubtoken_operator.domain import consumer, credential_body, deletion, ownership, reasons
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
+from githubtoken_operator.domain.followup import Gone, Revoking
 from githubtoken_operator.domain.model import JSON, App, Token
 from githubtoken_operator.domain.resources import GitHubToken, parse_token
 from githubtoken_operator.finalizer import Finalizer
 from githubtoken_operator.gathered import Memory, app_ref
 from githubtoken_operator.recorder import Recorder
-from githubtoken_operator.scheduler import Next
 
 logger = logging.getLogger(__name__)
 
@@ -64,11 +64,11 @@ class Revocations:
         self._now = now
         self._attempts: Counter[str] = Counter()
 
-    async def end(self, body: JSON, memory: Memory) -> Next | None:
-        """One attempt for an object that is being deleted; None once we hold it no longer. Raises `ApiError`."""
+    async def end(self, body: JSON, memory: Memory) -> Revoking | Gone:
+        """One attempt for an object that is being deleted; `Gone` once we hold it no longer. Raises `ApiError`."""
         token, deadline = parse_token(body), deletion.deadline(body)
         if not token.held or deadline is None:
-            return None
+            return Gone()
         if not token.revoke:
             return await self._let_go(body)
         try:
@@ -82,26 +82,27 @@ class Revocations:
         if left is not None and left not in memory.warned:
             memory.warned.add(left)
             await self._recorder.warn(token, reasons.REVOCATION_FAILED, left)
-        if (again := await self._let_go(body)) is not None:
-            return again
+        ended = await self._let_go(body)
+        if isinstance(ended, Revoking):
+            return ended
         self._metrics.revoked("success" if left is None else "failed")
         if left is None:
             logger.info("revoked what it had", extra=about(token.namespace, token.name))
-        return None
+        return ended
 
-    async def _let_go(self, body: JSON) -> Next | None:
+    async def _let_go(self, body: JSON) -> Revoking | Gone:
         """Takes the finalizer off; when to try again where the operator's rights are gone, as an administrator sees."""
         meta = body["metadata"]
         try:
             await self._finalizer.set(body, held=False)
         except Terminal as refused:
             logger.warning("it cannot be let go: %s", refused.message, extra=about(meta["namespace"], meta["name"]))
-            due = (self._now() + timedelta(seconds=deletion.LONGEST_PAUSE)).timestamp()
-            return Next(due, due, causes.END)
+            pause = timedelta(seconds=deletion.LONGEST_PAUSE)
+            return Revoking(pause, pause)
         self._attempts.pop(meta["uid"], None)
-        return None
+        return Gone()
 
-    async def _put_off(self, token: GitHubToken, error: TokenError | ApiError, deadline: datetime) -> Next:
+    async def _put_off(self, token: GitHubToken, error: TokenError | ApiError, deadline: datetime) -> Revoking:
         self._attempts[token.uid] += 1
         attempts = self._attempts[token.uid]
         message = f"the tokens are not revoked yet, which is tried until {deadline:%H:%M:%S} UTC: {error.message}"
@@ -110,8 +111,8 @@ class Revocations:
         else:
             logger.info("%s", message, extra=about(token.namespace, token.name))
         retry_after = error.retry_after if isinstance(error, Transient) else None
-        due = deletion.next_attempt(self._now(), attempts, retry_after, deadline)
-        return Next(due.timestamp(), deadline.timestamp(), causes.END)
+        now = self._now()
+        return Revoking(deletion.next_attempt(now, attempts, retry_after, deadline) - now, deadline - now)
 
     async def _revoke(self, body: JSON, token: GitHubToken, memory: Memory) -> tuple[JSON, str | None]:
         """The object as it is now, and what may be alive because nobody has it any more.

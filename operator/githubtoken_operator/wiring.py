@@ -19,7 +19,7 @@ from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunRes
 from githubtoken_operator.announcements import Announcements
 from githubtoken_operator.app_reader import AppReader
 from githubtoken_operator.apps import Apps
-from githubtoken_operator.clock import unix_now, utc_now
+from githubtoken_operator.clock import unix_now, utc_now, wall_now
 from githubtoken_operator.consumers import Consumers
 from githubtoken_operator.credential_store import CredentialStore
 from githubtoken_operator.credentials import Credentials
@@ -156,6 +156,7 @@ def wire(
         monotonic=time.monotonic,
     )
     recorder = Recorder(cluster=cluster, metrics=metrics, now=utc_now)
+    # It looks at what the API server's clock wrote, which is the machine's or as good.
     revocations = Revocations(
         cluster=cluster,
         github=github,
@@ -164,7 +165,7 @@ def wire(
         finalizer=finalizer,
         recorder=recorder,
         metrics=metrics,
-        now=utc_now,
+        now=wall_now,
     )
     issuer = Issuer(
         github=github,

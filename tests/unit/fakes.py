@@ -574,16 +574,17 @@ class FakeGitHub(GitHub):
 
 
 class FakeLease(Uncontested):
-    """A Lease that a test can take away; `contested` False: there is no election."""
+    """A Lease that a test can take away, or let be short of time; `contested` False: there is no election."""
 
     contested = True
 
     def __init__(self) -> None:
         self.lost = False
+        self.short = False
 
     def held(self, margin: float = 0.0) -> bool:
         """Until the test says otherwise."""
-        return not self.lost and super().held(margin)
+        return not self.lost and not (self.short and margin) and super().held(margin)
 
 
 class World:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -120,6 +120,44 @@ async def test_the_order_is_intent_post_pair_consumer_status() -> None:
         "PATCH secrets/ci",
         "PATCH githubtokens/ci/status",
     ]
+
+
+async def test_whose_token_it_is_is_asked_after_status_was_written() -> None:
+    world = signed_in()
+    await world.start().run()
+    effects = [call for call in world.faults.calls if not call.startswith("GET")]
+    assert effects[-4:-1] == ["PATCH githubtokens/ci/status", "POST events", "get_login"]
+    assert world.status()["account"] == "alice"
+
+
+async def test_a_github_that_does_not_tell_whose_token_it_is_delays_no_status() -> None:
+    world = signed_in()
+    told: list[tuple[str, str]] = []
+    world.faults.on("get_login", lambda: told.append(ready_of(world.status())))
+    await world.start().run()
+    assert told == [("True", "Fresh")]
+
+
+@pytest.mark.parametrize("begin", BEGINNINGS)
+async def test_while_the_lease_is_short_nothing_is_sent_and_it_is_tried_again_within_a_second(
+    begin: Beginning,
+) -> None:
+    world = await begin()
+    process = world.start()
+    process.leadership.short = True
+    sent = world.faults.calls.count("refresh")
+    due = await process.run()
+    assert due is not None
+    assert due.due <= (world.clock.now + timedelta(seconds=1)).timestamp()
+    assert world.faults.calls.count("refresh") == sent
+    assert "the operator's Lease was not renewed for seconds" in world.status()["conditions"][0]["message"]
+    assert "failedAttempts" not in world.status()
+    assert INTENT not in world.api.objects[CREDENTIAL]["metadata"].get("annotations", {})
+    process.leadership.short = False
+    world.clock.now = datetime.fromtimestamp(due.due, UTC)
+    await process.settle()
+    assert_settled(world)
+    assert_spent_once(world)
 
 
 async def test_the_intent_says_who_is_about_to_send_which_token() -> None:
