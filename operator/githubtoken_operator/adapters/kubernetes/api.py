@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -31,6 +32,8 @@ REQUEST_TIMEOUT: Final = 20.0
 """Seconds for a whole request. The API server's own limit for non-watch requests is 60."""
 CONNECTIONS: Final = 32
 """At once, where nobody says another number."""
+READ_AGAIN: Final = 5.0
+"""Seconds at least between two looks for a new token after the API server refused the one there was."""
 _CHUNK: Final = 500
 """Objects in one answer to a list."""
 _MESSAGE_LIMIT: Final = 256
@@ -117,7 +120,7 @@ class Api:
         except config.ConfigException as error:
             where = "run it in a pod with a ServiceAccount, or set KUBECONFIG to a usable file"
             raise ApiError(0, f"no access to a cluster: {where} ({error})") from error
-        return cls(configuration, connections=connections, tell=tell)
+        return cls(configuration, connections=connections, tell=tell, renew=_looking_again(configuration))
 
     async def __aenter__(self) -> Self:
         return self
@@ -182,7 +185,7 @@ class Api:
             await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
         except (config.ConfigException, OSError, ValueError) as error:
             # ValueError: it is not text. The kubelet may be replacing the file at this very moment.
-            raise Unavailable(0, f"the ServiceAccount's token cannot be read: {type(error).__name__}") from error
+            raise Unavailable(0, f"the token for the API server cannot be read: {type(error).__name__}") from error
 
     async def list_items(
         self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "application/json"
@@ -217,6 +220,21 @@ def request_of(method: str, path: str) -> tuple[str, str]:
     resource = "/".join([*parts[:1], *parts[2:3]]) or "discovery"
     verb = _VERBS[method] if method != "GET" else "get" if len(parts) > 1 or not parts else "list"
     return verb, resource
+
+
+def _looking_again(configuration: client.Configuration) -> Callable[[], Awaitable[None]]:
+    """Reads the token anew. The library does so each minute in a pod, by the wall clock, and elsewhere never."""
+    looked = time.monotonic()
+
+    async def look() -> None:
+        nonlocal looked
+        if time.monotonic() - looked < READ_AGAIN:
+            return
+        looked = time.monotonic()
+        with suppress(config.ConfigException, OSError):
+            await _load_default(configuration)
+
+    return look
 
 
 async def _load_default(configuration: client.Configuration) -> None:

@@ -42,8 +42,8 @@ _DEADLINE: Final = 2 / 3
 """Of the duration: how long a renewal lasts for the holder itself. The rest is the margin between two leaders."""
 _INTERVAL: Final = 1 / 3
 """Of the deadline: how often the holder renews."""
-_LOOK: Final = 1.0
-"""Seconds between two looks of a candidate, less where the interval is: a released Lease does not lie idle."""
+_LOOK: Final = 0.5
+"""Seconds between two looks of a candidate, less where the interval is: a released Lease is taken within a second."""
 _ATTEMPT: Final = 0.8
 """Of the interval: how long one attempt may take, with both of its requests."""
 _RETRY: Final = 0.25
