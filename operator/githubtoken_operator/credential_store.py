@@ -13,6 +13,7 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import credential, credential_body, reasons
+from githubtoken_operator.domain.credential import Intent
 from githubtoken_operator.domain.entry import SecretKey
 from githubtoken_operator.domain.errors import Terminal, Transient
 from githubtoken_operator.domain.model import JSON
@@ -93,19 +94,21 @@ class CredentialStore:
         """
         for secret in await self._cluster.list_secrets(ROLE_CREDENTIAL, namespaces):
             key = secret["metadata"]["namespace"], secret["metadata"]["name"]
-            stored = credential.read(secret)
-            if stored.kept is not None:
-                await self._take_up(key, secret)
-            elif (
-                stored.intent is not None
-                and stored.intent.holder == self.holder
-                and stored.intent.started < begun
-                and not self._savings.waits_for(key, stored.intent.token)
-            ):
-                await self.withdraw(secret)
+            try:
+                await self._see_to(key, secret, begun)
+            except ApiError as error:
+                logger.warning("Secret %s was not seen to at the start: %s", "/".join(key), error.message)
+            except Exception:  # What somebody wrote into one Secret must not keep the others from being seen to.
+                logger.exception("Secret %s cannot be seen to", "/".join(key))
 
-    async def _take_up(self, key: SecretKey, secret: JSON) -> None:
-        try:
+    async def _see_to(self, key: SecretKey, secret: JSON, begun: str) -> None:
+        stored = credential.read(secret)
+        if stored.kept is not None:
             await self._savings.look(key, secret)
-        except ApiError as error:
-            logger.warning("a kept answer was not looked at: %s", error.message)
+        elif self._came_to_nothing(key, stored.intent, begun):
+            await self.withdraw(secret)
+
+    def _came_to_nothing(self, key: SecretKey, intent: Intent | None, begun: str) -> bool:
+        if intent is None or intent.holder != self.holder or intent.started >= begun:
+            return False
+        return not self._savings.waits_for(key, intent.token)

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Unavailable
-from githubtoken_operator.domain.credential import INTENT
+from githubtoken_operator.domain import credential
+from githubtoken_operator.domain.credential import INTENT, Credential
+from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL
 from tests.unit.builders import secret
 from tests.unit.fakes import AFTER, BEFORE, Killed, Moment, Process, World, raising
 from tests.unit.test_rotation import (
@@ -114,6 +117,28 @@ async def test_an_intent_of_ours_that_came_to_nothing_is_removed_at_the_start(tm
         await world.start().settle()
     assert INTENT in world.api.objects[CREDENTIAL]["metadata"]["annotations"]
     world.clock.advance(timedelta(seconds=1))
+    await world.start().recover()
+    assert INTENT not in world.api.objects[CREDENTIAL]["metadata"]["annotations"]
+
+
+async def test_what_somebody_wrote_into_one_secret_keeps_no_other_from_being_seen_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await running()
+    world.journal_folder = tmp_path
+    world.faults.once("refresh", raising(Killed()), moment=BEFORE)
+    with pytest.raises(Killed):
+        await world.start().settle()
+    world.api.objects = {"secrets/aaa": secret("aaa", {}, labels={ROLE: ROLE_CREDENTIAL}), **world.api.objects}
+    world.clock.advance(timedelta(seconds=1))
+    read = credential.read
+
+    def poisoned(body: JSON) -> Credential:
+        if body["metadata"]["name"] == "aaa":
+            raise RecursionError
+        return read(body)
+
+    monkeypatch.setattr(credential, "read", poisoned)
     await world.start().recover()
     assert INTENT not in world.api.objects[CREDENTIAL]["metadata"]["annotations"]
 
