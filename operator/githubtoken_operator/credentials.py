@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from githubtoken_operator.announcements import Announcements
 from githubtoken_operator.credential_store import CredentialStore, StartOver
-from githubtoken_operator.domain import credential, credential_body
+from githubtoken_operator.domain import credential, credential_body, kept_answer
 from githubtoken_operator.domain.credential import Credential, Expected
 from githubtoken_operator.domain.entry import SecretKey
 from githubtoken_operator.domain.errors import TokenError
@@ -41,7 +41,7 @@ class Credentials:
     async def hindrance(self, key: SecretKey, stored: Credential, expected: Expected | None) -> TokenError | None:
         """Why the stored refresh token must not be sent now. Another's intent is waited for since it was first seen."""
         if stored.kept is not None:
-            return credential.not_understood(key, stored.kept)
+            return kept_answer.not_understood(key, stored.kept)
         if expected is not None and (refusal := credential.refusal(stored, expected)):
             return refusal
         return await self._announcements.hindrance(stored)

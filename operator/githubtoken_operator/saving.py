@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from githubtoken_operator.adapters.journal import CannotJournal, Journal
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden, Invalid
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import credential, credential_body, reasons
 from githubtoken_operator.domain.entry import Entry, SecretKey
@@ -28,6 +28,7 @@ from githubtoken_operator.domain.errors import NotUnderstood, Terminal, TokenErr
 from githubtoken_operator.domain.grants import Grant, pair_in
 from githubtoken_operator.domain.model import JSON, Token
 from githubtoken_operator.domain.placement import Placement, place, place_unread
+from githubtoken_operator.placing import put_answer
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
@@ -36,7 +37,6 @@ LONGEST_PAUSE_REFUSED: Final = 120.0
 """The same where it answers, and refuses: rights, a quota, an admission policy."""
 LONGEST_PAUSE_ENDING: Final = 1.0
 """The same while the process waits with its end."""
-MOST_CONFLICTS: Final = 10
 LONGEST_SLEEP: Final = 30.0
 
 logger = logging.getLogger(__name__)
@@ -268,7 +268,7 @@ class Savings:
             logger.warning("an answer in the journal has no pair and is dropped: %s", error.message)
             self.drop(key)
             return None
-        where = await self._place(key, entry, grant, secret)
+        where = await put_answer(self._cluster, key, entry, grant, secret)
         if where is Placement.SUPERSEDED:
             logger.warning("a newer sign-in won, or the credential Secret was deleted: an answer is discarded")
             if late.replaces is not None:
@@ -280,36 +280,8 @@ class Savings:
         self._kept.add(key)
         return unread
 
-    async def _place(self, key: SecretKey, entry: Entry, grant: Grant | None, secret: JSON | None) -> Placement:
-        for _ in range(MOST_CONFLICTS):
-            current = secret or await self._cluster.read(Kind.SECRET, *key)
-            where = place(current, grant) if grant else place_unread(current, key, entry)
-            secret = None
-            try:
-                if where is Placement.CREATE:
-                    await self._cluster.create(Kind.SECRET, _body(current, key, entry, grant))
-                elif where is Placement.PUT:
-                    await self._cluster.replace(Kind.SECRET, _body(current, key, entry, grant))
-            except (Conflict, NotFound, Terminating) as error:
-                if where is Placement.CREATE and not isinstance(error, Conflict):
-                    # The namespace is gone, or going, and the Secret with it.
-                    return Placement.SUPERSEDED
-                if isinstance(error, Terminating):
-                    raise
-            else:
-                return where
-        raise Conflict(409, "somebody else writes the Secret all the time")
-
 
 def _unsaved(key: SecretKey, error: ApiError | None) -> Unsaved:
     refused = isinstance(error, Forbidden | Invalid)
     words = error.message if error else "the operator has just started"
     return Unsaved(reasons.MISSING_PERMISSION if refused else reasons.PENDING, key[1], words)
-
-
-def _body(secret: JSON | None, key: SecretKey, entry: Entry, grant: Grant | None) -> JSON:
-    if grant is None:
-        return credential_body.with_kept_answer(secret, key, entry)
-    if grant.signed_in is not None or secret is None:
-        return credential_body.with_sign_in(secret, key, grant)
-    return credential_body.with_pair(secret, grant)

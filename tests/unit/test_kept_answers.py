@@ -17,8 +17,9 @@ import pytest
 
 from githubtoken_operator.domain import answers, credential, credential_body, reasons
 from githubtoken_operator.domain.conditions import ready_of
-from githubtoken_operator.domain.credential import INTENT, KEPT_ANSWER, OURS
+from githubtoken_operator.domain.credential import INTENT, OURS
 from githubtoken_operator.domain.entry import VERSION
+from githubtoken_operator.domain.kept_answer import KEPT_ANSWER
 from githubtoken_operator.domain.secrets import decoded, encoded
 from tests.unit.builders import secret
 from tests.unit.fakes import BEFORE, Killed, Process, World, raising

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from githubtoken_operator.domain import device_flow, reasons
+from githubtoken_operator.domain import device_flow, kept_answer, reasons
 from githubtoken_operator.domain.device_flow import Flow
-from githubtoken_operator.domain.entry import Entry, SecretKey, Unreadable, decode
-from githubtoken_operator.domain.errors import NotUnderstood, Terminal, TokenError
-from githubtoken_operator.domain.grants import pair_in
+from githubtoken_operator.domain.entry import SecretKey
+from githubtoken_operator.domain.errors import Terminal
+from githubtoken_operator.domain.kept_answer import KeptAnswer
 from githubtoken_operator.domain.model import JSON, AccessToken, Token
 from githubtoken_operator.domain.pod import Pod
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
@@ -33,7 +33,6 @@ from githubtoken_operator.domain.secrets import (
     annotations_of,
     controller_uid,
     decoded,
-    decoded_bytes,
     labels_of,
     revision_of,
 )
@@ -56,8 +55,6 @@ SEEDS_TAKEN: Final = PREFIX + "seeds-taken"
 """The newest seeds that were taken up; rotations push none of them out."""
 SPENT: Final = PREFIX + "spent-sha256"
 """The newest refresh tokens that were spent, or given up for a newer sign-in."""
-KEPT_ANSWER: Final = "kept_answer"
-"""The key that holds an answer of GitHub's which was not understood."""
 REMEMBERED: Final = 20
 """So many hashes are kept in each of the two."""
 
@@ -80,18 +77,6 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """An answer that is kept in the Secret. `entry` is None where a later version kept it in a way of its own."""
-
-    entry: Entry | None
-
-    @property
-    def of_rotation(self) -> bool:
-        """Whether the token under the key was sent for it, so that the token beside it is probably dead."""
-        return self.entry is None or self.entry.name is None
-
-
-@dataclass(frozen=True, slots=True)
 class Credential:
     """What a credential Secret says. `access` is the stored pair where it is of this chain."""
 
@@ -108,7 +93,7 @@ class Credential:
     spent: tuple[str, ...] = ()
     account: str | None = None
     flow: Flow | None = None
-    kept: Kept | None = None
+    kept: KeptAnswer | None = None
 
     @property
     def current(self) -> str | None:
@@ -148,7 +133,7 @@ def read(secret: JSON) -> Credential:
         spent=read_hashes(notes.get(SPENT)),
         account=notes.get(ACCOUNT),
         flow=_read_flow(secret, current, ours),
-        kept=_read_kept(secret, current),
+        kept=kept_answer.read(secret, current),
     )
 
 
@@ -235,19 +220,6 @@ def wrong_account(account: str, login: str) -> Terminal:
     )
 
 
-def not_understood(key: SecretKey, kept: Kept) -> NotUnderstood | None:
-    """Why nothing is sent while the Secret `key` keeps an answer; None where this version knows what it says."""
-    if kept.entry is None:
-        return NotUnderstood("GitHub's answer was kept by a later version", kept_in=key[1])
-    try:
-        pair_in(key, kept.entry)
-    except NotUnderstood as error:
-        return error
-    except TokenError:
-        return None
-    return None
-
-
 _RefusalRule = Callable[[Credential, Expected], Terminal | None]
 
 
@@ -320,18 +292,6 @@ def _read_flow(secret: JSON, current: str | None, ours: str | None) -> Flow | No
     if flow is None or (current != ours and (current or "") != flow.parent):
         return None
     return flow
-
-
-def _read_kept(secret: JSON, current: str | None) -> Kept | None:
-    """The answer that is kept; void once another token is under the key, as after a newer sign-in."""
-    content = decoded_bytes(secret, KEPT_ANSWER)
-    if not content:
-        return None
-    try:
-        _, entry = decode(content)
-    except Unreadable:
-        return Kept(None)
-    return Kept(entry) if entry.parent == (current or "") else None
 
 
 def _read_access(secret: JSON, refresh_token: Token | None) -> AccessToken | None:

@@ -15,7 +15,6 @@ from githubtoken_operator.domain.credential import (
     ACCOUNT,
     CLIENT_ID,
     INTENT,
-    KEPT_ANSWER,
     OURS,
     PARENT,
     REFUSED,
@@ -30,6 +29,7 @@ from githubtoken_operator.domain.credential import (
 from githubtoken_operator.domain.device_flow import DEVICE_CODE, FLOW, Flow
 from githubtoken_operator.domain.entry import Entry, SecretKey, encode
 from githubtoken_operator.domain.grants import Grant, SignedIn
+from githubtoken_operator.domain.kept_answer import KEPT_ANSWER
 from githubtoken_operator.domain.model import JSON, Token
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.secrets import (

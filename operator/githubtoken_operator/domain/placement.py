@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from enum import Enum
 
-from githubtoken_operator.domain.credential import KEPT_ANSWER, read
+from githubtoken_operator.domain.credential import read
 from githubtoken_operator.domain.entry import Entry, SecretKey, encode
 from githubtoken_operator.domain.grants import Grant
+from githubtoken_operator.domain.kept_answer import KEPT_ANSWER
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.secrets import decoded
 
