@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from githubtoken_operator.adapters import tls
+from githubtoken_operator.adapters import client_certificate, tls
 from githubtoken_operator.adapters.github.jwt import load_private_key
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import hosts, reasons
 from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.errors import Terminal, TokenError
-from githubtoken_operator.domain.model import JSON, App, PrivateKey, Server, Token
+from githubtoken_operator.domain.model import JSON, App, ClientCertificate, PrivateKey, Server, Token
 from githubtoken_operator.domain.resources import GitHubApp, KeyRef, parse_app
 from githubtoken_operator.domain.secrets import decoded_bytes, labels_of
 from githubtoken_operator.watched import Ref, Watched
@@ -101,8 +101,9 @@ class AppReader:
         if body is None or source is None or source.deleting:
             return Resolved(now, error=_not_found(ref), reads=frozenset({ref}))
         where = source.namespace or self._own_namespace
-        secrets = (Ref(Kind.SECRET, where, item.name) for item in (source.private_key, source.client_secret) if item)
-        reads = frozenset({ref, *secrets})
+        names = [item.name for item in (source.private_key, source.client_secret) if item]
+        names += [source.client_certificate] if source.client_certificate else []
+        reads = frozenset({ref, *(Ref(Kind.SECRET, where, name) for name in names)})
         # Said before they are read, so that what changes meanwhile wakes the App.
         self._watched.depends(ref, reads)
         key_pem, key_error = await self._read_key(where, source.private_key, "private key", reasons.PRIVATE_KEY_MISSING)
@@ -114,6 +115,7 @@ class AppReader:
             key = load_private_key(key_pem) if key_pem else None
         except Terminal as error:
             key_error = error
+        shown, certificate_error = await self._read_certificate(where, source.client_certificate)
         app = App(
             app_id=source.app_id,
             client_id=source.client_id,
@@ -124,16 +126,17 @@ class AppReader:
             private_key=key,
             client_secret=Token(secret.decode(errors="replace").strip()) if secret else None,
             limits=source.limits,
+            client_certificate=shown,
         )
         return Resolved(
             at=now,
             source=source,
             body=body,
             app=app,
-            error=await self._unusable(source),
+            error=await self._unusable(source) or certificate_error,
             key_error=key_error if source.private_key else _no_private_key(source),
             client_secret_error=secret_error,
-            digest=_digest(source, key_pem, secret),
+            digest=_digest(source, key_pem, secret, shown.pem if shown else None),
             reads=reads,
         )
 
@@ -151,6 +154,25 @@ class AppReader:
         if not value:
             return None, Terminal(reason, f"the {what} is missing: put it under `{where.key}` of Secret `{where.name}`")
         return value, None
+
+    async def _read_certificate(
+        self, namespace: str, name: str | None
+    ) -> tuple[ClientCertificate | None, Terminal | None]:
+        """The client certificate in a Secret, or what is wrong with it."""
+        if name is None:
+            return None, None
+        secret = await self._cluster.read(Kind.SECRET, namespace, name)
+        if secret is None:
+            problem = (
+                f"there is no Secret `{name}` in namespace `{namespace}`; create it, of the type kubernetes.io/tls"
+            )
+            return None, Terminal(reasons.INVALID_SPEC, f"the client certificate is missing: {problem}")
+        parts = [decoded_bytes(secret, key) or b"" for key in (client_certificate.CERTIFICATE, client_certificate.KEY)]
+        try:
+            return client_certificate.of_pair(*parts), None
+        except ValueError as error:
+            problem = f"the client certificate in Secret `{name}` cannot be used: {error}"
+            return None, Terminal(reasons.INVALID_SPEC, problem)
 
     async def _unusable(self, source: GitHubApp) -> TokenError | None:
         if denied := hosts.refusal(Server(source.api_url, source.web_url), self._allowed_hosts):

@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--combined", action="store_true", help="serve the web host on the API's port, too")
     parser.add_argument("--ghes", action="store_true", help="be a GitHub Enterprise Server: /api/v3, classic tokens")
     parser.add_argument("--tls", action="store_true", help="serve https with a certificate of a CA of its own")
+    parser.add_argument("--client-ca", type=Path, metavar="FILE", help="demand client certificates of this CA (PEM)")
     parser.add_argument(
         "--tls-cert", type=Path, metavar="FILE", help="serve https with the certificate and key of this PEM file"
     )
@@ -69,6 +70,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         combined=arguments.combined,
         ghes=arguments.ghes,
         tls=arguments.tls,
+        client_ca=arguments.client_ca,
         host_name=arguments.host_name,
         bind=arguments.bind,
         certificate=arguments.tls_cert,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -20,7 +21,6 @@ from github_simulator.simulation import Simulation
 from github_simulator.tls import given_context, server_context
 
 if TYPE_CHECKING:
-    import ssl
     from pathlib import Path
     from types import TracebackType
 
@@ -40,6 +40,7 @@ class Options:
         api_port: 0 for any free port; so the others.
         combined: One listener serves the API and the web host (clients that derive one address from the other need it).
         ghes: A GitHub Enterprise Server: always combined, the API below `/api/v3`, classic tokens, no rate limit.
+        client_ca: Demand a certificate of this CA (a PEM file) of clients of both hosts.
         tls: Serve the API and the web host with a certificate of a CA of the simulator's own.
         host_name: The name in the addresses; it must resolve to where the simulator listens.
         bind: The address to listen on; the control API is on loopback in any case.
@@ -52,6 +53,7 @@ class Options:
     combined: bool = False
     ghes: bool = False
     tls: bool = False
+    client_ca: Path | None = None
     host_name: str = HOST
     bind: str = HOST
     certificate: Path | None = None
@@ -107,6 +109,9 @@ class Server:
     async def _start(self) -> None:
         options = self._options
         tls, ca = _tls(options)
+        if tls is not None and options.client_ca is not None:
+            tls.verify_mode = ssl.CERT_REQUIRED
+            tls.load_verify_locations(options.client_ca)
         api_routes = [api.route(endpoint) for endpoint in endpoints.endpoints()]
         prefix = GHES_PREFIX if options.ghes else ""
         combined = options.combined or options.ghes

@@ -150,6 +150,14 @@ UNLIMITED: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What is shown to a server that demands a certificate: a chain and its private key in PEM."""
+
+    digest: str
+    pem: bytes = field(default=b"", repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """A GitHub to talk to: github.com, a subdomain of ghe.com, or an Enterprise Server.
 
@@ -160,6 +168,7 @@ class Server:
     api_url: str
     web_url: str
     ca_bundle: CABundle | None = None
+    client_certificate: ClientCertificate | None = None
 
     @property
     def api_host(self) -> str:
@@ -184,6 +193,7 @@ class App:
     private_key: PrivateKey | None = field(default=None, repr=False)
     client_secret: Token | None = field(default=None, repr=False)
     limits: Limits = UNLIMITED
+    client_certificate: ClientCertificate | None = None
 
     @property
     def issuer(self) -> str:
@@ -198,7 +208,7 @@ class App:
     @property
     def server(self) -> Server:
         """The GitHub that the App is on."""
-        return Server(self.api_url, self.web_url, self.ca_bundle)
+        return Server(self.api_url, self.web_url, self.ca_bundle, self.client_certificate)
 
     @property
     def api_host(self) -> str:

@@ -290,6 +290,11 @@ def request_is_refused(reply: Reply) -> TokenError | None:
         or reply.status == HTTPStatus.REQUEST_TIMEOUT
     ):
         return None
+    if reply.demands_certificate:
+        return Terminal(
+            reasons.AUTHENTICATION_FAILED,
+            "The host demands a client certificate: set `spec.clientCertificateSecretRef` of the App.",
+        )
     source = "GitHub" if reply.message else "A proxy or another server than GitHub"
     message = f"{source} refused the request with {reply.status}{_says(reply)}."
     if not reply.message or reply.status in _PASSING:

@@ -25,19 +25,23 @@ QUOTE_LENGTH = 256
 _TOKEN_LIKE = re.compile(
     r"gh[a-z]_|github_pat_|eyJ[A-Za-z0-9_-]{8}|-----BEGIN|Bearer\s|[A-Za-z0-9+/=]{32}", re.IGNORECASE
 )
+_DEMAND = b"No required SSL certificate was sent"
+"""nginx's page, with 400, to a client that showed no certificate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer as the rules see it. `document` is None where the body is not a JSON object.
 
-    `asked_where` and `asked_permissions` say what the request was about, for messages only.
+    `demands_certificate`: a front of the host wants a client certificate. `asked_where` and `asked_permissions` say
+    what the request was about, for messages only.
     """
 
     status: int
     headers: Mapping[str, str]
     document: JSON | None = field(repr=False)
     date: datetime | None
+    demands_certificate: bool = False
     asked_where: str = ""
     asked_permissions: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,6 +68,7 @@ def read(answer: Answer, *, where: str = "", permissions: Mapping[str, str] | No
         headers=answer.headers,
         document=_object(answer.body),
         date=http_date(answer.headers.get("date", "")),
+        demands_certificate=_DEMAND in answer.body[:2048],
         asked_where=where,
         asked_permissions=permissions or {},
     )

@@ -201,7 +201,8 @@ class GitHubToken:
 class GitHubApp:
     """A GitHubApp or a ClusterGitHubApp: ids, hosts, limits, and where its secrets are.
 
-    A ClusterGitHubApp has no namespace (""); `allowed_namespaces` concerns it alone.
+    A ClusterGitHubApp has no namespace (""); `allowed_namespaces` concerns it alone. `client_certificate` is the name
+    of a Secret of the type kubernetes.io/tls.
     """
 
     namespace: str
@@ -213,6 +214,7 @@ class GitHubApp:
     client_id: str | None
     private_key: KeyRef | None
     client_secret: KeyRef | None
+    client_certificate: str | None
     api_url: str
     web_url: str
     ca_bundle: CABundle | None
@@ -276,6 +278,7 @@ def parse_app(body: JSON) -> GitHubApp:
         client_id=spec.get("clientID"),
         private_key=_key_ref(spec.get("privateKeySecretRef"), "private-key.pem"),
         client_secret=_key_ref(spec.get("clientSecretSecretRef"), "client-secret"),
+        client_certificate=(spec.get("clientCertificateSecretRef") or {}).get("name"),
         api_url=server.api_url,
         web_url=server.web_url,
         ca_bundle=server.ca_bundle,

@@ -231,7 +231,13 @@ APPS = [
     pytest.param({"clientID": "Iv23liabc"}, id="only the client id"),
     pytest.param({"clientID": "Iv1.0123456789abcdef"}, id="an older client id"),
     pytest.param(
-        {"appID": 1, "clientID": "Iv23liabc", "privateKeySecretRef": SECRET_REF, "clientSecretSecretRef": SECRET_REF},
+        {
+            "appID": 1,
+            "clientID": "Iv23liabc",
+            "privateKeySecretRef": SECRET_REF,
+            "clientSecretSecretRef": SECRET_REF,
+            "clientCertificateSecretRef": SECRET_REF,
+        },
         id="all of the credential",
     ),
     *(

@@ -695,3 +695,11 @@ def test_a_redirect_tells_the_number_of_a_repository(path: str, number: int | No
     with pytest.raises(Terminal) as refused:
         installation(gone, where="on acme/web")
     assert ("renamed or has another owner" in refused.value.message) is (number is not None)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_front_that_demands_a_client_certificate_is_named(reader: Reader) -> None:
+    page = b"<html><head><title>400 No required SSL certificate was sent</title></head></html>"
+    error = error_of(reader, answer(400, body=page))
+    assert isinstance(error, Terminal)
+    assert "spec.clientCertificateSecretRef" in error.message

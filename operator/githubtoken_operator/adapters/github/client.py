@@ -24,8 +24,6 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import quote, urlencode
 
-import httpx
-
 from githubtoken_operator.adapters.github.jwt import app_jwt
 from githubtoken_operator.adapters.github.sending import (
     LARGEST_PAIR,
@@ -35,9 +33,9 @@ from githubtoken_operator.adapters.github.sending import (
     Observer,
     Sender,
 )
+from githubtoken_operator.adapters.github.transports import Make
 from githubtoken_operator.domain import answers, device_answers, reasons
 from githubtoken_operator.domain import probe as probing
-from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.device_answers import DeviceCode
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal, TokenError
 from githubtoken_operator.domain.model import (
@@ -70,7 +68,7 @@ class GitHub:
     def __init__(
         self,
         *,
-        transport_for: Callable[[CABundle | None], httpx.AsyncBaseTransport] | None = None,
+        transport_for: Make | None = None,
         now: Callable[[], datetime],
         set_by: Callable[[], timedelta] = timedelta,
         observer: Observer,

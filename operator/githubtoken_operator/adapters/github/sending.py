@@ -23,9 +23,8 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from githubtoken_operator.adapters.github.transport import make_transport
-from githubtoken_operator.adapters.github.transports import Transports
+from githubtoken_operator.adapters.github.transports import Make, Transports
 from githubtoken_operator.domain import reasons
-from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenError
 from githubtoken_operator.domain.model import Answer, Server
 from githubtoken_operator.domain.reply import http_date, quote
@@ -108,7 +107,7 @@ class Sender:
     def __init__(
         self,
         *,
-        transport_for: Callable[[CABundle | None], httpx.AsyncBaseTransport] | None,
+        transport_for: Make | None,
         now: Callable[[], datetime],
         set_by: Callable[[], timedelta],
         observer: Observer,
@@ -176,7 +175,7 @@ class Sender:
             )
             # The transport's limits are for each read; this one is for an answer that trickles in.
             async with (
-                self._transports.trusting(call.server.ca_bundle) as transport,
+                self._transports.trusting(call.server.ca_bundle, call.server.client_certificate) as transport,
                 asyncio.timeout((call.pool_limit or self._send_limit) + call.read_limit),
             ):
                 response = await transport.handle_async_request(request)

@@ -25,11 +25,13 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from githubtoken_operator.adapters import tls
+from githubtoken_operator.adapters import client_certificate, tls
 from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.domain import proxies, reasons
 from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.errors import Terminal
+from githubtoken_operator.domain.hosts import is_enterprise_server
+from githubtoken_operator.domain.model import ClientCertificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,24 +58,32 @@ _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ConnectionTimeoutError, "no connection was made in time"),
     (aiohttp.ServerDisconnectedError, "it closed the connection"),
     (ConnectionResetError, "it reset the connection"),
+    (aiohttp.ClientOSError, "it reset the connection"),
     (aiohttp.ClientPayloadError, "the answer is cut off"),
 )
+_ENDED: Final = ("it closed the connection", "it reset the connection")
 
 
-def make_transport(ca_bundle: CABundle | None, *, ca_file: CAFile | None = None) -> httpx.AsyncBaseTransport:
+def make_transport(
+    ca_bundle: CABundle | None, shown: ClientCertificate | None = None, *, ca_file: CAFile | None = None
+) -> httpx.AsyncBaseTransport:
     """A transport that trusts the given CAs, or the usual ones and those of `ca_file`.
 
-    Raises `Terminal(InvalidSpec)` where the bundle has none.
+    `shown` is the certificate for servers that demand one. Raises `Terminal(InvalidSpec)` where the bundle has none.
     """
-    return GitHubTransport(trust(ca_bundle), ca_file=ca_file if ca_bundle is None else None)
+    context = trust(ca_bundle)
+    if shown is not None:
+        client_certificate.show(context, shown)
+    return GitHubTransport(context, ca_file=ca_file if ca_bundle is None else None, shows=shown is not None)
 
 
 class GitHubTransport(httpx.AsyncBaseTransport):
     """Connections to any host under one set of trusted CAs."""
 
-    def __init__(self, trust: ssl.SSLContext, *, ca_file: CAFile | None = None) -> None:
+    def __init__(self, trust: ssl.SSLContext, *, ca_file: CAFile | None = None, shows: bool = False) -> None:
         self._trust = trust
         self._ca_file = ca_file
+        self._shows = shows
         self._inner: dict[tuple[bool, str | None], AiohttpTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -85,8 +95,22 @@ class GitHubTransport(httpx.AsyncBaseTransport):
         inner = self._inner.get(key)
         if inner is None:
             inner = self._inner[key] = self._open(fresh=fresh, proxy=key[1])
-        with _told_apart():
-            response = await inner.handle_async_request(request)
+        try:
+            with _told_apart():
+                response = await inner.handle_async_request(request)
+        except httpx.ReadError as error:
+            if (
+                str(error) in _ENDED
+                and request.url.scheme == "https"
+                and is_enterprise_server(f"https://{request.url.host}")
+            ):
+                # From TLS 1.3 on it says so after the handshake, in words that are often lost with the connection.
+                about = "our client certificate was perhaps refused" if self._shows else "a client certificate"
+                hint = (
+                    f"{error}; {about}" if self._shows else f"{error}; if it demands {about}, {client_certificate.SET}"
+                )
+                raise httpx.ReadError(hint) from error
+            raise
         if isinstance(response.stream, httpx.AsyncByteStream):
             response.stream = _Body(response.stream)
         return response
@@ -144,6 +168,8 @@ def _meaning(raised: BaseException) -> httpx.TransportError:
     words = next((words for kind, words in _WORDS if isinstance(raised, kind)), type(raised).__name__)
     if refused := tls.refusal(raised):
         words = f"{refused}, check `caBundle`"
+    elif demand := client_certificate.demand(raised):
+        words = demand
     if isinstance(raised, _NOT_SENT):
         return httpx.ConnectError(words)
     if isinstance(raised, aiohttp.ConnectionTimeoutError):

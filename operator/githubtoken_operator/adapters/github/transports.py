@@ -17,6 +17,9 @@ from typing import Final
 import httpx
 
 from githubtoken_operator.domain.certificates import CABundle
+from githubtoken_operator.domain.model import ClientCertificate
+
+Make = Callable[[CABundle | None, ClientCertificate | None], httpx.AsyncBaseTransport]
 
 MOST: Final = 32
 """Sets of CAs beside the usual ones; each costs up to a megabyte, and its connections."""
@@ -33,16 +36,18 @@ class _Kept:
 class Transports:
     """The transports of one process; `make` makes one, and may raise `Terminal`."""
 
-    def __init__(self, make: Callable[[CABundle | None], httpx.AsyncBaseTransport]) -> None:
+    def __init__(self, make: Make) -> None:
         self._make = make
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._making = asyncio.Lock()
 
     @asynccontextmanager
-    async def trusting(self, ca_bundle: CABundle | None) -> AsyncIterator[httpx.AsyncBaseTransport]:
-        """The transport that trusts these CAs, or the usual ones; it stays open inside the block."""
-        key = ca_bundle.digest if ca_bundle else _USUAL
-        kept = self._kept.get(key) or await self._open(key, ca_bundle)
+    async def trusting(
+        self, ca_bundle: CABundle | None, shown: ClientCertificate | None = None
+    ) -> AsyncIterator[httpx.AsyncBaseTransport]:
+        """The transport that trusts these CAs, or the usual ones, and shows that certificate; open inside the block."""
+        key = (ca_bundle.digest if ca_bundle else _USUAL) + (f"/{shown.digest}" if shown else "")
+        kept = self._kept.get(key) or await self._open(key, ca_bundle, shown)
         self._kept.move_to_end(key)
         kept.users += 1
         try:
@@ -58,10 +63,10 @@ class Transports:
             _, kept = self._kept.popitem()
             await kept.transport.aclose()
 
-    async def _open(self, key: str, ca_bundle: CABundle | None) -> _Kept:
+    async def _open(self, key: str, ca_bundle: CABundle | None, shown: ClientCertificate | None) -> _Kept:
         async with self._making:
             if (made := self._kept.get(key)) is None:
-                made = self._kept[key] = _Kept(await asyncio.to_thread(self._make, ca_bundle))
+                made = self._kept[key] = _Kept(await asyncio.to_thread(self._make, ca_bundle, shown))
         surplus = next((other for other in self._kept if other not in (_USUAL, key)), None)
         if surplus is not None and len(self._kept) - (_USUAL in self._kept) > MOST:
             dropped = self._kept.pop(surplus)

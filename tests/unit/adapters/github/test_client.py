@@ -24,7 +24,7 @@ from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.answers import ClockSkewed, refreshed_token
 from githubtoken_operator.domain.certificates import CABundle
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, RateLimited, Terminal, TokenError
-from githubtoken_operator.domain.model import App, AppInfo, Installation, Server, Token
+from githubtoken_operator.domain.model import App, AppInfo, ClientCertificate, Installation, Server, Token
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 CANARY = "CANARYcanary0123456789CANARYcanary012345"
@@ -75,7 +75,7 @@ class Wire:
             user_agent="githubtoken-operator/1.2.3",
         )
 
-    def _transport_for(self, ca_bundle: CABundle | None) -> httpx.AsyncBaseTransport:
+    def _transport_for(self, ca_bundle: CABundle | None, _shown: ClientCertificate | None) -> httpx.AsyncBaseTransport:
         self.ca_bundles.append(ca_bundle)
         return httpx.MockTransport(self._answer)
 
@@ -618,7 +618,7 @@ async def test_closing_closes_every_transport() -> None:
 
     wire = Wire()
     async with GitHub(
-        transport_for=lambda _ca: Transport(lambda _request: answer(200, {"login": "alice"})),
+        transport_for=lambda _ca, _shown: Transport(lambda _request: answer(200, {"login": "alice"})),
         now=lambda: NOW,
         observer=wire.observed,
         user_agent="x",

@@ -7,6 +7,7 @@ import pytest
 
 from githubtoken_operator.adapters.github.transports import MOST, Transports
 from githubtoken_operator.domain.certificates import CABundle
+from githubtoken_operator.domain.model import ClientCertificate
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -23,12 +24,12 @@ class Opened:
         self.made: list[Transport] = []
         self.transports = Transports(self._make)
 
-    def _make(self, _ca_bundle: CABundle | None) -> httpx.AsyncBaseTransport:
+    def _make(self, _ca_bundle: CABundle | None, _shown: ClientCertificate | None) -> httpx.AsyncBaseTransport:
         self.made.append(Transport())
         return self.made[-1]
 
-    async def use(self, bundle: CABundle | None) -> httpx.AsyncBaseTransport:
-        async with self.transports.trusting(bundle) as transport:
+    async def use(self, bundle: CABundle | None, shown: ClientCertificate | None = None) -> httpx.AsyncBaseTransport:
+        async with self.transports.trusting(bundle, shown) as transport:
             return transport
 
 
@@ -78,3 +79,11 @@ async def test_at_the_end_all_are_closed(opened: Opened) -> None:
         await opened.use(each)
     await opened.transports.aclose()
     assert all(each.closed for each in opened.made)
+
+
+async def test_a_client_certificate_has_connections_of_its_own() -> None:
+    kept = Opened()
+    one, other = ClientCertificate("one"), ClientCertificate("other")
+    found = [await kept.use(bundle(1), shown) for shown in (None, one, other, one)]
+    assert len({id(each) for each in found}) == 3
+    assert found[1] is found[3]
