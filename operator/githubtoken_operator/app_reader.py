@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from githubtoken_operator.adapters import client_certificate, tls
-from githubtoken_operator.adapters.github.jwt import load_private_key
+from githubtoken_operator.adapters.github.jwt import read_private_key
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain import hosts, reasons
@@ -112,7 +112,7 @@ class AppReader:
         )
         key: PrivateKey | None = None
         try:
-            key = load_private_key(key_pem) if key_pem else None
+            key = await read_private_key(key_pem) if key_pem else None
         except Terminal as error:
             key_error = error
         shown, certificate_error = await self._read_certificate(where, source.client_certificate)

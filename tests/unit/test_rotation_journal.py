@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Unavailable
 from githubtoken_operator.domain import credential
-from githubtoken_operator.domain.credential import INTENT, Credential
+from githubtoken_operator.domain.credential import INTENT, SEEDS_TAKEN, Credential
+from githubtoken_operator.domain.device_flow import FLOW
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL
 from tests.unit.builders import secret
@@ -184,3 +188,17 @@ async def test_a_pair_under_way_when_the_lease_is_lost_is_saved() -> None:
     await process.run()
     assert_spent_once(world)
     assert_settled(world)
+
+
+async def test_a_secret_of_anothers_keeps_no_intent_of_ours_from_being_removed() -> None:
+    world = await running()
+    process = world.start()
+    stored = world.api.objects["secrets/ci-credential"]
+    token = sha256(b64decode(stored["data"]["refresh_token"])).hexdigest()
+    begun = {"token": token, "holder": process.store.holder, "attempt": 1, "startedAt": "2026-02-28T00:00:00Z"}
+    world.api.edit(CREDENTIAL, lambda it: it["metadata"]["annotations"].update({INTENT: json.dumps(begun)}))
+    deep = "[" * 300 + "]" * 300
+    nonsense = {INTENT: deep, SEEDS_TAKEN: deep, FLOW: '{"interval": 1e999}'}
+    world.api.put(secret("aaa", {}, labels={ROLE: ROLE_CREDENTIAL}, annotations=nonsense))
+    await process.recover()
+    assert INTENT not in world.api.objects[CREDENTIAL]["metadata"]["annotations"]

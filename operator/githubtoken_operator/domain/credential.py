@@ -7,7 +7,6 @@ a newer sign-in always wins over the operator's own pair. How it is rewritten st
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Final
 
 from githubtoken_operator.domain import device_flow, kept_answer, reasons
 from githubtoken_operator.domain.device_flow import Flow
+from githubtoken_operator.domain.documents import parsed
 from githubtoken_operator.domain.entry import SecretKey
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.kept_answer import KeptAnswer
@@ -318,7 +318,7 @@ def _seconds(start: datetime, end: datetime | None) -> int | None:
 
 def _read_intent(text: str | None) -> Intent | None:
     try:
-        raw = json.loads(text or "null")
+        raw = parsed(text)
         token, holder, attempt, started = (raw[key] for key in ("token", "holder", "attempt", "startedAt"))
         return Intent(str(token), str(holder), int(attempt), str(started), Pod.read(raw.get("pod")))
     except (ValueError, KeyError, TypeError):
@@ -327,8 +327,5 @@ def _read_intent(text: str | None) -> Intent | None:
 
 def read_hashes(text: str | None) -> tuple[str, ...]:
     """The hashes in the annotation `seeds-taken` or `spent-sha256`; none where it cannot be read."""
-    try:
-        raw = json.loads(text or "[]")
-    except ValueError:
-        return ()
-    return tuple(str(item) for item in raw) if isinstance(raw, list) else ()
+    raw = parsed(text)
+    return tuple(item for item in raw if isinstance(item, str)) if isinstance(raw, list) else ()

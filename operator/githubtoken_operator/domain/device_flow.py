@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.device_answers import DeviceCode
+from githubtoken_operator.domain.documents import parsed
 from githubtoken_operator.domain.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.model import JSON, Token
 from githubtoken_operator.domain.resources import LOGIN_REQUESTED_AT, PREFIX
@@ -39,6 +40,8 @@ REQUESTS_PER_HOUR: Final = 500
 _EAGER: Final = timedelta(minutes=2)
 """So long after a code was shown somebody may be sitting in front of it."""
 _LONGEST_DELAY: Final = 60.0
+_LONGEST_INTERVAL: Final = 3600
+"""Seconds; GitHub asks for 5 and never for so many. A human may have edited the annotation."""
 _SLACK: Final = 1.2
 """A poll at exactly the interval comes too early for a clock that ticks a little faster than ours."""
 
@@ -228,9 +231,10 @@ def ended(flow: Flow, why: Terminal | None) -> Flow:
 def read(secret: JSON) -> Flow | None:
     """The flow in a credential Secret; None where there is none, or none that can be read."""
     try:
-        raw = json.loads(annotations_of(secret).get(FLOW) or "null")
+        raw = parsed(annotations_of(secret).get(FLOW))
         started, expires = parse_time(str(raw["startedAt"])), parse_time(str(raw["expiresAt"]))
-        if started is None or expires is None:
+        interval, unused = int(raw["interval"]), int(raw["unused"])
+        if started is None or expires is None or not 0 < interval <= _LONGEST_INTERVAL or unused < 0:
             return None
         code = decoded(secret, DEVICE_CODE)
         return Flow(
@@ -239,11 +243,11 @@ def read(secret: JSON) -> Flow | None:
             verification_uri=str(raw["verificationURI"]),
             started=started,
             expires=expires,
-            interval=int(raw["interval"]),
+            interval=interval,
             parent=str(raw["parent"]),
             client_id=str(raw["clientID"]),
             request=raw.get("request"),
-            unused=int(raw["unused"]),
+            unused=unused,
             ended=Terminal(str(raw["ended"]["reason"]), str(raw["ended"]["message"])) if raw.get("ended") else None,
         )
     except (ValueError, KeyError, TypeError):

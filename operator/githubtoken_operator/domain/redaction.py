@@ -43,6 +43,17 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
         ),
         MASK,
     ),
+    # A key without its lines BEGIN and END, as a parser's error quotes it: DER of such a size begins like this.
+    (
+        re.compile(
+            rf"MI[I-K][A-Za-z0-9+/]{{45,}}=*(?:{_NEWLINES}[A-Za-z0-9+/=]{{16,}})*"
+            r"(?:(?:\\r|\\n|[\r\n])+[A-Za-z0-9+/=]+)?"
+        ),
+        MASK,
+    ),
+    # Tokens of Vault and OpenBao, and Google's: who signs with their keys has one.
+    (re.compile(r"\b(hv[sbr]\.)[A-Za-z0-9_-]{20,}"), rf"\1{MASK}"),
+    (re.compile(r"\b(ya29\.)[A-Za-z0-9._-]{10,}"), rf"\1{MASK}"),
     # A header in any notation: `Authorization: Bearer …`, `'authorization': '…'`, `(b'Authorization', b'…')`. None is
     # the reason AwaitingAuthorization, which a log line puts before its message.
     (

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from githubtoken_operator.domain.consumer import Issued
+from githubtoken_operator.domain.documents import parsed
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.secrets import annotations_of
@@ -84,11 +85,8 @@ def restart(workload: JSON, name: str, issued: Issued, *, renewed: bool, now: da
 
 
 def _marks(workload: JSON) -> dict[str, str]:
-    try:
-        found = json.loads(annotations_of(workload).get(RESTARTED_FOR, "{}"))
-    except ValueError:
-        return {}
-    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+    found = parsed(annotations_of(workload).get(RESTARTED_FOR))
+    return {name: str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _made_after(workload: JSON, issued: Issued) -> bool:

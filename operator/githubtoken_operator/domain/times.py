@@ -6,6 +6,11 @@ Sub-second parts are cut off: status stores seconds, and a recomputed time with 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
+
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 9000
+"""A time beyond is nobody's, and what is reckoned from it would leave the calendar."""
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -14,9 +19,10 @@ def parse_time(text: str | None) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
-        return parsed.astimezone(UTC).replace(microsecond=0) if parsed.tzinfo else None
+        time = parsed.astimezone(UTC).replace(microsecond=0) if parsed.tzinfo else None
     except (ValueError, OverflowError):
         return None
+    return time if time is not None and _FIRST_YEAR <= time.year <= _LAST_YEAR else None
 
 
 def format_time(time: datetime) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -158,3 +159,30 @@ def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
 @given(st.lists(st.one_of(st.text(), TOKENS, JWTS, HEX_SECRETS, TOKENS.map(base64)), max_size=5).map(" ".join))
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
     assert redact(redact(text)) == redact(text)
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        pytest.param(lambda body: f'InvalidHeader("{body}")', id="the first line, as a parser quotes it"),
+        pytest.param(lambda body: body.replace("\n", ""), id="in one line"),
+        pytest.param(lambda body: body.replace("\n", "\\n"), id="line breaks as two characters"),
+        pytest.param(lambda body: f"data: {base64(body)}", id="base64 once more"),
+    ],
+)
+def test_a_key_without_its_armour_does_not_survive(quote: Callable[[str], str]) -> None:
+    masked = redact(f"before {quote(KEY_BODY)} after")
+    assert masked.startswith("before ")
+    assert masked.endswith(" after")
+    for part in (KEY_BODY[:20], KEY_BODY[-20:], base64(KEY_BODY)[:20]):
+        assert part not in masked
+
+
+@pytest.mark.parametrize("prefix", ["hvs.", "hvb.", "hvr.", "ya29."])
+def test_tokens_of_those_who_sign_do_not_survive(prefix: str) -> None:
+    assert redact(f"X: {prefix}CAESIJ0123456789abcdefghijk") == f"X: {prefix}{MASK}"
+
+
+def test_a_hash_in_base64_stays_also_where_it_begins_as_a_key_does() -> None:
+    hashed = "MII" + "xyzXYZ01" * 5 + "="
+    assert redact(f"tokenSHA256 {hashed}") == f"tokenSHA256 {hashed}"

@@ -24,6 +24,8 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
         pytest.param("yesterday", None, id="not a time"),
         pytest.param("0001-01-01T00:00:00+01:00", None, id="before all time in UTC"),
         pytest.param("9999-12-31T23:59:59-01:00", None, id="after all time in UTC"),
+        pytest.param("9999-12-31T23:00:00Z", None, id="the last day of the calendar"),
+        pytest.param("1969-12-31T23:59:59Z", None, id="before Unix"),
         pytest.param("", None, id="empty"),
         pytest.param(None, None, id="absent"),
     ],

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import quote, urlencode
 
-from githubtoken_operator.adapters.github.jwt import app_jwt
+from githubtoken_operator.adapters.github.jwt import app_bearer
 from githubtoken_operator.adapters.github.sending import (
     LARGEST_PAIR,
     REFRESH_READ_LIMIT,
@@ -290,14 +290,14 @@ class GitHub:
 
     async def _timed(self, app: App, call: Call, parse: Callable[[Answer], T]) -> T:
         """Sends it with the App's JWT, and once more with one of GitHub's time where GitHub refuses its times."""
-        bearer = app_jwt(app, self._sender.time_at(app.api_host))
+        bearer = await app_bearer(app, self._sender.time_at(app.api_host))
         answer = await self._sender.send_following(replace(call, headers=_headers(f"Bearer {bearer}")))
         try:
             return parse(answer)
         except answers.ClockSkewed:
             # By the answer's own `Date`: what was known of the host's clock is what GitHub has just refused.
             said = http_date(answer.headers["date"]) or self._sender.time_at(app.api_host)
-            bearer = app_jwt(app, said, renew=True)
+            bearer = await app_bearer(app, said, renew=True)
         return parse(await self._sender.send_following(replace(call, headers=_headers(f"Bearer {bearer}"))))
 
     async def _with_token(

@@ -1,31 +1,35 @@
 """An App's private key, and the JSON web token that it signs.
 
 GitHub takes RS256 only, whole seconds only, and an `exp` at most ten minutes ahead ("Generating a JSON Web Token (JWT)
-for a GitHub App"). Parsing a key costs some 30 ms and a signature half a millisecond, so both are kept: keys by the
-SHA-256 of their PEM, web tokens for five of their nine minutes. What is kept is bounded; a miss costs a computation
-and nothing else.
+for a GitHub App"). A signature costs half a millisecond with the keys that GitHub makes and a hundred times that with
+the largest that are accepted, which therefore sign beside the event loop. Web tokens are kept for five of their nine
+minutes, keys as long as an App is known that has them, by the SHA-256 of what is stored; a miss costs a computation and
+nothing else.
+
+Any tenant can store a key: `domain.key_text` and `domain.rsa_key` judge it before a number of it is computed with, and
+the library does not test its primes, which would stop the loop for seconds, from a thread too.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from base64 import b64encode
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
+from weakref import WeakValueDictionary
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers, RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain import key_text, reasons, rsa_key
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import App
 
-SMALLEST_KEY: Final = 2048
-"""Bits; GitHub generates keys of this size."""
 ISSUED_BEFORE: Final = 60
 """Seconds that `iat` lies in the past, as GitHub recommends against clocks that differ."""
 LIFE: Final = 540
@@ -36,9 +40,11 @@ REUSED_FOR: Final = 300
 # A clock that was set back by more than this gets a web token of its own time.
 _REUSED_BEFORE: Final = 5
 _KEPT: Final = 4096
+_SIGNS_AT_ONCE: Final = 4096
+"""Bits of a key that signs within two milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class RSAKey:
     """A parsed private key; it shows its fingerprint and nothing else."""
 
@@ -46,22 +52,33 @@ class RSAKey:
     key: RSAPrivateKey = field(repr=False)
 
 
-_keys: OrderedDict[bytes, RSAKey] = OrderedDict()
+_keys: WeakValueDictionary[bytes, RSAKey] = WeakValueDictionary()
 _web_tokens: OrderedDict[tuple[str, str, str], tuple[int, str]] = OrderedDict()
 
 
-def load_private_key(pem: bytes) -> RSAKey:
-    """Parses a private key in PEM, PKCS#1 or PKCS#8; `Terminal(PrivateKeyInvalid)` says what it is instead."""
-    digest = hashlib.sha256(pem).digest()
-    if (known := _keys.get(digest)) is not None:
-        _keys.move_to_end(digest)
+async def read_private_key(text: bytes) -> RSAKey:
+    """As `load_private_key`, beside the event loop."""
+    known = _known(text)
+    return await asyncio.to_thread(load_private_key, text) if known is None else known
+
+
+def load_private_key(text: bytes) -> RSAKey:
+    """The RSA key in what a Secret has; `Terminal(PrivateKeyInvalid)` says what is there instead."""
+    if (known := _known(text)) is not None:
         return known
-    key = _parse(pem)
+    key = _parse(text)
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     parsed = RSAKey(fingerprint="SHA256:" + b64encode(hashlib.sha256(public).digest()).decode(), key=key)
-    _keys[digest] = parsed
-    _bound(_keys)
+    _keys[hashlib.sha256(text).digest()] = parsed
     return parsed
+
+
+async def app_bearer(app: App, now: datetime, *, renew: bool = False) -> str:
+    """As `app_jwt`; a large key signs beside the event loop."""
+    key = _key(app)
+    if key.key.key_size <= _SIGNS_AT_ONCE or (not renew and _made(app, key, now) is not None):
+        return app_jwt(app, now, renew=renew)
+    return _keep(app, key, now, await asyncio.to_thread(_sign, app, key, now))
 
 
 def app_jwt(app: App, now: datetime, *, renew: bool = False) -> str:
@@ -69,52 +86,63 @@ def app_jwt(app: App, now: datetime, *, renew: bool = False) -> str:
 
     `renew` makes a new one in any case, after GitHub refused the times of the last.
     """
+    key = _key(app)
+    made = None if renew else _made(app, key, now)
+    return made or _keep(app, key, now, _sign(app, key, now))
+
+
+def _key(app: App) -> RSAKey:
     if not isinstance(app.private_key, RSAKey):
         raise Terminal(
             reasons.PRIVATE_KEY_MISSING, "The App has no private key: set `spec.privateKeySecretRef` of the App."
         )
+    return app.private_key
+
+
+def _made(app: App, key: RSAKey, now: datetime) -> str | None:
+    """The web token that is kept, where it still serves."""
+    seconds, text = _web_tokens.get(_slot(app, key), (0, ""))
+    return text if text and -_REUSED_BEFORE <= int(now.timestamp()) - seconds <= REUSED_FOR else None
+
+
+def _sign(app: App, key: RSAKey, now: datetime) -> str:
     seconds = int(now.timestamp())
-    slot = (app.api_url, app.issuer, app.private_key.fingerprint)
-    made = _web_tokens.get(slot)
-    if made is not None and not renew and -_REUSED_BEFORE <= seconds - made[0] <= REUSED_FOR:
-        return made[1]
     claims = {"iat": seconds - ISSUED_BEFORE, "exp": seconds + LIFE, "iss": app.issuer}
-    text = jwt.encode(claims, app.private_key.key, algorithm="RS256")
-    _web_tokens[slot] = (seconds, text)
-    _web_tokens.move_to_end(slot)
-    _bound(_web_tokens)
+    try:
+        return jwt.encode(claims, key.key, algorithm="RS256")
+    except (ValueError, UnsupportedAlgorithm):
+        # Its numbers fit each other, and it does not sign all the same: its primes are none.
+        raise _invalid("it does not sign") from None
+
+
+def _keep(app: App, key: RSAKey, now: datetime, text: str) -> str:
+    _web_tokens[_slot(app, key)] = (int(now.timestamp()), text)
+    _web_tokens.move_to_end(_slot(app, key))
+    while len(_web_tokens) > _KEPT:
+        _web_tokens.popitem(last=False)
     return text
 
 
-def _parse(pem: bytes) -> RSAPrivateKey:
-    if (problem := _recognised(pem)) is not None:
-        raise _invalid(problem)
+def _slot(app: App, key: RSAKey) -> tuple[str, str, str]:
+    return app.api_url, app.issuer, key.fingerprint
+
+
+def _known(text: bytes) -> RSAKey | None:
+    return _keys.get(hashlib.sha256(text).digest())
+
+
+def _parse(text: bytes) -> RSAPrivateKey:
     try:
-        key = load_pem_private_key(pem, password=None)
-    except TypeError as error:
-        raise _invalid("it is encrypted, and must not be") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        # The library's text is left out: nobody promises that it repeats nothing of the key.
-        raise _invalid("it cannot be parsed: it is damaged or cut off") from error
-    if not isinstance(key, RSAPrivateKey):
-        raise _invalid("it is not an RSA key")
-    if key.key_size < SMALLEST_KEY:
-        raise _invalid(f"it has {key.key_size} bits, fewer than {SMALLEST_KEY}")
-    return key
-
-
-def _recognised(pem: bytes) -> str | None:
-    """What the text says of itself, for a message that helps; None where it may be a private key."""
-    signs = (
-        (b"-----BEGIN " not in pem, "it is not PEM"),
-        (b"BEGIN ENCRYPTED PRIVATE KEY" in pem or b"4,ENCRYPTED" in pem, "it is encrypted, and must not be"),
-        (b"BEGIN OPENSSH PRIVATE KEY" in pem, "it is an OpenSSH key"),
-        (b"PRIVATE KEY-----" in pem, None),
-        (b"PUBLIC KEY-----" in pem, "it is a public key"),
-        (b"CERTIFICATE-----" in pem, "it is a certificate"),
-        (True, "it is PEM, but not a private key"),
-    )
-    return next(problem for applies, problem in signs if applies)
+        found = rsa_key.numbers(key_text.key_der(text))
+        public = RSAPublicNumbers(found.e, found.n)
+        return RSAPrivateNumbers(found.p, found.q, found.d, found.dp, found.dq, found.qinv, public).private_key(
+            unsafe_skip_rsa_key_validation=True
+        )
+    except (key_text.NotAKey, rsa_key.Unusable) as error:
+        raise _invalid(str(error)) from None
+    except (ValueError, UnsupportedAlgorithm):
+        # The library's text is left out, and so is the error: a parser's words may repeat what it was given.
+        raise _invalid("it is damaged: its numbers do not fit each other") from None
 
 
 def _invalid(problem: str) -> Terminal:
@@ -123,8 +151,3 @@ def _invalid(problem: str) -> Terminal:
         "The key in the Secret of `spec.privateKeySecretRef` must be the App's unencrypted RSA private key in PEM, as "
         f"GitHub's settings page hands it out, but {problem}.",
     )
-
-
-def _bound(kept: OrderedDict[Any, Any]) -> None:
-    while len(kept) > _KEPT:
-        kept.popitem(last=False)

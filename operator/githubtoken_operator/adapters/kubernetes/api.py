@@ -37,6 +37,7 @@ READ_AGAIN: Final = 5.0
 _CHUNK: Final = 500
 """Objects in one answer to a list."""
 _MESSAGE_LIMIT: Final = 256
+_READ_LIMIT: Final = 8192
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -45,7 +46,8 @@ class ApiError(Exception):
 
     def __init__(self, status: int, message: str) -> None:
         self.status = status
-        self.message = redact(message)[:_MESSAGE_LIMIT]
+        # The API server may repeat what a tenant wrote, megabytes of it.
+        self.message = redact(message[:_READ_LIMIT])[:_MESSAGE_LIMIT]
         super().__init__(f"{status}: {self.message}")
 
 
@@ -247,7 +249,7 @@ async def _load_default(configuration: client.Configuration) -> None:
 def _parsed(status: int, raw: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unavailable(status, "the answer is not JSON") from error
     if 200 <= status < 300:  # noqa: PLR2004 - the HTTP classes need no names.
         parsed: dict[str, Any] = answer

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
+import threading
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import jwt
 import pytest
@@ -24,7 +27,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from githubtoken_operator.adapters.github.jwt import app_jwt, load_private_key
+from githubtoken_operator.adapters.github import jwt as adapter
+from githubtoken_operator.adapters.github.jwt import app_bearer, app_jwt, load_private_key, read_private_key
 from githubtoken_operator.domain import reasons
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import App
@@ -99,12 +103,9 @@ PUBLIC = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     [
         pytest.param(lambda: b"", "not PEM", id="empty"),
         pytest.param(lambda: b"garbage", "not PEM", id="garbage"),
-        pytest.param(lambda: base64.b64encode(pem()), "not PEM", id="base64 of PEM"),
-        pytest.param(
-            lambda: key().private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), "not PEM", id="DER"
-        ),
-        pytest.param(lambda: pem()[:600], "damaged or cut off", id="cut off"),
-        pytest.param(lambda: pem().replace(b"M", b"#"), "damaged or cut off", id="damaged"),
+        pytest.param(lambda: pem()[:600], "cut off", id="cut off"),
+        pytest.param(lambda: pem().replace(b"M", b"#"), "damaged", id="damaged"),
+        pytest.param(lambda: pem().ljust(20_000), "20000 bytes", id="too long"),
         pytest.param(lambda: pem(encryption=PASSWORD), "encrypted", id="encrypted PKCS#1"),
         pytest.param(lambda: pem(form=PrivateFormat.PKCS8, encryption=PASSWORD), "encrypted", id="encrypted PKCS#8"),
         pytest.param(lambda: pem(form=PrivateFormat.OpenSSH), "OpenSSH", id="OpenSSH"),
@@ -125,6 +126,41 @@ def test_what_is_not_an_rsa_private_key_is_called_by_its_name(make: object, says
     assert caught.value.reason == reasons.PRIVATE_KEY_INVALID
     assert says in caught.value.message
     assert "must be" in caught.value.message
+    # What a parser says may repeat what it was given, and a traceback shows each cause.
+    assert (caught.value.__cause__, caught.value.__suppress_context__) == (None, True)
+
+
+async def test_a_key_is_read_beside_the_event_loop() -> None:
+    with pytest.raises(Terminal, match="is not PEM"):
+        await read_private_key(b"garbage")
+    assert await read_private_key(pem()) is load_private_key(pem())
+
+
+def test_a_key_that_no_app_has_any_more_is_forgotten() -> None:
+    parsed = load_private_key(pem(key(2)))
+    digest = hashlib.sha256(pem(key(2))).digest()
+    assert adapter._keys.get(digest) is parsed
+    del parsed
+    gc.collect()
+    assert digest not in adapter._keys
+
+
+async def test_a_large_key_signs_beside_the_event_loop_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    real = jwt.encode
+
+    def encode(claims: dict[str, Any], private: rsa.RSAPrivateKey, algorithm: str) -> str:
+        threads.append(threading.current_thread().name)
+        return real(claims, private, algorithm=algorithm)
+
+    monkeypatch.setattr(jwt, "encode", encode)
+    monkeypatch.setattr(adapter, "_SIGNS_AT_ONCE", 1024)
+    first = await app_bearer(app(), NOW, renew=True)
+    assert await app_bearer(app(), NOW + timedelta(minutes=1)) == first
+    monkeypatch.setattr(adapter, "_SIGNS_AT_ONCE", 4096)
+    await app_bearer(app(), NOW, renew=True)
+    main = threading.main_thread().name
+    assert [name == main for name in threads] == [False, True]
 
 
 @settings(deadline=None)
