@@ -92,7 +92,7 @@ class CredentialStore:
         An intent whose answer is in the journal stays until that is saved. Raises `ApiError` where the Secrets cannot
         be listed, which costs the next holder a wait and nothing else.
         """
-        for secret in await self._cluster.list_secrets(ROLE_CREDENTIAL, namespaces):
+        async for secret in self._cluster.each_secret(ROLE_CREDENTIAL, namespaces):
             key = secret["metadata"]["namespace"], secret["metadata"]["name"]
             try:
                 await self._see_to(key, secret, begun)

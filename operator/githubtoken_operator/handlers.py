@@ -16,6 +16,7 @@ from typing import Any, Final
 import kopf
 
 from githubtoken_operator import connection
+from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps import Apps
@@ -89,7 +90,8 @@ def settings() -> kopf.OperatorSettings:
     chosen.queueing.idle_timeout = 0.05
     chosen.queueing.worker_limit = 100
     chosen.queueing.exit_timeout = 25.0
-    chosen.watching.chunk_size = 200
+    # Tenants may fill Secrets with a megabyte each: 200 of them in one answer would be all of the memory.
+    chosen.watching.chunk_size = LARGE_PAGE
     chosen.watching.server_timeout = 600
     chosen.watching.connect_timeout = 30
     chosen.watching.reconnect_backoff = 1.0

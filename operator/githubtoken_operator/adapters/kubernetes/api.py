@@ -36,6 +36,8 @@ READ_AGAIN: Final = 5.0
 """Seconds at least between two looks for a new token after the API server refused the one there was."""
 _CHUNK: Final = 500
 """Objects in one answer to a list."""
+LARGE_PAGE: Final = 20
+"""Objects in one answer where each may have a megabyte: more would stop the loop for a second, and fill the memory."""
 _MESSAGE_LIMIT: Final = 256
 _READ_LIMIT: Final = 8192
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -196,10 +198,15 @@ class Api:
         return [item async for page in self.pages(path, query, accept=accept) for item in page]
 
     async def pages(
-        self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "application/json"
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        accept: str = "application/json",
+        size: int = _CHUNK,
     ) -> AsyncIterator[list[dict[str, Any]]]:
-        """The same chunk by chunk, for whoever keeps little of each."""
-        asked = {**(query or {}), "limit": str(_CHUNK)}
+        """The same, `size` at a time at most, for whoever keeps little of each."""
+        asked = {**(query or {}), "limit": str(size)}
         while True:
             page = await self.request("GET", path, query=asked, accept=accept)
             # An empty list of metadata alone has null there.

@@ -12,7 +12,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, Forbidden
+from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE, Api, ApiError, Forbidden
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.secrets import FIELD_MANAGER, ROLE
 from githubtoken_operator.domain.times import format_time
@@ -74,10 +74,15 @@ class Cluster:
             self._announce(kind, namespace, name, found)
         return found
 
-    async def list_secrets(self, role: str, namespaces: Sequence[str]) -> list[JSON]:
-        """All Secrets of one role: in these namespaces, or everywhere where none are named."""
-        selected = {"labelSelector": f"{ROLE}={role}"}
-        return [each for path in Kind.SECRET.paths(namespaces) for each in await self._api.list_items(path, selected)]
+    async def each_secret(self, role: str, namespaces: Sequence[str]) -> AsyncIterator[JSON]:
+        """All Secrets of one role: in these namespaces, or everywhere where none are named.
+
+        A few at a time, of which none is kept: each may have a megabyte of somebody's data.
+        """
+        for path in Kind.SECRET.paths(namespaces):
+            async for page in self._api.pages(path, {"labelSelector": f"{ROLE}={role}"}, size=LARGE_PAGE):
+                for secret in page:
+                    yield secret
 
     async def list_names(self, kind: Kind, namespaces: Sequence[str]) -> set[tuple[str, str]]:
         """Namespace and name of all objects of a kind, in these namespaces or everywhere; of Secrets those with a role.

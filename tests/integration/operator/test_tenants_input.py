@@ -1,0 +1,69 @@
+"""What a tenant may store, through the process: keys as stores deliver them, and nonsense that disturbs nobody else."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.operator.conftest import World
+
+DEEP = "[" * 300 + "]" * 300
+"""Deeper than any document of ours, and not so deep that it would harm a reader of JSON."""
+
+WRAPPED: dict[str, Callable[[str], str]] = {
+    "line breaks as two characters": lambda pem: pem.replace("\n", "\\n"),
+    "base64 twice": lambda pem: base64.b64encode(pem.encode()).decode(),
+    "JSON around it": lambda pem: json.dumps({"app_id": 1, "private_key": pem}),
+    "quoted and indented": lambda pem: f'"{pem}"'.replace("\n", "\n    "),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+def test_a_key_is_taken_as_stores_deliver_it(world: World, wrap: Callable[[str], str]) -> None:
+    app = world.register()
+    world.install(app)
+    world.app_secret(app, private_key_pem=wrap(app.private_key or ""))
+    world.github_app(app)
+    world.installation_token()
+    world.wait_ready()
+    assert world.ready("acme", kind="GitHubApp").reason == "Accepted"
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        pytest.param("x" * 900_000, "it has 900000 bytes", id="a text of 900 KB"),
+        pytest.param("[" * 10_000, "it is JSON that cannot be read", id="nested JSON"),
+        pytest.param("QUJD" * 4000, "it is not PEM", id="base64 of something else"),
+    ],
+)
+def test_what_is_no_key_is_named_and_holds_nobody_up(world: World, key: str, words: str) -> None:
+    app = world.register()
+    world.install(app)
+    world.app_secret(app, private_key_pem=key)
+    world.github_app(app)
+    world.installation_token()
+    assert words in world.wait_reason("acme", "PrivateKeyInvalid", kind="GitHubApp").message
+    world.app("other")
+    world.installation_token("beside", app="other")
+    world.wait_ready("beside")
+    world.app_secret(app)
+    world.wait_ready()
+
+
+def test_annotations_of_nonsense_cost_one_token_its_sign_in_and_nobody_else_anything(world: World) -> None:
+    app = world.app()
+    world.user_token(seed=world.sign_in(app))
+    world.wait_ready("alice")
+    nonsense = dict.fromkeys(("refresh_intent", "seeds_taken", "spent_sha256", "device_flow"), DEEP)
+    world.annotate("alice-credential", kind="Secret", **nonsense)
+    world.annotate("alice", refresh_requested_at="now")
+    world.wait_ready("alice", revision=2)
+    world.installation_token()
+    world.wait_ready()
+    assert world.double_spends() == 0
