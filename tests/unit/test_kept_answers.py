@@ -23,7 +23,7 @@ from githubtoken_operator.domain.kept_answer import KEPT_ANSWER
 from githubtoken_operator.domain.secrets import decoded, encoded
 from tests.unit.builders import secret
 from tests.unit.fakes import BEFORE, Killed, Process, World, raising
-from tests.unit.test_revocation import requested
+from tests.unit.test_revocation import requested, until_gone
 from tests.unit.test_rotation import (
     CREDENTIAL,
     PUT_CREDENTIAL,
@@ -297,6 +297,19 @@ async def test_an_old_look_at_the_secret_drops_nothing_from_the_journal(tmp_path
     await process.savings.look(("team", "ci-credential"), before)
     assert stored_refresh_token(world) in world.github.live
     assert entries(world) == []
+
+
+async def test_a_kept_answer_is_not_called_revoked_and_stays() -> None:
+    world = await running()
+    world.api.edit("githubtokens/ci", lambda body: body["spec"].update(deletionPolicy="Revoke"))
+    answering(world, new_prefix)
+    process = world.start()
+    await process.settle()
+    world.api.delete("githubtokens/ci")
+    await until_gone(world, process)
+    assert "githubtokens/ci" not in world.api.objects
+    assert world.event_reasons[-1] == reasons.REVOCATION_FAILED
+    assert has_kept(world)
 
 
 # --- The device flow -------------------------------------------------------------------------------------------------
