@@ -517,7 +517,7 @@ REST = [
     pytest.param(
         installation(id=1) | {"restartTargets": [{"kind": "Pod", "name": "web"}]},
         "spec.restartTargets.kind",
-        'supported values: "Deployment", "StatefulSet", "DaemonSet"',
+        'supported values: "Deployment", "StatefulSet", "DaemonSet", "Rollout"',
         id="a pod restarted",
     ),
     pytest.param(
