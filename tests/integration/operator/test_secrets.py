@@ -257,12 +257,12 @@ def test_a_deleted_githubtoken_takes_its_secret_and_its_metrics_along(world: Wor
     world.app()
     world.installation_token()
     world.wait_ready()
-    labels = f'{{name="ci",namespace="{world.namespace}"}}'
-    assert f"githubtoken_expiration_timestamp_seconds{labels}" in world.operator.metrics()
+    labels = f'name="ci",namespace="{world.namespace}"'
+    assert f"githubtoken_expiration_timestamp_seconds{{{labels}}}" in world.operator.metrics()
     world.delete("GitHubToken", "ci")
     # The garbage collector learns of a new kind of owner every 30 seconds.
     world.wait_for("ci", lambda secret: not secret, kind="Secret", within=90)
-    world.wait_until(lambda: world.namespace not in world.operator.metrics(), "the end of the series")
+    world.wait_until(lambda: labels not in world.operator.metrics(), "the end of the series")
     world.settle(0.5)
     assert world.get("Secret", "ci") is None
 
