@@ -169,7 +169,7 @@ class AppReader:
             return None, Terminal(reasons.INVALID_SPEC, f"the client certificate is missing: {problem}")
         parts = [decoded_bytes(secret, key) or b"" for key in (client_certificate.CERTIFICATE, client_certificate.KEY)]
         try:
-            return client_certificate.of_pair(*parts), None
+            return await client_certificate.read_pair(*parts), None
         except ValueError as error:
             problem = f"the client certificate in Secret `{name}` cannot be used: {error}"
             return None, Terminal(reasons.INVALID_SPEC, problem)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -22,18 +22,22 @@ from githubtoken_operator.adapters import client_certificate
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def pair(*, password: bytes | None = None) -> tuple[bytes, bytes]:
-    key = ec.generate_private_key(ec.SECP256R1())
+def certificate_of(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "operator")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(1).not_valid_before(NOW).not_valid_after(NOW + timedelta(days=1))
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def pair(*, password: bytes | None = None) -> tuple[bytes, bytes]:
+    key = ec.generate_private_key(ec.SECP256R1())
     protection = BestAvailableEncryption(password) if password else NoEncryption()
-    certificate = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
-    return certificate, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
+    return certificate_of(key), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
 
 
 CERTIFICATE, KEY = pair()
 ENCRYPTED = pair(password=b"x")
+LONG = b"-----BEGIN PRIVATE KEY-----\n" + b"A" * 4000 + b"\n-----END PRIVATE KEY-----\n"
 
 
 def test_a_pair_that_fits_is_taken_and_not_shown() -> None:
@@ -52,13 +56,37 @@ def test_a_pair_that_fits_is_taken_and_not_shown() -> None:
         pytest.param(CERTIFICATE, CERTIFICATE, "`tls.key` must be a private key", id="a certificate for a key"),
         pytest.param(*ENCRYPTED, "`tls.key` is encrypted", id="an encrypted key"),
         pytest.param(CERTIFICATE, pair()[1], "is not the key of the first certificate", id="another key"),
-        pytest.param(CERTIFICATE * 500, KEY, "at most", id="too long"),
+        pytest.param(CERTIFICATE * 500, KEY, "at most", id="too many certificates"),
+        pytest.param(CERTIFICATE, KEY * 100, "at most", id="a key that is too long"),
+        pytest.param(CERTIFICATE, LONG, "must be a whole RSA key", id="a long key of nonsense"),
     ],
 )
 def test_a_wrong_pair_says_what_is_wrong(certificate: bytes, key: bytes, says: str) -> None:
     with pytest.raises(ValueError, match=says) as raised:
         client_certificate.of_pair(certificate, key)
     assert "BEGIN" not in str(raised.value)
+
+
+def test_an_rsa_key_is_taken_in_both_forms() -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    certificate = certificate_of(key)
+    forms = (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL)
+    pems = [key.private_bytes(Encoding.PEM, form, NoEncryption()) for form in forms]
+    assert len({client_certificate.of_pair(certificate, pem).digest for pem in pems}) == 1
+
+
+def test_a_key_is_judged_by_its_size_before_it_is_computed_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_certificate, "LARGEST_RSA", 2047)
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    monkeypatch.setattr(client_certificate, "load_der_private_key", lambda *_: pytest.fail("it was parsed"))
+    with pytest.raises(ValueError, match="RSA key of at most 2047 bits"):
+        client_certificate.of_pair(certificate_of(key), pem)
+
+
+def test_a_key_among_the_certificates_is_not_shown() -> None:
+    found = client_certificate.of_pair(pair()[1] + CERTIFICATE, KEY)
+    assert found == client_certificate.of_pair(CERTIFICATE, KEY)
 
 
 @pytest.mark.parametrize(
