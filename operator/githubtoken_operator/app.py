@@ -22,7 +22,7 @@ from typing import Final
 
 import kopf
 
-from githubtoken_operator import __version__, handlers, places, watches
+from githubtoken_operator import __version__, handlers, leftovers, places, watches
 from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT
@@ -72,6 +72,7 @@ async def run(settings: Settings) -> None:
     """
     stop = asyncio.Event()
     _stop_on_signals(stop)
+    leftovers.pass_over(stop)
     _tell_short_grace(settings.grace_period)
     async with AsyncExitStack() as stack:
         metrics = Metrics(__version__, host_label=partial(hosts.admitted_by, allowed=settings.allowed_hosts))

@@ -7,9 +7,9 @@ generator of events, which is no part of its API: `tests/unit/test_watches.py` h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Any, cast
 
 from kopf._cogs.clients import watching
 
@@ -20,9 +20,11 @@ def listening(heard: Callable[[str, str | None], None]) -> Iterator[None]:
     original = watching.continuous_watch
 
     async def continuous_watch(*, resource: Any, namespace: Any, **options: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - kopf's
-        async for event in original(resource=resource, namespace=namespace, **options):
-            heard(resource.plural, namespace)
-            yield event
+        found = cast("AsyncGenerator[Any]", original(resource=resource, namespace=namespace, **options))
+        async with aclosing(found) as events:
+            async for event in events:
+                heard(resource.plural, namespace)
+                yield event
 
     watching.continuous_watch = continuous_watch
     try:
