@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,11 @@ def test_imports_name_their_module_in_full_and_take_nothing_wholesale(path: Path
 def test_the_operator_knows_nothing_of_the_simulator_and_the_tools(path: Path) -> None:
     roots = {(node.module or "").split(".")[0] for node in imports(path)}
     assert not roots & {"github_simulator", "localcluster", "demo", "tests"}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if not path.stem.startswith("__")], ids=named)
+def test_the_map_shows_every_module_or_its_folder(path: Path) -> None:
+    words = set(re.findall(r"\w+", (ROOT / "docs/architecture.md").read_text(encoding="utf-8")))
+    folder = path.relative_to(OPERATOR / "githubtoken_operator").parts[0]
+    shown = folder if folder in {"adapters", "commands"} else path.stem
+    assert shown in words
