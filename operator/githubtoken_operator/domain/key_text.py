@@ -28,9 +28,11 @@ _LAYERS: Final = 6
 _BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----([^-]*)-----END \1-----")
 _BEGIN: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _KEY_LABELS: Final = frozenset({"RSA PRIVATE KEY", "PRIVATE KEY"})
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{16,}={0,2}\s*")
+# What a pattern has taken it does not give back: any tenant can write the text, and it is read once.
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{16,}+={0,2}+\s*+")
 _BLANK: Final = re.compile(r"\s+")
-_TWO_CHARACTERS: Final = re.compile(r"\\+(?:r\\+)?n")
+_TWO_CHARACTERS: Final = re.compile(r"(?<!\\)\\++(?:r\\++)?n")
+"""It begins where a run of backslashes does."""
 _QUOTES: Final = ("'", '"', "`")
 _DER: Final = b"\x30\x82"
 """How every DER of such a size begins: a SEQUENCE with two bytes of length."""

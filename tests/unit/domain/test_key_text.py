@@ -107,6 +107,21 @@ def test_where_there_is_a_doubt_the_very_thing_is_named(text: bytes, problem: st
     assert BODY[:20] not in str(caught.value)
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"-----BEGIN PRIVATE KEY-----" + b"\\" * 16_000, id="backslashes"),
+        pytest.param(b"-----BEGIN PRIVATE KEY-----" + b"\\r" * 8_000, id="half line breaks as two characters"),
+        pytest.param(b"A" * 16 + b" " * 16_000 + b"!", id="blanks"),
+        pytest.param(json.dumps({"key": "A" * 16 + " " * 16_000 + "!"}).encode(), id="blanks in JSON"),
+    ],
+)
+def test_a_long_text_of_nothing_else_is_read_once(text: bytes) -> None:
+    with pytest.raises(NotAKey):
+        key_der(text)
+
+
 def test_what_is_wrapped_without_end_is_not_unwrapped_without_end() -> None:
     text = "no key"
     for _ in range(9):
