@@ -34,13 +34,14 @@ RANDOM: Final = "SIGKILL at a random moment"
 
 
 def write_report(path: Path, rows: Sequence[Row]) -> None:
-    """Writes the matrix anew. What random kills were found to do stays."""
-    _write(path, _matrix(rows), _split(path)[1])
+    """Writes the sections of these rows anew."""
+    groups = itertools.groupby(sorted(rows, key=lambda row: _first(rows, row.group)), key=lambda row: row.group)
+    _replace(path, {group: table(COLUMNS, [_cells(row) for row in found]) for group, found in groups})
 
 
 def write_kills(path: Path, text: str) -> None:
-    """Writes the section on random kills anew. The matrix stays."""
-    _write(path, _split(path)[0], f"## {RANDOM}\n\n{text}")
+    """Writes the section on random kills anew."""
+    _replace(path, {RANDOM: text})
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -49,19 +50,18 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)]) + "\n"
 
 
-def _matrix(rows: Sequence[Row]) -> str:
-    parts = [HEAD]
-    for group, found in itertools.groupby(rows, key=lambda row: row.group):
-        cells = [(row.cell, row.outcome, row.double_spends, row.replays, f"{row.seconds:.1f}") for row in found]
-        parts.append(f"## {group}\n\n{table(COLUMNS, cells)}")
-    return "\n".join(parts)
+def _first(rows: Sequence[Row], group: str) -> int:
+    return next(number for number, row in enumerate(rows) if row.group == group)
 
 
-def _split(path: Path) -> tuple[str, str]:
-    """The page up to the section on random kills, and that section."""
-    before, heading, after = path.read_text().partition(f"## {RANDOM}\n")
-    return before, heading + after
+def _cells(row: Row) -> tuple[object, ...]:
+    return row.cell, row.outcome, row.double_spends, row.replays, f"{row.seconds:.1f}"
 
 
-def _write(path: Path, matrix: str, kills: str) -> None:
-    path.write_text("\n\n".join(part.strip() for part in (matrix, kills) if part.strip()) + "\n")
+def _replace(path: Path, new: dict[str, str]) -> None:
+    """Sections keep their places; those that are new come behind the others, random kills last."""
+    parts = [part.partition("\n") for part in path.read_text().split("\n## ")[1:]]
+    sections = {heading: text for heading, _, text in parts} | new
+    last = {RANDOM: sections.pop(RANDOM)} if RANDOM in sections else {}
+    texts = [f"## {heading}\n\n{text.strip()}" for heading, text in (sections | last).items()]
+    path.write_text("\n\n".join([HEAD.strip(), *texts]) + "\n")
