@@ -56,6 +56,8 @@ class Container:
             *ALLOWED_HOSTS,
             *("--leader-elect", "--operator-namespace", NAMESPACE, "--pod-name", self._name, "--pod-uid", self._uid),
             *("--journal-dir", str(self.journal), "--github-requests-per-minute", "100000"),
+            # Nobody asks at these, and of a thousand ports that were free one is taken by the time it is used.
+            *("--metrics-address", "127.0.0.1:0", "--health-address", "127.0.0.1:0"),
         )
 
     def led(self) -> bool:

@@ -84,8 +84,8 @@ class KillRounds:
 
     # --- the whole ---------------------------------------------------------------------------------------------------
 
-    def run(self, rounds: int) -> None:
-        """So many kills; what failed is in `failures`, and `rounds` says how many there were."""
+    def run(self, rounds: int, *, write: Callable[[], object]) -> None:
+        """So many kills; what failed is in `failures`. `write` is called now and then, for a run that is cut short."""
         begun = time.monotonic()
         self._set_up()
         try:
@@ -96,10 +96,12 @@ class KillRounds:
                     self._calm(number)
                     self.seconds = time.monotonic() - begun
                     self.say(self._progress(rounds))
+                    write()
                 if len(self.failures) >= FEW:
                     break
         finally:
             self.world.operator.kill()
+            write()
 
     def _progress(self, rounds: int) -> str:
         left = self.seconds / self.rounds * (rounds - self.rounds) / 60

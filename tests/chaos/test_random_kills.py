@@ -66,12 +66,13 @@ def test_a_kill_at_any_moment_loses_nothing_but_an_answer_on_its_way(
     request: pytest.FixtureRequest, kills: KillRounds, plane: ControlPlane, say: Callable[[str], object]
 ) -> None:
     rounds = request.config.getoption("--rounds")
-    say(f"seed {kills.seed}")
-    try:
-        kills.run(rounds or FEW)
-    finally:
-        if rounds and kills.rounds:
-            version = json.loads(plane.kubectl("get", "--raw=/version"))["gitVersion"]
+    version = json.loads(plane.kubectl("get", "--raw=/version"))["gitVersion"]
+
+    def write() -> None:
+        if rounds:
             write_kills(REPOSITORY / "docs" / "fault-matrix.md", kill_report(kills, kubernetes=version))
+
+    say(f"seed {kills.seed}")
+    kills.run(rounds or FEW, write=write)
     assert not kills.failures, "\n".join(kills.failures)
     assert kills.double_spends == 0
