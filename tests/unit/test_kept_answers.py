@@ -32,7 +32,7 @@ from tests.unit.test_rotation import (
     running,
     stored_refresh_token,
 )
-from tests.unit.test_rotation_journal import entries
+from tests.unit.test_rotation_journal import entries, restarted
 from tests.unit.test_sign_in import request_login, shown
 
 Change = Callable[[dict[str, Any]], object]
@@ -161,14 +161,10 @@ async def test_whenever_the_process_is_killed_the_answer_is_there_for_the_later_
         world.faults.at(number, raising(Killed()))
         with pytest.raises(Killed):
             await world.start().settle()
-        same = world.start()
-        await same.recover()
-        await same.settle()
+        await restarted(world)
         assert has_kept(world), moments[number]
         with a_later_version():
-            later = world.start()
-            await later.recover()
-            await later.settle()
+            await restarted(world)
         assert_settled(world)
         assert_spent_once(world)
 
@@ -229,9 +225,7 @@ async def test_an_answer_that_the_api_server_does_not_take_is_in_the_journal_mea
         await world.start().run()
     world.faults.clear()
     with a_later_version():
-        process = world.start()
-        await process.recover()
-        await process.settle()
+        await restarted(world)
     assert_settled(world)
     assert_spent_once(world)
 
@@ -325,9 +319,7 @@ async def test_a_sign_in_that_is_not_understood_is_kept_and_no_other_code_is_sho
     assert len(world.github.codes) == 1
     assert "deviceFlow" not in world.status()
     with a_later_version():
-        later = world.start()
-        await later.recover()
-        await later.settle()
+        await restarted(world)
     assert decoded(world.secret(), "token") == world.github.access
     assert ready_of(world.status()) == ("True", "Fresh")
     assert len(world.github.codes) == 1

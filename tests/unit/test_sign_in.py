@@ -5,7 +5,6 @@ The operator's whole run is exercised against a cluster and a GitHub in memory, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from githubtoken_operator.domain.resources import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.secrets import NAME, ROLE, annotations_of, decoded, labels_of
 from tests.unit.builders import app_body, secret, user_body
 from tests.unit.fakes import AFTER, API_AWAY, BEFORE, LOST, NOT_SENT, Killed, Moment, Process, World, raising
+from tests.unit.test_rotation import rehearse
 
 CREDENTIAL = "secrets/ci-credential"
 TOKEN = "githubtokens/ci"
@@ -473,8 +473,6 @@ async def test_a_seed_that_comes_while_a_code_is_shown_wins() -> None:
 
 # --- Death and faults at every moment --------------------------------------------------------------------------------
 
-Beginning = Callable[[], Awaitable[World]]
-
 
 async def entered() -> World:
     """A code was shown and entered; the next poll brings the pair."""
@@ -484,15 +482,8 @@ async def entered() -> World:
     return world
 
 
-async def moments_of(begin: Beginning) -> list[tuple[str, Moment]]:
-    world = await begin()
-    first = len(world.faults.reached)
-    await world.start().settle()
-    return world.faults.reached[first:]
-
-
 async def test_whenever_the_process_is_killed_the_next_one_signs_the_human_in_or_shows_a_code(tmp_path: Path) -> None:
-    moments = await moments_of(entered)
+    moments = await rehearse(entered)
     answered = moments.index(("device_poll", AFTER))
     for number in range(len(moments)):
         world = await entered()
@@ -512,7 +503,7 @@ async def test_whenever_the_process_is_killed_the_next_one_signs_the_human_in_or
 
 @pytest.mark.parametrize("moment", [BEFORE, AFTER])
 async def test_no_fault_of_the_api_server_costs_a_sign_in(moment: Moment) -> None:
-    for number, (call, reached) in enumerate(await moments_of(entered)):
+    for number, (call, reached) in enumerate(await rehearse(entered)):
         if reached != moment or " " not in call:
             continue
         world = await entered()

@@ -12,6 +12,7 @@ import logging
 import ssl
 from pathlib import Path
 
+from githubtoken_operator.adapters import tls
 from githubtoken_operator.domain.certificates import CABundle, of_pem
 
 logger = logging.getLogger(__name__)
@@ -48,12 +49,7 @@ class CAFile:
 
 def _add(context: ssl.SSLContext, path: Path) -> None:
     """Trusts the certificates of a PEM file too. Raises `ValueError` with the end of "`PATH` …"."""
-    bundle = _read(path)
-    for number, certificate in enumerate(bundle.certificates, 1):
-        try:
-            context.load_verify_locations(cadata=certificate)
-        except ssl.SSLError:
-            raise ValueError(f"has a certificate that is damaged: number {number} is not a certificate") from None
+    tls.add(context, _read(path))
 
 
 def _read(path: Path) -> CABundle:

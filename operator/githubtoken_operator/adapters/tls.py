@@ -36,13 +36,18 @@ def trusting_only(bundle: CABundle) -> ssl.SSLContext:
     if bundle.problem is not None:
         raise ValueError(bundle.problem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    add(context, bundle)
+    return trusting(context)
+
+
+def add(context: ssl.SSLContext, bundle: CABundle) -> None:
+    """Trusts these CAs too. Raises `ValueError` where one is damaged, with the end of a sentence on what holds them."""
     for number, certificate in enumerate(bundle.certificates, 1):
         try:
             context.load_verify_locations(cadata=certificate)
         except ssl.SSLError:
             of = f"number {number} of {len(bundle.certificates)}"
             raise ValueError(f"has a certificate that is damaged: {of} is not a certificate") from None
-    return trusting(context)
 
 
 async def problem_of(bundle: CABundle) -> str | None:

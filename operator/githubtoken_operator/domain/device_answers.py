@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from githubtoken_operator.domain import answers, oauth_refusals, reasons, refusals
 from githubtoken_operator.domain.errors import (
     DeviceCodeUseless,
-    OutcomeUnknown,
     SignInPending,
     Terminal,
     TokenError,
@@ -59,11 +58,11 @@ def device_code(answer: Answer) -> DeviceCode:
     secret, user_code = document.get("device_code"), document.get("user_code")
     uri = document.get("verification_uri")
     if not isinstance(secret, str) or not _DEVICE_CODE.fullmatch(secret):
-        raise _unclear("`device_code` is missing")
+        raise answers.unclear("`device_code` is missing")
     if not isinstance(user_code, str) or not _USER_CODE.fullmatch(user_code):
-        raise _unclear("`user_code` is not a code")
+        raise answers.unclear("`user_code` is not a code")
     if not isinstance(uri, str) or not _is_page(uri):
-        raise _unclear("`verification_uri` is not the address of a page")
+        raise answers.unclear("`verification_uri` is not the address of a page")
     created = answers.created(reply)
     life = min(timedelta(seconds=_seconds(document, "expires_in") or 900), LONGEST_LIFE)
     interval = _seconds(document, "interval") or SHORTEST_INTERVAL
@@ -163,7 +162,3 @@ def _is_page(uri: str) -> bool:
     # It is shown: what is not an address alone is not taken for one.
     shown = uri.isprintable() and redact(uri) == uri and len(uri) <= 2048  # noqa: PLR2004 - the CRD's bound
     return parts.scheme in {"https", "http"} and bool(parts.netloc) and shown
-
-
-def _unclear(problem: str) -> OutcomeUnknown:
-    return OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, f"GitHub's answer cannot be used: {problem}.")
