@@ -89,9 +89,7 @@ def with_flow(secret: JSON | None, flow: Flow, token: GitHubToken) -> dict[str, 
 
 def labelled(secret: JSON) -> dict[str, Any]:
     """The Secret with its label, which somebody had taken away."""
-    body = _changed(secret)
-    body["metadata"]["labels"] = {**labels_of(secret), ROLE: ROLE_CREDENTIAL}
-    return body
+    return _changed(secret)
 
 
 def with_account(secret: JSON, account: str) -> dict[str, Any]:
@@ -226,18 +224,21 @@ def _ours(secret: JSON | None, name: str, namespace: str, owner: str, client_id:
     # What was given to us once is ours from now on; it is not for the next one to take. One that somebody else made is
     # not ours to delete.
     adopted = {ADOPTED: "true"} if secret is not None and labels_of(base).get(ROLE) != ROLE_CREDENTIAL else {}
-    body = _changed(base, notes={NAME: owner, CLIENT_ID: client_id, **adopted}, without=(ADOPT,))
-    body["metadata"]["labels"] = {**labels_of(base), ROLE: ROLE_CREDENTIAL}
-    return body
+    return _changed(base, notes={NAME: owner, CLIENT_ID: client_id, **adopted}, without=(ADOPT,))
 
 
 def _changed(
     secret: JSON, *, data: JSON | None = None, notes: dict[str, str] | None = None, without: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """A copy with other data, further annotations, and some annotations gone. Room is given back unless it is named."""
+    """A copy with other data, further annotations, and some annotations gone. Room is given back unless it is named.
+
+    It has our label in any case: somebody may take it away while GitHub is asked, and the admission policy lets the
+    operator write no Secret without it.
+    """
     body: dict[str, Any] = copy.deepcopy(dict(secret))
     kept = {name: text for name, text in annotations_of(secret).items() if name not in (*without, PREFIX + RESERVED)}
     body["metadata"]["annotations"] = {**kept, **(notes or {})}
+    body["metadata"]["labels"] = {**labels_of(secret), ROLE: ROLE_CREDENTIAL}
     body["metadata"].pop("managedFields", None)
     body["data"] = dict(_without(secret, RESERVED) if data is None else data)
     return body

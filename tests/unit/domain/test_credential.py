@@ -202,9 +202,10 @@ def test_no_body_is_changed_in_place() -> None:
     assert before == untouched
 
 
-def test_every_body_keeps_the_resource_version_that_was_read() -> None:
+def test_every_body_keeps_the_resource_version_that_was_read_and_brings_back_a_label_that_was_taken_away() -> None:
+    """Without the label the operator's admission policy lets it write no Secret."""
     before = rotated()
-    before["metadata"]["resourceVersion"] = "41"
+    before["metadata"] |= {"resourceVersion": "41", "labels": {"team": "a"}}
     bodies = [
         body_of.with_seed(before, STRANGER, TOKEN, CLIENT),
         body_of.with_intent(before, intent(refresh(1)), TOKEN, CLIENT),
@@ -213,6 +214,7 @@ def test_every_body_keeps_the_resource_version_that_was_read() -> None:
         body_of.with_pair(before, grant(2)),
     ]
     assert {body["metadata"]["resourceVersion"] for body in bodies} == {"41"}
+    assert all(body["metadata"]["labels"] == {"team": "a", ROLE: "credential"} for body in bodies)
 
 
 def test_a_credential_secret_is_labelled_named_and_has_no_owner() -> None:
