@@ -238,8 +238,9 @@ class Scheduler(Generic[K]):
             entry = Next(now + RETRY_AFTER_CRASH, now + RETRY_AFTER_CRASH, CRASH)
         finally:
             del self._running[key], self._begun[key]
-            self._tell(Ran(key, self._now() - began, entry, crashed))
             for item in (entry, self._woken.pop(key, None)):
                 if item is not None:
                     self._queue.add(key, item)
             self._changed.set()
+            # Last: whatever goes wrong with being told, the key is queued again.
+            self._tell(Ran(key, self._now() - began, entry, crashed))

@@ -330,6 +330,28 @@ async def test_a_drain_finishes_what_must_be_finished_cuts_off_the_rest_and_star
     assert workshop.ended == ["a"]
 
 
+async def test_a_key_runs_again_also_where_telling_of_a_run_fails() -> None:
+    ran: list[str] = []
+
+    async def run(key: str) -> Next:
+        ran.append(key)
+        return Next(0, 0)
+
+    def tell(_: Ran[str]) -> None:
+        raise RuntimeError("no metrics")
+
+    scheduler: Scheduler[str] = Scheduler(run, concurrency=1, now=lambda: 0.0, tell=tell)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda *_: None)
+    scheduler.wake("a")
+    running = asyncio.create_task(scheduler.run())
+    for _ in range(100):
+        await asyncio.sleep(0)
+    await scheduler.drain()
+    await running
+    assert len(ran) > 1
+
+
 async def test_a_drain_that_has_to_wait_tells_for_what(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
