@@ -13,12 +13,15 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from typing import Final
 
+from githubtoken_operator.domain.documents import parsed
 from githubtoken_operator.domain.model import Answer
 
 SecretKey = tuple[str, str]
 """Namespace and name of a credential Secret."""
 
 VERSION: Final = 1
+LARGEST_BODY: Final = 256 * 1024
+"""Bytes of an answer that is read where it may bring a pair; GitHub's have less than one thousand."""
 
 
 class Unreadable(Exception):
@@ -70,10 +73,11 @@ def encode(secret: SecretKey, entry: Entry) -> bytes:
 def decode(content: bytes) -> tuple[SecretKey, Entry]:
     """The entry and its Secret. Raises `Unreadable`.
 
-    A reservation that was not cut to the entry yet ends with zeros, which do not count.
+    A reservation that was not cut to the entry yet ends with zeros, which do not count. Whoever may edit the Secret may
+    put anything there: what is no document of ours costs a moment.
     """
     try:
-        raw = json.loads(content.rstrip(b"\0"))
+        raw = parsed(content.rstrip(b"\0").decode())
         version = raw.get("version", VERSION)
         if version != VERSION:
             raise Unreadable(f"it is of a version that this program does not know, and not of version {VERSION}")
@@ -82,8 +86,10 @@ def decode(content: bytes) -> tuple[SecretKey, Entry]:
         signed_in = raw.get("signedIn") or {}
         whose = signed_in.get("name"), signed_in.get("clientID")
         body = b64decode(raw["body"], validate=True)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable("it is torn, or not an entry") from error
+    if len(body) > LARGEST_BODY:
+        raise Unreadable("the answer in it is larger than any that is read")
     if not (all(isinstance(text, str) for text in texts) and isinstance(ours, str | None) and isinstance(status, int)):
         raise Unreadable("it is not an entry")
     if not all(isinstance(text, str | None) for text in whose):

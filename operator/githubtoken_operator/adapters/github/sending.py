@@ -25,6 +25,7 @@ import httpx
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.github.transports import Make, Transports
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.entry import LARGEST_BODY
 from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenError
 from githubtoken_operator.domain.model import Answer, Server
 from githubtoken_operator.domain.reply import http_date, quote
@@ -32,7 +33,7 @@ from githubtoken_operator.domain.skew import Skew
 
 LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes; a token with 500 repositories of full description is well below."""
-LARGEST_PAIR: Final = 256 * 1024
+LARGEST_PAIR: Final = LARGEST_BODY
 """Bytes of an answer that may hold a pair: GitHub's has some 400, and what is kept of it must fit into a Secret."""
 
 SEND_LIMIT: Final = 5.0
