@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.model import JSON
 from githubtoken_operator.domain.orphans import owner_of
 from githubtoken_operator.watched import Ref, Watched
+
+LONGEST_NAME: Final = 253
+"""Characters of a name. A longer text, of which an annotation may hold hundreds of kilobytes, is not remembered."""
 
 
 class OrphanCount:
@@ -21,7 +26,7 @@ class OrphanCount:
         if owner is None:
             self.forget(ref)
         else:
-            self._owners[ref] = Ref(Kind.TOKEN, ref.namespace, owner)
+            self._owners[ref] = Ref(Kind.TOKEN, ref.namespace, owner if len(owner) <= LONGEST_NAME else "")
 
     def forget(self, ref: Ref) -> None:
         """It is gone."""

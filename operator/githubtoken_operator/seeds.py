@@ -2,18 +2,26 @@
 
 Known is what the watch has told of credential Secrets, and what this process is about to take. It keeps a second
 GitHubToken from sending a refresh token that the first one spent; it is not the fence of a rotation. What is known by
-seeds alone is little: a hash or two for each user.
+seeds alone is little: a hash or two for each user. Whoever may edit a credential Secret may write others into it again
+and again, so of each Secret the newest are kept.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Final
 
 from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.credential import REMEMBERED
 from githubtoken_operator.domain.entry import SecretKey
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import Token
+
+MOST: Final = 2 * REMEMBERED
+"""Seeds that are known of one Secret: those that it names, and those that it named just before."""
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Seeds:
@@ -21,14 +29,20 @@ class Seeds:
 
     def __init__(self) -> None:
         self._takers: defaultdict[str, set[SecretKey]] = defaultdict(set)
-        self._taken: defaultdict[SecretKey, set[str]] = defaultdict(set)
+        self._taken: defaultdict[SecretKey, dict[str, None]] = defaultdict(dict)
         self._spent: set[str] = set()
 
-    def note(self, key: SecretKey, hashes: Iterable[str]) -> None:
+    def note(self, key: SecretKey, hashes: Sequence[str]) -> None:
         """Adds what a credential Secret says that it took."""
-        for each in hashes:
-            self._takers[each].add(key)
-            self._taken[key].add(each)
+        for each in hashes[-REMEMBERED:]:
+            if _SHA256.fullmatch(each):
+                self._takers[each].add(key)
+                self._taken[key].pop(each, None)
+                self._taken[key][each] = None
+        while len(self._taken.get(key, ())) > MOST:
+            oldest = next(iter(self._taken[key]))
+            del self._taken[key][oldest]
+            self._give_up(key, oldest)
 
     def spend(self, sha256: str) -> None:
         """GitHub gave a pair for the seed: nobody can use it again, also when the credential Secret is deleted."""
@@ -37,9 +51,7 @@ class Seeds:
     def forget(self, key: SecretKey) -> None:
         """A credential Secret is gone, and what it took may be taken again."""
         for each in self._taken.pop(key, ()):
-            self._takers[each].discard(key)
-            if not self._takers[each]:
-                del self._takers[each]
+            self._give_up(key, each)
 
     def refusal(self, key: SecretKey, seed: Token) -> Terminal | None:
         """Why the credential Secret `key` must not take the seed; None where nobody else has it and it is not spent."""
@@ -53,6 +65,11 @@ class Seeds:
             f"the refresh token in the Secret of `spec.user.seedSecretRef` was taken up already{where}, and works only "
             "once: sign in once for each GitHubToken, and put the new refresh token into a seed Secret of its own",
         )
+
+    def _give_up(self, key: SecretKey, seed: str) -> None:
+        self._takers[seed].discard(key)
+        if not self._takers[seed]:
+            del self._takers[seed]
 
     def claim(self, key: SecretKey, seed: Token) -> None:
         """Takes the seed for the credential Secret `key`. Raises `Terminal` as `refusal` says."""

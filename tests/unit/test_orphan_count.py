@@ -28,3 +28,12 @@ def test_a_secret_counts_while_no_watch_has_its_githubtoken() -> None:
     orphans.note(SECRET, body)
     orphans.forget(SECRET)
     assert orphans.count() == 0
+
+
+def test_a_text_that_is_too_long_for_a_name_is_not_remembered() -> None:
+    orphans = OrphanCount(Watched())
+    body = secret("ci-credential", {})
+    body["metadata"] |= {"labels": {ROLE: "credential"}, "annotations": {NAME: "x" * 100_000}}
+    orphans.note(SECRET, body)
+    assert orphans.count() == 1
+    assert len(repr(vars(orphans))) < 1000

@@ -11,7 +11,7 @@ from githubtoken_operator.domain.conditions import ready_of
 from githubtoken_operator.domain.credential import SEEDS_TAKEN
 from githubtoken_operator.domain.errors import Terminal
 from githubtoken_operator.domain.model import Token
-from githubtoken_operator.seeds import Seeds
+from githubtoken_operator.seeds import MOST, Seeds
 from tests.unit.builders import NAMESPACE, app_body, secret, user_body
 from tests.unit.fakes import World
 
@@ -37,6 +37,16 @@ def test_of_another_namespace_nothing_is_told() -> None:
     assert refusal is not None
     assert "alice" not in refusal.message
     assert "other" not in refusal.message
+
+
+def test_of_one_secret_the_newest_are_known_whatever_somebody_writes_into_it() -> None:
+    seeds, known = Seeds(), [Token(f"ghr_{number}") for number in range(3 * MOST)]
+    seeds.note(BOB, [known[0].sha256])
+    for number in range(len(known)):
+        seeds.note(ALICE, [each.sha256 for each in known[number : number + 3]])
+        seeds.note(ALICE, ["x" * 1000, str(number)])
+    refused = [each for each in known if seeds.refusal(ELSEWHERE, each) is not None]
+    assert refused == [known[0], *known[-MOST:]]
 
 
 def test_a_credential_that_is_gone_holds_nothing_back() -> None:

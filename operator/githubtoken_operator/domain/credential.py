@@ -58,6 +58,8 @@ SPENT: Final = PREFIX + "spent-sha256"
 REMEMBERED: Final = 20
 """So many hashes are kept in each of the two."""
 
+_LONGEST_INTENT: Final = 4096
+"""Characters; intents of others are remembered for a while, and ours have some five hundred."""
 _REFRESH_TOKEN: Final = re.compile(r"ghr_[A-Za-z0-9._-]+")
 _LEGACY: Final = re.compile(r"[0-9a-f]{40}")
 
@@ -317,6 +319,8 @@ def _seconds(start: datetime, end: datetime | None) -> int | None:
 
 
 def _read_intent(text: str | None) -> Intent | None:
+    if text is None or len(text) > _LONGEST_INTENT:
+        return None
     try:
         raw = parsed(text)
         token, holder, attempt, started = (raw[key] for key in ("token", "holder", "attempt", "startedAt"))

@@ -142,6 +142,11 @@ def test_an_intent_counts_only_for_the_token_that_it_names(body: dict[str, Any],
     assert credential.read(body).intent == (intent(refresh(1)) if kept else None)
 
 
+def test_an_intent_is_no_longer_than_ours_are() -> None:
+    body = body_of.with_intent(rotated(), replace(intent(refresh(1)), holder="x" * 10_000), TOKEN, CLIENT)
+    assert credential.read(body).intent is None
+
+
 def test_an_intent_of_before_pods_were_named_still_counts() -> None:
     old = {"token": refresh(1).sha256, "holder": "holder-a", "attempt": 1, "startedAt": "2026-03-01T12:00:00Z"}
     assert credential.read(noted(rotated(), intent=json.dumps(old))).intent == intent(refresh(1))

@@ -137,7 +137,7 @@ class Sender:
         await asyncio.gather(*(self._measure(host, heard) for host, heard in self._heard.items()))
 
     async def _measure(self, host: str, heard: _Heard) -> None:
-        del self._heard[host]
+        self._heard.pop(host, None)
         with suppress(TokenError):
             await self.send(Call(heard.server, "clock", "GET", heard.url, {}))
 
