@@ -135,7 +135,7 @@ def test_a_private_ca_that_is_not_given_is_not_trusted(world_at: InWorld, server
 def test_a_bundle_without_certificates_is_told_of_the_app(world_at: InWorld, server: SimulatorProcess) -> None:
     with world_at(server) as world:
         serve(world, caBundle=base64.b64encode(b"-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----").decode())
-        assert "`caBundle`" in world.wait_reason("acme", "InvalidSpec", kind="GitHubApp").message
+        assert "`spec.caBundle` has a certificate" in world.wait_reason("acme", "InvalidSpec", kind="GitHubApp").message
         assert "GitHubApp `acme`" in world.wait_reason("ci", "AppNotReady").message
 
 
