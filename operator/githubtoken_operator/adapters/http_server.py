@@ -50,7 +50,7 @@ class Ports(NamedTuple):
     health: int
 
 
-class Reply(NamedTuple):
+class Page(NamedTuple):
     """What a route answers."""
 
     status: HTTPStatus
@@ -58,7 +58,7 @@ class Reply(NamedTuple):
     headers: Sequence[tuple[str, str]] = (("Content-Type", "text/plain; charset=utf-8"),)
 
 
-Route = Callable[["WSGIEnvironment"], Reply]
+Route = Callable[["WSGIEnvironment"], Page]
 
 
 @contextmanager
@@ -93,31 +93,31 @@ def serving(
         yield Ports(servers[metrics_address].server_port, servers[health_address].server_port)
 
 
-def _metrics(registry: CollectorRegistry, request: WSGIEnvironment) -> Reply:
+def _metrics(registry: CollectorRegistry, request: WSGIEnvironment) -> Page:
     encode, content_type = choose_encoder(request.get("HTTP_ACCEPT", ""))
     page, headers = encode(registry), [("Content-Type", content_type)]
     if "gzip" not in request.get("HTTP_ACCEPT_ENCODING", "").lower():
-        return Reply(HTTPStatus.OK, page, headers)
+        return Page(HTTPStatus.OK, page, headers)
     # The fastest level: pages of 10,000 objects are 6 MB and shrink to a twentieth.
-    return Reply(HTTPStatus.OK, gzip.compress(page, compresslevel=1), [*headers, ("Content-Encoding", "gzip")])
+    return Page(HTTPStatus.OK, gzip.compress(page, compresslevel=1), [*headers, ("Content-Encoding", "gzip")])
 
 
-def _healthz(silence: float) -> Reply:
+def _healthz(silence: float) -> Page:
     if silence > HEARTBEAT_LIMIT:
         return _text(HTTPStatus.SERVICE_UNAVAILABLE, f"the event loop has not moved for {silence:.0f} s")
     return _text(HTTPStatus.OK)
 
 
-def _json(value: Mapping[str, object]) -> Reply:
-    return Reply(HTTPStatus.OK, f"{json.dumps(value, indent=1)}\n".encode(), [("Content-Type", "application/json")])
+def _json(value: Mapping[str, object]) -> Page:
+    return Page(HTTPStatus.OK, f"{json.dumps(value, indent=1)}\n".encode(), [("Content-Type", "application/json")])
 
 
-def _text(status: HTTPStatus, text: str | None = None) -> Reply:
-    return Reply(status, f"{' '.join((text or 'ok').split())}\n".encode())
+def _text(status: HTTPStatus, text: str | None = None) -> Page:
+    return Page(status, f"{' '.join((text or 'ok').split())}\n".encode())
 
 
 def _application(routes: Mapping[str, Route]) -> WSGIApplication:
-    def answer(request: WSGIEnvironment) -> Reply:
+    def answer(request: WSGIEnvironment) -> Page:
         if request["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             refusal = _text(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD are served")
             return refusal._replace(headers=[*refusal.headers, ("Allow", "GET, HEAD")])

@@ -17,7 +17,7 @@ from githubtoken_operator.commands.layout import printable
 from githubtoken_operator.commands.listing import none_found
 from githubtoken_operator.commands.options import Place
 from githubtoken_operator.commands.progress import Progress
-from githubtoken_operator.commands.refresh_outcome import SUSPENDED, Watched, outcome, standing
+from githubtoken_operator.commands.refresh_outcome import SUSPENDED, Requested, outcome, standing
 from githubtoken_operator.commands.session import Session, in_cluster
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.waiting import until_done
@@ -137,7 +137,7 @@ class _Refreshing:
         for label, before in list(self.pending.items()):
             after = await self.session.again(before)
             self.latest[label] = after or before
-            found = outcome(Watched(before, after, waited, utc_now()))
+            found = outcome(Requested(before, after, waited, utc_now()))
             if found is None:
                 continue
             del self.pending[label]

@@ -19,7 +19,7 @@ SUSPENDED: Final = "it is suspended and will be refreshed when `spec.suspend` is
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class Requested:
     """A request: the object as the request left it, as it is now (None: deleted), and how long ago, in seconds."""
 
     before: Snapshot
@@ -36,7 +36,7 @@ class Outcome:
     text: str
 
 
-def outcome(seen: Watched) -> Outcome | None:
+def outcome(seen: Requested) -> Outcome | None:
     """How it ended, or None while it goes on."""
     if seen.after is None or seen.after.uid != seen.before.uid:
         return Outcome(succeeded=False, text="it was deleted meanwhile")
@@ -52,10 +52,10 @@ def standing(token: Snapshot) -> str:
     return f"the operator has not acted on the request (is it running?); Ready is {token.ready}, {said}"
 
 
-_Rule = Callable[[Watched, Snapshot], Outcome | None]
+_Rule = Callable[[Requested, Snapshot], Outcome | None]
 
 
-def _handled(seen: Watched, after: Snapshot) -> Outcome | None:
+def _handled(seen: Requested, after: Snapshot) -> Outcome | None:
     """The token and the echo are written at once, so one that is not ready then will not become so by waiting."""
     if after.status.get("lastHandledRefreshAt") != after.request(REFRESH_REQUESTED_AT):
         return None
@@ -66,21 +66,21 @@ def _handled(seen: Watched, after: Snapshot) -> Outcome | None:
     return Outcome(succeeded=True, text=", ".join(["refreshed", *facts]))
 
 
-def _withdrawn(_seen: Watched, after: Snapshot) -> Outcome | None:
+def _withdrawn(_seen: Requested, after: Snapshot) -> Outcome | None:
     if after.request(REFRESH_REQUESTED_AT):
         return None
     return Outcome(succeeded=False, text=f"somebody removed the annotation {REFRESH_REQUESTED_AT}")
 
 
-def _suspended(_seen: Watched, after: Snapshot) -> Outcome | None:
+def _suspended(_seen: Requested, after: Snapshot) -> Outcome | None:
     return Outcome(succeeded=False, text=SUSPENDED) if after.suspended else None
 
 
-def _attempt_failed(seen: Watched, after: Snapshot) -> Outcome | None:
+def _attempt_failed(seen: Requested, after: Snapshot) -> Outcome | None:
     return _failed(after) if after.failures not in {None, seen.before.failures} else None
 
 
-def _cannot(seen: Watched, after: Snapshot) -> Outcome | None:
+def _cannot(seen: Requested, after: Snapshot) -> Outcome | None:
     """Where an input is missing there is no attempt that could fail."""
     return _failed(after) if after.human_task and seen.waited >= IDLE_FOR else None
 

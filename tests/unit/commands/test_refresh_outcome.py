@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.commands.refresh_outcome import SUSPENDED, Outcome, Watched, outcome, standing
+from githubtoken_operator.commands.refresh_outcome import SUSPENDED, Outcome, Requested, outcome, standing
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.waiting import IDLE_FOR
 from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
@@ -33,7 +33,7 @@ def handled(**status: Any) -> Snapshot:  # noqa: ANN401 - of any field
 
 
 def ended(after: Snapshot | None, before: Snapshot | None = None, waited: float = 1.0) -> Outcome | None:
-    return outcome(Watched(before or asked(), after, waited, NOW))
+    return outcome(Requested(before or asked(), after, waited, NOW))
 
 
 def failed(text: str) -> Outcome:

@@ -80,7 +80,7 @@ def intent(token: Token, attempt: int = 1) -> Intent:
     return Intent(token.sha256, "holder-a", attempt, "2026-03-01T12:00:00Z")
 
 
-# --- What is stored (section 2) --------------------------------------------------------------------------------------
+# --- What is stored --------------------------------------------------------------------------------------------------
 
 
 def test_a_seed_is_due_since_the_operator_did_not_write_it() -> None:
@@ -295,7 +295,7 @@ def test_a_pair_comes_back_as_it_went_in(number: int, scope: str, *, expires: bo
     assert stored.revision == 2
 
 
-# --- Seeds (section 8) -----------------------------------------------------------------------------------------------
+# --- Seeds -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_a_sign_in_by_device_flow_remembers_what_it_replaces() -> None:
     assert refresh(9).sha256 not in after.spent
 
 
-# --- What to do (section 5) ------------------------------------------------------------------------------------------
+# --- What to do ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_a_refresh_token_that_may_be_sent(body: dict[str, Any]) -> None:
     assert credential.refusal(credential.read(body), Expected(CLIENT)) is None
 
 
-# --- Saving a pair (section 4) ---------------------------------------------------------------------------------------
+# --- Saving a pair ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from kubernetes.aio.config.kube_config import KubeConfigLoader
 from multidict import CIMultiDict
 
 from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
-from githubtoken_operator.adapters.kubernetes.exec_plugin import Credential, ExecPlugin, exec_plugin
+from githubtoken_operator.adapters.kubernetes.exec_plugin import ExecCredential, ExecPlugin, exec_plugin
 from githubtoken_operator.adapters.kubernetes.kubeconfig import Chosen, Kubeconfig, impersonation
 
 PROXIES: Final = ("http", "https", "socks5")
@@ -116,7 +116,7 @@ async def _of_kubeconfig(configuration: client.Configuration, chosen: Chosen, pa
 class _Renewing:
     """A plugin's token, which is got anew when it ends, or when the API server does not take it any more."""
 
-    def __init__(self, configuration: client.Configuration, plugin: ExecPlugin, credential: Credential) -> None:
+    def __init__(self, configuration: client.Configuration, plugin: ExecPlugin, credential: ExecCredential) -> None:
         self._configuration = configuration
         self._plugin = plugin
         self._credential = credential
@@ -134,7 +134,7 @@ class _Renewing:
             self._configuration.api_key["BearerToken"] = f"Bearer {self._credential.token}"
 
 
-def _as_user(credential: Credential) -> dict[str, Any]:
+def _as_user(credential: ExecCredential) -> dict[str, Any]:
     """What a kubeconfig's user would have for it."""
     data = {"client-certificate-data": credential.certificate, "client-key-data": credential.key}
     found: dict[str, Any] = {name: b64encode(pem.encode()).decode() for name, pem in data.items() if pem}

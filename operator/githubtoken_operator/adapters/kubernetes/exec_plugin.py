@@ -25,7 +25,7 @@ INTERACTIVE_MODES: Final = ("Never", "IfAvailable", "Always")
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
+class ExecCredential:
     """What a plugin printed: a token, a client certificate with its key (PEM), or both; and when it ends."""
 
     token: str | None = field(repr=False)
@@ -46,7 +46,7 @@ class ExecPlugin:
     install_hint: str
     cluster: JSON | None
 
-    async def run(self, *, terminal: bool) -> Credential:
+    async def run(self, *, terminal: bool) -> ExecCredential:
         """The credential; `terminal` says whether a human can be asked. Raises `ApiError` with a line for humans."""
         interactive = terminal and self.interactive_mode != "Never"
         if self.interactive_mode == "Always" and not interactive:
@@ -71,7 +71,7 @@ class ExecPlugin:
             raise self._error(f"failed with exit code {process.returncode}: see what it said above")
         return self._read(printed)
 
-    def _read(self, printed: bytes) -> Credential:
+    def _read(self, printed: bytes) -> ExecCredential:
         """Nothing of what was printed is quoted: it may hold the credential."""
         try:
             answer = json.loads(printed)
@@ -87,7 +87,7 @@ class ExecPlugin:
             raise self._error("printed a client certificate or its key, but not both")
         if token is None and certificate is None:
             raise self._error("printed neither a token nor a client certificate")
-        return Credential(token, certificate, key, parse_time(status.get("expirationTimestamp")))
+        return ExecCredential(token, certificate, key, parse_time(status.get("expirationTimestamp")))
 
     def _error(self, what: str) -> ApiError:
         return ApiError(0, f"the kubeconfig's plugin `{self.command}` {what}")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError
-from githubtoken_operator.adapters.kubernetes.exec_plugin import VERSIONS, Credential, exec_plugin
+from githubtoken_operator.adapters.kubernetes.exec_plugin import VERSIONS, ExecCredential, exec_plugin
 
 CANARY = "s3cret-token"
 CLUSTER = {
@@ -25,7 +25,7 @@ def answer(*, version: str = VERSIONS[0], **status: str) -> str:
     return f"cat <<'END'\n{json.dumps({'apiVersion': version, 'kind': 'ExecCredential', 'status': status})}\nEND\n"
 
 
-async def run(folder: Path, script: str, *, terminal: bool = False, **fields: Any) -> Credential:  # noqa: ANN401 - any field
+async def run(folder: Path, script: str, *, terminal: bool = False, **fields: Any) -> ExecCredential:  # noqa: ANN401 - any field
     """What the plugin `script` gives."""
     program = folder / "plugin"
     program.write_text(f"#!/bin/sh\n{script}")
@@ -49,12 +49,12 @@ async def test_a_user_without_a_plugin_has_none(tmp_path: Path) -> None:
 
 async def test_a_plugin_gives_a_token_with_its_end(tmp_path: Path) -> None:
     script = answer(token=CANARY, expirationTimestamp="2026-01-02T03:04:05Z")
-    assert await run(tmp_path, script) == Credential(CANARY, None, None, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    assert await run(tmp_path, script) == ExecCredential(CANARY, None, None, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
 async def test_a_plugin_gives_a_certificate(tmp_path: Path) -> None:
     script = answer(clientCertificateData="C", clientKeyData="K")
-    assert await run(tmp_path, script) == Credential(None, "C", "K", None)
+    assert await run(tmp_path, script) == ExecCredential(None, "C", "K", None)
 
 
 async def test_a_plugin_is_told_what_it_asks_for(tmp_path: Path) -> None:
