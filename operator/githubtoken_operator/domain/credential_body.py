@@ -235,11 +235,13 @@ def _changed(
     It has our label in any case: somebody may take it away while GitHub is asked, and the admission policy lets the
     operator write no Secret without it.
     """
-    body: dict[str, Any] = copy.deepcopy(dict(secret))
+    # What the API server notes of fields, and the data, are not copied in depth: others may have filled a megabyte.
+    body: dict[str, Any] = copy.deepcopy({key: part for key, part in secret.items() if key not in ("data", "metadata")})
+    meta = {key: part for key, part in secret["metadata"].items() if key != "managedFields"}
+    body["metadata"] = copy.deepcopy(meta)
     kept = {name: text for name, text in annotations_of(secret).items() if name not in (*without, PREFIX + RESERVED)}
     body["metadata"]["annotations"] = {**kept, **(notes or {})}
     body["metadata"]["labels"] = {**labels_of(secret), ROLE: ROLE_CREDENTIAL}
-    body["metadata"].pop("managedFields", None)
     body["data"] = dict(_without(secret, RESERVED) if data is None else data)
     return body
 
