@@ -33,7 +33,7 @@ from githubtoken_operator.domain.followup import Gone, Revoking
 from githubtoken_operator.domain.model import JSON, App, Token
 from githubtoken_operator.domain.resources import GitHubToken, parse_token
 from githubtoken_operator.finalizer import Finalizer
-from githubtoken_operator.gathered import Memory, app_ref
+from githubtoken_operator.gathered import Memory, app_ref, with_target
 from githubtoken_operator.recorder import Recorder
 
 logger = logging.getLogger(__name__)
@@ -133,8 +133,12 @@ class Revocations:
             return await self._revoke_pair(body, token, memory, {access.token for access in known})
         known += memory.superseded
         living = {access.token for access in known if access.expires_at is None or access.expires_at > now}
-        for value in living:
-            await self._github.revoke_installation_token(await self._app(token, memory), value)
+        if living:
+            app = await self._app(token, memory)
+            if elsewhere := deletion.left_elsewhere(with_target(token, memory), app):
+                return body, elsewhere
+            for value in living:
+                await self._github.revoke_installation_token(app, value)
         left = deletion.left_alive(token, {value.sha256_base64 for value in living}, now, pair_found=False)
         if left is not None and unread is not None:
             raise unread

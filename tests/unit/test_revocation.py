@@ -212,6 +212,18 @@ async def test_secrets_that_may_not_be_read_any_more_hold_it_five_minutes_and_no
 # --- What nobody has any more ----------------------------------------------------------------------------------------
 
 
+async def test_a_token_of_the_apps_earlier_host_is_shown_to_no_other_and_never_called_revoked() -> None:
+    world = await installation()
+    world.api.edit("githubapps/acme", lambda body: body["spec"].update(apiURL="https://api.acme.ghe.com"))
+    world.api.delete(TOKEN)
+    process = world.start()
+    await until_gone(world, process)
+    assert TOKEN not in world.api.objects
+    assert not world.github.revoked
+    assert revocations(process) == {"success": 0, "failed": 1}
+    assert world.event_reasons[-1] == reasons.REVOCATION_FAILED
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 async def test_a_pair_that_went_before_its_githubtoken_is_never_called_revoked(restarted: bool) -> None:  # noqa: FBT001
     world = await user()

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain import target
+from githubtoken_operator.domain.model import JSON, App
 from githubtoken_operator.domain.resources import FINALIZER, GitHubToken
 from githubtoken_operator.domain.times import format_time, parse_time
 
@@ -58,6 +59,20 @@ def left_alive(token: GitHubToken, revoked: Collection[str], now: datetime, *, p
         return None
     until_when = f"until {format_time(expires)}" if expires else "until it is revoked at GitHub"
     return f"Secret `{token.secret.name}` with the token is gone; GitHub takes the token {until_when} (SHA-256 {known})"
+
+
+def left_elsewhere(token: GitHubToken, app: App) -> str | None:
+    """The same where the token is another host's than the App is by now, which must not be shown it and knows it not.
+
+    Its 401 would look as if the token were dead.
+    """
+    of = target.remembered(token.status)
+    if of is None or of.host == app.api_host:
+        return None
+    return (
+        f"the token is of {of.host}, and the App's `spec.apiURL` is another host by now, which can revoke nothing "
+        "there: it expires within an hour of its issue"
+    )
 
 
 def without_token(body: JSON) -> JSON | None:
