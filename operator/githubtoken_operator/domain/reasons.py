@@ -13,7 +13,7 @@ FRESH: Final = "Fresh"
 
 # --- GitHubToken, Ready=Unknown --------------------------------------------------------------------------------------
 PENDING: Final = "Pending"
-"""Nothing was tried yet."""
+"""Nothing was tried yet, or something must come first that the message names."""
 
 # --- GitHubToken, Ready=False ----------------------------------------------------------------------------------------
 EXPIRED: Final = "Expired"
