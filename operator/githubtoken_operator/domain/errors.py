@@ -10,12 +10,16 @@
     │   ├── Unsaved          GitHub's answer is not in the store yet, and waits in the journal
     │   ├── OutcomeUnknown   it may have had its effect: what is stored stays, nothing is concluded
     │   └── Unexplained      GitHub refused in words that no rule knows: where it lasts, a human is told
+    │       └── OutcomeUnexplained   the same, and `OutcomeUnknown` too: the token may be spent by it
     └── Terminal             a human must act; `reason` and the message say what to do
         ├── NotUnderstood         GitHub's answer may hold a pair in a form that is not known: it is kept
         ├── KeptOut               a rule of GitHub's or of an account's keeps a right credential out
         ├── RefreshTokenRefused   GitHub answered `bad_refresh_token`
         ├── TokenRefused          GitHub does not accept the access token that consumers have
         └── DeviceCodeUseless     the code of a device flow expired, or is not known any more
+
+Those that one module alone knows stand there: `BackingOff` and `Paused` (`decide`), `Awaiting`, `Resting` and `Ended`
+(`device_flow`), `ClockSkewed` and `IssuerRefused` (`refusals`).
 
 `reason` is a constant of `reasons`. Messages are shown to users: they never carry a token, a key or an answer's body.
 """
@@ -78,7 +82,7 @@ class NotSent(Transient):
 
 
 class OutcomeUnknown(Transient):
-    """The request may have been executed: timeout, reset, 5xx, an answer that is cut off or not understood."""
+    """The request may have been executed: timeout, reset, 5xx, an answer that is cut off or brings no pair."""
 
 
 class Unexplained(Transient):
