@@ -28,6 +28,8 @@ from githubtoken_operator.recorder import Recorder
 
 MOST_ATTEMPTS: Final = 6
 """For one token: after 1, 2, 4, 8 and 16 seconds."""
+MOST_WARNED: Final = 64
+"""Messages of one object that are remembered as told: each edit of its spec may make another."""
 AT_ONCE: Final = 8
 """Pods that are touched at the same time, of all tokens together."""
 
@@ -163,5 +165,7 @@ class Consumers:
 
     async def _tell_once(self, token: GitHubToken, memory: Memory, reason: str, message: str) -> None:
         if message not in memory.warned:
+            if len(memory.warned) >= MOST_WARNED:
+                memory.warned.clear()
             memory.warned.add(message)
             await self._recorder.warn(token, reason, message)

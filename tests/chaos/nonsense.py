@@ -56,6 +56,8 @@ def odd_keys() -> Iterator[Manifest]:
         "cut": whole[: len(whole) // 2],
         "twice": whole + whole,
         "long": f"-----BEGIN RSA PRIVATE KEY-----\n{'A' * (HUGE // 2)}\n-----END RSA PRIVATE KEY-----\n",
+        "backslashes": "-----BEGIN PRIVATE KEY-----" + "\\" * 16_000,
+        "blanks": "A" * 16 + " " * 16_000 + "!",
         "text": "the key is with Bob",
     }
     for name, key in keys.items():

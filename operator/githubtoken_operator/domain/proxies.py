@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -51,10 +51,10 @@ class _Spared:
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """The proxies of an environment."""
+    """The proxies of an environment, which may hold passwords."""
 
-    https: str | None = None
-    http: str | None = None
+    https: str | None = field(default=None, repr=False)
+    http: str | None = field(default=None, repr=False)
     spared: tuple[_Spared, ...] = ()
     none: bool = False
 

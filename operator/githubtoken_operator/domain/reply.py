@@ -20,6 +20,8 @@ from githubtoken_operator.domain.model import JSON, Answer
 
 QUOTE_LENGTH = 256
 """Characters of GitHub's text that a message repeats at most."""
+_READ_LENGTH = 16 * QUOTE_LENGTH
+"""So many are looked at: an answer may have a megabyte, and it is cut off well behind what is repeated."""
 
 # Every token format of GitHub, JSON web tokens, PEM, and any run that is long enough to be a secret in hex or base64.
 _TOKEN_LIKE = re.compile(
@@ -87,6 +89,7 @@ def http_date(text: str) -> datetime | None:
 def quote(text: str) -> str:
     """The text as a message may repeat it: one line, bounded, and nothing in it that looks like a secret."""
     # Surrogates, control and format characters have no place in a condition, and could hide a token from the check.
+    text = text[:_READ_LENGTH]
     clean = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
     clean = " ".join(clean.split())
     if _TOKEN_LIKE.search(clean):

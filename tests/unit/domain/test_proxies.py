@@ -117,3 +117,7 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_password(variable: str,
 @given(no_proxy=st.text(max_size=60), host=st.text(max_size=30))
 def test_whatever_is_spared_it_is_no_error(no_proxy: str, host: str) -> None:
     assert proxies.read({"HTTPS_PROXY": PROXY, "NO_PROXY": no_proxy}).of("https", host) in (None, PROXY)
+
+
+def test_a_password_is_not_part_of_what_is_printed_of_proxies() -> None:
+    assert "secret" not in repr(proxies.read({"ALL_PROXY": "http://user:secret@proxy.example.com:3128"}))
