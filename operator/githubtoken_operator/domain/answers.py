@@ -125,7 +125,8 @@ def user_token(reply: Reply, document: JSON) -> AccessToken:
         token=access,
         type="bearer",
         created=issued_at,
-        scope=scope if isinstance(scope, str) else "",
+        # It only tells, so nothing that it holds may keep the pair out of its Secret.
+        scope=scope if isinstance(scope, str) and _SCOPES.fullmatch(scope) else "",
         expires_in=expires_in,
         expires_at=_after(issued_at, expires_in, "expires_in"),
         refresh_token=refresh,

@@ -123,6 +123,13 @@ def test_the_answer_of_an_app_that_switched_expiry_off_keeps_the_refresh_token_t
     assert (token.refresh_token, token.refresh_expires_in, token.refresh_expires_at) == (SENT, None, None)
 
 
+@pytest.mark.parametrize(
+    "scope", ["\ud800", "a\nb", "s" * 100_000, ["repo"]], ids=["a surrogate", "a line", "long", "a list"]
+)
+def test_a_scope_that_cannot_be_kept_does_not_keep_the_pair_out(scope: object) -> None:
+    assert refreshed_token(answer(200, pair(scope=scope)), SENT).scope == ""
+
+
 def test_a_refresh_token_whose_life_is_not_stated_is_taken() -> None:
     token = refreshed_token(answer(200, pair(refresh_token_expires_in=ABSENT)), SENT)
     assert (token.refresh_token, token.refresh_expires_at) == (Token("ghr_new"), None)
