@@ -63,6 +63,8 @@ _LEVEL: Final = re.compile(r"[a-z]{1,16}")
 _MOST_PERMISSIONS: Final = 128
 """More than GitHub has; what status can hold."""
 _DIGITS: Final = re.compile(r"[0-9]{1,12}")
+_LONGEST_NAME: Final = 256
+"""Characters of an account's or an App's name; it goes into status and annotations, which must not fail over it."""
 _SCOPES: Final = re.compile(r"[A-Za-z0-9_:, -]{0,1024}")
 _EXPIRATION: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2}) ?(?:UTC|GMT|Z|([+-][0-9]{2}:?[0-9]{2}))?"
@@ -320,7 +322,11 @@ def _is_integer(value: object) -> TypeGuard[int]:
 def _first_text(value: object, *keys: str) -> str:
     if not isinstance(value, Mapping):
         return ""
-    return next((text for key in keys if isinstance(text := value.get(key), str) and text), "")
+    return next((text for key in keys if isinstance(text := value.get(key), str) and _is_name(text)), "")
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_NAME and text.isprintable()
 
 
 def _repositories(document: JSON) -> tuple[Repository, ...]:

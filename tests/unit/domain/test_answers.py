@@ -491,6 +491,13 @@ def test_a_token_that_is_not_accepted_yet_is_not_terminal() -> None:
 # --- personal tokens -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "name", ["", "\ud800", "a\nb", "a" * 10_000, 5], ids=["none", "a surrogate", "a line", "long", "5"]
+)
+def test_a_login_that_cannot_be_kept_is_none(name: object) -> None:
+    assert isinstance(error_of(login, answer(200, {"login": name})), OutcomeUnknown)
+
+
 def checked(expiration: str = "", scopes: str | None = None) -> PersonalTokenInfo:
     told = {"github-authentication-token-expiration": expiration} if expiration else {}
     told |= {"x-oauth-scopes": scopes} if scopes is not None else {}
