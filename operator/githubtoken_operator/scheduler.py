@@ -29,6 +29,9 @@ RETRY_AFTER_CRASH: Final = 30.0
 TELL_EVERY: Final = 5.0
 """Seconds between two log lines of an end that has to wait."""
 
+PATIENCE: Final = 60.0
+"""Seconds for which a run of which nothing depends may wait for a place: what dies sooner is renewed first."""
+
 WOKEN: Final = "event"
 """The cause of a run that something asked for: a change, an annotation, another run."""
 CRASH: Final = "crash"
@@ -39,7 +42,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """When a key runs next, and until when it matters; both Unix seconds. `cause` is a word for what it is for."""
+    """When a key runs next, and until when it matters; both Unix seconds. `cause` is a word for what it is for.
+
+    Where the two are the same, nothing dies if it runs later.
+    """
 
     due: float
     deadline: float
@@ -69,10 +75,12 @@ class DueQueue(Generic[K]):
         return len(self._entries)
 
     def add(self, key: K, entry: Next) -> None:
-        """Queues `key`; an entry that is already queued stays if it is due earlier."""
+        """Queues `key`; an entry that is already queued stays if it is due earlier, and its deadline in any case."""
         queued = self._entries.get(key)
-        if queued is not None and queued[0].due <= entry.due:
-            return
+        if queued is not None:
+            if queued[0].due <= entry.due:
+                return
+            entry = replace(entry, deadline=min(queued[0].deadline, entry.deadline))
         serial = next(self._serial)
         self._entries[key] = (entry, serial)
         heapq.heappush(self._by_due, (entry.due, serial, key))
@@ -184,8 +192,13 @@ class Scheduler(Generic[K]):
             waiting = self._woken.get(key)
             self._woken[key] = entry if waiting is None or entry.due < waiting.due else waiting
             return
-        self._queue.add(key, entry)
+        self._enqueue(key, entry)
         self._changed.set()
+
+    def _enqueue(self, key: K, entry: Next) -> None:
+        if entry.deadline == entry.due:
+            entry = replace(entry, deadline=entry.due + PATIENCE)
+        self._queue.add(key, entry)
 
     def look_again(self) -> None:
         """Makes all keys due soon, one after the other, the most urgent first."""
@@ -240,7 +253,7 @@ class Scheduler(Generic[K]):
             del self._running[key], self._begun[key]
             for item in (entry, self._woken.pop(key, None)):
                 if item is not None:
-                    self._queue.add(key, item)
+                    self._enqueue(key, item)
             self._changed.set()
             # Last: whatever goes wrong with being told, the key is queued again.
             self._tell(Ran(key, self._now() - began, entry, crashed))

@@ -91,8 +91,10 @@ def test_whatever_is_added_the_queue_gives_each_due_key_once_by_deadline(
     expected: dict[str, Next] = {}
     for key, due, deadline in steps:
         one.add(key, Next(due, deadline))
-        if key not in expected or due < expected[key].due:
+        if key not in expected:
             expected[key] = Next(due, deadline)
+        elif due < expected[key].due:
+            expected[key] = Next(due, min(deadline, expected[key].deadline))
     assert len(one) == len(expected)
     found = popped(one, now)
     assert sorted(found) == sorted(key for key, entry in expected.items() if entry.due <= now)
@@ -182,6 +184,28 @@ async def test_only_so_many_run_at_once_and_the_rest_waits_in_order_of_deadline(
     assert workshop.most == 2
 
 
+async def test_what_dies_within_a_minute_goes_before_everything_that_was_woken(workshop: Workshop) -> None:
+    workshop.scheduler.add("a", Next(0, 1))
+    workshop.scheduler.add("b", Next(0, 2))
+    await rounds()
+    workshop.scheduler.wake("c")
+    workshop.scheduler.add("d", Next(0, 50))
+    workshop.scheduler.add("e", Next(0, 90))
+    await workshop.finish("a", "b", "d", "c", "e")
+    assert workshop.began == ["a", "b", "d", "c", "e"]
+
+
+async def test_a_key_that_is_woken_while_it_waits_is_as_urgent_as_before(workshop: Workshop) -> None:
+    workshop.scheduler.add("a", Next(0, 1))
+    workshop.scheduler.add("b", Next(0, 2))
+    await rounds()
+    workshop.scheduler.wake("c")
+    workshop.scheduler.add("d", Next(1, 50))
+    workshop.scheduler.wake("d")
+    await workshop.finish("a", "b", "d", "c")
+    assert workshop.began == ["a", "b", "d", "c"]
+
+
 async def test_a_key_runs_once_at_a_time_and_once_more_where_it_was_woken_meanwhile(workshop: Workshop) -> None:
     workshop.scheduler.wake("a")
     await rounds()
@@ -206,7 +230,7 @@ async def test_a_run_says_when_it_wants_to_run_next(workshop: Workshop) -> None:
     workshop.now = 50
     workshop.scheduler.wake("b")
     await rounds()
-    assert workshop.began == ["a", "b", "a"]
+    assert workshop.began == ["a", "a", "b"]
 
 
 async def test_a_run_that_wants_no_other_is_not_run_again(workshop: Workshop) -> None:
