@@ -62,6 +62,12 @@ BOTH_KINDS = [
             ),
         )
     ),
+    pytest.param(
+        ID | {"clientCertificateSecretRef": {"name": "a_b"}},
+        "spec.clientCertificateSecretRef.name",
+        NAME,
+        id="a client certificate with a wrong name",
+    ),
     *(
         pytest.param(ID | {field: url}, f"spec.{field}", message, id=f"{field} {url!r}")
         for field in ("apiURL", "webURL")

@@ -42,6 +42,14 @@ FULL_STATUS = {
         },
         "lastHandledRefreshAt": "x" * 64,
         "lastHandledLoginAt": "x" * 64,
+        "installation": {
+            "host": "api.github.com",
+            "selector": "acme/web",
+            "id": 1,
+            "repositoryID": 5,
+            "repository": "acme/website",
+        },
+        "restartedRevision": 3,
     },
     "GitHubApp": {
         "keyFingerprint": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
