@@ -204,7 +204,7 @@ class KillRounds:
         steps = set() if led else {Step.START}
         for name in (name for name in self._users if name not in self._lost):
             place = books.place(name)
-            if led:
+            if led or place.lost:
                 steps.add(place.step)
                 tally.caught[place.step] += 1
             if place.lost:
@@ -238,6 +238,9 @@ class KillRounds:
         self.mints += len(ledger.of("mint"))
         self.replays += len(ledger.replays)
         self.double_spends += len(ledger.double_spends)
+        for again, times in Counter(spend.sha256 for spend in ledger.replays).items():
+            if times > 1:
+                self._fail(number, f"one process sent a refresh token {times} times: {again[:12]}")
         for spend in ledger.double_spends:
             self._fail(number, f"a refresh token was sent again although its answer had come: {spend.sha256[:12]}")
         self.world.github.reset_ledger()
