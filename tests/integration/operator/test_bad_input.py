@@ -149,8 +149,9 @@ INSTALLATION_TOKENS = [
     pytest.param(
         permission_not_granted, "PermissionsNotGranted", "grant them", 4, id="a permission that is not granted"
     ),
+    # The installation is looked for once more, and the repository by the name that it may have had.
     pytest.param(
-        repository_not_accessible, "RepositoryNotAccessible", "give the installation access", 4, id="no such repository"
+        repository_not_accessible, "RepositoryNotAccessible", "give the installation access", 7, id="no such repository"
     ),
     pytest.param(foreign_host, "HostNotAllowed", "--allowed-hosts", 0, id="a host that is not allowed"),
 ]
