@@ -215,7 +215,6 @@ async def test_a_limit_says_how_long(
         pytest.param({"truncate": 40, "drop": True, "when": "after"}, True, id="cut off by the connection"),
         pytest.param({"truncate": 40}, True, id="cut off in itself"),
         pytest.param({"body": "<html>", "content_type": "text/html"}, False, id="HTML with 200"),
-        pytest.param({"set_fields": {"expires_in": "28800"}}, True, id="life as a string"),
     ],
 )
 async def test_a_refresh_whose_answer_is_lost_is_sent_once_and_its_outcome_is_unknown(
