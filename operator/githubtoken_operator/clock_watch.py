@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -19,6 +20,8 @@ LOOK: Final = 1.0
 """Seconds between two looks at the clock."""
 STEP: Final = timedelta(seconds=2)
 """A leap second, and what the two clocks differ by from one read to the next, are less."""
+MEASURED_WITHIN: Final = 3.0
+"""Seconds for all hosts together: one that hangs makes nobody's run late."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +43,13 @@ class ClockWatch:
         hosts: Hosts,
         look_again: Callable[[], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        within: float = MEASURED_WITHIN,
     ) -> None:
         self._set_by = set_by
         self._hosts = hosts
         self._look_again = look_again
         self._sleep = sleep
+        self._within = within
 
     async def run(self) -> None:
         """Watches until it is cancelled."""
@@ -57,7 +62,9 @@ class ClockWatch:
             step, known = now - known, now
             way = "forward" if step > timedelta(0) else "back"
             logger.warning("the machine's clock was set %s by %s", way, format_duration(_whole(abs(step))))
-            await self._hosts.measure_clocks()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._within):
+                    await self._hosts.measure_clocks()
             self._look_again()
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.clock_watch import LOOK, ClockWatch
+from githubtoken_operator.clock_watch import LOOK, MEASURED_WITHIN, ClockWatch
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
@@ -19,11 +20,14 @@ class Ended(Exception):
 class Scene:
     """The clock is set by what stands in `course`, at one look after the other."""
 
-    def __init__(self, *course: timedelta) -> None:
+    def __init__(self, *course: timedelta, answers: bool = True) -> None:
         self.course = [timedelta(), *course]
         self.done: list[str] = []
+        self._answers = answers
 
     async def measure_clocks(self) -> None:
+        if not self._answers:
+            await asyncio.Event().wait()
         self.done.append("measured")
 
     async def run(self) -> None:
@@ -32,6 +36,7 @@ class Scene:
             hosts=self,
             look_again=lambda: self.done.append("looked again"),
             sleep=self._sleep,
+            within=MEASURED_WITHIN if self._answers else 0.0,
         )
         with pytest.raises(Ended):
             await watch.run()
@@ -63,3 +68,9 @@ async def test_each_step_counts() -> None:
     scene = Scene(HOUR, timedelta())
     await scene.run()
     assert scene.done == ["measured", "looked again"] * 2
+
+
+async def test_a_host_that_hangs_makes_nobody_late() -> None:
+    scene = Scene(HOUR, answers=False)
+    await scene.run()
+    assert scene.done == ["looked again"]
