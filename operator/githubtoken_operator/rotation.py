@@ -130,6 +130,7 @@ def _entry(stored: Credential, sent: Token, answer: Answer) -> Entry:
         status=answer.status,
         date=answer.headers["date"],
         body=answer.body,
+        headers=answer.headers,
     )
 
 

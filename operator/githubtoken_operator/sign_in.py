@@ -193,6 +193,7 @@ class SignIns:
             body=answer.body,
             name=shown.token.name,
             client_id=shown.app.client_id,
+            headers=answer.headers,
         )
         if may_hold_a_pair(answer):
             self._savings.keep(shown.key, entry)

@@ -105,6 +105,19 @@ def assert_loss_is_reported(world: World) -> None:
     assert stored.refused == stored.current
 
 
+@pytest.mark.parametrize("seconds", [3, 300])
+async def test_a_limit_ends_when_github_says(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    world = await running()
+    limit = b'{"message": "You have exceeded a secondary rate limit."}'
+
+    async def refuse(*_: object) -> Answer:
+        return Answer(429, {"date": "Fri, 02 Jan 2026 03:04:05 GMT", "retry-after": f"{seconds}"}, limit)
+
+    monkeypatch.setattr(world.github, "refresh", refuse)
+    await world.start().run()
+    assert f"in {seconds} s" in world.status()["conditions"][0]["message"]
+
+
 # --- The order of writes ---------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,6 +36,7 @@ class Entry:
     `parent`: the refresh token that was stored, and in a rotation sent. `seed`: the first of the chain. `ours`: the
     annotation `refresh-token-sha256` as it was read before. `date`: the answer's `Date` header, the only one that a
     pair needs. `name` and `client_id`: the GitHubToken and the App of a sign-in by device flow; None for a rotation.
+    `headers`: all of them, while the answer is new: a refusal says there how long to wait. They are not kept.
     """
 
     parent: str
@@ -45,11 +47,12 @@ class Entry:
     body: bytes = field(repr=False)
     name: str | None = None
     client_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def answer(self) -> Answer:
         """The answer, for whoever reads it."""
-        return Answer(status=self.status, headers={"date": self.date}, body=self.body)
+        return Answer(status=self.status, headers={**self.headers, "date": self.date}, body=self.body)
 
 
 def encode(secret: SecretKey, entry: Entry) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -157,3 +158,11 @@ def test_what_is_kept_comes_back_as_it_was(body: bytes, parent: str, ours: str |
 
 def test_nothing_was_sent_is_no_token() -> None:
     assert answers.refreshed_token(answer(json.dumps(PAIR)), NOTHING_SENT).refresh_token != NOTHING_SENT
+
+
+def test_the_headers_of_an_answer_are_there_while_it_is_new_and_are_not_kept() -> None:
+    new = replace(entry(), headers={"retry-after": "3", "set-cookie": "a secret", "date": "another"})
+    assert new.answer.headers == {"retry-after": "3", "set-cookie": "a secret", "date": DATE}
+    assert b"a secret" not in encode(KEY, new)
+    assert decode(encode(KEY, new)) == (KEY, new)
+    assert decode(encode(KEY, new))[1].answer.headers == {"date": DATE}
