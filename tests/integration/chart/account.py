@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import ssl
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -11,7 +13,7 @@ import httpx
 from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from localcluster import ControlPlane
 
@@ -54,9 +56,25 @@ class Account:
         self._http.close()
 
 
-def wait_until_refused(ask: Callable[[], httpx.Response]) -> None:
-    """Asks for what a policy forbids until it does: the API server takes a moment to see a new one, and a new right."""
+@contextmanager
+def account_in(control_plane: ControlPlane, namespace: str) -> Iterator[Account]:
+    """The account, whose connections are closed also where a fixture fails that waits for a policy."""
+    account = Account(control_plane, namespace)
+    try:
+        yield account
+    finally:
+        account.close()
+
+
+def wait_until_refused(ask: Callable[[str], httpx.Response]) -> None:
+    """Asks for what a policy forbids until it does: the API server takes a moment to see a new one, and a new right.
+
+    `ask` is given another text each time: what it wrote before the policy was in force changes nothing any more, and no
+    policy refuses that.
+    """
     deadline = time.monotonic() + 60
-    while (answer := ask()).status_code != httpx.codes.UNPROCESSABLE_ENTITY:
+    for text in map(str, itertools.count(1000)):
+        if (answer := ask(text)).status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+            return
         assert time.monotonic() < deadline, f"the policy is not in force: {answer.text}"
         time.sleep(0.1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.integration.chart.account import Account, wait_until_refused
+from tests.integration.chart.account import Account, account_in, wait_until_refused
 from tests.integration.chart.conftest import REPOSITORY
 
 if TYPE_CHECKING:
@@ -48,15 +48,9 @@ def account(control_plane: ControlPlane, namespace: str) -> Iterator[Account]:
     for path in ("rbac", "optional/immediate-propagation.yaml"):
         control_plane.kubectl("apply", "--server-side", f"--filename={REPOSITORY / 'deploy' / path}")
     control_plane.kubectl("create", f"--namespace={namespace}", "--filename=-", stdin=json.dumps(POD))
-    account = Account(control_plane, namespace)
-
-    def ask() -> httpx.Response:
-        account.patch({"metadata": {"annotations": {"theirs": "1"}}})
-        return account.patch(REFUSED[0][0])
-
-    wait_until_refused(ask)
-    yield account
-    account.close()
+    with account_in(control_plane, namespace) as account:
+        wait_until_refused(lambda text: account.patch({"metadata": {"annotations": {"theirs": text}}}))
+        yield account
     control_plane.kubectl(
         "patch", "pod", "web", f"--namespace={namespace}", "--type=merge", '--patch={"metadata":{"finalizers":null}}'
     )

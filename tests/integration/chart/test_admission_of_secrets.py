@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.integration.chart.account import APPLY, MERGE, Account, wait_until_refused
+from tests.integration.chart.account import APPLY, MERGE, Account, account_in, wait_until_refused
 from tests.integration.chart.conftest import REPOSITORY
 
 if TYPE_CHECKING:
@@ -67,10 +67,9 @@ LABEL_IT = {"metadata": {"labels": {ROLE: "token"}}, "data": {"token": "Z2hz"}}
 def account(control_plane: ControlPlane, namespace: str) -> Iterator[Account]:
     """The account with the rights that it always has, and the policies in force."""
     control_plane.kubectl("apply", "--server-side", f"--filename={REPOSITORY / 'deploy' / 'rbac'}")
-    account = Account(control_plane, namespace)
-    wait_until_refused(lambda: account.send("POST", "secrets", secret("no-label")))
-    yield account
-    account.close()
+    with account_in(control_plane, namespace) as account:
+        wait_until_refused(lambda text: account.send("POST", "secrets", secret(f"no-label-{text}")))
+        yield account
     release = '--patch={"metadata":{"finalizers":null}}'
     where = f"--namespace={namespace}"
     if control_plane.get("githubtokens", where)["items"]:

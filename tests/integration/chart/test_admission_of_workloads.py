@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.integration.chart.account import Account, wait_until_refused
+from tests.integration.chart.account import Account, account_in, wait_until_refused
 from tests.integration.chart.conftest import REPOSITORY
 from tests.integration.standins import know, rollouts_crd
 
@@ -75,13 +75,15 @@ def account(control_plane: ControlPlane, namespace: str) -> Iterator[Account]:
             "spec": {"selector": {"matchLabels": LABELS}, "template": TEMPLATE, **spec},
         }
         control_plane.kubectl("create", f"--namespace={namespace}", "--filename=-", stdin=json.dumps(body))
-    account = Account(control_plane, namespace)
-    for group, resource, _ in KINDS.values():
-        wait_until_refused(
-            lambda path=f"{resource}/web", group=group: account.patch(REFUSED[-1][0], path, group=group)  # type: ignore[misc]
-        )
-    yield account
-    account.close()
+    with account_in(control_plane, namespace) as account:
+        for group, resource, _ in KINDS.values():
+            path = f"{resource}/web"
+            wait_until_refused(
+                lambda text, path=path, group=group: account.patch(  # type: ignore[misc]
+                    {"metadata": {"annotations": {"theirs": text}}}, path, group=group
+                )
+            )
+        yield account
 
 
 def test_the_operator_restarts_workloads_and_changes_nothing_else(account: Account) -> None:

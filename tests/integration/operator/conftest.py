@@ -537,6 +537,13 @@ def new_namespace(cluster: Cluster, name: str | None = None) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def control_plane(binaries: Binaries) -> Iterator[ControlPlane]:
+    """Another than that of the tests elsewhere: the shared operator would touch their objects until the worker ends."""
+    with ControlPlane(binaries, crds=REPOSITORY / "deploy" / "crds") as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
 def cluster(control_plane: ControlPlane) -> Iterator[Cluster]:
     cluster = Cluster(control_plane)
     yield cluster
