@@ -19,7 +19,7 @@ import httpx
 from githubtoken_operator.adapters.github.jwt import app_jwt, load_private_key
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.kubernetes.api import Api
-from githubtoken_operator.domain.model import App
+from githubtoken_operator.domain.vocabulary.model import App
 
 CONCURRENCY = 16
 """The operator's default."""

@@ -25,7 +25,7 @@ from githubtoken_operator.commands.login import login
 from githubtoken_operator.commands.options import Parsed
 from githubtoken_operator.commands.refresh import refresh
 from githubtoken_operator.commands.status import status
-from githubtoken_operator.domain import proxies
+from githubtoken_operator.domain.apps import proxies
 from githubtoken_operator.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -134,7 +134,7 @@ def run(**flags: Any) -> None:  # noqa: ANN401 - one keyword for each flag above
         proxies.read(os.environ)
     except proxies.UnusableProxy as error:
         raise click.UsageError(str(error)) from error
-    from githubtoken_operator.serve import serve  # noqa: PLC0415 - kopf and the like take as long as a whole `list`.
+    from githubtoken_operator.process.serve import serve  # noqa: PLC0415 - kopf and the like take as long as a whole `list`.
 
     serve(Settings(**flags))
 

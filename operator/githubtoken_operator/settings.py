@@ -13,8 +13,8 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Final, Literal
 
-from githubtoken_operator.domain.durations import format_duration, parse_duration
-from githubtoken_operator.domain.pod import POD_NAME, POD_UID, Pod
+from githubtoken_operator.domain.user.pod import POD_NAME, POD_UID, Pod
+from githubtoken_operator.domain.vocabulary.durations import format_duration, parse_duration
 
 LogFormat = Literal["json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from github_simulator.control_client import App, Ledger, sha256
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.vocabulary import reasons
 from tests.chaos.books import Books, Place, Step, handled, text_of
 from tests.chaos.container import Container
 from tests.integration.operator.conftest import World, find_secrets, ready_of

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from github_simulator.control_client import App, sha256
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.vocabulary import reasons
 from localcluster.operator_process import NAMESPACE, OperatorProcess, start_operator
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from githubtoken_operator.domain import consumer
-from githubtoken_operator.domain.consumer import Issued
-from githubtoken_operator.domain.decide import Observation
-from githubtoken_operator.domain.model import JSON, AccessToken, App, Token
-from githubtoken_operator.domain.resources import GitHubApp, GitHubToken, parse_app, parse_token
+from githubtoken_operator.domain.consumer import consumer
+from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.objects.resources import GitHubApp, GitHubToken, parse_app, parse_token
+from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Token
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NAMESPACE = "team"

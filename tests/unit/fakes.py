@@ -25,16 +25,13 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.announcements import Announcements
-from githubtoken_operator.app_reader import AppReader
-from githubtoken_operator.apps import Apps
-from githubtoken_operator.consumers import Consumers
-from githubtoken_operator.credential_store import CredentialStore
-from githubtoken_operator.credentials import Credentials
-from githubtoken_operator.domain.device_answers import DeviceCode
-from githubtoken_operator.domain.entry import SecretKey
-from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenRefused
-from githubtoken_operator.domain.model import (
+from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.apps.reader import AppReader
+from githubtoken_operator.domain.github.device_answers import DeviceCode
+from githubtoken_operator.domain.user.entry import SecretKey
+from githubtoken_operator.domain.user.pod import Pod
+from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, TokenRefused
+from githubtoken_operator.domain.vocabulary.model import (
     JSON,
     AccessToken,
     Answer,
@@ -46,25 +43,28 @@ from githubtoken_operator.domain.model import (
     Server,
     Token,
 )
-from githubtoken_operator.domain.pod import Pod
-from githubtoken_operator.domain.times import format_time
-from githubtoken_operator.fence import Fence
-from githubtoken_operator.finalizer import Finalizer
-from githubtoken_operator.gatherer import Gatherer
-from githubtoken_operator.installation import InstallationTokens
-from githubtoken_operator.issuing import Issuer
-from githubtoken_operator.mounting_pods import MountingPods
-from githubtoken_operator.pacing import Pacing
-from githubtoken_operator.personal import PersonalTokens
-from githubtoken_operator.reconciler import Reconciler
-from githubtoken_operator.recorder import Recorder
-from githubtoken_operator.revocation import Revocations
-from githubtoken_operator.rotation import Rotation
-from githubtoken_operator.saving import Savings
-from githubtoken_operator.scheduler import Next
-from githubtoken_operator.seeds import Seeds
-from githubtoken_operator.sign_in import SignIns
-from githubtoken_operator.watched import Ref, Watched
+from githubtoken_operator.domain.vocabulary.times import format_time
+from githubtoken_operator.engine.fence import Fence
+from githubtoken_operator.engine.pacing import Pacing
+from githubtoken_operator.engine.scheduler import Next
+from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.tokens.finalizer import Finalizer
+from githubtoken_operator.tokens.followers import Consumers
+from githubtoken_operator.tokens.gatherer import Gatherer
+from githubtoken_operator.tokens.installation.minting import InstallationTokens
+from githubtoken_operator.tokens.issuing import Issuer
+from githubtoken_operator.tokens.mounting_pods import MountingPods
+from githubtoken_operator.tokens.personal.checking import PersonalTokens
+from githubtoken_operator.tokens.reconciler import Reconciler
+from githubtoken_operator.tokens.recorder import Recorder
+from githubtoken_operator.tokens.revocation import Revocations
+from githubtoken_operator.tokens.user.announcements import Announcements
+from githubtoken_operator.tokens.user.credential_store import CredentialStore
+from githubtoken_operator.tokens.user.credentials import Credentials
+from githubtoken_operator.tokens.user.rotation import Rotation
+from githubtoken_operator.tokens.user.saving import Savings
+from githubtoken_operator.tokens.user.seeds import Seeds
+from githubtoken_operator.tokens.user.sign_in import SignIns
 from tests.unit.builders import NAMESPACE, NOW
 
 Moment = Literal["before", "after"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator import settings
-from githubtoken_operator.domain.pod import Pod
+from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.settings import (
     Address,
     Settings,

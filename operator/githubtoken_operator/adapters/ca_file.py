@@ -13,7 +13,7 @@ import ssl
 from pathlib import Path
 
 from githubtoken_operator.adapters import tls
-from githubtoken_operator.domain.certificates import CABundle, of_pem
+from githubtoken_operator.domain.vocabulary.certificates import CABundle, of_pem
 
 logger = logging.getLogger(__name__)
 

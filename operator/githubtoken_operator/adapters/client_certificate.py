@@ -33,8 +33,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from githubtoken_operator.domain import rsa_key
-from githubtoken_operator.domain.model import ClientCertificate
+from githubtoken_operator.domain.apps import rsa_key
+from githubtoken_operator.domain.vocabulary.model import ClientCertificate
 
 CERTIFICATE: Final = "tls.crt"
 KEY: Final = "tls.key"

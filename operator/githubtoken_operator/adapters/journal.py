@@ -32,7 +32,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from githubtoken_operator.adapters.journal_files import HOLDER, LARGEST_FILE, SUFFIX, TEMPORARY, file_name
-from githubtoken_operator.domain.entry import Entry, SecretKey, Unreadable, decode, encode
+from githubtoken_operator.domain.user.entry import Entry, SecretKey, Unreadable, decode, encode
 
 RESERVED: Final = 16 * 1024
 """Bytes that a reservation takes. GitHub's answer has some 400; the largest that is read has a MiB, and needs luck."""

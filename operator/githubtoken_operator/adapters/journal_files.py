@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Final
 
-from githubtoken_operator.domain.entry import SecretKey
+from githubtoken_operator.domain.user.entry import SecretKey
 
 HOLDER: Final = "holder"
 """The file with the name of whoever owns the folder."""

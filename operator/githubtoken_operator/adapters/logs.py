@@ -23,7 +23,7 @@ from typing import Any, Final, TextIO
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
-from githubtoken_operator.domain.redaction import redact
+from githubtoken_operator.domain.vocabulary.redaction import redact
 from githubtoken_operator.settings import LogFormat, LogLevel
 
 OPERATOR: Final = "githubtoken_operator"
@@ -150,7 +150,7 @@ def _json_formatter() -> logging.Formatter:
 
 
 class _TextFormatter(_Rfc3339Formatter):
-    """`2026-01-31T12:00:00.000Z INFO    githubtoken_operator.reconciler: message namespace=team-a name=alice`."""
+    """`2026-01-31T12:00:00.000Z INFO    githubtoken_operator.cli: message namespace=team-a name=alice`."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")

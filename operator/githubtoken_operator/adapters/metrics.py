@@ -28,7 +28,7 @@ from prometheus_client.registry import Collector
 
 from githubtoken_operator.adapters.object_metrics import AppSeries, TokenSeries
 from githubtoken_operator.adapters.process_metrics import NO_ANSWER, ProcessMetrics
-from githubtoken_operator.domain.view import AppView, Kind, TokenView
+from githubtoken_operator.domain.objects.view import AppView, Kind, TokenView
 
 RefreshResult = Literal["success", "transient", "terminal"]
 """How a renewal ended: a new token, a failure that time heals, or one that needs a human."""

@@ -18,7 +18,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from githubtoken_operator.domain.view import AppView, ConditionStatus, TokenView
+from githubtoken_operator.domain.objects.view import AppView, ConditionStatus, TokenView
 
 _CONDITION_STATUSES: Final = ("True", "False", "Unknown")
 _OBJECT: Final = ("namespace", "name")

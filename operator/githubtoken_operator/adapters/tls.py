@@ -17,7 +17,7 @@ from typing import Final
 
 import aiohttp
 
-from githubtoken_operator.domain.certificates import CABundle
+from githubtoken_operator.domain.vocabulary.certificates import CABundle
 
 _KEPT: Final = 256
 _problems: Final[OrderedDict[str, str | None]] = OrderedDict()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from githubtoken_operator.domain.times import format_time, parse_time
+from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
 
 
 def length(duration: timedelta) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import yaml
 
-from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.vocabulary.model import JSON
 
 Format = Literal["json", "yaml"]
 

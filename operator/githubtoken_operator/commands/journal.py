@@ -12,8 +12,8 @@ import click
 
 from githubtoken_operator.adapters.journal_files import HOLDER, SUFFIX
 from githubtoken_operator.commands import layout
-from githubtoken_operator.domain.entry import Unreadable, decode
-from githubtoken_operator.domain.times import format_time
+from githubtoken_operator.domain.user.entry import Unreadable, decode
+from githubtoken_operator.domain.vocabulary.times import format_time
 
 HEADINGS = ["NAMESPACE", "SECRET", "SINCE", "SENT SHA-256", "SEED SHA-256"]
 

@@ -8,13 +8,13 @@ from typing import Final, Literal
 
 import click
 
-from githubtoken_operator.clock import utc_now
+from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.commands import ages, layout, options, orphans
 from githubtoken_operator.commands.document import Format, document, plain
 from githubtoken_operator.commands.options import Place
 from githubtoken_operator.commands.session import Session, in_cluster
 from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.domain.times import parse_time
+from githubtoken_operator.domain.vocabulary.times import parse_time
 
 
 @click.command("list")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from githubtoken_operator.clock import utc_now
+from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.commands import ages, options
 from githubtoken_operator.commands.layout import printable
 from githubtoken_operator.commands.login_outcome import (
@@ -29,8 +29,8 @@ from githubtoken_operator.commands.progress import Progress
 from githubtoken_operator.commands.session import Session, in_cluster
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.waiting import until_done
-from githubtoken_operator.domain.durations import format_duration
-from githubtoken_operator.domain.resources import LOGIN_REQUESTED_AT
+from githubtoken_operator.domain.objects.resources import LOGIN_REQUESTED_AT
+from githubtoken_operator.domain.vocabulary.durations import format_duration
 
 
 @click.command()

@@ -14,9 +14,9 @@ from typing import Any, Final
 from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.waiting import IDLE_FOR
-from githubtoken_operator.domain import reasons
-from githubtoken_operator.domain.resources import LOGIN_REQUESTED_AT
-from githubtoken_operator.domain.times import parse_time
+from githubtoken_operator.domain.objects.resources import LOGIN_REQUESTED_AT
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.times import parse_time
 
 
 @dataclass(frozen=True, slots=True)

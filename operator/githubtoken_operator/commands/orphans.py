@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import click
 
+from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
-from githubtoken_operator.clock import utc_now
 from githubtoken_operator.commands import ages, layout
 from githubtoken_operator.commands.document import Format, document
 from githubtoken_operator.commands.session import Session
-from githubtoken_operator.domain.orphans import Orphan, orphans
-from githubtoken_operator.domain.times import format_time
+from githubtoken_operator.domain.user.orphans import Orphan, orphans
+from githubtoken_operator.domain.vocabulary.times import format_time
 
 ADVICE: Final = (
     "A GitHubToken of the same name and App takes its Secret up again, without a sign-in. What is not needed any more: "

@@ -12,8 +12,8 @@ from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.commands import ages, layout
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.surroundings import Happening, Surroundings, revision_of
-from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.times import parse_time
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.domain.vocabulary.times import parse_time
 
 _INDENT: Final = "  "
 _GAP: Final = 2

@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
+from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Invalid, NotFound
-from githubtoken_operator.clock import utc_now
 from githubtoken_operator.commands import options
 from githubtoken_operator.commands.complaints import complaint
 from githubtoken_operator.commands.layout import printable
@@ -21,8 +21,8 @@ from githubtoken_operator.commands.refresh_outcome import SUSPENDED, Requested, 
 from githubtoken_operator.commands.session import Session, in_cluster
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.waiting import until_done
-from githubtoken_operator.domain.durations import format_duration
-from githubtoken_operator.domain.resources import REFRESH_REQUESTED_AT
+from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT
+from githubtoken_operator.domain.vocabulary.durations import format_duration
 
 NAMED_IN_PROGRESS: Final = 3
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from githubtoken_operator.domain.conditions import NEEDS_HUMAN, READY, find_condition, needs_human, ready_of
-from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.resources import ECHO_LIMIT
+from githubtoken_operator.domain.objects.resources import ECHO_LIMIT
+from githubtoken_operator.domain.vocabulary.conditions import NEEDS_HUMAN, READY, find_condition, needs_human, ready_of
+from githubtoken_operator.domain.vocabulary.model import JSON
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from githubtoken_operator.clock import utc_now
+from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.commands import options
 from githubtoken_operator.commands.document import Format, document, plain
 from githubtoken_operator.commands.options import Place

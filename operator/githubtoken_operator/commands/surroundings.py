@@ -8,8 +8,8 @@ from typing import Any, Final
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.tokens import SecretFacts, Tokens
 from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.secrets import NAME, REVISION
+from githubtoken_operator.domain.objects.secrets import NAME, REVISION
+from githubtoken_operator.domain.vocabulary.model import JSON
 
 MOST_EVENTS: Final = 10
 

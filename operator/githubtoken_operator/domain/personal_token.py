@@ -10,13 +10,15 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.domain import consumer, hosts, reasons
-from githubtoken_operator.domain.consumer import Issued
-from githubtoken_operator.domain.errors import Terminal
-from githubtoken_operator.domain.model import JSON, AccessToken, PersonalTokenInfo, Token
-from githubtoken_operator.domain.resources import GitHubToken, PersonalSource
-from githubtoken_operator.domain.secrets import ROLE, ROLE_SEED, decoded, labels_of
-from githubtoken_operator.domain.times import format_time, parse_time
+from githubtoken_operator.domain.apps import hosts
+from githubtoken_operator.domain.consumer import consumer
+from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.objects.resources import GitHubToken, PersonalSource
+from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_SEED, decoded, labels_of
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, PersonalTokenInfo, Token
+from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
 
 CHECK_EVERY: Final = timedelta(hours=1)
 """GitHub is asked so often whether it still accepts a token."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.vocabulary import reasons
 
 Schemas = dict[str, list[tuple[str, dict[str, Any]]]]
 

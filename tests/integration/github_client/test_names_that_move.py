@@ -12,12 +12,13 @@ from github_simulator.control_client import Control, sha256
 from github_simulator.control_client import Installation as Installed
 from github_simulator.process import SimulatorProcess
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.domain import reasons, target
-from githubtoken_operator.domain.errors import Terminal
-from githubtoken_operator.domain.model import App, InstallationToken, Limits
-from githubtoken_operator.domain.resources import InstallationSource
-from githubtoken_operator.domain.target import Target
-from githubtoken_operator.installation import LIMITED_ACCOUNT_SERVES, InstallationTokens
+from githubtoken_operator.domain.installation import target
+from githubtoken_operator.domain.installation.target import Target
+from githubtoken_operator.domain.objects.resources import InstallationSource
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.model import App, InstallationToken, Limits
+from githubtoken_operator.tokens.installation.minting import LIMITED_ACCOUNT_SERVES, InstallationTokens
 from tests.integration.github_client.test_simulator import as_app, name
 
 

@@ -13,9 +13,9 @@ from github_simulator.control_client import sha256
 from github_simulator.process import SimulatorProcess
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import load_private_key
-from githubtoken_operator.domain import certificates, reasons
-from githubtoken_operator.domain.answers import refreshed_token
-from githubtoken_operator.domain.errors import (
+from githubtoken_operator.domain.github.answers import refreshed_token
+from githubtoken_operator.domain.vocabulary import certificates, reasons
+from githubtoken_operator.domain.vocabulary.errors import (
     NotSent,
     OutcomeUnknown,
     RateLimited,
@@ -23,7 +23,7 @@ from githubtoken_operator.domain.errors import (
     Terminal,
     TokenError,
 )
-from githubtoken_operator.domain.model import App, Installation, Token
+from githubtoken_operator.domain.vocabulary.model import App, Installation, Token
 
 _numbers = itertools.count()
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from githubtoken_operator.adapters.github.transport import make_transport
-from githubtoken_operator.domain import certificates, reasons
-from githubtoken_operator.domain.errors import Terminal
+from githubtoken_operator.domain.vocabulary import certificates, reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal
 
 pytestmark = pytest.mark.every_python
 

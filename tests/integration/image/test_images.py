@@ -102,7 +102,7 @@ def test_the_operator_works_under_the_user_that_openshift_gives(built: Images) -
     """A number of the namespace's range, in group 0, which is not in /etc/passwd; the journal is in the volume."""
     journal = "from githubtoken_operator.adapters.journal import Journal; from pathlib import Path; import os; "
     journal += "Journal(Path('/var/lib/githubtoken/journal')); print(os.getuid(), os.getgid())"
-    imports = "import githubtoken_operator.serve; "
+    imports = "import githubtoken_operator.process.serve; "
     with container(built, OPERATOR) as box:
         user, memory = "1000900000:0", ["/var/lib/githubtoken"]
         version, _ = box.start(["version"], user=user).communicate(timeout=WITHIN)

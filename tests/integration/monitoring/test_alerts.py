@@ -40,7 +40,7 @@ OF_THE_OPERATOR: Final = (
 
 
 DEFECT: Final = """
-import githubtoken_operator.reconciler as reconciler
+import githubtoken_operator.tokens.reconciler as reconciler
 
 def decide(seen):
     if seen.token.name == "struck":

@@ -11,7 +11,7 @@ import yaml
 from prometheus_client import generate_latest
 
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.domain.view import TokenView
+from githubtoken_operator.domain.objects.view import TokenView
 from tests.integration.monitoring.prometheus import program
 from tests.integration.monitoring.scene import ALERTS, FACTOR, alerts
 from tests.integration.monitoring.shrinking import shrink

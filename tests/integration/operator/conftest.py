@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from github_simulator.control_client import App, Control, Installation, Ledger, Request
 from github_simulator.process import SimulatorProcess
-from githubtoken_operator.domain.redaction import redact
+from githubtoken_operator.domain.vocabulary.redaction import redact
 from localcluster import Binaries, ControlPlane
 from localcluster.operator_process import OperatorProcess, operator_kubeconfig, running_operator, start_operator
 

@@ -9,7 +9,7 @@ import re
 import sys
 
 from githubtoken_operator.cli import main
-from githubtoken_operator.domain import answers
+from githubtoken_operator.domain.github import answers
 
 if __name__ == "__main__":
     answers._ACCESS_TOKEN = re.compile(r"gh[a-z]_[A-Za-z0-9._~+-]+")  # type: ignore[misc]

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from githubtoken_operator.adapters import journal as journal_module
 from githubtoken_operator.adapters.journal import RESERVED, CannotJournal, Journal
 from githubtoken_operator.adapters.journal_files import LARGEST_FILE
-from githubtoken_operator.domain import answers
-from githubtoken_operator.domain.entry import Entry, SecretKey
-from githubtoken_operator.domain.model import Token
+from githubtoken_operator.domain.github import answers
+from githubtoken_operator.domain.user.entry import Entry, SecretKey
+from githubtoken_operator.domain.vocabulary.model import Token
 
 CANARY = "ghr_CanaryCanaryCanaryCanary"
 SECRET: SecretKey = ("team-a", "ci-credential")

@@ -18,12 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from githubtoken_operator.adapters.logs import LIBRARIES, about, configure
-from githubtoken_operator.domain.model import Token
-from githubtoken_operator.domain.redaction import TOKEN_PREFIXES
+from githubtoken_operator.domain.vocabulary.model import Token
+from githubtoken_operator.domain.vocabulary.redaction import TOKEN_PREFIXES
 from githubtoken_operator.settings import LogFormat, LogLevel
 
 FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
-OWN = "githubtoken_operator.reconciler"
+OWN = "githubtoken_operator.tokens.reconciler"
 CANARY = "ghs_16C7e42F292c6912E7710c838347Ae178B4a"
 
 

@@ -19,9 +19,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.domain import causes
-from githubtoken_operator.domain.view import AppView, TokenView
-from githubtoken_operator.scheduler import CRASH, WOKEN
+from githubtoken_operator.domain.objects.view import AppView, TokenView
+from githubtoken_operator.domain.runs import causes
+from githubtoken_operator.engine.scheduler import CRASH, WOKEN
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.domain.times import format_time
+from githubtoken_operator.domain.vocabulary.times import format_time
 from tests.unit.builders import NOW, githubtoken_body
 
 REQUEST = "2026-03-01T12:00:00+00:00"

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.cli import cli
-from githubtoken_operator.domain.entry import Entry
+from githubtoken_operator.domain.user.entry import Entry
 
 CANARY = "ghr_CanaryCanaryCanaryCanary"
 

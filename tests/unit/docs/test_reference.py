@@ -8,8 +8,8 @@ from typing import Any, Final
 import pytest
 
 import apidoc
-from githubtoken_operator.domain.decide import must_publish, obtain_cause
-from githubtoken_operator.gathered import renewal_of
+from githubtoken_operator.domain.runs.decide import must_publish, obtain_cause
+from githubtoken_operator.tokens.gathered import renewal_of
 from tests.unit.builders import githubtoken, observation, seen, settled
 
 SAID: Final = apidoc.behaviour()["GitHubToken"]

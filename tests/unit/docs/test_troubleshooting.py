@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.vocabulary import reasons
 
 PAGE: Final = (Path(__file__).parents[3] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 ROW: Final = re.compile(r"^\| `(\w+)` \| (\w+) \| (.+) \| (.+) \|$", re.MULTILINE)

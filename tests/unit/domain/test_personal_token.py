@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain import personal_token, reasons
-from githubtoken_operator.domain.consumer import Issued
-from githubtoken_operator.domain.errors import Terminal
-from githubtoken_operator.domain.model import JSON, AccessToken, PersonalTokenInfo, Token
+from githubtoken_operator.domain import personal_token
+from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.objects.resources import PersonalSource
+from githubtoken_operator.domain.objects.secrets import ROLE
 from githubtoken_operator.domain.personal_token import accepted, token_in, warn_from, warning
-from githubtoken_operator.domain.resources import PersonalSource
-from githubtoken_operator.domain.secrets import ROLE
-from githubtoken_operator.domain.times import format_time
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, PersonalTokenInfo, Token
+from githubtoken_operator.domain.vocabulary.times import format_time
 from tests.unit.builders import NOW, personal_githubtoken, secret
 
 DAY = timedelta(days=1)

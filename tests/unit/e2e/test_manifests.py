@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from e2e.manifests import PACES, SUBJECTS, GitHub, Subject, consumer_pod, github_token
-from githubtoken_operator.domain.durations import parse_duration
+from githubtoken_operator.domain.vocabulary.durations import parse_duration
 
 GITHUB = GitHub(url="https://github.team.svc:8443", ca="PEM", image="localhost/simulator:1")
 KUBELET = 90

@@ -1,8 +1,8 @@
 """GitHub's REST API and OAuth endpoint, as far as tokens need them.
 
-One client serves all Apps on all hosts. It sends, and leaves the meaning of what comes back to `domain.answers`; it
-raises what that module raises, `NotSent` where a request certainly did not reach GitHub, and `OutcomeUnknown` where it
-may have.
+One client serves all Apps on all hosts. It sends, and leaves the meaning of what comes back to `domain.github.answers`;
+it raises what that module raises, `NotSent` where a request certainly did not reach GitHub, and `OutcomeUnknown` where
+it may have.
 
 - Nothing is repeated, except once a request whose JWT GitHub refused for its times, with a JWT for GitHub's time. A
   refresh never is: its caller decides, after it has read the store again.
@@ -34,11 +34,13 @@ from githubtoken_operator.adapters.github.sending import (
     Sender,
 )
 from githubtoken_operator.adapters.github.transports import Make
-from githubtoken_operator.domain import answers, device_answers, reasons
-from githubtoken_operator.domain import probe as probing
-from githubtoken_operator.domain.device_answers import DeviceCode
-from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, Terminal, TokenError
-from githubtoken_operator.domain.model import (
+from githubtoken_operator.domain.github import answers, device_answers
+from githubtoken_operator.domain.github.device_answers import DeviceCode
+from githubtoken_operator.domain.github.reply import http_date
+from githubtoken_operator.domain.installation import probe as probing
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.model import (
     Answer,
     App,
     AppInfo,
@@ -48,7 +50,6 @@ from githubtoken_operator.domain.model import (
     Server,
     Token,
 )
-from githubtoken_operator.domain.reply import http_date
 
 API_VERSION: Final = "2022-11-28"
 """The version that every GHES knows; what we use of it is the same in 2026-03-10."""
@@ -176,7 +177,7 @@ class GitHub:
         permissions: Mapping[str, str] | None = None,
         narrowed: bool = False,
     ) -> bool:
-        """Whether GitHub honours a new installation token yet, by what `domain.probe` asks for.
+        """Whether GitHub honours a new installation token yet, by what `domain.installation.probe` asks for.
 
         `permissions` are those that were granted; `narrowed` says that it was asked for some repositories. Where no
         answer came it is False: nothing is known, and the probe may be repeated. Raises `KeptOut`.

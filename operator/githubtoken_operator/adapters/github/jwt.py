@@ -6,8 +6,8 @@ the largest that are accepted, which therefore sign beside the event loop. Web t
 minutes, keys as long as an App is known that has them, by the SHA-256 of what is stored; a miss costs a computation and
 nothing else.
 
-Any tenant can store a key: `domain.key_text` and `domain.rsa_key` judge it before a number of it is computed with, and
-the library does not test its primes, which would stop the loop for seconds, from a thread too.
+Any tenant can store a key: `domain.apps.key_text` and `domain.apps.rsa_key` judge it before a number of it is computed
+with, and the library does not test its primes, which would stop the loop for seconds, from a thread too.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers, RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from githubtoken_operator.domain import key_text, reasons, rsa_key
-from githubtoken_operator.domain.errors import Terminal
-from githubtoken_operator.domain.model import App
+from githubtoken_operator.domain.apps import key_text, rsa_key
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.model import App
 
 ISSUED_BEFORE: Final = 60
 """Seconds that `iat` lies in the past, as GitHub recommends against clocks that differ."""

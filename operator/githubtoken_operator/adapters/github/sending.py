@@ -1,8 +1,8 @@
 """One request and its answer, over one transport for each set of CAs.
 
 What is raised says whether the request can have reached GitHub. Each answer's `Date` is compared with our clock, which
-gives the skew of each host (`domain.skew`). "Our clock" is the process's own, which nobody sets; where no answer of a
-host is known, the machine's clock is the better guess of its time.
+gives the skew of each host (`domain.github.skew`). "Our clock" is the process's own, which nobody sets; where no answer
+of a host is known, the machine's clock is the better guess of its time.
 
 - Nothing is repeated, and no redirect is followed, except once from a repository that was renamed, on the same host.
 - Answers are read up to 1 MiB, those that may hold a pair up to 256 KiB.
@@ -24,12 +24,12 @@ import httpx
 
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.github.transports import Make, Transports
-from githubtoken_operator.domain import reasons
-from githubtoken_operator.domain.entry import LARGEST_BODY
-from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, TokenError
-from githubtoken_operator.domain.model import Answer, Server
-from githubtoken_operator.domain.reply import http_date, quote
-from githubtoken_operator.domain.skew import Skew
+from githubtoken_operator.domain.github.reply import http_date, quote
+from githubtoken_operator.domain.github.skew import Skew
+from githubtoken_operator.domain.user.entry import LARGEST_BODY
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, TokenError
+from githubtoken_operator.domain.vocabulary.model import Answer, Server
 
 LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes; a token with 500 repositories of full description is well below."""

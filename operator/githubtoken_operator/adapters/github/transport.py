@@ -8,7 +8,7 @@ grant may be spent", so the errors are told apart here by what aiohttp raised: `
 aiohttp itself repeats a request only for idempotent methods on a connection that went stale, never a POST. A request
 with the header `connection: close` gets a new connection of its own and so never meets a stale one.
 
-`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` mean what `domain.proxies` says; a netrc file is not, since
+`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` mean what `domain.apps.proxies` says; a netrc file is not, since
 it would add credentials to requests that carry their own. Neither library logs headers or bodies, and no secret is put
 into an URL.
 """
@@ -27,11 +27,12 @@ from httpx_aiohttp import AiohttpTransport
 
 from githubtoken_operator.adapters import client_certificate, tls
 from githubtoken_operator.adapters.ca_file import CAFile
-from githubtoken_operator.domain import proxies, reasons
-from githubtoken_operator.domain.certificates import CABundle
-from githubtoken_operator.domain.errors import Terminal
-from githubtoken_operator.domain.hosts import is_enterprise_server
-from githubtoken_operator.domain.model import ClientCertificate
+from githubtoken_operator.domain.apps import proxies
+from githubtoken_operator.domain.apps.hosts import is_enterprise_server
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.certificates import CABundle
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.model import ClientCertificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

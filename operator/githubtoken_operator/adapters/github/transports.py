@@ -16,8 +16,8 @@ from typing import Final
 
 import httpx
 
-from githubtoken_operator.domain.certificates import CABundle
-from githubtoken_operator.domain.model import ClientCertificate
+from githubtoken_operator.domain.vocabulary.certificates import CABundle
+from githubtoken_operator.domain.vocabulary.model import ClientCertificate
 
 Make = Callable[[CABundle | None, ClientCertificate | None], httpx.AsyncBaseTransport]
 

@@ -26,7 +26,7 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from githubtoken_operator.adapters import tls
-from githubtoken_operator.domain.redaction import redact
+from githubtoken_operator.domain.vocabulary.redaction import redact
 
 REQUEST_TIMEOUT: Final = 20.0
 """Seconds for a whole request. The API server's own limit for non-watch requests is 60."""

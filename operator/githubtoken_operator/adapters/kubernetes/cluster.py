@@ -13,9 +13,9 @@ from http import HTTPStatus
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE, Api, ApiError, Forbidden
-from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.secrets import FIELD_MANAGER, ROLE
-from githubtoken_operator.domain.times import format_time
+from githubtoken_operator.domain.objects.secrets import FIELD_MANAGER, ROLE
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.domain.vocabulary.times import format_time
 
 API_VERSION: Final = "githubtoken.dev/v1alpha1"
 _APPLY: Final = "application/apply-patch+yaml"

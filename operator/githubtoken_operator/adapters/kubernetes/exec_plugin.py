@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError
-from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.times import parse_time
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.domain.vocabulary.times import parse_time
 
 VERSIONS: Final = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 INTERACTIVE_MODES: Final = ("Never", "IfAvailable", "Always")

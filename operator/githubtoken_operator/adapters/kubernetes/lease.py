@@ -31,10 +31,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
+from githubtoken_operator.adapters.clock import boottime, wall_now
 from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, NotFound
-from githubtoken_operator.clock import boottime, wall_now
-from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.secrets import FIELD_MANAGER
+from githubtoken_operator.domain.objects.secrets import FIELD_MANAGER
+from githubtoken_operator.domain.vocabulary.model import JSON
 
 NAME: Final = "githubtoken-operator"
 

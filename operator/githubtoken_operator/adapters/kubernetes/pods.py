@@ -2,7 +2,7 @@
 
 A process names its pod only where the API server has shown it that very pod. So an absent pod is one that was there,
 and not one of another cluster, another namespace or a wrong flag. For the same reason nothing is concluded of a pod in
-another namespace, which is an installation of its own. What "gone" means stands in `domain.pod`.
+another namespace, which is an installation of its own. What "gone" means stands in `domain.user.pod`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.domain.pod import Pod, is_gone
+from githubtoken_operator.domain.user.pod import Pod, is_gone
 
 _NO_RIGHT: Final = "give the ServiceAccount the right to get pods in the operator's namespace (deploy/rbac)"
 _NOT_OURS: Final = "it is not there: --operator-namespace, --pod-name and --pod-uid must be those of this very pod"

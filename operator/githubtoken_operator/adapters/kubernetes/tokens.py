@@ -11,8 +11,8 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import Api, NotFound
 from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION, Kind
-from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.secrets import ROLE, ROLE_CREDENTIAL
+from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL
+from githubtoken_operator.domain.vocabulary.model import JSON
 
 FIELD_MANAGER: Final = "githubtoken-command"
 """Not the operator's: it would take over the annotation that a user's command sets."""

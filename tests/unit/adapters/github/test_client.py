@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import RSAKey, load_private_key
 from githubtoken_operator.adapters.github.sending import LARGEST_PAIR
-from githubtoken_operator.domain import reasons
-from githubtoken_operator.domain.answers import ClockSkewed, refreshed_token
-from githubtoken_operator.domain.certificates import CABundle
-from githubtoken_operator.domain.errors import NotSent, OutcomeUnknown, RateLimited, Terminal, TokenError
-from githubtoken_operator.domain.model import App, AppInfo, ClientCertificate, Installation, Server, Token
+from githubtoken_operator.domain.github.answers import ClockSkewed, refreshed_token
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.certificates import CABundle
+from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, RateLimited, Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.model import App, AppInfo, ClientCertificate, Installation, Server, Token
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 CANARY = "CANARYcanary0123456789CANARYcanary012345"

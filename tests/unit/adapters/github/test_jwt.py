@@ -29,9 +29,9 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.adapters.github import jwt as adapter
 from githubtoken_operator.adapters.github.jwt import app_bearer, app_jwt, load_private_key, read_private_key
-from githubtoken_operator.domain import reasons
-from githubtoken_operator.domain.errors import Terminal
-from githubtoken_operator.domain.model import App
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.model import App
 
 NOW = datetime(2026, 11, 23, 1, 0, 0, 999_999, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from githubtoken_operator.adapters.github.transports import MOST, Transports
-from githubtoken_operator.domain.certificates import CABundle
-from githubtoken_operator.domain.model import ClientCertificate
+from githubtoken_operator.domain.vocabulary.certificates import CABundle
+from githubtoken_operator.domain.vocabulary.model import ClientCertificate
 
 
 class Transport(httpx.AsyncBaseTransport):

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from githubtoken_operator.adapters.clock import boottime
 from githubtoken_operator.adapters.kubernetes.api import Api, Conflict, Forbidden, NotFound, Unavailable
 from githubtoken_operator.adapters.kubernetes.lease import Lease, Uncontested
-from githubtoken_operator.clock import boottime
 
 DURATION = 15.0
 DEADLINE = 10.0

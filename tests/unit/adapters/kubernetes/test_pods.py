@@ -10,7 +10,7 @@ import pytest
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
-from githubtoken_operator.domain.pod import Pod
+from githubtoken_operator.domain.user.pod import Pod
 from tests.unit.builders import NAMESPACE, pod_body
 from tests.unit.fakes import API_AWAY, World, raising
 

@@ -1,0 +1,1 @@
+"""What an App says and needs: its private key, the hosts and proxies on the way, and the namespaces that it admits."""

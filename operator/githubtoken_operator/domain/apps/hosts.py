@@ -1,0 +1,181 @@
+"""Which hosts the operator may send an App's secrets to (`--allowed-hosts`), and which URLs are acceptable at all.
+
+An entry is `host`, `host:port` or `*.suffix`; without a port any port fits. `api.github.com`, `github.com` and
+`*.ghe.com` are always allowed. An IP address is allowed only where the list has it, and `http` only for loopback hosts
+that are allowed.
+
+The check is on what a URL parser, a resolver and a proxy could each take for the host. Whatever these could read
+differently (user names, backslashes, escapes, numbers like `127.1`, other alphabets) is refused instead of
+interpreted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.model import Server
+
+BUILT_IN: Final = ("api.github.com", "github.com", "*.ghe.com")
+
+_LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+# A name whose last label is a number is read as an IPv4 address by some resolvers (`127.1`, `0x7f.1`).
+_NUMERIC: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+_PORT: Final = re.compile(r"[0-9]{1,5}")
+_PLAIN: Final = re.compile(r"[!-~]+")
+_LONGEST_NAME: Final = 253
+_HIGHEST_PORT: Final = 65535
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    host: str
+    """Lower case, without a trailing dot; an IP address in its canonical form."""
+    port: int | None
+    is_ip: bool
+
+
+def refusal(server: Server, allowed: Iterable[str], *, where: str = "spec") -> Terminal | None:
+    """Why nothing may be sent to that GitHub; `where` in the object its URLs stand."""
+    for field, url in (("apiURL", server.api_url), ("webURL", server.web_url)):
+        if problem := check_url(url, allowed):
+            return Terminal(reasons.HOST_NOT_ALLOWED, f"`{where}.{field}` {problem}")
+    return None
+
+
+def normalised(url: str) -> str:
+    """The one spelling by which a URL of acceptable form is known; any other URL as it is.
+
+    The host is in lower case and has no final dot, and a port that the scheme implies is left out.
+    """
+    if check_form(url) is not None:
+        return url
+    parts = urlsplit(url)
+    place = _place(parts.netloc)
+    if place is None:
+        return url
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    port = "" if place.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{place.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def admitted_by(host: str, allowed: Iterable[str] = ()) -> str:
+    """The entry that admits a `host` or `host:port`, by which metrics name it; `other` where none does.
+
+    There are as many entries as the operator's flags have, while a tenant may name any number of hosts below a suffix.
+    """
+    place = _place(host)
+    if place is None:
+        return "other"
+    # A URL without a port is https in all but a test's own cases.
+    port = place.port or _DEFAULT_PORTS["https"]
+    entries = sorted((*BUILT_IN, *allowed), key=lambda entry: entry.startswith("*."))
+    return next((entry for entry in entries if _fits(entry, place, port)), "other")
+
+
+def is_enterprise_server(api_url: str) -> bool:
+    """Whether it is neither github.com nor ghe.com, so that its tokens may be older than GitHub's prefixes."""
+    return check_url(api_url) is not None
+
+
+def check_url(url: str, allowed: Iterable[str] = ()) -> str | None:
+    """Why an `apiURL` or `webURL` is not acceptable, as the end of "`spec.apiURL` …"; None where it is.
+
+    `check_form` alone tells a URL of the wrong form (`InvalidSpec`) from one on a foreign host (`HostNotAllowed`).
+    """
+    problem = check_form(url)
+    if problem is not None:
+        return problem
+    parts = urlsplit(url)
+    place = _place(parts.netloc)
+    if place is None:
+        return "must name a host"
+    port = place.port or _DEFAULT_PORTS[parts.scheme]
+    if not any(_fits(entry, place, port) for entry in (*BUILT_IN, *allowed)):
+        return f"must be on a host that `--allowed-hosts` has; `{place.host}` is not on the list"
+    return None
+
+
+def check_form(url: str) -> str | None:
+    """Why the URL's form is not acceptable whatever hosts are allowed, as the end of "`spec.apiURL` …"."""
+    if not _PLAIN.fullmatch(url) or "\\" in url:
+        return "must be a URL without spaces, backslashes, control or non-ASCII characters"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "must be a URL"
+    place = _place(parts.netloc)
+    rules = (
+        (parts.scheme not in _DEFAULT_PORTS, "must begin with `https://`"),
+        ("@" in parts.netloc, "must not have a user name"),
+        ("?" in url or "#" in url, "must not have a query or a fragment"),
+        (place is None, "must name a host: a DNS name or an IP address, and a port from 1 to 65535 if any"),
+        (url.endswith("/"), "must not end with a slash"),
+        (".." in parts.path or "//" in parts.path or "%" in parts.path, "must have a plain path"),
+        (
+            parts.scheme == "http" and place is not None and not is_loopback(place.host),
+            "must begin with `https://`; `http://` is for loopback hosts only",
+        ),
+    )
+    return next((problem for applies, problem in rules if applies), None)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or IP address (without brackets) is this machine by its very name."""
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _fits(entry: str, place: _Place, port: int) -> bool:
+    name = entry.removeprefix("*.")
+    # In an entry, unlike in a URL, an IPv6 address may stand without brackets.
+    wanted = _place(f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name)
+    if wanted is None or (wanted.port is not None and wanted.port != port):
+        return False
+    if entry == name:
+        return wanted.host == place.host
+    return not place.is_ip and not wanted.is_ip and place.host.endswith("." + wanted.host)
+
+
+def _place(netloc: str) -> _Place | None:
+    """Host and port as a URL has them; None where they are not beyond doubt."""
+    text = netloc.lower()
+    if text.startswith("["):
+        inner, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            return None
+        name, colon, port = inner, rest[:1], rest[1:]
+    else:
+        name, colon, port = text.partition(":")
+    number = int(port) if _PORT.fullmatch(port) else None
+    if colon and (number is None or not 1 <= number <= _HIGHEST_PORT):
+        return None
+    return _named(name, number, bracketed=text.startswith("["))
+
+
+def _named(name: str, port: int | None, *, bracketed: bool) -> _Place | None:
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        address = None
+    if address is not None:
+        # An IPv6 address stands in brackets, and never with a zone, which means another interface on every machine.
+        in_place = bracketed == isinstance(address, ipaddress.IPv6Address) and "%" not in name
+        return _Place(str(address), port, is_ip=True) if in_place else None
+    name = name.removesuffix(".")
+    if bracketed or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or _NUMERIC.fullmatch(name):
+        return None
+    return _Place(name, port, is_ip=False)

@@ -1,0 +1,162 @@
+"""Whose the consumer's Secret is: when it may be written, and why not.
+
+A Secret that somebody else made is never touched unless it was given to the operator. Of several GitHubTokens that name
+one Secret, the one that the Secret is annotated with has it, else the oldest, then the first by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from githubtoken_operator.domain.consumer import consumer
+from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.objects.secrets import (
+    ADOPT,
+    ADOPTED,
+    NAME,
+    ROLE,
+    ROLE_APP,
+    ROLE_CREDENTIAL,
+    ROLE_TOKEN,
+    annotations_of,
+    controller_of,
+    controller_uid,
+    labels_of,
+)
+from githubtoken_operator.domain.vocabulary.model import JSON
+
+
+def conflict(secret: JSON | None, token: GitHubToken, *, abandoned: bool = False) -> str | None:
+    """Why the Secret of that name may not be written; None where it is absent, ours, or given to us for adoption.
+
+    `abandoned`: the GitHubToken that `giver` names does not want it any more.
+    """
+    if secret is None:
+        return None
+    of_others = _CONFLICTS_OF_ABANDONED if abandoned else _CONFLICTS
+    for rule in _CONFLICTS_OF_OURS if is_ours(secret, token) else of_others:
+        if message := rule(secret, token):
+            return f"Secret `{token.secret.name}` {message}"
+    return None
+
+
+def giver(secret: JSON | None, token: GitHubToken) -> str | None:
+    """The other GitHubToken that a Secret was kept for, where somebody hands it on; it has to be gone for that."""
+    if secret is None or not _is_given(secret) or labels_of(secret).get(ROLE) != ROLE_TOKEN:
+        return None
+    name = annotations_of(secret).get(NAME)
+    return str(name) if name and name != token.name else None
+
+
+def outranked(token: GitHubToken, secret: JSON | None, rivals: Iterable[GitHubToken]) -> str | None:
+    """Which of the `rivals` goes before this GitHubToken, where their Secret does not say whose it is."""
+    if secret is not None and NAME in annotations_of(secret):
+        return None
+    ahead = [
+        (other.created, other.name)
+        for other in rivals
+        if other.secret.name == token.secret.name and (other.created, other.name) < (token.created, token.name)
+    ]
+    if not ahead:
+        return None
+    wanted = f"Secret `{token.secret.name}` is also wanted by GitHubToken `{min(ahead)[1]}`, which was there first"
+    return f"{wanted}: make this one anew with another `spec.secret.name`"
+
+
+def is_ours(secret: JSON, token: GitHubToken) -> bool:
+    """Whether this GitHubToken wrote the Secret, or a retained one of its name did before.
+
+    A Secret that it controls stays its own, whatever became of its label and annotations. In one without controller,
+    a removed label is an edit like any other while the annotations still speak of the token in it.
+    """
+    if secret.get("immutable"):
+        return False
+    if (controller := controller_uid(secret)) is not None:
+        return controller == token.uid
+    if annotations_of(secret).get(NAME) != token.name:
+        return False
+    role = labels_of(secret).get(ROLE)
+    return role == ROLE_TOKEN or (role is None and consumer.read(secret) is not None)
+
+
+def adopts(secret: JSON | None) -> bool:
+    """Whether the Secret is or was handed to the operator; it keeps its foreign keys and gets no ownerReference."""
+    return secret is not None and (_is_given(secret) or annotations_of(secret).get(ADOPTED) == "true")
+
+
+def _is_given(secret: JSON) -> bool:
+    return annotations_of(secret).get(ADOPT) == "true"
+
+
+_ConflictRule = Callable[[JSON, GitHubToken], str | None]
+
+
+def _immutable(secret: JSON, _token: GitHubToken) -> str | None:
+    return "is immutable: delete it, or name another in `spec.secret.name`" if secret.get("immutable") else None
+
+
+def _kept_for_something_else(secret: JSON, _token: GitHubToken) -> str | None:
+    role = labels_of(secret).get(ROLE)
+    if role in (ROLE_CREDENTIAL, ROLE_APP):
+        return f"has the role `{role}` and is never given to consumers: name another in `spec.secret.name`"
+    return None
+
+
+def _predecessor(secret: JSON, token: GitHubToken) -> str | None:
+    by_a_token = (controller_of(secret) or {}).get("kind") == "GitHubToken"
+    if by_a_token and annotations_of(secret).get(NAME) == token.name and labels_of(secret).get(ROLE) == ROLE_TOKEN:
+        return f"still belongs to an earlier GitHubToken `{token.name}`: it is taken over once that one is gone"
+    return None
+
+
+def _another_githubtoken(secret: JSON, token: GitHubToken) -> str | None:
+    name = annotations_of(secret).get(NAME)
+    if labels_of(secret).get(ROLE) == ROLE_TOKEN and name and name != token.name:
+        return (
+            f"belongs to GitHubToken `{name}`: name another in `spec.secret.name`, or, if that one is gone, annotate "
+            f'the Secret `{ADOPT}: "true"`'
+        )
+    return None
+
+
+def _controlled(secret: JSON, token: GitHubToken) -> str | None:
+    if controller_uid(secret) not in (None, token.uid):
+        return "is controlled by another object: name another in `spec.secret.name`"
+    return None
+
+
+def _another_type(secret: JSON, token: GitHubToken) -> str | None:
+    if secret.get("type") != token.secret.type:
+        return f"has the type `{secret.get('type')}`, which must be `{token.secret.type}`: delete it, or name another"
+    return None
+
+
+def _adopted_with_another_type(secret: JSON, token: GitHubToken) -> str | None:
+    """The type of a Secret cannot be changed, and one that holds foreign keys is not deleted for it."""
+    return _another_type(secret, token) if adopts(secret) else None
+
+
+def _held_by_a_finalizer(secret: JSON, token: GitHubToken) -> str | None:
+    if secret.get("type") != token.secret.type and "deletionTimestamp" in secret["metadata"]:
+        return "is being deleted to change its type, and somebody's finalizer holds it: remove that finalizer"
+    return None
+
+
+def _not_given(secret: JSON, _token: GitHubToken) -> str | None:
+    if _is_given(secret):
+        return None
+    return f'was made by somebody else: delete it, name another in `spec.secret.name`, or annotate it `{ADOPT}: "true"`'
+
+
+_CONFLICTS: Final[Sequence[_ConflictRule]] = (
+    _immutable,
+    _kept_for_something_else,
+    _predecessor,
+    _another_githubtoken,
+    _controlled,
+    _another_type,
+    _not_given,
+)
+_CONFLICTS_OF_ABANDONED: Final = tuple(rule for rule in _CONFLICTS if rule is not _another_githubtoken)
+_CONFLICTS_OF_OURS: Final[Sequence[_ConflictRule]] = (_adopted_with_another_type, _held_by_a_finalizer)

@@ -1,0 +1,89 @@
+"""What a spec's selector was found to mean, by GitHub's numbers.
+
+Names move: repositories are renamed and transferred, accounts are renamed, and an App is uninstalled and installed
+again. GitHub's numbers of installations and repositories stay, and its redirects lead from earlier names to them, but
+only until somebody takes such a name for something else. So the numbers are kept in `status.installation`, where a
+process finds after a restart what it knew before, and the names are what GitHub now calls them.
+
+They count for the selector and the host that they were found for and for nothing else: a changed spec is looked up
+anew. Only the operator writes status; what is in it is nevertheless shown to GitHub by the App's own key, which accepts
+a number of its own installations only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from githubtoken_operator.domain.objects.resources import GitHubToken, InstallationSource
+from githubtoken_operator.domain.vocabulary.model import JSON, Server
+
+FIELD = "installation"
+"""Of `status`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where tokens for a selector come from; what is not known is None.
+
+    `account` is the present login of the installation's account, `repository` the present full name of the one that
+    `spec.installation.repository` means. `enterprise`: the account is one, which status need not say.
+    """
+
+    host: str
+    selector: str
+    installation_id: int
+    account: str
+    repository_id: int | None = None
+    repository: str | None = None
+    enterprise: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """What status keeps of it; the account has a field of its own."""
+        found = {
+            "host": self.host,
+            "selector": self.selector,
+            "id": self.installation_id,
+            "repositoryID": self.repository_id,
+            "repository": self.repository,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def remembered(status: JSON) -> Target | None:
+    """What status says; None where it says nothing that can be used."""
+    found = status.get(FIELD)
+    if not isinstance(found, Mapping) or not {"host", "selector", "id"} <= found.keys():
+        return None
+    return Target(
+        host=found["host"],
+        selector=found["selector"],
+        installation_id=found["id"],
+        account=status.get("account", ""),
+        repository_id=found.get("repositoryID"),
+        repository=found.get("repository"),
+    )
+
+
+def known(status: JSON, source: InstallationSource, server: Server) -> Target | None:
+    """What status says of this selector on this host."""
+    target = remembered(status)
+    matches = target is not None and (target.selector, target.host) == (source.selector, server.api_host)
+    return target if matches else None
+
+
+def path(token: GitHubToken, server: Server | None) -> str | None:
+    """Where what the token is for is, below GitHub's web URL, by its present name where that is known.
+
+    None where the spec gives only a number.
+    """
+    source = token.installation
+    if source is None:
+        return None
+    target = known(token.status, source, server) if server is not None else None
+    if target is None:
+        return source.path
+    if source.repository:
+        return target.repository or source.repository
+    return target.account or source.owner if source.owner else None

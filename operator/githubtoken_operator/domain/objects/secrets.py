@@ -1,0 +1,107 @@
+"""Reading and writing Secrets of the API as plain JSON, and the names that all of ours share."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from githubtoken_operator.domain.objects.resources import PREFIX
+from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken
+from githubtoken_operator.domain.vocabulary.times import format_time
+
+FIELD_MANAGER: Final = "githubtoken-operator"
+"""By this name the API server keeps account of what the operator wrote."""
+ROLE: Final = PREFIX + "role"
+"""The one label key by which the operator watches the Secrets that concern it."""
+ROLE_TOKEN: Final = "token"
+"""The consumer's Secret."""
+ROLE_CREDENTIAL: Final = "credential"
+"""The operator's own Secret with a user's pair."""
+ROLE_SEED: Final = "seed"
+"""A human's Secret with a refresh token to start from."""
+ROLE_APP: Final = "app"
+"""A human's Secret with an App's private key or client secret."""
+NAME: Final = PREFIX + "name"
+"""Annotation with the GitHubToken that a Secret of ours belongs to."""
+REVISION: Final = PREFIX + "revision"
+"""Annotation that counts the tokens of one GitHubToken."""
+ADOPT: Final = PREFIX + "adopt"
+"""Annotation by which somebody hands a Secret of theirs to the operator."""
+ADOPTED: Final = PREFIX + "adopted"
+"""Annotation by which the operator remembers it, whatever becomes of the other: the Secret is never deleted by us."""
+_REVISION_DIGITS: Final = 15
+"""More than there can be tokens, and well within the 64 bits of status."""
+
+
+ACCESS_TOKEN_KEYS: Final = frozenset(
+    {
+        "token", "type", "scope", "created", "expires_in", "expires_at",
+        "refresh_token", "refresh_expires_in", "refresh_expires_at",
+    }
+)  # fmt: skip
+"""The properties of an `AccessToken` as keys of a Secret."""
+
+
+def decoded(secret: JSON, key: str) -> str | None:
+    """The text under `key`; None where it is absent or not text."""
+    value = (secret.get("data") or {}).get(key)
+    if value is None:
+        return None
+    try:
+        return b64decode(value).decode()
+    except (Base64Error, UnicodeDecodeError):
+        return None
+
+
+def decoded_bytes(secret: JSON, key: str) -> bytes | None:
+    """The bytes under `key`; None where it is absent."""
+    value = (secret.get("data") or {}).get(key)
+    return b64decode(value) if value is not None else None
+
+
+def encoded(data: Mapping[str, str]) -> dict[str, str]:
+    """`data` as a Secret's `data`; never `stringData`, whose dropped keys would stay for ever."""
+    return {key: b64encode(text.encode()).decode() for key, text in data.items()}
+
+
+def annotations_of(secret: JSON) -> JSON:
+    """The annotations, empty where there are none."""
+    return secret["metadata"].get("annotations") or {}
+
+
+def labels_of(secret: JSON) -> JSON:
+    """The labels, empty where there are none."""
+    return secret["metadata"].get("labels") or {}
+
+
+def revision_of(text: str | None) -> int | None:
+    """The revision that an annotation tells, or None where it is not one that status can hold."""
+    return int(text) if text is not None and text.isdecimal() and len(text) <= _REVISION_DIGITS else None
+
+
+def controller_of(secret: JSON) -> JSON | None:
+    """The ownerReference of the controlling owner."""
+    owners: Sequence[JSON] = secret["metadata"].get("ownerReferences") or ()
+    return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def controller_uid(secret: JSON) -> str | None:
+    """The uid of the controlling owner."""
+    owner = controller_of(secret)
+    return str(owner["uid"]) if owner else None
+
+
+def access_token_keys(access: AccessToken) -> dict[str, str]:
+    """The `AccessToken` properties as keys, without the refresh token's own; what is absent stays absent."""
+    keys = {"token": access.token.reveal(), "type": access.type, "created": format_time(access.created)}
+    if access.scope:
+        keys["scope"] = access.scope
+    if access.expires_in is not None and access.expires_at is not None:
+        keys["expires_in"] = str(access.expires_in)
+        keys["expires_at"] = format_time(access.expires_at)
+    if access.refresh_expires_in is not None and access.refresh_expires_at is not None:
+        keys["refresh_expires_in"] = str(access.refresh_expires_in)
+        keys["refresh_expires_at"] = format_time(access.refresh_expires_at)
+    return keys

@@ -1,0 +1,94 @@
+"""What is shown of an object outside of its status: the input of the metrics.
+
+A view is taken of an object as it stands in the API, so an object is seen from its first sight on, also where no run of
+it has ended yet: its Ready is Unknown then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, cast
+
+from githubtoken_operator.domain.vocabulary import conditions
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.domain.vocabulary.times import parse_time
+
+Kind = Literal["User", "Installation", "Personal"]
+"""The kind of token, as `status.kind` shows it."""
+
+ConditionStatus = Literal["True", "False", "Unknown"]
+"""The status of a Kubernetes condition."""
+
+_KINDS: tuple[Kind, ...] = ("User", "Installation", "Personal")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """The present state of one GitHubToken. It holds no secret; times are aware, and None until they are known.
+
+    `app` is the App's name as `appRef` gives it, `secret` the name of the consumer's Secret.
+    `needs_human` is a reason, set only while a human must act.
+    """
+
+    namespace: str
+    name: str
+    kind: Kind | None
+    app: str
+    secret: str
+    ready: ConditionStatus
+    needs_human: str | None = None
+    issued: datetime | None = None
+    expires: datetime | None = None
+    renews: datetime | None = None
+    refresh_token_expires: datetime | None = None
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What names it."""
+        return self.namespace, self.name
+
+    @classmethod
+    def of(cls, body: JSON, status: JSON) -> TokenView:
+        """A GitHubToken as the API server has it, with the status that it has or is about to get."""
+        meta, spec = body["metadata"], body.get("spec") or {}
+        secret = status.get("secretName") or (spec.get("secret") or {}).get("name") or meta["name"]
+        return cls(
+            namespace=meta["namespace"],
+            name=meta["name"],
+            kind=next((kind for kind in _KINDS if kind.lower() in spec), None),
+            app=str((spec.get("appRef") or {}).get("name", "")),
+            secret=str(secret),
+            ready=_ready(status),
+            needs_human=conditions.needs_human(status),
+            issued=parse_time(status.get("issuedTime")),
+            expires=parse_time(status.get("expirationTime")),
+            renews=parse_time(status.get("renewalTime")),
+            refresh_token_expires=parse_time(status.get("refreshTokenExpirationTime")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AppView:
+    """The present state of one App, of either kind; the namespace of what is cluster-scoped is empty."""
+
+    kind: str
+    namespace: str
+    name: str
+    ready: ConditionStatus
+    needs_human: str | None = None
+
+    @property
+    def labels(self) -> tuple[str, str, str]:
+        """What names it."""
+        return self.kind, self.namespace, self.name
+
+    @classmethod
+    def of(cls, kind: str, body: JSON, status: JSON) -> AppView:
+        """An App as the API server has it, with the status that it has or is about to get."""
+        meta = body["metadata"]
+        return cls(kind, meta.get("namespace", ""), meta["name"], _ready(status), conditions.needs_human(status))
+
+
+def _ready(status: JSON) -> ConditionStatus:
+    return cast("ConditionStatus", conditions.ready_of(status)[0])

@@ -1,0 +1,1 @@
+"""One run: what to do now, what status says of it, and when the next one is."""

@@ -1,0 +1,144 @@
+"""When a GitHubApp is checked with GitHub, and what its status says.
+
+An App is checked (`GET /app`) when its spec or key changes and before the first mint after an hour, never because of a
+restart: status remembers which generation and key were checked, and when. A refusal stands until the spec or key
+changes, or until the next look, which comes later each time.
+A check is of one object: an App that was made anew under the same name is checked anew. Its generation stands for its
+ids and its host, with any of which it changes.
+
+An App that GitHub accepted with this very key is doubted less than GitHub: it is looked at again within a minute, for
+as long as a token of its last hour may be alive, and the first refusals do not yet say that it is not ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from githubtoken_operator.domain.objects.resources import GitHubApp
+from githubtoken_operator.domain.runs import doubt, schedule
+from githubtoken_operator.domain.runs.status import shown
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.conditions import READY, conditions, find_condition
+from githubtoken_operator.domain.vocabulary.errors import KeptOut, Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.model import AppInfo
+from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
+
+CHECK_EVERY: Final = timedelta(hours=1)
+LOOKED_AT_AGAIN: Final = timedelta(minutes=1)
+"""An App that worked is asked about this often while GitHub refuses it, so that its tokens can be renewed in time."""
+WORKED_LATELY: Final = 2 * CHECK_EVERY
+"""So long after it was last accepted; by then the tokens that it got have died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The last check: of which object, generation and key, when, with what result; `failures` in a row.
+
+    `worked` is when this key of this generation was last accepted, None where it never was, as far as is known.
+    """
+
+    uid: str
+    generation: int
+    fingerprint: str
+    at: datetime
+    slug: str | None = None
+    owner: str | None = None
+    permissions: Mapping[str, str] | None = None
+    error: Terminal | None = None
+    failures: int = 0
+    worked: datetime | None = None
+
+    def concerns(self, source: GitHubApp, fingerprint: str) -> bool:
+        """Whether it says anything of the App as it is now, with the key of this fingerprint."""
+        return (self.uid, self.generation, self.fingerprint) == (source.uid, source.generation, fingerprint)
+
+    def is_due(self, source: GitHubApp, fingerprint: str, now: datetime) -> bool:
+        """Whether GitHub is to be asked again."""
+        if not self.concerns(source, fingerprint):
+            return True
+        return now >= (self.next_look if self.error else self.at + CHECK_EVERY)
+
+    @property
+    def next_look(self) -> datetime:
+        """When a refused App is looked at again."""
+        lately = self.worked is not None and self.at - self.worked < WORKED_LATELY
+        due = schedule.next_attempt(
+            now=self.at, attempts=max(self.failures, 1), terminal=not lately, retry_after=None, expires=None
+        )
+        return min(due, self.at + LOOKED_AT_AGAIN) if lately else due
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the refusal is too young to be believed."""
+        explained = self.error is None or isinstance(self.error, KeptOut)
+        return not explained and self.worked is not None and self.failures < doubt.BELIEVED
+
+
+def remembered(source: GitHubApp) -> Check | None:
+    """The check that status speaks of."""
+    status = source.status
+    at, ready = parse_time(status.get("lastCheckTime")), find_condition(status, READY)
+    if at is None or ready is None:
+        return None
+    refused = ready["status"] == "False" and ready["reason"] == reasons.AUTHENTICATION_FAILED
+    return Check(
+        uid=source.uid,
+        generation=int(status.get("observedGeneration", -1)),
+        fingerprint=str(status.get("keyFingerprint", "")),
+        at=at,
+        slug=status.get("slug"),
+        owner=status.get("owner"),
+        permissions=status.get("permissions"),
+        error=Terminal(ready["reason"], ready["message"]) if refused else None,
+        failures=1 if refused else 0,
+        worked=None if refused else at,
+    )
+
+
+def accepted(source: GitHubApp, fingerprint: str, now: datetime, info: AppInfo) -> Check:
+    """A check that GitHub answered with the App."""
+    return Check(source.uid, source.generation, fingerprint, now, info.slug, info.owner, info.permissions, worked=now)
+
+
+def refused(source: GitHubApp, fingerprint: str, now: datetime, error: Terminal, before: Check | None) -> Check:
+    """A check that GitHub refused."""
+    if before is None or not before.concerns(source, fingerprint):
+        return Check(source.uid, source.generation, fingerprint, now, error=error, failures=1)
+    return replace(before, at=now, error=error, failures=before.failures + 1)
+
+
+def build_status(
+    source: GitHubApp, *, check: Check | None, error: TokenError | None, tokens: int, now: datetime
+) -> dict[str, Any]:
+    """The whole status of a GitHubApp. `error` is what its spec and Secrets lack; `tokens` is how many use it."""
+    if error is not None:
+        ready = ("False", error.reason, error.message)
+    elif check is None and source.private_key is None:
+        ready = ("True", reasons.NOT_CHECKED, "no private key: only user tokens can be served")
+    elif check is None:
+        ready = ("Unknown", reasons.PENDING, "GitHub has not answered yet")
+    elif check.error is not None and check.doubtful:
+        ready = ("True", reasons.ACCEPTED, doubt.message(check.error))
+    elif check.error is not None:
+        ready = ("False", check.error.reason, check.error.message)
+    else:
+        ready = ("True", reasons.ACCEPTED, f"GitHub accepts the key {check.fingerprint}")
+    state, reason, message = ready
+    needs_human = (reason, message) if state == "False" and reason in reasons.HUMAN_NEEDED else None
+    status: dict[str, Any] = {
+        "observedGeneration": source.generation,
+        "tokens": tokens,
+        "conditions": conditions(source.status, ready, needs_human, generation=source.generation, now=now),
+    }
+    if check is not None:
+        status |= {
+            "slug": shown(check.slug),
+            "owner": shown(check.owner),
+            "permissions": dict(check.permissions) if check.permissions else None,
+            "keyFingerprint": check.fingerprint,
+            "lastCheckTime": format_time(check.at),
+        }
+    return {key: value for key, value in status.items() if value is not None}

@@ -1,0 +1,270 @@
+"""What follows a run: how a failed attempt is counted, and when the object runs next.
+
+`next_run` is total: from every way in which a run can end to `Later`, or to `OnEvent`, which names what must come.
+There is no third: what time heals is always looked at again, and who waits for an event waits for one that a watch
+brings. What is known to be neither is looked at again after the longest pause.
+
+Of all that speaks for another run, the earliest counts (`_TIMES`). Times are GitHub's, as `seen.now`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+
+from githubtoken_operator.domain import personal_token
+from githubtoken_operator.domain.objects.resources import Failures, GitHubToken
+from githubtoken_operator.domain.runs import causes, schedule
+from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING, Observation
+from githubtoken_operator.domain.runs.status import Result
+from githubtoken_operator.domain.user.device_flow import Ended, Resting
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
+
+RETRY_CONFLICT: Final = timedelta(milliseconds=200)
+RETRY_API: Final = timedelta(seconds=2)
+"""While the API server is away nothing can be recorded, so the object simply comes back."""
+RECHECKED: Final = frozenset(
+    {reasons.CREDENTIAL_MISSING, reasons.REAUTHORIZATION_REQUIRED, reasons.WRONG_ACCOUNT, reasons.EXPIRED}
+)
+"""Reasons whose cure is a Secret that may come without our label."""
+RENEWED_AGAIN: Final = timedelta(seconds=10)
+"""A token that is due as soon as it is there (`renewBefore` is hardly less than its life) is replaced after this."""
+
+
+# --- How a run ends --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """It came to its end, and what came of it is recorded.
+
+    `local_time` is our clock at the moment of `seen.now`. `recheck` is when to look at what no watch tells of, where
+    the decision said so, and `consumers` when those are told who could not be told yet.
+    """
+
+    seen: Observation
+    result: Result
+    local_time: datetime
+    recheck: timedelta | None = None
+    consumers: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Somebody else wrote meanwhile, or there is more to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The API server could not be asked, or refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something was refused that status does not tell, as while the operator's rights are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotItsTurn:
+    """Its App has to wait."""
+
+    wait: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceGoes:
+    """Nothing can be made in its namespace any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revoking:
+    """It is being deleted, and what it had is not revoked yet. `left`: how long it is held for that at most."""
+
+    wait: timedelta
+    left: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The object is not there any more, or not ours to hold."""
+
+
+Outcome = Settled | Moved | Unreachable | Refused | NotItsTurn | NamespaceGoes | Revoking | Gone
+
+
+# --- What follows ----------------------------------------------------------------------------------------------------
+
+
+class Event(Enum):
+    """What an object without a time waits for; a watch brings each of them."""
+
+    MADE = "an object of its name is made"
+    DELETED = "it is deleted with its namespace"
+    CHANGED = "it is changed, or asks for a refresh, a code or the like by an annotation"
+    APP_CHANGED = "its App is made or changed, or a Secret of the App's, which its own run looks at"
+    CREDENTIAL_CHANGED = "it is changed, or its credential Secret is, which has our label"
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """It runs after so long at the latest, whatever comes. `urgent`: how long what its consumers have is good for."""
+
+    wait: timedelta
+    cause: str
+    urgent: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class OnEvent:
+    """It runs when this comes, and not before."""
+
+    event: Event
+
+
+AWAITED: Final[Mapping[str, Event]] = {
+    reasons.INVALID_SPEC: Event.CHANGED,
+    reasons.SUSPENDED: Event.CHANGED,
+    reasons.APP_NOT_FOUND: Event.APP_CHANGED,
+    reasons.APP_NOT_READY: Event.APP_CHANGED,
+    reasons.APP_NOT_ALLOWED: Event.APP_CHANGED,
+    reasons.PRIVATE_KEY_MISSING: Event.APP_CHANGED,
+    reasons.PRIVATE_KEY_INVALID: Event.APP_CHANGED,
+    reasons.CLIENT_SECRET_MISSING: Event.APP_CHANGED,
+    reasons.POLICY_DENIED: Event.APP_CHANGED,
+    reasons.HOST_NOT_ALLOWED: Event.APP_CHANGED,
+    reasons.CREDENTIAL_MISSING: Event.CREDENTIAL_CHANGED,
+    reasons.REAUTHORIZATION_REQUIRED: Event.CREDENTIAL_CHANGED,
+    reasons.WRONG_ACCOUNT: Event.CREDENTIAL_CHANGED,
+}
+"""What ends a trouble of that reason, for which there is no time."""
+
+
+def next_run(outcome: Outcome) -> Later | OnEvent:
+    """When the object runs next, counted from the end of the run; of `Settled` from `seen.now`."""
+    match outcome:
+        case Moved():
+            return _later(RETRY_CONFLICT, causes.CONFLICT)
+        case Unreachable():
+            return _later(RETRY_API, causes.API_SERVER)
+        case Refused():
+            return _later(RECHECK_DENIED, causes.RETRY)
+        case NotItsTurn(wait):
+            return _later(wait, causes.TURN)
+        case Revoking(wait, left):
+            return _later(wait, causes.END, left)
+        case NamespaceGoes():
+            return OnEvent(Event.DELETED)
+        case Gone():
+            return OnEvent(Event.MADE)
+        case Settled():
+            return _after(outcome)
+
+
+def count_failure(seen: Observation, error: TokenError) -> Failures:
+    """The failures so far with this one, and when to try again."""
+    attempts = seen.failures.attempts + 1
+    again = schedule.next_attempt(
+        now=seen.now,
+        attempts=attempts,
+        terminal=isinstance(error, Terminal),
+        retry_after=stated_wait(error),
+        expires=seen.issued.access.expires_at if seen.issued else None,
+    )
+    return Failures(attempts, seen.now, again)
+
+
+def stated_wait(error: TokenError | None) -> float | None:
+    """Seconds that GitHub, or a rule of ours, asked for."""
+    return error.retry_after if isinstance(error, Transient) else None
+
+
+def _later(wait: timedelta, cause: str, urgent: timedelta | None = None) -> Later:
+    return Later(wait, cause, urgent if urgent is not None else wait)
+
+
+def _after(ended: Settled) -> Later | OnEvent:
+    now, error, access = ended.seen.now, ended.result.error, ended.result.issued and ended.result.issued.access
+    urgent = access.expires_at - now if access and access.expires_at else None
+    ahead = [(time - now, cause) for rule in _TIMES for time, cause in rule(ended) if time > now]
+    if ahead:
+        wait, cause = min(ahead)
+        return _later(wait, cause, urgent)
+    if error is None:
+        # A token without an end, which nothing but a wish replaces.
+        return OnEvent(Event.CHANGED)
+    if error.reason in AWAITED:
+        return OnEvent(AWAITED[error.reason])
+    return _later(schedule.LAST_RETRY_TERMINAL, causes.LOOK, urgent)
+
+
+# --- What speaks for another run -------------------------------------------------------------------------------------
+
+_Times = Iterator[tuple[datetime, str]]
+
+
+def _renewal(ended: Settled) -> _Times:
+    due, now = ended.result.due, ended.seen.now
+    if ended.result.error is None and due is not None:
+        yield (due if due > now else now + RENEWED_AGAIN), causes.RENEWAL
+
+
+def _next_attempt(ended: Settled) -> _Times:
+    if (again := ended.result.failures.next) is not None:
+        yield again, causes.RETRY
+
+
+def _end_of_the_token(ended: Settled) -> _Times:
+    """Status says that it has expired, or is about to."""
+    access = ended.result.issued.access if ended.result.issued else None
+    for time in (access.expires_at, personal_token.warn_from(ended.seen.token, access)) if access else ():
+        if time is not None:
+            yield time, causes.LOOK
+
+
+def _time_heals(ended: Settled) -> _Times:
+    """What was said of the wait; else the next attempt, if there is one, but not later than the longest pause."""
+    error, now, again = ended.result.error, ended.seen.now, ended.result.failures.next
+    if isinstance(error, Resting | Ended):
+        yield error.until, causes.LOOK
+    elif isinstance(error, Transient):
+        planned = again is not None and again > now
+        stated = timedelta(seconds=error.retry_after) if error.retry_after else None
+        yield now + (stated or (schedule.LAST_RETRY if planned else schedule.FIRST_RETRY)), causes.LOOK
+
+
+def _second_look(ended: Settled) -> _Times:
+    """At what no watch tells of."""
+    seen, error = ended.seen, ended.result.error
+    if ended.recheck is not None:
+        yield seen.now + ended.recheck, causes.LOOK
+    elif error is None:
+        return
+    elif seen.refused or (error.reason in RECHECKED and _has_source(seen.token)):
+        yield seen.now + RECHECK_MISSING, causes.LOOK
+    elif error is seen.trouble and error.reason == reasons.MISSING_PERMISSION:
+        # An API server that has just started refuses everything until it has read the roles.
+        yield seen.now + RECHECK_DENIED, causes.LOOK
+
+
+def _untold_consumers(ended: Settled) -> _Times:
+    if ended.consumers is not None:
+        yield ended.seen.now + ended.consumers, causes.CONSUMERS
+
+
+_TIMES: Final[Sequence[Callable[[Settled], _Times]]] = (
+    _renewal,
+    _next_attempt,
+    _end_of_the_token,
+    _time_heals,
+    _second_look,
+    _untold_consumers,
+)
+
+
+def _has_source(token: GitHubToken) -> bool:
+    """Whether it is a human's Secret that the token comes from."""
+    return token.personal is not None or (token.user is not None and token.user.seed is not None)

@@ -1,0 +1,176 @@
+"""The status of a GitHubToken, computed whole from one run and compared with what is stored.
+
+Everything is cut to the CRD's bounds, because a
+string that is too long would fail the whole write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from githubtoken_operator.domain import personal_token
+from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.installation import target
+from githubtoken_operator.domain.installation.target import Target
+from githubtoken_operator.domain.objects.resources import Failures
+from githubtoken_operator.domain.runs.decide import BackingOff, Observation, Paused
+from githubtoken_operator.domain.user.device_flow import Awaiting
+from githubtoken_operator.domain.vocabulary import conditions, reasons
+from githubtoken_operator.domain.vocabulary.conditions import NEEDS_HUMAN, READY, find_condition
+from githubtoken_operator.domain.vocabulary.errors import TokenError
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.domain.vocabulary.redaction import redact
+from githubtoken_operator.domain.vocabulary.times import format_time
+
+NAME_LIMIT: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What GitHub really gave, for `account`, `permissions` and `repositorySelection`, and where: `installation`."""
+
+    account: str | None = None
+    permissions: Mapping[str, str] | None = None
+    repository_selection: str | None = None
+    target: Target | None = None
+
+    @classmethod
+    def of(cls, status: JSON) -> Granted:
+        """What status remembers of it."""
+        permissions, selection = status.get("permissions"), status.get("repositorySelection")
+        return cls(status.get("account"), permissions, selection, target.remembered(status))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one run ended: the token that the Secret now holds, the error that stands, what is counted of failures."""
+
+    issued: Issued | None
+    granted: Granted
+    due: datetime | None
+    error: TokenError | None
+    failures: Failures
+
+
+def build(seen: Observation, result: Result) -> dict[str, Any]:
+    """The whole status document; what is unknown is left out."""
+    token, issued = seen.token, result.issued
+    status: dict[str, Any] = {
+        "observedGeneration": token.generation,
+        "kind": token.kind,
+        "secretName": token.secret.name,
+        "account": shown(result.granted.account),
+        "permissions": dict(result.granted.permissions) if result.granted.permissions else None,
+        "repositorySelection": result.granted.repository_selection,
+        target.FIELD: result.granted.target.document() if result.granted.target else None,
+        "deviceFlow": _device_flow(result.error),
+        "lastHandledRefreshAt": token.status.get("lastHandledRefreshAt"),
+        "lastHandledLoginAt": token.status.get("lastHandledLoginAt"),
+        "restartedRevision": token.status.get("restartedRevision") if token.restart_targets else None,
+    }
+    if issued is not None:
+        access = issued.access
+        status |= {
+            "revision": issued.revision,
+            "tokenSHA256": access.token.sha256_base64,
+            "issuedTime": format_time(access.created),
+            "expirationTime": _time(access.expires_at),
+            "renewalTime": None if token.suspend or token.personal else _time(result.due),
+            "lastCheckTime": _time(seen.checked),
+            "refreshTokenExpirationTime": _time(access.refresh_expires_at),
+        }
+    if result.failures.attempts:
+        status |= {
+            "failedAttempts": result.failures.attempts,
+            "lastFailureTime": _time(result.failures.last),
+            "nextAttemptTime": _time(result.failures.next),
+        }
+    status["conditions"] = conditions.conditions(
+        token.status, _readiness(seen, result), _needs_human(seen, result), generation=token.generation, now=seen.now
+    )
+    return {key: value for key, value in status.items() if value is not None}
+
+
+def shown(name: str | None) -> str | None:
+    """A name as GitHub gave it, within the schema's bounds. What answers in GitHub's place may call itself anything."""
+    return redact(name)[:NAME_LIMIT] if name else None
+
+
+def _needs_human(seen: Observation, result: Result) -> tuple[str, str] | None:
+    """Reason and message of `NeedsHuman`, while somebody must act."""
+    error = result.error
+    if error is not None and error.reason in reasons.HUMAN_NEEDED:
+        return error.reason, error.message
+    if isinstance(error, BackingOff) and (old := find_condition(seen.token.status, NEEDS_HUMAN)):
+        return str(old["reason"]), str(old["message"])
+    access = result.issued.access if result.issued else None
+    if access is not None and (warning := personal_token.warning(seen.token, access, seen.now)):
+        return reasons.EXPIRES_SOON, warning
+    return None
+
+
+def _readiness(seen: Observation, result: Result) -> tuple[str, str, str]:
+    """Ready: status, reason, message."""
+    error, issued = result.error, result.issued
+    expires = issued.access.expires_at if issued else None
+    stored = issued is not None and (expires is None or expires > seen.now) and _lives(seen, issued)
+    for_spec = issued is not None and seen.spec_hash in (None, issued.spec_hash) and seen.token.invalid is None
+    valid = "token does not expire" if expires is None else f"token valid until {format_time(expires)}"
+    if isinstance(error, BackingOff):
+        return _unchanged(seen, stored=stored)
+    if seen.token.suspend and (error is None or isinstance(error, Paused)):
+        if stored and for_spec:
+            return "True", reasons.FRESH, f"suspended; {valid}"
+        return "False", reasons.SUSPENDED, "suspended: set `spec.suspend` to false to get a token"
+    if stored and for_spec and isinstance(error, Awaiting):
+        return "True", reasons.FRESH, f"{valid}; {error.message}"
+    if stored and for_spec:
+        return "True", reasons.FRESH, f"{valid}; refresh failing: {error.message}" if error else valid
+    if error is not None:
+        state = "Unknown" if error.reason == reasons.PENDING else "False"
+        earlier = f"{error.message.rstrip('.')}; {valid}, of an earlier spec"
+        return state, error.reason, earlier if stored else error.message
+    if issued is not None:
+        return "False", reasons.EXPIRED, f"token expired at {_time(expires)}"
+    return "Unknown", reasons.PENDING, "no token was obtained yet"
+
+
+def _lives(seen: Observation, stored: Issued) -> bool:
+    """Whether GitHub still takes the token in the Secret; a user's dies when a pair replaces it."""
+    superseded = (
+        seen.token.user is not None and seen.issued is not None and seen.issued.access.token != stored.access.token
+    )
+    return not (seen.refused or seen.revoked or superseded)
+
+
+def _device_flow(error: TokenError | None) -> dict[str, Any] | None:
+    if not isinstance(error, Awaiting):
+        return None
+    flow = error.flow
+    return {
+        "userCode": flow.user_code,
+        "verificationURI": flow.verification_uri,
+        "expirationTime": format_time(flow.expires),
+    }
+
+
+def _unchanged(seen: Observation, *, stored: bool) -> tuple[str, str, str]:
+    """Until the next attempt, what the last failure said stands; only the token's own expiry flips it.
+
+    Why renewal failed is then told by `NeedsHuman` alone, and only where a human was needed.
+    """
+    old, needed = find_condition(seen.token.status, READY), find_condition(seen.token.status, NEEDS_HUMAN)
+    if old is None:
+        return "Unknown", reasons.PENDING, "waiting for the next attempt"
+    if old["status"] == "True" and not stored:
+        if needed is not None and needed["reason"] != reasons.EXPIRES_SOON:
+            return "False", str(needed["reason"]), str(needed["message"])
+        return "False", reasons.EXPIRED, str(old["message"])
+    return str(old["status"]), str(old["reason"]), str(old["message"])
+
+
+def _time(time: datetime | None) -> str | None:
+    return format_time(time) if time else None

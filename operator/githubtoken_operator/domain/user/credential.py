@@ -1,0 +1,336 @@
+"""The credential Secret of a user token: what it says, and what to do about it.
+
+The rules are those of the rotation protocol (docs/rotation.md). GitHub accepts each refresh token once, so:
+tokens are compared by SHA-256 only; a token that GitHub refused, or that is known to be spent, is never sent again;
+a newer sign-in always wins over the operator's own pair. How it is rewritten stands in `credential_body`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from githubtoken_operator.domain.objects.resources import PREFIX, GitHubToken
+from githubtoken_operator.domain.objects.secrets import (
+    ADOPT,
+    NAME,
+    REVISION,
+    ROLE,
+    ROLE_APP,
+    ROLE_CREDENTIAL,
+    ROLE_TOKEN,
+    annotations_of,
+    controller_uid,
+    decoded,
+    labels_of,
+    revision_of,
+)
+from githubtoken_operator.domain.user import device_flow, kept_answer
+from githubtoken_operator.domain.user.device_flow import Flow
+from githubtoken_operator.domain.user.entry import SecretKey
+from githubtoken_operator.domain.user.kept_answer import KeptAnswer
+from githubtoken_operator.domain.user.pod import Pod
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.documents import parsed
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, Token
+from githubtoken_operator.domain.vocabulary.times import parse_time
+
+CLIENT_ID: Final = PREFIX + "client-id"
+OURS: Final = PREFIX + "refresh-token-sha256"
+"""The refresh token that the operator last wrote; another one under the key was put there by a human."""
+PARENT: Final = PREFIX + "parent-sha256"
+"""The refresh token that this pair was obtained with."""
+SEED: Final = PREFIX + "seed-sha256"
+"""The first refresh token of the chain."""
+REFUSED: Final = PREFIX + "refused-sha256"
+"""A refresh token that GitHub answered `bad_refresh_token` for."""
+ACCOUNT: Final = PREFIX + "account"
+"""The login of whoever signed in, once GitHub said it."""
+INTENT: Final = PREFIX + "refresh-intent"
+"""Who is about to send which refresh token; void unless it names the one under the key."""
+SEEDS_TAKEN: Final = PREFIX + "seeds-taken"
+"""The newest seeds that were taken up; rotations push none of them out."""
+SPENT: Final = PREFIX + "spent-sha256"
+"""The newest refresh tokens that were spent, or given up for a newer sign-in."""
+REMEMBERED: Final = 20
+"""So many hashes are kept in each of the two."""
+
+_LONGEST_INTENT: Final = 4096
+"""Characters; intents of others are remembered for a while, and ours have some five hundred."""
+_REFRESH_TOKEN: Final = re.compile(r"ghr_[A-Za-z0-9._-]+")
+_LEGACY: Final = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A rotation that somebody announced; `attempt` tells two of the same token apart.
+
+    `pod` is where that process runs, None where it runs in none, or did not say so.
+    """
+
+    token: str
+    holder: str
+    attempt: int
+    started: str
+    pod: Pod | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a credential Secret says. `access` is the stored pair where it is of this chain."""
+
+    refresh_token: Token | None
+    access: AccessToken | None
+    revision: int
+    client_id: str | None
+    ours: str | None
+    parent: str | None
+    seed: str | None
+    refused: str | None
+    intent: Intent | None
+    seeds_taken: tuple[str, ...]
+    spent: tuple[str, ...] = ()
+    account: str | None = None
+    flow: Flow | None = None
+    kept: KeptAnswer | None = None
+
+    @property
+    def current(self) -> str | None:
+        """SHA-256 of the refresh token under the key."""
+        return self.refresh_token.sha256 if self.refresh_token else None
+
+    @property
+    def seeded(self) -> bool:
+        """Whether the refresh token is not the operator's own, so that the token beside it is not of this chain."""
+        return self.current != self.ours
+
+    def knows(self, seed: Token) -> bool:
+        """Whether a seed is an old file applied again."""
+        seen = (*self.seeds_taken, *self.spent, self.current, self.ours, self.parent, self.seed, self.refused)
+        return seed.sha256 in seen
+
+
+def read(secret: JSON) -> Credential:
+    """The credential in a Secret of role `credential`."""
+    notes = annotations_of(secret)
+    text = decoded(secret, "refresh_token")
+    refresh_token = Token(text) if text else None
+    ours = notes.get(OURS)
+    intent = _read_intent(notes.get(INTENT))
+    current = refresh_token.sha256 if refresh_token else None
+    return Credential(
+        refresh_token=refresh_token,
+        access=_read_access(secret, refresh_token) if current == ours else None,
+        revision=revision_of(notes.get(REVISION)) or 0,
+        client_id=notes.get(CLIENT_ID),
+        ours=ours,
+        parent=notes.get(PARENT),
+        seed=notes.get(SEED),
+        refused=notes.get(REFUSED),
+        intent=intent if intent and intent.token == current else None,
+        seeds_taken=read_hashes(notes.get(SEEDS_TAKEN)),
+        spent=read_hashes(notes.get(SPENT)),
+        account=notes.get(ACCOUNT),
+        flow=_read_flow(secret, current, ours),
+        kept=kept_answer.read(secret, current),
+    )
+
+
+def key_of(token: GitHubToken) -> SecretKey:
+    """Which Secret holds the credential of this GitHubToken."""
+    return token.namespace, token.user.credential if token.user else ""
+
+
+# --- What to do ------------------------------------------------------------------------------------------------------
+
+
+def read_seed(text: str | None, *, legacy: bool = False) -> Token | None:
+    """The refresh token that a human stored, or None where it is not one; white space around it is not part of it.
+
+    `legacy`: it may be as old as GitHub's prefixes, as on an Enterprise Server. Elsewhere, what has no prefix has
+    nothing to do with GitHub.
+    """
+    stripped = (text or "").strip()
+    right = _REFRESH_TOKEN.fullmatch(stripped) or (legacy and _LEGACY.fullmatch(stripped))
+    return Token(stripped) if right else None
+
+
+def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
+    """Why the Secret may not serve as this GitHubToken's credential; None where it is absent, ours or given to us."""
+    if secret is None or token.user is None:
+        return None
+    name = token.user.credential
+    if _is_ours(secret, token):
+        return f"Secret `{name}` is immutable: delete it and sign in again" if secret.get("immutable") else None
+    if _unadoptable(secret):
+        return (
+            f"Secret `{name}` cannot be adopted: it is immutable, not Opaque, controlled by another object, "
+            "or made for something else; name another in `spec.user.credentialSecretName`"
+        )
+    if annotations_of(secret).get(ADOPT) == "true":
+        return None
+    if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
+        return (
+            f"Secret `{name}` is the credential of GitHubToken `{annotations_of(secret).get(NAME)}`: name another in "
+            f'`spec.user.credentialSecretName`, or, if that one is gone, annotate the Secret `{ADOPT}: "true"`'
+        )
+    return (
+        f"Secret `{name}` was made by somebody else: delete it, name another in `spec.user.credentialSecretName`, "
+        f'or annotate it `{ADOPT}: "true"`'
+    )
+
+
+def lacks_label(secret: JSON) -> bool:
+    """Whether it is one of ours by its annotations, and somebody took its label away, by which it is watched."""
+    return ROLE not in labels_of(secret) and CLIENT_ID in annotations_of(secret)
+
+
+def _is_ours(secret: JSON, token: GitHubToken) -> bool:
+    right = labels_of(secret).get(ROLE) == ROLE_CREDENTIAL or lacks_label(secret)
+    return right and annotations_of(secret).get(NAME) == token.name
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Whose the refresh token must be: the App's client id, and `user.login` where the spec has it."""
+
+    client_id: str
+    login: str | None = None
+
+
+def refusal(credential: Credential, expected: Expected) -> Terminal | None:
+    """Why the refresh token under the key must not be sent; the first rule that fits."""
+    for rule in _REFUSALS:
+        if found := rule(credential, expected):
+            return found
+    return None
+
+
+def same_account(one: str, other: str) -> bool:
+    """Whether two logins are the same; GitHub does not tell upper from lower case in them."""
+    return one.lower() == other.lower()
+
+
+def wrong_account(account: str, login: str) -> Terminal:
+    """Somebody else than `user.login` signed in."""
+    return Terminal(
+        reasons.WRONG_ACCOUNT,
+        f"`{account}` signed in, but `spec.user.login` is `{login}`: sign in as `{login}`, or correct the spec",
+    )
+
+
+_RefusalRule = Callable[[Credential, Expected], Terminal | None]
+
+
+def _of_another_account(credential: Credential, expected: Expected) -> Terminal | None:
+    if None in (credential.account, expected.login) or same_account(credential.account or "", expected.login or ""):
+        return None
+    return wrong_account(credential.account or "", expected.login or "")
+
+
+def _no_refresh_token(credential: Credential, _expected: Expected) -> Terminal | None:
+    if credential.refresh_token is not None:
+        return None
+    return Terminal(
+        reasons.CREDENTIAL_MISSING,
+        "there is no refresh token to start from: put one into the Secret that `spec.user.seedSecretRef` names",
+    )
+
+
+def _refused_by_github(credential: Credential, _expected: Expected) -> Terminal | None:
+    if credential.refused is None or credential.refused != credential.current:
+        return None
+    return Terminal(
+        reasons.REAUTHORIZATION_REQUIRED,
+        "GitHub refuses the refresh token: it is spent, expired or revoked; sign in again and "
+        "put the new refresh token into the seed Secret",
+    )
+
+
+def _spent(credential: Credential, _expected: Expected) -> Terminal | None:
+    if not credential.seeded or credential.current not in (credential.parent, credential.seed, *credential.spent):
+        return None
+    return Terminal(
+        reasons.REAUTHORIZATION_REQUIRED,
+        "an old, spent refresh token was put back into the credential Secret: stop applying it again, sign in "
+        "again and put the new refresh token into the seed Secret",
+    )
+
+
+def _of_another_app(credential: Credential, expected: Expected) -> Terminal | None:
+    if credential.client_id in (None, expected.client_id):
+        return None
+    return Terminal(
+        reasons.REAUTHORIZATION_REQUIRED,
+        f"the stored refresh token belongs to the App with client id `{credential.client_id}`: sign in with the "
+        "present App and put its refresh token into the seed Secret",
+    )
+
+
+_REFUSALS: Final[Sequence[_RefusalRule]] = (
+    _of_another_account,
+    _no_refresh_token,
+    _refused_by_github,
+    _spent,
+    _of_another_app,
+)
+
+
+def _unadoptable(secret: JSON) -> bool:
+    return bool(
+        secret.get("immutable")
+        or secret.get("type") != "Opaque"
+        or controller_uid(secret)
+        or labels_of(secret).get(ROLE) in (ROLE_APP, ROLE_TOKEN)
+    )
+
+
+def _read_flow(secret: JSON, current: str | None, ours: str | None) -> Flow | None:
+    """The device flow, unless a human has put a refresh token there since its code was shown: that one wins."""
+    flow = device_flow.read(secret)
+    if flow is None or (current != ours and (current or "") != flow.parent):
+        return None
+    return flow
+
+
+def _read_access(secret: JSON, refresh_token: Token | None) -> AccessToken | None:
+    text, created = decoded(secret, "token"), parse_time(decoded(secret, "created"))
+    if text is None or created is None:
+        return None
+    expires, refresh_expires = (parse_time(decoded(secret, key)) for key in ("expires_at", "refresh_expires_at"))
+    return AccessToken(
+        token=Token(text),
+        type=decoded(secret, "type") or "bearer",
+        scope=decoded(secret, "scope") or "",
+        created=created,
+        expires_in=_seconds(created, expires),
+        expires_at=expires,
+        refresh_token=refresh_token,
+        refresh_expires_in=_seconds(created, refresh_expires),
+        refresh_expires_at=refresh_expires,
+    )
+
+
+def _seconds(start: datetime, end: datetime | None) -> int | None:
+    return int((end - start).total_seconds()) if end else None
+
+
+def _read_intent(text: str | None) -> Intent | None:
+    if text is None or len(text) > _LONGEST_INTENT:
+        return None
+    try:
+        raw = parsed(text)
+        token, holder, attempt, started = (raw[key] for key in ("token", "holder", "attempt", "startedAt"))
+        return Intent(str(token), str(holder), int(attempt), str(started), Pod.read(raw.get("pod")))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def read_hashes(text: str | None) -> tuple[str, ...]:
+    """The hashes in the annotation `seeds-taken` or `spent-sha256`; none where it cannot be read."""
+    raw = parsed(text)
+    return tuple(item for item in raw if isinstance(item, str)) if isinstance(raw, list) else ()

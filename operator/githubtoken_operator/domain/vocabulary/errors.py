@@ -1,0 +1,144 @@
+"""What can go wrong on the way to a token.
+
+    TokenError
+    ├── Transient            time heals it; `retry_after` where GitHub stated one
+    │   ├── RateLimited      GitHub limits this App on this host: the whole App waits
+    │   ├── LeaseShort       the Lease must be renewed before anything irrevocable is sent
+    │   ├── Queued           the App's turn has not come, so GitHub was not asked
+    │   ├── SignInPending    the human has not entered the code of a device flow yet
+    │   ├── NotSent          the request has certainly not reached GitHub
+    │   ├── Unsaved          GitHub's answer is not in the store yet, and waits in the journal
+    │   ├── OutcomeUnknown   it may have had its effect: what is stored stays, nothing is concluded
+    │   └── Unexplained      GitHub refused in words that no rule knows: where it lasts, a human is told
+    │       └── OutcomeUnexplained   the same, and `OutcomeUnknown` too: the token may be spent by it
+    └── Terminal             a human must act; `reason` and the message say what to do
+        ├── NotUnderstood         GitHub's answer may hold a pair in a form that is not known: it is kept
+        ├── KeptOut               a rule of GitHub's or of an account's keeps a right credential out
+        ├── RefreshTokenRefused   GitHub answered `bad_refresh_token`
+        ├── TokenRefused          GitHub does not accept the access token that consumers have
+        └── DeviceCodeUseless     the code of a device flow expired, or is not known any more
+
+Those that one module alone knows stand there: `BackingOff` and `Paused` (`decide`), `Awaiting`, `Resting` and `Ended`
+(`device_flow`), `ClockSkewed` and `IssuerRefused` (`refusals`).
+
+`reason` is a constant of `reasons`. Messages are shown to users: they never carry a token, a key or an answer's body.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from githubtoken_operator.domain.vocabulary import reasons
+
+SHORT_OF_LEASE: Final = 1.0
+"""Seconds; a Lease of usual length is renewed every three."""
+LOOK_AT_UNSAVED: Final = 60.0
+"""Seconds until it is told anew how an answer that cannot be saved stands."""
+
+
+class TokenError(Exception):
+    """Base of all: a reason for the `Ready` condition and a sentence for its message."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message
+
+
+class Transient(TokenError):
+    """Trying again later may work."""
+
+    def __init__(self, reason: str, message: str, *, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds that GitHub asked for; None where it named no time."""
+        super().__init__(reason, message)
+        self.retry_after = retry_after
+
+
+class RateLimited(Transient):
+    """GitHub limits the App; `retry_after` is always set."""
+
+
+class LeaseShort(Transient):
+    """Nothing was sent; `retry_after` is always set."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(reasons.PENDING, message, retry_after=SHORT_OF_LEASE)
+
+
+class Queued(Transient):
+    """Nothing failed: GitHub is asked for this App only so often, and others are before it."""
+
+
+class SignInPending(Transient):
+    """Ask again; `interval` is the new number of seconds between polls, where GitHub raised it."""
+
+    def __init__(self, reason: str, message: str, *, interval: int | None = None) -> None:
+        super().__init__(reason, message)
+        self.interval = interval
+
+
+class NotSent(Transient):
+    """DNS, connection or TLS failed before the request was written."""
+
+
+class OutcomeUnknown(Transient):
+    """The request may have been executed: timeout, reset, 5xx, an answer that is cut off or brings no pair."""
+
+
+class Unexplained(Transient):
+    """GitHub's own words, and no rule knows them; `lasting` is the reason once it has lasted too long to pass."""
+
+    def __init__(self, reason: str, message: str, *, lasting: str) -> None:
+        super().__init__(reason, message)
+        self.lasting = lasting
+
+
+class OutcomeUnexplained(Unexplained, OutcomeUnknown):
+    """The same where a refresh token or a device code may be spent by it."""
+
+
+class Unsaved(Transient):
+    """The API server does not take GitHub's answer; `words` are its own. It goes on being saved, in nobody's place."""
+
+    def __init__(self, reason: str, secret: str, words: str) -> None:
+        super().__init__(
+            reason,
+            f"GitHub's answer waits in the operator's journal: the API server does not take it into Secret `{secret}` "
+            f"({words}). Do not delete the operator's pod before it does",
+            retry_after=LOOK_AT_UNSAVED,
+        )
+
+
+class Terminal(TokenError):
+    """Trying again the same way cannot work before a human has acted."""
+
+
+class NotUnderstood(Terminal):
+    """The token is probably spent and the pair in this answer: it is kept in Secret `kept_in`, and nothing is sent."""
+
+    def __init__(self, problem: str, *, kept_in: str) -> None:
+        super().__init__(
+            reasons.ANSWER_NOT_UNDERSTOOD,
+            f"{problem.rstrip('.')}. It is kept in Secret `{kept_in}`, and nothing more is sent: update the operator, "
+            "a version that understands it takes it up at its start; or sign in again",
+        )
+
+
+class KeptOut(Terminal):
+    """A lasting rule, in words that no incident of GitHub's speaks."""
+
+
+class RefreshTokenRefused(Terminal):
+    """The refresh token is spent, expired or revoked, unless the store has moved on meanwhile."""
+
+
+class TokenRefused(Terminal):
+    """The access token itself is dead before its time: what is published cannot be called ready."""
+
+
+class DeviceCodeUseless(Terminal):
+    """Another code is needed; nobody refused anything. `known` is False where GitHub does not know the code."""
+
+    def __init__(self, reason: str, message: str, *, known: bool = True) -> None:
+        super().__init__(reason, message)
+        self.known = known

@@ -1,0 +1,187 @@
+"""What the watches have told: which keys an object concerns, and the newest body of what has not been worked on yet.
+
+A run reports which objects it reads; an event about one of them wakes the key. Each key remembers for itself the
+version that its last decision saw: an object that it read, or a write of its own. An event wakes the keys that saw
+another version and nobody else, so what one key happened to read first is still news for all others, while our own
+writes coming back and the re-delivery after a re-list wake nobody.
+
+A version is a digest of what a decision can depend on, not the resourceVersion: a write's own is known only after its
+event may have come, and the API server's bookkeeping is no change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.domain.vocabulary.model import JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One object of the cluster; what is cluster-scoped has no namespace ("").
+
+    A Ref to a GitHubToken or an App is also the scheduler's key for it.
+    """
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What names the object in metrics: namespace and name, of an App its kind too."""
+        where = (self.namespace, self.name)
+        return where if self.kind is Kind.TOKEN else (self.kind.value[1], *where)
+
+    def __str__(self) -> str:
+        return f"{self.kind.value[1]} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
+
+
+class Watched:
+    """The index from objects to the keys that depend on them."""
+
+    def __init__(self) -> None:
+        self._dependents: defaultdict[Ref, set[Ref]] = defaultdict(set)
+        self._reads: dict[Ref, frozenset[Ref]] = {}
+        self._saw: defaultdict[Ref, dict[Ref, bytes]] = defaultdict(dict)
+        self._delivered: defaultdict[Kind, dict[Ref, bytes]] = defaultdict(dict)
+        self._unhandled: dict[Ref, JSON] = {}
+        self._named: dict[Ref, Ref] = {}
+        self._users: Counter[Ref] = Counter()
+
+    def reads(self, key: Ref) -> frozenset[Ref]:
+        """What `key` was last said to depend on."""
+        return self._reads.get(key, frozenset())
+
+    def depends(self, key: Ref, on: Iterable[Ref]) -> bool:
+        """Replaces what `key` was said to depend on; says whether that is a change."""
+        reads, before = frozenset(on), self.reads(key)
+        for ref in before - reads:
+            self._dependents[ref].discard(key)
+            if not self._dependents[ref]:
+                del self._dependents[ref]
+        for ref in reads:
+            self._dependents[ref].add(key)
+        if reads:
+            self._reads[key] = reads
+            self._saw[key] = {ref: version for ref, version in self._saw[key].items() if ref in reads or ref == key}
+        else:
+            self._reads.pop(key, None)
+            self._saw.pop(key, None)
+        return reads != before
+
+    def dependents(self, ref: Ref) -> tuple[Ref, ...]:
+        """The keys that depend on `ref`."""
+        return tuple(self._dependents.get(ref, ()))
+
+    def concerned(self, ref: Ref) -> tuple[Ref, ...]:
+        """The keys that an event about `ref` can be for: a GitHubToken's or an App's own, else what depends on it."""
+        return (ref,) if ref.kind in _KEYS else self.dependents(ref)
+
+    @contextmanager
+    def run_of(self, key: Ref) -> Iterator[None]:
+        """What is seen inside, also by what it calls, is what `key` decides on."""
+        before = _running.set(key)
+        try:
+            yield
+        finally:
+            _running.reset(before)
+
+    def saw(self, ref: Ref, body: JSON | None) -> None:
+        """Notes for the key that runs that it read this, found nothing (None), or is about to write it."""
+        key = _running.get()
+        if key is not None and (ref == key or ref in self._reads.get(key, ())):
+            self._saw[key][ref] = _version(ref.kind, body)
+
+    def deliver(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
+        """Takes an event in. The keys that have decided on another version, or not yet on any since the last event."""
+        if ref.kind is Kind.TOKEN:
+            self._name(ref, _app_of(ref, body))
+        version = _version(ref.kind, body)
+        before = self._delivered[ref.kind].get(ref)
+        self._delivered[ref.kind][ref] = version
+        return tuple(key for key in self.concerned(ref) if self._seen_by(key).get(ref, before) != version)
+
+    def is_delivered(self, ref: Ref) -> bool:
+        """Whether a watch brought the object, and nothing told of its end."""
+        return ref in self._delivered[ref.kind]
+
+    def delivered(self, kind: Kind) -> tuple[Ref, ...]:
+        """All of that kind."""
+        return tuple(self._delivered[kind])
+
+    def forget(self, ref: Ref) -> None:
+        """The object is gone: one of the same name is news again."""
+        self._unhandled.pop(ref, None)
+        self._name(ref, None)
+        self._delivered[ref.kind].pop(ref, None)
+        for key in self.concerned(ref):
+            self._seen_by(key).pop(ref, None)
+
+    def named_by(self, token: Ref) -> Ref | None:
+        """The App that a GitHubToken names, as the watch has told."""
+        return self._named.get(token)
+
+    def users(self, app: Ref) -> int:
+        """How many GitHubTokens name this App."""
+        return self._users[app]
+
+    def put(self, ref: Ref, body: JSON) -> None:
+        """Keeps the newest body until a run takes it, which saves that run a read."""
+        self._unhandled[ref] = body
+
+    def take(self, ref: Ref) -> JSON | None:
+        """The body that an event brought and no run has used yet."""
+        return self._unhandled.pop(ref, None)
+
+    def _name(self, token: Ref, app: Ref | None) -> None:
+        before = self._named.pop(token, None)
+        if before is not None:
+            self._users[before] -= 1
+            if not self._users[before]:
+                del self._users[before]
+        if app is not None:
+            self._named[token] = app
+            self._users[app] += 1
+
+    def _seen_by(self, key: Ref) -> dict[Ref, bytes]:
+        return self._saw.get(key) or {}
+
+
+_KEYS: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.CLUSTER_APP})
+_ABSENT: Final = b""
+_running: ContextVar[Ref | None] = ContextVar("running", default=None)
+
+
+def _app_of(token: Ref, body: JSON) -> Ref | None:
+    named = body.get("spec", {}).get("appRef")
+    if named is None:
+        return None
+    own = named.get("kind", "GitHubApp") == "GitHubApp"
+    return Ref(Kind.APP, token.namespace, named["name"]) if own else Ref(Kind.CLUSTER_APP, "", named["name"])
+
+
+def _version(kind: Kind, body: JSON | None) -> bytes:
+    """What a change of the object is recognised by: never its status, never what the API server keeps for itself."""
+    if body is None:
+        return _ABSENT
+    meta = body["metadata"]
+    noted: list[Any]
+    if kind is Kind.NAMESPACE:
+        noted = [meta.get("labels") or {}]
+    else:
+        noted = [meta.get("annotations") or {}, bool(meta.get("deletionTimestamp"))]
+    if kind is Kind.SECRET:
+        owners = sorted(owner.get("uid", "") for owner in meta.get("ownerReferences") or ())
+        noted += [body.get("data") or {}, meta.get("labels") or {}, owners, body.get("immutable")]
+    elif kind in _KEYS:
+        noted += [meta.get("uid"), meta.get("generation")]
+    return hashlib.blake2b(json.dumps(noted, sort_keys=True).encode(), digest_size=16).digest()

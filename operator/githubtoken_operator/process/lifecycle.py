@@ -1,0 +1,253 @@
+"""The process: begins everything in the order in which it must begin, and ends it in the reverse order.
+
+    begin   health server, journal and what it kept, the Lease, the watches, the scheduler
+    end     the runs in flight (cut off, or finished where they must be), the Lease, the watches, what is not saved yet,
+            the connections
+
+A lost Lease, or a background task that ends before its time, ends the process the same way: nothing new is begun, what
+was sent to GitHub is finished and saved. A standby answers its probes, keeps its journal empty, and watches nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+import kopf
+
+from githubtoken_operator import __version__
+from githubtoken_operator.adapters.ca_file import CAFile
+from githubtoken_operator.adapters.clock import set_by, utc_now
+from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT
+from githubtoken_operator.adapters.github.transport import make_transport
+from githubtoken_operator.adapters.http_server import serving
+from githubtoken_operator.adapters.journal import Journal
+from githubtoken_operator.adapters.kubernetes import access
+from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
+from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.domain.apps import hosts
+from githubtoken_operator.domain.vocabulary.durations import format_duration
+from githubtoken_operator.domain.vocabulary.times import format_time
+from githubtoken_operator.engine.clock_watch import ClockWatch
+from githubtoken_operator.engine.fence import send_limit
+from githubtoken_operator.process import debug_runs as places
+from githubtoken_operator.process.background import Background
+from githubtoken_operator.process.leading import Leading
+from githubtoken_operator.process.wiring import wire
+from githubtoken_operator.settings import Settings
+from githubtoken_operator.tokens.followers import AT_ONCE
+from githubtoken_operator.tokens.user.credential_store import CredentialStore
+from githubtoken_operator.watching import handlers, leftovers, watches
+
+DRAIN: Final = timedelta(seconds=SEND_LIMIT + REFRESH_READ_LIMIT + 10)
+"""What SIGTERM may have to wait for: a refresh that was just sent, GitHub's late answer, and ten seconds to save it."""
+LAST_SAVES: Final = 60.0
+"""Seconds for which the end goes on with saving, without the Lease: the pod may go, and its journal with it."""
+TO_END: Final = 5.0
+"""Seconds of the grace period that are left for the rest of the end."""
+BEAT: Final = 0.25
+"""Seconds between two signs of life of the event loop."""
+
+logger = logging.getLogger(__name__)
+
+
+class CannotStart(Exception):
+    """The process cannot do its work; the message is one clear line."""
+
+
+async def run(settings: Settings) -> None:
+    """Runs the operator until SIGTERM.
+
+    Raises `CannotStart`, `ApiError`, `CannotListen`, `CannotJournal` or `CannotTrust` where it cannot begin;
+    `LeaseLost` and `TaskEnded` where it cannot go on.
+    """
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    leftovers.pass_over(stop)
+    _tell_short_grace(settings.grace_period)
+    async with AsyncExitStack() as stack:
+        metrics = Metrics(__version__, host_label=partial(hosts.admitted_by, allowed=settings.allowed_hosts))
+        health = _Health(metrics.process.lagged)
+        metrics.process.watch_loop(lambda: health.silence)
+        stack.enter_context(
+            serving(
+                metrics_address=settings.metrics_address,
+                health_address=settings.health_address,
+                registry=metrics.registry,
+                last_beat=lambda: health.last_beat,
+                not_ready=health.not_ready,
+                runs=health.runs,
+            )
+        )
+        background = stack.enter_context(Background(stop))
+        background.start("heartbeat", health.beat())
+        journal = stack.enter_context(Journal(settings.journal_dir))
+        asked = metrics.process.asked
+        if (other := access.acts_as()) is not None:
+            raise CannotStart(f"the kubeconfig acts as `{other}`, which the operator cannot: take one without `as`")
+        # Each run asks for one thing after the other; the rest is for what happens beside the runs.
+        connections = 2 * settings.concurrency + AT_ONCE
+        api = await stack.enter_async_context(await Api.connect(connections=connections, tell=asked))
+        github = await stack.enter_async_context(
+            GitHub(
+                now=utc_now,
+                set_by=set_by,
+                observer=metrics,
+                user_agent=f"githubtoken-operator/{__version__}",
+                send_limit=send_limit(settings.lease_duration),
+                transport_for=partial(
+                    make_transport, ca_file=CAFile(settings.ca_file) if settings.ca_file is not None else None
+                ),
+            )
+        )
+        await _require_crds(Cluster(api), clusterwide=not settings.namespaces)
+        leadership: Leadership = Uncontested()
+        if settings.leader_elect:
+            # A connection of its own: whatever the runs ask for, the Lease is renewed as long as it is answered.
+            own = await stack.enter_async_context(await Api.connect(connections=1, tell=asked))
+            namespace, duration = settings.operator_namespace, settings.lease_duration
+            leadership = Lease(own, namespace, duration=duration, tell=metrics.process.renewed)
+        metrics.process.watch_lease(lambda: leadership.seconds_left)
+        pods = Pods(Cluster(api), settings.operator_namespace, own=await own_pod(Cluster(api), settings.pod))
+        parts = wire(
+            settings,
+            api=api,
+            github=github,
+            metrics=metrics,
+            journal=journal,
+            leadership=leadership,
+            pods=pods,
+            stop=stop,
+        )
+        metrics.process.watch_journal(lambda: parts.savings.unsaved)
+        parts.savings.resume()
+        background.start("savings", parts.savings.run())
+        background.start("recovery", _recover(parts.store, settings.namespaces), ends=True)
+        stack.push_async_callback(parts.savings.finish, _last_saves(settings.grace_period))
+        if leadership.contested:
+            # A standby is ready to take over.
+            health.waits_for = lambda: None
+        if not await _acquired(leadership, stop):
+            return
+        health.waits_for = lambda: parts.first_lists.missing
+        health.places = lambda: places.shown(parts.wiring.scheduler, settings.concurrency)
+        async with Leading(leadership, drain=parts.drain, background=background, metrics=metrics, stop=stop) as leading:
+            ready = asyncio.Event()
+            background.start("signals", _take_signals_back(ready, stop), ends=True)
+            background.start("sweep", parts.wiring.sweep.run())
+            watch = ClockWatch(set_by=set_by, hosts=github, look_again=parts.wiring.scheduler.look_again)
+            background.start("clock", watch.run())
+            background.start("scheduler", parts.run_keys())
+            logger.info("started, version %s", __version__)
+            stack.enter_context(watches.listening(metrics.process.heard))
+            await kopf.operator(
+                registry=handlers.registry(parts.wiring, end=leading.end),
+                settings=handlers.settings(),
+                clusterwide=not settings.namespaces,
+                namespaces=settings.namespaces,
+                stop_flag=stop,
+                ready_flag=ready,
+            )
+        logger.info("ended: everything in flight was finished")
+
+
+async def _recover(store: CredentialStore, namespaces: Sequence[str]) -> None:
+    """Sees to what earlier processes left in the cluster. Nothing waits for it."""
+    try:
+        await store.recover(namespaces, begun=format_time(utc_now()))
+    except ApiError as error:
+        logger.warning("intents of an earlier process were not removed: %s", error.message)
+
+
+async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
+    """Waits for the Lease; False where the process is asked to end before it has it."""
+    acquiring = asyncio.create_task(leadership.acquire(), name="acquire")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (acquiring, stopping):
+        task.cancel()
+    await asyncio.wait({acquiring, stopping})
+    if acquiring.cancelled():
+        return False
+    acquiring.result()
+    return True
+
+
+def _last_saves(grace_period: float | None) -> float:
+    return LAST_SAVES if grace_period is None else min(LAST_SAVES, max(grace_period - TO_END, 0.0))
+
+
+def _tell_short_grace(grace_period: float | None) -> None:
+    if grace_period is not None and grace_period < DRAIN.total_seconds():
+        logger.warning(
+            "the grace period of %s is too short: a refresh that is under way may take %s to be saved, and where the "
+            "process is killed before, a sign-in is lost; set terminationGracePeriodSeconds to %d or more",
+            format_duration(timedelta(seconds=grace_period)),
+            format_duration(DRAIN),
+            DRAIN.total_seconds(),
+        )
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def _take_signals_back(ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Replaces kopf's own signal handlers, so that a rotation sees the signal too and does not begin any more."""
+    await ready.wait()
+    _stop_on_signals(stop)
+
+
+async def _require_crds(cluster: Cluster, *, clusterwide: bool) -> None:
+    for kind in (Kind.TOKEN, Kind.APP, *((Kind.CLUSTER_APP,) if clusterwide else ())):
+        if not await cluster.exists(kind):
+            name = kind.value[1]
+            raise CannotStart(
+                f"the CustomResourceDefinition of {name} is not installed: run `githubtoken crds | kubectl apply -f -`"
+            )
+
+
+class _Health:
+    """What the probes look at, from their own threads."""
+
+    def __init__(self, lagged: Callable[[float], None]) -> None:
+        """`lagged` is told by how many seconds each sign of life came late."""
+        self._lagged = lagged
+        self.last_beat = time.monotonic()
+        """The event loop's last sign of life, in monotonic seconds."""
+        self.places: Callable[[], Mapping[str, object]] = dict
+        """What runs and what waits; nothing while the process stands by."""
+        self.waits_for: Callable[[], str | None] = lambda: "the watches have not begun"
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the event loop's last sign of life."""
+        return time.monotonic() - self.last_beat
+
+    def runs(self) -> Mapping[str, object]:
+        """What `/debug/runs` shows."""
+        return self.places()
+
+    def not_ready(self) -> str | None:
+        """What the process waits for before it is ready, in words; None where that is over."""
+        return self.waits_for()
+
+    async def beat(self) -> None:
+        """Beats until it is cancelled."""
+        while True:
+            await asyncio.sleep(BEAT)
+            now = time.monotonic()
+            self._lagged(max(now - self.last_beat - BEAT, 0.0))
+            self.last_beat = now

@@ -1,0 +1,234 @@
+"""The composition root: makes the parts of one process and hands each what it needs. Nothing begins here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from githubtoken_operator.adapters.clock import unix_now, utc_now, wall_now
+from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.journal import Journal
+from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.lease import Leadership
+from githubtoken_operator.adapters.kubernetes.pods import Pods
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult
+from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.apps.reader import AppReader
+from githubtoken_operator.domain.runs import causes
+from githubtoken_operator.domain.user.entry import SecretKey
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.fence import Fence, send_limit
+from githubtoken_operator.engine.first_lists import FirstLists
+from githubtoken_operator.engine.pacing import Pacing
+from githubtoken_operator.engine.scheduler import Next, Ran, Scheduler
+from githubtoken_operator.engine.sweep import Sweep
+from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.settings import Settings
+from githubtoken_operator.tokens.finalizer import Finalizer
+from githubtoken_operator.tokens.followers import Consumers
+from githubtoken_operator.tokens.gatherer import Gatherer
+from githubtoken_operator.tokens.installation.minting import InstallationTokens
+from githubtoken_operator.tokens.issuing import Issuer
+from githubtoken_operator.tokens.mounting_pods import MountingPods
+from githubtoken_operator.tokens.personal.checking import PersonalTokens
+from githubtoken_operator.tokens.reconciler import Reconciler
+from githubtoken_operator.tokens.recorder import Recorder
+from githubtoken_operator.tokens.revocation import Revocations
+from githubtoken_operator.tokens.user.announcements import Announcements
+from githubtoken_operator.tokens.user.credential_store import CredentialStore
+from githubtoken_operator.tokens.user.credentials import Credentials
+from githubtoken_operator.tokens.user.rotation import Rotation
+from githubtoken_operator.tokens.user.saving import Savings
+from githubtoken_operator.tokens.user.seeds import Seeds
+from githubtoken_operator.tokens.user.sign_in import SignIns
+from githubtoken_operator.watching import handlers
+from githubtoken_operator.watching.orphan_count import OrphanCount
+
+SAVES_BEFORE_RELEASE: Final = 2.0
+"""Seconds for which the end waits, with the Lease, for pairs that are not stored yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the process begins and ends: what kopf's handlers need, the pairs of users, and the first lists."""
+
+    wiring: handlers.Wiring
+    store: CredentialStore
+    savings: Savings
+    first_lists: FirstLists
+
+    async def run_keys(self) -> None:
+        """Runs keys until `drain`, as soon as it is known what there is."""
+        await self.first_lists.wait()
+        await self.wiring.scheduler.run()
+
+    async def drain(self) -> None:
+        """Returns once nothing runs any more, and what GitHub answered is in the store, as far as that takes it."""
+        await self.wiring.scheduler.drain()
+        await self.savings.finish(SAVES_BEFORE_RELEASE)
+
+
+def wire(
+    settings: Settings,
+    *,
+    api: Api,
+    github: GitHub,
+    metrics: Metrics,
+    journal: Journal,
+    leadership: Leadership,
+    pods: Pods,
+    stop: asyncio.Event,
+) -> Parts:
+    """The parts of one process, made and connected."""
+    watched = Watched()
+
+    def announce(kind: Kind, namespace: str, name: str, body: JSON | None) -> None:
+        watched.saw(Ref(kind, namespace, name), body)
+
+    async def run_key(key: Ref) -> Next | None:
+        return await (reconciler.run(key) if key.kind is Kind.TOKEN else apps.run(key))
+
+    cluster = Cluster(api, announce=announce)
+    pacing = Pacing(settings.github_requests_per_minute)
+    fence = Fence(leadership, stopping=stop.is_set, send_margin=send_limit(settings.lease_duration))
+    scheduler: Scheduler[Ref] = Scheduler(
+        run_key,
+        concurrency=settings.concurrency,
+        now=unix_now,
+        must_finish=fence.must_finish,
+        tell=lambda ran: count(metrics.process, ran),
+    )
+    apps = Apps(
+        cluster=cluster,
+        github=github,
+        reader=AppReader(
+            cluster=cluster,
+            own_namespace=settings.operator_namespace,
+            allowed_hosts=settings.allowed_hosts,
+            watched=watched,
+            now=utc_now,
+        ),
+        watched=watched,
+        metrics=metrics,
+        wake=scheduler.wake,
+        now=utc_now,
+        clusterwide=not settings.namespaces,
+    )
+
+    def wake_for(key: SecretKey) -> None:
+        for ref in watched.dependents(Ref(Kind.SECRET, *key)):
+            scheduler.wake(ref)
+
+    savings = Savings(cluster, journal, wake=wake_for, monotonic=time.monotonic)
+    store = CredentialStore(cluster, savings, holder=journal.holder)
+    seeds = Seeds()
+    announcements = Announcements(holder=journal.holder, fence=fence, pods=pods, now=utc_now)
+    credentials = Credentials(store=store, seeds=seeds, announcements=announcements)
+    rotation = Rotation(
+        credentials=credentials,
+        announcements=announcements,
+        store=store,
+        savings=savings,
+        seeds=seeds,
+        github=github,
+        fence=fence,
+    )
+    sign_ins = SignIns(store=store, savings=savings, github=github, fence=fence, monotonic=time.monotonic)
+    personal = PersonalTokens(github, allowed_hosts=settings.allowed_hosts)
+    finalizer = Finalizer(cluster, now=utc_now, clusterwide=not settings.namespaces)
+    gatherer = Gatherer(
+        cluster=cluster,
+        github=github,
+        apps=apps,
+        credentials=credentials,
+        savings=savings,
+        seeds=seeds,
+        personal=personal,
+        sign_ins=sign_ins,
+        finalizer=finalizer,
+        pacing=pacing,
+        watched=watched,
+        now=utc_now,
+        monotonic=time.monotonic,
+    )
+    recorder = Recorder(cluster=cluster, metrics=metrics, now=utc_now)
+    # It looks at what the API server's clock wrote, which is the machine's or as good.
+    revocations = Revocations(
+        cluster=cluster,
+        github=github,
+        apps=apps,
+        credentials=credentials,
+        finalizer=finalizer,
+        recorder=recorder,
+        metrics=metrics,
+        now=wall_now,
+    )
+    issuer = Issuer(
+        github=github,
+        gatherer=gatherer,
+        apps=apps,
+        installations=InstallationTokens(github, verify=settings.verify_before_publish, monotonic=time.monotonic),
+        credentials=credentials,
+        rotation=rotation,
+        personal=personal,
+        sign_ins=sign_ins,
+        recorder=recorder,
+        metrics=metrics,
+        monotonic=time.monotonic,
+    )
+    reconciler = Reconciler(
+        cluster=cluster,
+        gatherer=gatherer,
+        apps=apps,
+        issuer=issuer,
+        pacing=pacing,
+        revocations=revocations,
+        finalizer=finalizer,
+        consumers=Consumers(
+            cluster=cluster,
+            pods=MountingPods(cluster, monotonic=time.monotonic),
+            recorder=recorder,
+            metrics=metrics,
+            now=utc_now,
+        ),
+        recorder=recorder,
+        watched=watched,
+        metrics=metrics,
+        now=utc_now,
+        monotonic=time.monotonic,
+    )
+
+    def gone(ref: Ref) -> None:
+        handlers.gone(wiring, ref)
+
+    clusterwide = not settings.namespaces
+    kinds = [Kind.TOKEN, Kind.APP, Kind.SECRET, *([Kind.CLUSTER_APP] if clusterwide else [])]
+    sweep = Sweep(cluster=cluster, watched=watched, gone=gone, kinds=kinds, namespaces=settings.namespaces)
+    first_lists = FirstLists(cluster=cluster, watched=watched, kinds=kinds, namespaces=settings.namespaces)
+    metrics.process.watch_scheduler(
+        pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
+    )
+    orphans = OrphanCount(watched)
+    metrics.process.watch_orphans(lambda: orphans.count() if first_lists.complete.is_set() else None)
+    wiring = handlers.Wiring(
+        watched=watched,
+        apps=apps,
+        seeds=seeds,
+        orphans=orphans,
+        metrics=metrics,
+        scheduler=scheduler,
+        sweep=sweep,
+        clusterwide=clusterwide,
+    )
+    return Parts(wiring, store, savings, first_lists)
+
+
+def count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:
+    """Counts a run that ended."""
+    following = ran.next.cause if ran.next else causes.EVENT
+    result: RunResult = "crashed" if ran.crashed else "interrupted" if following in causes.INTERRUPTED else "done"
+    metrics.ran(ran.key.kind.value[1], result, following, ran.seconds)

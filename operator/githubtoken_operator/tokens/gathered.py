@@ -1,0 +1,200 @@
+"""What a run of a GitHubToken knows: the facts gathered for it, and what earlier runs left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.apps.reader import Resolved
+from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.installation.target import FIELD
+from githubtoken_operator.domain.objects.resources import Failures, GitHubToken
+from githubtoken_operator.domain.personal_token import CHECK_EVERY
+from githubtoken_operator.domain.runs import schedule
+from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.runs.status import Granted
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Server
+from githubtoken_operator.engine.watched import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the last event spoke of: the status and reason of `Ready`, and why the next token fails, or ""."""
+
+    ready: str
+    reason: str
+    failing: str
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one run leaves for the next of the same object. Losing it, as a restart does, costs nothing but a look.
+
+    `held` is the installation or personal token last seen, from which a deleted Secret is restored. `error` and
+    `inputs` are of the last failed attempt; `request` is the refresh request that the last attempt was made for,
+    `answered` the last one that got its token, `login` the request that a device code was last asked for.
+    `account_looks` is how often GitHub may still be asked whose token it is, None where that was not thought of yet.
+    `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
+    `superseded` are installation tokens that may be alive beside `held`, kept with `deletionPolicy: Revoke` only.
+    `obtained_from` is when the attempt began, in monotonic seconds, whose token is not in the consumer's Secret yet.
+    `app` is the App as it was when this object might last use it, also after it went.
+    `published` is the mark of a token that this process published and of which not all consumers were told yet,
+    `touched` is the mark of the token that all pods were touched for, `told_consumers` of which token which consumers
+    were told, `consumer_attempts` how often that failed, `restarted` the revision that every workload has, and `warned`
+    what events have said of it.
+    """
+
+    uid: str
+    held: Issued | None = None
+    superseded: tuple[AccessToken, ...] = ()
+    granted: Granted | None = None
+    error: TokenError | None = None
+    inputs: str = ""
+    request: str | None = None
+    answered: str | None = None
+    login: str | None = None
+    account_looks: int | None = None
+    checked: datetime | None = None
+    refused: bool = False
+    obtained_from: float | None = None
+    app: App | None = None
+    told: Told | None = None
+    published: str = ""
+    touched: str = ""
+    told_consumers: object = None
+    consumer_attempts: int = 0
+    restarted: int | None = None
+    warned: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The observation, what only acting on it needs, and the objects that were read.
+
+    `stored` is the token in the consumer's Secret; `renewal` is of the token that is held. `local_time` is our clock
+    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure.
+    """
+
+    observation: Observation
+    body: JSON
+    resolved: Resolved
+    local_time: datetime
+    stored: Issued | None
+    renewal: schedule.Renewal | None
+    inputs: str
+
+    @property
+    def app(self) -> App:
+        """The App; a decision to obtain is made only where there is one."""
+        if self.resolved.app is None:
+            raise Terminal(reasons.APP_NOT_READY, "the App cannot be used")
+        return self.resolved.app
+
+    @property
+    def app_ref(self) -> Ref:
+        """The App that `appRef` names, whether or not it is there."""
+        return app_ref(self.observation.token)
+
+    @property
+    def server(self) -> Server:
+        """The GitHub that the token is of."""
+        return server_of(self.observation.token, self.resolved.app) or self.app.server
+
+    @property
+    def host(self) -> str:
+        """The host that obtaining a token talks to."""
+        return host_of(self.observation.token, self.server)
+
+    @property
+    def share(self) -> str:
+        """With whom requests to the host are paced: the requester, or all personal tokens of the namespace."""
+        token = self.observation.token
+        return f"namespace {token.namespace}" if token.personal else self.requester
+
+    @property
+    def requester(self) -> str:
+        """Whom GitHub limits."""
+        return requester_of(self.observation.token, self.resolved.app)
+
+    def holding(self, issued: Issued, memory: Memory) -> Gathered:
+        """The same after `issued` was obtained, which answers the refresh request if there was one."""
+        token, checked = with_target(self.observation.token, memory), memory.checked
+        if token.refresh_requested is not None:
+            token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
+        seen = replace(self.observation, issued=issued, token=token, checked=checked, refused=False)
+        return replace(self, observation=seen, renewal=renewal_of(seen))
+
+    def revoked(self) -> Gathered:
+        """The same after GitHub refused the refresh token, and with it the token beside it."""
+        return replace(self, observation=replace(self.observation, revoked=True))
+
+    def after(self, failures: Failures, *, refused: bool) -> Gathered:
+        """The same after an attempt failed; `refused` where the token that is held is known to be dead."""
+        return replace(self, observation=replace(self.observation, failures=failures, refused=refused))
+
+
+def with_target(token: GitHubToken, memory: Memory) -> GitHubToken:
+    """The same with what this process knows of where its tokens come from, whether or not status has it yet."""
+    granted = memory.granted
+    if granted is None or granted.target is None:
+        return token
+    known = {FIELD: granted.target.document(), "account": granted.account}
+    return replace(token, status={**token.status, **known})
+
+
+def app_ref(token: GitHubToken) -> Ref:
+    """The App that `appRef` names, whether or not it is there."""
+    if token.app_kind == "GitHubApp":
+        return Ref(Kind.APP, token.namespace, token.app)
+    return Ref(Kind.CLUSTER_APP, "", token.app)
+
+
+def server_of(token: GitHubToken, app: App | None) -> Server | None:
+    """The GitHub that the token is of; None where the App is not known."""
+    return token.personal.server if token.personal else app.server if app else None
+
+
+def host_of(token: GitHubToken, server: Server) -> str:
+    """The host that obtaining this token talks to."""
+    return server.web_host if token.user else server.api_host
+
+
+def requester_of(token: GitHubToken, app: App | None) -> str:
+    """Whom GitHub limits, by nothing that somebody could claim for another.
+
+    For installation tokens it is the App's private key, which GitHub has accepted before anything is counted; for user
+    tokens the client id, and for a personal one, whose user is not known, the GitHubToken alone. A client id is public,
+    so it counts within the namespace of the App's object; that of a ClusterGitHubApp is the cluster's.
+    """
+    if token.personal is not None:
+        return f"token {token.namespace}/{token.name}"
+    if app is None:
+        return ""
+    if token.user is not None:
+        return f"client {app_ref(token).namespace}/{app.client_id or app.app_id}"
+    return f"key {app.private_key.fingerprint} of {app.issuer}" if app.private_key else ""
+
+
+def renewal_of(seen: Observation) -> schedule.Renewal | None:
+    """When the held token is due for renewal, or a check of a personal one; None where there is nothing to be done."""
+    token, issued = seen.token, seen.issued
+    if issued is not None and token.personal is not None:
+        return schedule.Renewal(seen.checked + CHECK_EVERY if seen.checked else seen.now)
+    if issued is None or issued.access.expires_at is None:
+        return None
+    access = issued.access
+    found = schedule.renewal(
+        issued=access.created,
+        expires=issued.access.expires_at,
+        renew_before=token.renew_before,
+        renew_before_percentage=token.renew_before_percentage,
+        uid=token.uid,
+        revision=issued.revision,
+    )
+    if access.refresh_expires_at is None:
+        return found
+    for_refresh_token = schedule.refresh_token_renewal(issued=access.created, refresh_expires=access.refresh_expires_at)
+    return replace(found, due=min(found.due, for_refresh_token))

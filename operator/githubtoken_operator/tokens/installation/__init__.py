@@ -1,0 +1,1 @@
+"""Installation tokens: minted by an App, and probed before they are published."""

@@ -1,0 +1,1 @@
+"""Personal tokens: a human's, which are checked and never replaced."""

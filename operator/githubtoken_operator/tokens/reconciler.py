@@ -1,0 +1,353 @@
+"""One run for one GitHubToken: observe, decide, act, record. Returns when it wants to run next.
+
+    observe   `gatherer`: all inputs, with the time, in one frozen value
+    decide    `domain.runs.decide`, pure
+    act       get a token; then the consumer's Secret, always before status
+    record    one status write, only if it differs; one event, only on a transition; one log line; counters
+    tell      `consumers`: workloads are restarted and pods touched, where the spec says so and the token is new
+
+After a crash between the Secret and status, the Secret alone suffices.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster
+from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
+from githubtoken_operator.adapters.logs import about
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.domain.consumer import consumer, rollout
+from githubtoken_operator.domain.objects.resources import Failures, GitHubToken
+from githubtoken_operator.domain.runs import doubt
+from githubtoken_operator.domain.runs.decide import (
+    Admit,
+    Halt,
+    Hold,
+    Label,
+    Observation,
+    Obtain,
+    Publish,
+    TakeSeed,
+    Wait,
+    decide,
+    desired_secret,
+    must_publish,
+)
+from githubtoken_operator.domain.runs.followup import (
+    Gone,
+    Later,
+    Moved,
+    NamespaceGoes,
+    NotItsTurn,
+    OnEvent,
+    Outcome,
+    Refused,
+    Settled,
+    Unreachable,
+    count_failure,
+    next_run,
+)
+from githubtoken_operator.domain.runs.status import Granted, Result
+from githubtoken_operator.domain.user.device_flow import Ask, Awaiting, Poll
+from githubtoken_operator.domain.vocabulary import conditions, reasons
+from githubtoken_operator.domain.vocabulary.errors import (
+    NotUnderstood,
+    Queued,
+    RateLimited,
+    RefreshTokenRefused,
+    Terminal,
+    TokenError,
+    TokenRefused,
+    Unsaved,
+)
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.pacing import Pacing
+from githubtoken_operator.engine.scheduler import Next
+from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.tokens.finalizer import Finalizer
+from githubtoken_operator.tokens.followers import Consumers
+from githubtoken_operator.tokens.gathered import Gathered, Memory
+from githubtoken_operator.tokens.gatherer import Gatherer
+from githubtoken_operator.tokens.issuing import Issuer
+from githubtoken_operator.tokens.recorder import Recorder
+from githubtoken_operator.tokens.revocation import Revocations
+from githubtoken_operator.tokens.user.credential_store import StartOver
+
+MOST_PASSES: Final = 5
+"""Of observe, decide, act in one run: holding, taking a seed, rotating, admitting and publishing are one pass each."""
+
+logger = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Runs GitHubTokens."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        gatherer: Gatherer,
+        apps: Apps,
+        issuer: Issuer,
+        pacing: Pacing,
+        revocations: Revocations,
+        finalizer: Finalizer,
+        consumers: Consumers,
+        recorder: Recorder,
+        watched: Watched,
+        metrics: Metrics,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._cluster = cluster
+        self._gatherer = gatherer
+        self._apps = apps
+        self._issuer = issuer
+        self._pacing = pacing
+        self._revocations = revocations
+        self._finalizer = finalizer
+        self._consumers = consumers
+        self._recorder = recorder
+        self._watched = watched
+        self._metrics = metrics
+        self._now = now
+        self._monotonic = monotonic
+        self._memories: dict[Ref, Memory] = {}
+
+    async def run(self, key: Ref) -> Next | None:
+        """One run; never raises for what the cluster or GitHub do."""
+        outcome = await self._outcome(key)
+        match next_run(outcome):
+            case Later(wait, cause, urgent):
+                since = outcome.local_time if isinstance(outcome, Settled) else self._now()
+                return Next((since + wait).timestamp(), (since + urgent).timestamp(), cause)
+            case OnEvent():
+                return None
+
+    async def _outcome(self, key: Ref) -> Outcome:
+        try:
+            with self._watched.run_of(key):
+                return await self._run(key)
+        except (Conflict, NotFound, StartOver):
+            return Moved()
+        except Terminating:
+            logger.info("%s: the namespace is being deleted", key)
+            return NamespaceGoes()
+        except ApiError as error:
+            logger.warning("%s: %s", key, error.message)
+            return Unreachable()
+        except TokenError as error:
+            # Whatever is not recorded in status has its reason here, and comes back.
+            logger.warning("%s: %s: %s", key, error.reason, error.message)
+            return Refused()
+
+    async def _run(self, key: Ref) -> Outcome:
+        body: JSON | None = None
+        for _ in range(MOST_PASSES):
+            body = await self._gatherer.current(key, body)
+            if body is None or "deletionTimestamp" in body["metadata"]:
+                return await self._end(key, body)
+            memory = self._memory(key, body["metadata"]["uid"])
+            gathered = await self._gatherer.gather(key, body, memory)
+            if gathered.resolved.error is None:
+                memory.app = gathered.resolved.app or memory.app
+            passed = await self._pass(gathered, memory)
+            if isinstance(passed, Outcome):
+                return passed
+            body = passed
+        return Moved()
+
+    async def _pass(self, gathered: Gathered, memory: Memory) -> Outcome | JSON:
+        """Decides and acts once. An object that is returned says: the world has changed, look again."""
+        seen = gathered.observation
+        try:
+            match decide(seen):
+                case Hold(held):
+                    return await self._finalizer.set(gathered.body, held=held)
+                case Label():
+                    await self._issuer.label(gathered)
+                    return gathered.body
+                case TakeSeed(seed):
+                    await self._issuer.take_seed(gathered, seed)
+                    return gathered.body
+                case Ask() | Poll() as step:
+                    waiting = await self._issuer.sign_in(gathered, memory, step)
+                    return await self._settle(gathered, memory, waiting) if waiting else gathered.body
+                case Admit():
+                    await self._issuer.admit(gathered)
+                    return gathered.body
+                case Obtain(cause):
+                    return await self._renew(gathered, memory, cause)
+                case Publish(hindrance):
+                    return await self._publish(gathered, memory, hindrance)
+                case Wait(hindrance):
+                    return await self._settle(gathered, memory, hindrance)
+                case Halt(error, recheck):
+                    return await self._settle(gathered, memory, error, recheck=recheck)
+        except TokenError as error:
+            if _another_look_tells(error, seen):
+                return gathered.body
+            if isinstance(error, RefreshTokenRefused):
+                gathered = gathered.revoked()
+            return await self._failed(self._gatherer.timed(gathered), memory, error)
+
+    async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> Outcome | JSON:
+        """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
+        await self._issuer.prove(gathered, memory)
+        if delay := self._pacing.delay(gathered.share, gathered.host, self._monotonic()):
+            seen = gathered.observation
+            if not conditions.is_decided(seen.token.status, seen.token.generation):
+                before = self._pacing.before(delay)
+                message = f"waiting for its App's turn, {before} before it"
+                await self._settle(gathered, memory, Queued(reasons.PENDING, message))
+            return NotItsTurn(timedelta(seconds=delay))
+        issued = await self._issuer.obtain(gathered, memory, cause)
+        if issued is None:
+            return gathered.body
+        obtained = self._gatherer.timed(gathered).holding(issued, memory)
+        act = self._publish if must_publish(obtained.observation) else self._settle
+        return await act(obtained, memory, None)
+
+    async def _end(self, key: Ref, body: JSON | None) -> Outcome:
+        """The object is gone, or going."""
+        ended = await self._revocations.end(body, self._memory(key, body["metadata"]["uid"])) if body else Gone()
+        if isinstance(ended, Gone):
+            self._forget(key)
+        return ended
+
+    # --- act ---------------------------------------------------------------------------------------------------------
+
+    async def _app_changed(self, gathered: Gathered) -> bool:
+        """Whether the App's key or secret was replaced after it was read: what was refused then is no failure."""
+        if gathered.resolved.source is None or not await self._apps.changed_since(gathered.app_ref, gathered.resolved):
+            return False
+        token = gathered.observation.token
+        logger.info("the App was changed meanwhile: trying again", extra=about(token.namespace, token.name))
+        return True
+
+    async def _publish(self, gathered: Gathered, memory: Memory, hindrance: TokenError | None) -> Outcome:
+        """Applies the consumer's Secret under what was read of it, from the token that is held."""
+        seen = gathered.observation
+        body = desired_secret(seen)
+        if seen.issued is None or body is None:
+            return await self._settle(gathered, memory, hindrance)
+        if seen.token.user is None:
+            # Until it is in the Secret again, it is nowhere else.
+            memory.held = seen.issued
+        try:
+            await self._write(seen.token, body, seen.secret)
+        except Terminating:
+            raise
+        except (Forbidden, Invalid) as refused:
+            message = f"the API server refuses to write Secret `{seen.token.secret.name}`: {refused.message}"
+            reason = reasons.INVALID_SPEC if isinstance(refused, Invalid) else reasons.MISSING_PERMISSION
+            return await self._failed(gathered, memory, Terminal(reason, message), publish=False)
+        published = gathered.stored.revision if gathered.stored else seen.token.status.get("revision")
+        if published != seen.issued.revision:
+            memory.published = rollout.mark(seen.issued)
+        elif seen.token.seen:
+            self._metrics.repaired()
+        return await self._settle(replace(gathered, stored=seen.issued), memory, hindrance)
+
+    async def _write(self, token: GitHubToken, body: dict[str, Any], present: JSON | None) -> None:
+        """Applies a Secret under what was read of it. The type of one cannot be changed: it is made anew."""
+        if consumer.size(body) > consumer.SIZE_LIMIT:
+            raise Invalid(0, "it would hold more than 1 MiB: shorten `spec.secret.data`")
+        if present is not None and present.get("type") != body["type"]:
+            await self._cluster.delete(ObjectKind.SECRET, present["metadata"])
+            where = about(token.namespace, token.name)
+            logger.info("deleted the Secret to make it anew with another type", extra=where)
+            present = None
+        if present is not None:
+            meta = present["metadata"]
+            body["metadata"] |= {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
+        else:
+            # An apply with a resourceVersion creates what is absent, and conflicts with what appeared meanwhile.
+            body["metadata"]["resourceVersion"] = "1"
+        await self._cluster.apply(ObjectKind.SECRET, body)
+
+    # --- record ------------------------------------------------------------------------------------------------------
+
+    async def _failed(self, gathered: Gathered, memory: Memory, error: TokenError, *, publish: bool = True) -> Outcome:
+        """Counts a failed attempt; what is held stays published."""
+        seen = gathered.observation
+        if error.reason == reasons.AUTHENTICATION_FAILED and await self._app_changed(gathered):
+            return Moved()
+        if error.reason == reasons.PENDING:
+            return await self._settle(gathered, memory, error)
+        error = doubt.doubted(seen, error)
+        memory.error, memory.inputs = error, gathered.inputs
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            self._pacing.pause(gathered.requester, gathered.host, self._monotonic() + error.retry_after)
+            app = gathered.app_ref if gathered.resolved.app else Ref(ObjectKind.APP, seen.token.namespace, "")
+            self._metrics.process.paused(
+                self._metrics.host_label(gathered.host), app.namespace, app.name, error.retry_after
+            )
+        memory.refused = seen.refused or isinstance(error, TokenRefused)
+        failed = gathered.after(count_failure(seen, error), refused=memory.refused)
+        if publish and must_publish(seen):
+            return await self._publish(failed, memory, error)
+        return await self._settle(failed, memory, error)
+
+    async def _settle(
+        self, gathered: Gathered, memory: Memory, error: TokenError | None, *, recheck: timedelta | None = None
+    ) -> Outcome:
+        """Records how the run ended. Whose token it is comes last: GitHub may take long, and status says all else."""
+        seen = gathered.observation
+        if memory.obtained_from is not None:
+            self._metrics.took(seen.token.kind, self._monotonic() - memory.obtained_from)
+            memory.obtained_from = None
+        result = Result(
+            issued=gathered.stored,
+            granted=_granted(seen, memory),
+            due=gathered.renewal.due if gathered.renewal else None,
+            error=error,
+            failures=Failures() if error is None or isinstance(error, Awaiting) else seen.failures,
+        )
+        if memory.held is None and seen.token.user is None:
+            memory.held = gathered.stored
+        body = await self._recorder.record(gathered, memory, result)
+        again = await self._consumers.tell(gathered, memory)
+        if await self._issuer.learn_account(gathered, memory):
+            known = replace(result, granted=_granted(seen, memory))
+            body = await self._recorder.record(replace(gathered, body=body), memory, known)
+        if gathered.stored is not None and memory.restarted == gathered.stored.revision and seen.token.restart_targets:
+            await self._recorder.restarted(body, memory.restarted)
+        consumers = again - gathered.local_time if again is not None else None
+        return Settled(seen, result, gathered.local_time, recheck, consumers)
+
+    def _memory(self, key: Ref, uid: str) -> Memory:
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != uid:
+            memory = self._memories[key] = Memory(uid)
+        return memory
+
+    def _forget(self, key: Ref) -> None:
+        self._memories.pop(key, None)
+        self._issuer.forget(ref for ref in self._watched.reads(key) if ref.kind is ObjectKind.SECRET)
+        self._watched.depends(key, ())
+        self._metrics.forget(*key.labels)
+
+
+def _another_look_tells(error: TokenError, seen: Observation) -> bool:
+    """Whether what the store keeps says more: an answer, or a refusal at which the device flow begins at once."""
+    refused = isinstance(error, RefreshTokenRefused) and seen.sign_in is not None
+    return refused or isinstance(error, NotUnderstood | Unsaved)
+
+
+def _granted(seen: Observation, memory: Memory) -> Granted:
+    if seen.account is not None:
+        return Granted(account=seen.account)
+    known = memory.granted or Granted.of(seen.token.status)
+    source = seen.token.installation
+    if known.account is None and source is not None and seen.issued is not None and seen.for_present_spec:
+        # A token that was taken up from its Secret is of the account that the spec names, if it names one.
+        return replace(known, account=source.account)
+    return known

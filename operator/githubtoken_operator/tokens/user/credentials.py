@@ -1,0 +1,79 @@
+"""What a run does with the credential Secret of a user token beside rotating it: look, take a seed up, label.
+
+Whether the stored refresh token may be sent is asked here, for the decision and once more by the rotation itself.
+"""
+
+from __future__ import annotations
+
+from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.user import credential, credential_body, kept_answer
+from githubtoken_operator.domain.user.credential import Credential, Expected
+from githubtoken_operator.domain.user.entry import SecretKey
+from githubtoken_operator.domain.vocabulary.errors import TokenError
+from githubtoken_operator.domain.vocabulary.model import JSON, Token
+from githubtoken_operator.tokens.user.announcements import Announcements
+from githubtoken_operator.tokens.user.credential_store import CredentialStore, StartOver
+from githubtoken_operator.tokens.user.seeds import Seeds
+
+
+class Credentials:
+    """The credential Secrets of GitHubTokens."""
+
+    def __init__(self, *, store: CredentialStore, seeds: Seeds, announcements: Announcements) -> None:
+        self._store = store
+        self._seeds = seeds
+        self._announcements = announcements
+
+    async def take_seed(self, token: GitHubToken, seed: Token, client_id: str) -> None:
+        """Puts a human's refresh token into the credential Secret, where it is due for rotation at once."""
+        key = credential.key_of(token)
+        secret = await self._store.read(key)
+        self._seeds.claim(key, seed)
+        await self._store.write(credential_body.with_seed(secret, seed, token, client_id), create=secret is None)
+
+    async def label(self, token: GitHubToken) -> None:
+        """Puts the label back on the credential Secret."""
+        secret = await self._store.read(credential.key_of(token))
+        if secret is None or credential.conflict(secret, token):
+            raise StartOver
+        await self._store.write(credential_body.labelled(secret))
+
+    async def hindrance(self, key: SecretKey, stored: Credential, expected: Expected | None) -> TokenError | None:
+        """Why the stored refresh token must not be sent now. Another's intent is waited for since it was first seen."""
+        if stored.kept is not None:
+            return kept_answer.not_understood(key, stored.kept)
+        if expected is not None and (refusal := credential.refusal(stored, expected)):
+            return refusal
+        return await self._announcements.hindrance(stored)
+
+    async def to_be_sent(self, token: GitHubToken, client_id: str) -> tuple[JSON, Credential, Token]:
+        """The Secret by a quorum read, what it says, and its refresh token.
+
+        Raises `StartOver` where there is none, and the hindrance where it must not be sent.
+        """
+        key = credential.key_of(token)
+        secret = await self._store.read(key)
+        if secret is None or credential.conflict(secret, token):
+            raise StartOver
+        stored = credential.read(secret)
+        expected = Expected(client_id, token.user.login if token.user else None)
+        if hindrance := await self.hindrance(key, stored, expected):
+            raise hindrance
+        if stored.refresh_token is None:
+            raise StartOver
+        return secret, stored, stored.refresh_token
+
+    async def stored_pair(self, token: GitHubToken) -> tuple[JSON, Credential] | None:
+        """The credential Secret with all that waits for it; None where there is none of this token.
+
+        Raises a hindrance while not all of it is known: another process's rotation, or an answer that is late or not
+        understood; and `StartOver` as `read` does.
+        """
+        key = credential.key_of(token)
+        secret = await self._store.read(key)
+        if secret is None or credential.conflict(secret, token):
+            return None
+        stored = credential.read(secret)
+        if hindrance := await self.hindrance(key, stored, None):
+            raise hindrance
+        return secret, stored

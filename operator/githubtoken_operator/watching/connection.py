@@ -1,0 +1,63 @@
+"""kopf's own connection to the API server: as whom, at which address, and whom it trusts.
+
+It is the ServiceAccount of the pod, else the kubeconfig, as for our own client, and it trusts the cluster's CA as that
+one does (`adapters.tls`).
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, Self
+
+import kopf
+
+from githubtoken_operator.adapters import tls
+from githubtoken_operator.domain.vocabulary import certificates
+
+
+class Connection(kopf.ConnectionInfo):
+    """kopf's, whose TLS accepts the certificates that our own client accepts."""
+
+    @classmethod
+    def like(cls, found: kopf.ConnectionInfo) -> Self:
+        """The same access."""
+        same = {field.name: getattr(found, field.name) for field in fields(found)}
+        return cls(**{**same, "ca_data": _without_comments(found.ca_data)})
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        """What kopf makes of it, trusting what the cluster hands out."""
+        return tls.trusting(super().as_ssl_context())
+
+
+def _without_comments(ca_data: str | bytes | None) -> str | bytes | None:
+    """The certificates alone, since kopf reads the whole text as ASCII; what holds none is left to kopf's complaint."""
+    if not isinstance(ca_data, str):
+        return ca_data
+    try:
+        found = certificates.of_pem(b64decode(ca_data))
+    except ValueError:
+        return ca_data
+    return "".join(map(ssl.DER_cert_to_PEM_cert, found.certificates)) or ca_data
+
+
+def login(**kwargs: Any) -> Connection | None:  # noqa: ANN401 - kopf passes on many keywords
+    """What kopf connects with; None where neither a ServiceAccount nor a kubeconfig is there."""
+    if found := kopf.login_with_service_account(**kwargs):
+        return Connection.like(at_service_address(found, os.environ))
+    found = kopf.login_with_kubeconfig(**kwargs)
+    return Connection.like(found) if found else None
+
+
+def at_service_address(found: kopf.ConnectionInfo, environ: Mapping[str, str]) -> kopf.ConnectionInfo:
+    """The ServiceAccount's access at the address that the kubelet gives, as other clients take it.
+
+    kopf has the API server's name there, which would make every watch wait for the cluster's DNS.
+    """
+    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
+    if not host or not port:
+        return found
+    return replace(found, server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")

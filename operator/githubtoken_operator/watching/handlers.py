@@ -1,0 +1,205 @@
+"""kopf's part: it watches, we decide. One thin handler per watched kind; each only wakes keys.
+
+No change handlers, timers, daemons, indexes or peering: each of them writes to users' objects or keeps a task per
+object. Handlers never raise and do no I/O. kopf ends when the hand-over has: it ends tasks that it does not know, and
+the runs are such tasks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import kopf
+
+from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, annotations_of, labels_of
+from githubtoken_operator.domain.objects.view import AppView, TokenView
+from githubtoken_operator.domain.user.credential import SEEDS_TAKEN, read_hashes
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.scheduler import Scheduler
+from githubtoken_operator.engine.sweep import Sweep
+from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.tokens.user.seeds import Seeds
+from githubtoken_operator.watching import connection
+from githubtoken_operator.watching.orphan_count import OrphanCount
+
+DELETED: Final = "DELETED"
+GROUP: Final = "githubtoken.dev"
+VERSION: Final = "v1alpha1"
+OURS: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.CLUSTER_APP})
+"""The kinds that have series of their own."""
+
+logger = logging.getLogger(__name__)
+
+
+class Backoffs:
+    """Seconds between attempts to reach the API server: 1, 1, 2, 3, 5 … 15, then 15 for half an hour.
+
+    kopf ends the process when they are used up; a shorter list would end it while the API server is upgraded.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((1, 1, 2, 3, 5, 8, 13), itertools.repeat(15.0, 120))
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """kopf copies each object for change handlers, of which there are none: a fifth of its work for nothing.
+
+    It also guards users' objects: kopf has nothing to write into their annotations.
+    """
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """The part of an object that a change handler would compare."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> None:
+        """What was stored of it."""
+
+    def store(self, **_: Any) -> None:
+        """Stores nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What the handlers tell of what they see; cluster-scoped objects only where the operator is `clusterwide`."""
+
+    watched: Watched
+    apps: Apps
+    seeds: Seeds
+    orphans: OrphanCount
+    metrics: Metrics
+    scheduler: Scheduler[Ref]
+    sweep: Sweep
+    clusterwide: bool = True
+
+
+def settings() -> kopf.OperatorSettings:
+    """Settings of kopf that keep it small and patient; the reasons are measured ones."""
+    chosen = kopf.OperatorSettings()
+    chosen.peering.standalone = True
+    # No watch of CRDs and namespaces; whether ours are there is checked at the start.
+    chosen.scanning.disabled = True
+    # A worker keeps its object's body until it idles out: most of kopf's memory. These take 2,000 objects a second.
+    chosen.queueing.idle_timeout = 0.05
+    chosen.queueing.worker_limit = 100
+    chosen.queueing.exit_timeout = 25.0
+    # Tenants may fill Secrets with a megabyte each: 200 of them in one answer would be all of the memory.
+    chosen.watching.chunk_size = LARGE_PAGE
+    chosen.watching.server_timeout = 600
+    chosen.watching.connect_timeout = 30
+    chosen.watching.reconnect_backoff = 1.0
+    # One server-side selector for all roles: foreign Secrets never reach us.
+    chosen.watching.label_selectors["secrets"] = ROLE
+    chosen.networking.request_timeout = 30
+    chosen.networking.connect_timeout = 10
+    chosen.networking.error_backoffs = Backoffs()
+    chosen.posting.enabled = False
+    chosen.persistence.diffbase_storage = NoDiffBase()
+    chosen.persistence.finalizer = f"{GROUP}/operator"
+    return chosen
+
+
+def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.OperatorRegistry:
+    """The handlers, bound to `wiring`; kopf waits for `end` before it ends."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return connection.login(**kwargs)
+
+    @kopf.on.event(GROUP, VERSION, "githubtokens", registry=handlers)
+    async def on_token(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+        seen(Kind.TOKEN, type, body)
+
+    @kopf.on.event(GROUP, VERSION, "githubapps", registry=handlers)
+    async def on_app(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+        seen(Kind.APP, type, body)
+
+    @kopf.on.event("", "v1", "secrets", registry=handlers)
+    async def on_secret(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+        if type != DELETED:
+            note_seeds(body)
+            wiring.orphans.note(Ref(Kind.SECRET, body["metadata"]["namespace"], body["metadata"]["name"]), body)
+        seen(Kind.SECRET, type, body)
+
+    if wiring.clusterwide:
+
+        @kopf.on.event(GROUP, VERSION, "clustergithubapps", registry=handlers)
+        async def on_cluster_app(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+            seen(Kind.CLUSTER_APP, type, body)
+
+        # Their labels decide who may use a ClusterGitHubApp. They are few, small, and seldom change.
+        @kopf.on.event("", "v1", "namespaces", registry=handlers)
+        async def on_namespace(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+            seen(Kind.NAMESPACE, type, body)
+
+    def seen(kind: Kind, change: str | None, body: kopf.Body) -> None:
+        meta = body["metadata"]
+        ref = Ref(kind, meta.get("namespace", ""), meta["name"])
+        if change is None and wiring.watched.is_delivered(ref):
+            # A list that was made anew says nothing of what has gone.
+            wiring.sweep.soon()
+        if change == DELETED:
+            gone(wiring, ref)
+            return
+        show(wiring, ref, body)
+        named = wiring.watched.named_by(ref)
+        if keys := wiring.watched.deliver(ref, dict(body)):
+            wake(wiring, ref, dict(body), keys)
+        count(wiring, named, wiring.watched.named_by(ref))
+
+    def note_seeds(secret: kopf.Body) -> None:
+        if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
+            key = (secret["metadata"]["namespace"], secret["metadata"]["name"])
+            wiring.seeds.note(key, read_hashes(annotations_of(secret).get(SEEDS_TAKEN)))
+
+    @kopf.on.cleanup(registry=handlers)
+    async def finish(**_: Any) -> None:
+        await end()
+
+    return handlers
+
+
+def show(wiring: Wiring, ref: Ref, body: kopf.Body) -> None:
+    """Exports an object at its first sight: alerts speak of one whose first run has not ended too."""
+    if ref.kind not in OURS or wiring.metrics.shows(*ref.labels):
+        return
+    status = body.get("status") or {}
+    of_app = ref.kind is not Kind.TOKEN
+    view = AppView.of(ref.kind.value[1], body, status) if of_app else TokenView.of(body, status)
+    wiring.metrics.show(view)
+
+
+def gone(wiring: Wiring, ref: Ref) -> None:
+    """The object is there no more."""
+    count(wiring, wiring.watched.named_by(ref), None)
+    wiring.watched.forget(ref)
+    if ref.kind is Kind.SECRET:
+        wiring.seeds.forget((ref.namespace, ref.name))
+        wiring.orphans.forget(ref)
+    wake(wiring, ref, None, wiring.watched.concerned(ref))
+
+
+def count(wiring: Wiring, before: Ref | None, after: Ref | None) -> None:
+    """A GitHubToken that named one App names another, or none."""
+    for app in {before, after} - {None} if before != after else ():
+        if app is not None:
+            wiring.apps.count_again(app)
+
+
+def wake(wiring: Wiring, ref: Ref, body: JSON | None, keys: Iterable[Ref]) -> None:
+    """Makes `keys` due, which the object concerns; a GitHubToken's run gets the body that came."""
+    if ref.kind is Kind.TOKEN:
+        if body is not None:
+            wiring.watched.put(ref, body)
+    else:
+        wiring.apps.forget(ref)
+    for key in keys:
+        wiring.scheduler.wake(key)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from githubtoken_operator.domain.user import credential, device_flow
+from githubtoken_operator.domain.user.credential import read_hashes
+from githubtoken_operator.domain.vocabulary.documents import parsed
+from tests.unit.builders import NOW, secret
+
+DEEP = "[" * 300 + "]" * 300
+"""Deeper than any document of ours, and not so deep that it would harm a reader of JSON."""
+FLOW = {
+    "userCode": "WDJB-MJHT",
+    "verificationURI": "https://github.com/login/device",
+    "startedAt": "2026-02-28T00:00:00Z",
+    "expiresAt": "2026-02-28T00:15:00Z",
+    "interval": 5,
+    "parent": "",
+    "clientID": "Iv23",
+    "unused": 0,
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "{", "nonsense", DEEP, '{"a":' * 300 + "1" + "}" * 300, "1.5", "1e999", "NaN", "Infinity", "9" * 5000],
+    ids=["absent", "empty", "torn", "no JSON", "lists", "objects", "fraction", "exponent", "NaN", "Infinity", "digits"],
+)
+def test_what_is_no_document_of_ours_is_none(text: str | None) -> None:
+    assert parsed(text) is None
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=5)))
+def test_what_was_written_as_json_is_read(value: object) -> None:
+    text = json.dumps(value)
+    if text.count("[") + text.count("{") <= 256:
+        assert parsed(text) == value
+
+
+@pytest.mark.parametrize("text", [DEEP, '["one", [["two"]], 3]', '{"one": 1}', "7"])
+def test_hashes_are_texts_and_nothing_else(text: str) -> None:
+    assert set(read_hashes(text)) <= {"one"}
+
+
+@pytest.mark.parametrize("annotation", sorted({credential.SEEDS_TAKEN, credential.INTENT, device_flow.FLOW}))
+@pytest.mark.parametrize("text", [DEEP, "[]", '"x"', "{}", '{"startedAt": 1}'])
+def test_a_credential_secret_is_read_whatever_its_annotations_hold(annotation: str, text: str) -> None:
+    found = credential.read(secret("ci-credential", {"refresh_token": "ghr_one"}, annotations={annotation: text}))
+    assert found.refresh_token is not None
+    assert (found.intent, found.flow) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"interval": 10**400},
+        {"interval": 0},
+        {"interval": "soon"},
+        {"unused": -1},
+        {"startedAt": "9999-12-31T23:00:00Z"},
+        {"expiresAt": "9999-12-31T23:59:59Z"},
+        {"ended": 7},
+    ],
+    ids=str,
+)
+def test_a_device_flow_that_nobody_of_ours_wrote_is_none(change: dict[str, object]) -> None:
+    def read(document: object) -> device_flow.Flow | None:
+        return device_flow.read(secret("s", {}, annotations={device_flow.FLOW: json.dumps(document)}))
+
+    flow = read(FLOW)
+    assert flow is not None
+    assert not flow.is_open(NOW)
+    assert read(FLOW | change) is None

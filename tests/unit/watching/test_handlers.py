@@ -1,0 +1,219 @@
+"""kopf's part: what the watches say wakes the right keys, and nothing else is asked of kopf."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any, cast
+
+import kopf
+import pytest
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.domain.objects.view import TokenView
+from githubtoken_operator.domain.vocabulary.model import Token
+from githubtoken_operator.engine.scheduler import Scheduler
+from githubtoken_operator.engine.sweep import Sweep
+from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.tokens.user.seeds import Seeds
+from githubtoken_operator.watching import handlers
+from githubtoken_operator.watching.orphan_count import OrphanCount
+from tests.unit.builders import NAMESPACE, app_body, cluster_app_body, githubtoken_body, namespace_body, secret
+
+TOKEN = Ref(Kind.TOKEN, NAMESPACE, "ci")
+APP = Ref(Kind.APP, NAMESPACE, "acme")
+CLUSTER_APP = Ref(Kind.CLUSTER_APP, "", "acme")
+CONSUMER = Ref(Kind.SECRET, NAMESPACE, "ci")
+
+
+def as_kopf_gives(body: dict[str, Any]) -> kopf.Body:
+    return kopf.Body(cast("Any", body))
+
+
+async def never() -> None:
+    """The end of a process that does not end here."""
+
+
+class Kopf:
+    """The registered handlers, called as kopf calls them; `woken` and `forgotten` are what they did."""
+
+    def __init__(self, *, clusterwide: bool = True) -> None:
+        self.watched = Watched()
+        self.woken: list[Ref] = []
+        self.forgotten: list[Ref] = []
+        scheduler = cast("Scheduler[Ref]", SimpleNamespace(wake=self.woken.append))
+        self.counted: list[Ref] = []
+        apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append, count_again=self.counted.append))
+        self.seeds = Seeds()
+        self.sweeps = 0
+        self.metrics = Metrics("test")
+        self.metrics.lead(True)
+        sweep = cast("Sweep", SimpleNamespace(soon=self._sweep))
+        wiring = handlers.Wiring(
+            watched=self.watched,
+            apps=apps,
+            seeds=self.seeds,
+            orphans=OrphanCount(self.watched),
+            metrics=self.metrics,
+            scheduler=scheduler,
+            sweep=sweep,
+            clusterwide=clusterwide,
+        )
+        registry = handlers.registry(wiring, end=never)
+        self.handlers: dict[str, Callable[..., Any]] = {
+            cast("Any", handler.fn).__name__: handler.fn for handler in registry._watching._handlers
+        }
+
+    def _sweep(self) -> None:
+        self.sweeps += 1
+
+    async def event(self, handler: str, body: dict[str, Any], kind: str | None = "MODIFIED") -> None:
+        await self.handlers[handler](type=kind, body=as_kopf_gives(body))
+
+
+async def test_a_new_token_is_run_and_its_body_kept_for_that_run() -> None:
+    kopf_ = Kopf()
+    body = githubtoken_body()
+    await kopf_.event("on_token", body, None)
+    assert kopf_.woken == [TOKEN]
+    assert kopf_.watched.take(TOKEN) == body
+
+
+async def test_an_object_has_its_series_from_its_first_sight_on() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_token", githubtoken_body(), None)
+    await kopf_.event("on_app", app_body(), None)
+    value = kopf_.metrics.registry.get_sample_value
+    token = {"namespace": NAMESPACE, "name": "ci", "condition": "Unknown"}
+    assert value("githubtoken_ready_status", token) == 1
+    app = {"kind": "GitHubApp", "namespace": NAMESPACE, "name": "acme", "condition": "Unknown"}
+    assert value("githubtoken_app_ready_status", app) == 1
+
+
+async def test_what_a_run_has_shown_since_is_not_undone_by_an_event() -> None:
+    kopf_ = Kopf()
+    kopf_.metrics.show(TokenView(NAMESPACE, "ci", "Installation", "acme", "ci", "True"))
+    await kopf_.event("on_token", githubtoken_body())
+    ready = {"namespace": NAMESPACE, "name": "ci", "condition": "True"}
+    assert kopf_.metrics.registry.get_sample_value("githubtoken_ready_status", ready) == 1
+
+
+async def test_a_status_that_comes_back_wakes_nobody() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_token", githubtoken_body())
+    await kopf_.event("on_token", {**githubtoken_body(), "status": {"revision": 7}})
+    assert kopf_.woken == [TOKEN]
+
+
+async def test_a_deleted_token_is_run_once_more_and_read_anew() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_token", githubtoken_body())
+    await kopf_.event("on_token", githubtoken_body(), "DELETED")
+    assert kopf_.woken == [TOKEN, TOKEN]
+    assert kopf_.watched.take(TOKEN) is None
+
+
+async def test_an_app_that_changed_is_forgotten_and_run() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_app", app_body())
+    assert (kopf_.forgotten, kopf_.woken) == ([APP], [APP])
+
+
+async def test_an_app_of_the_cluster_that_changed_is_forgotten_and_run() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_cluster_app", cluster_app_body())
+    assert (kopf_.forgotten, kopf_.woken) == ([CLUSTER_APP], [CLUSTER_APP])
+
+
+async def test_only_the_labels_of_a_namespace_are_news_and_only_to_those_who_go_by_them() -> None:
+    kopf_ = Kopf()
+    namespace = Ref(Kind.NAMESPACE, "", NAMESPACE)
+    await kopf_.event("on_namespace", namespace_body({"team": "web"}))
+    kopf_.watched.depends(TOKEN, [namespace])
+    await kopf_.event("on_namespace", {**namespace_body({"team": "web"}), "status": {"phase": "Active"}})
+    assert kopf_.woken == []
+    await kopf_.event("on_namespace", namespace_body({"team": "api"}))
+    assert kopf_.woken == [TOKEN]
+
+
+def test_an_operator_of_some_namespaces_watches_nothing_of_the_cluster() -> None:
+    assert set(Kopf(clusterwide=True).handlers) - set(Kopf(clusterwide=False).handlers) == {
+        "on_cluster_app",
+        "on_namespace",
+    }
+
+
+async def test_a_secret_wakes_those_that_read_it() -> None:
+    kopf_ = Kopf()
+    kopf_.watched.depends(TOKEN, [CONSUMER])
+    await kopf_.event("on_secret", secret("ci", {"token": "edited"}))
+    await kopf_.event("on_secret", secret("other", {"token": "x"}))
+    assert kopf_.woken == [TOKEN]
+
+
+async def test_a_list_that_is_made_anew_asks_what_has_gone_meanwhile() -> None:
+    kopf_ = Kopf()
+    await kopf_.event("on_secret", secret("ci", {"token": "x"}), None)
+    assert kopf_.sweeps == 0
+    await kopf_.event("on_secret", secret("ci", {"token": "x"}), None)
+    assert kopf_.sweeps == 1
+
+
+async def test_a_write_of_its_own_wakes_no_key() -> None:
+    kopf_ = Kopf()
+    kopf_.watched.depends(TOKEN, [CONSUMER])
+    written = secret("ci", {"token": "ours"})
+    with kopf_.watched.run_of(TOKEN):
+        kopf_.watched.saw(CONSUMER, written)
+    await kopf_.event("on_secret", written)
+    assert kopf_.woken == []
+
+
+async def test_the_seeds_that_a_credential_took_are_known_until_it_is_gone() -> None:
+    kopf_ = Kopf()
+    notes = {"githubtoken.dev/seeds-taken": json.dumps([Token("ghr_seed").sha256])}
+    credential = secret("alice-credential", labels={"githubtoken.dev/role": "credential"}, annotations=notes)
+    await kopf_.event("on_secret", credential)
+    assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is not None
+    await kopf_.event("on_secret", credential, "DELETED")
+    assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is None
+
+
+async def test_only_a_credential_can_have_taken_a_seed() -> None:
+    kopf_ = Kopf()
+    notes = {"githubtoken.dev/seeds-taken": json.dumps([Token("ghr_seed").sha256])}
+    await kopf_.event("on_secret", secret("x", labels={"githubtoken.dev/role": "seed"}, annotations=notes))
+    assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is None
+
+
+def test_nothing_that_writes_to_users_objects_is_registered() -> None:
+    registry = handlers.registry(cast("handlers.Wiring", SimpleNamespace(clusterwide=True)), end=never)
+    assert not registry._changing._handlers
+    assert not registry._spawning._handlers
+    assert not registry._indexing._handlers
+    assert not registry._webhooks._handlers
+
+
+def test_the_settings_need_no_peering_and_watch_our_secrets_only() -> None:
+    settings = handlers.settings()
+    assert settings.peering.standalone
+    assert settings.scanning.disabled
+    assert not settings.posting.enabled
+    assert settings.watching.label_selectors["secrets"] == "githubtoken.dev/role"
+
+
+def test_the_api_server_may_be_away_for_half_an_hour() -> None:
+    backoffs = list(islice(handlers.Backoffs(), 1000))
+    assert sum(backoffs) >= 30 * 60
+    assert backoffs == sorted(backoffs)
+
+
+@pytest.mark.parametrize("body", [{"spec": {}}, {"metadata": {"annotations": {"a": "b"}}}])
+def test_kopf_remembers_nothing_of_an_object(body: dict[str, Any]) -> None:
+    storage = handlers.NoDiffBase()
+    assert dict(storage.build(body=as_kopf_gives(body))) == {}
+    assert cast("Any", storage).fetch(body=as_kopf_gives(body)) is None

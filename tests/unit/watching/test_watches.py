@@ -1,0 +1,81 @@
+"""Signs of life of kopf's watches, from kopf's own generators over an API that is made up here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import kopf
+import pytest
+from kopf._cogs.clients import api as requests
+from kopf._cogs.clients import fetching, watching
+from kopf._cogs.structs.references import Resource
+
+from githubtoken_operator.watching import watches
+
+TOKENS = Resource("githubtoken.dev", "v1alpha1", "githubtokens", "GitHubToken", namespaced=True)
+
+
+def thing(version: str) -> dict[str, Any]:
+    return {"metadata": {"name": "ci", "resourceVersion": version}}
+
+
+STREAM = [
+    {"type": "ADDED", "object": thing("2")},
+    {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "3"}}},
+    {"type": "ERROR", "object": {"code": 410}},
+]
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of one object, then a watch that brings an object and a bookmark, and is told that it is too old."""
+
+    async def listed(**_: Any) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:  # noqa: ANN401 - kopf's
+        yield [thing("1")], "1"
+
+    async def stream(**_: Any) -> AsyncIterator[dict[str, Any]]:  # noqa: ANN401 - kopf's
+        for event in STREAM:
+            yield event
+
+    monkeypatch.setattr(fetching, "fetch_objs", listed)
+    monkeypatch.setattr(requests, "stream", stream)
+
+
+async def watched(namespace: str | None) -> list[Any]:
+    settings = kopf.OperatorSettings()
+    settings.watching.reconnect_backoff = 0
+    events = watching.infinite_watch(settings=settings, resource=TOKENS, namespace=namespace, _iterations=1)  # type: ignore[arg-type]
+    return [event async for event in events]
+
+
+@pytest.mark.parametrize("namespace", [None, "team"])
+async def test_lists_objects_and_bookmarks_are_signs_of_life(api: None, namespace: str | None) -> None:
+    heard: list[tuple[str, str | None]] = []
+    with watches.listening(lambda resource, where: heard.append((resource, where))):
+        events = await watched(namespace)
+    # The object of the list, its end, an object and a bookmark.
+    assert len(events) == 4
+    assert heard == [("githubtokens", namespace)] * 4
+
+
+async def test_kopf_sees_the_same_with_and_without(api: None) -> None:
+    without = await watched(None)
+    with watches.listening(lambda *_: None):
+        assert await watched(None) == without
+    assert await watched(None) == without
+
+
+async def test_a_watch_that_is_cancelled_ends(api: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(**_: Any) -> AsyncIterator[dict[str, Any]]:  # noqa: ANN401 - kopf's
+        await asyncio.Event().wait()
+        yield {}
+
+    monkeypatch.setattr(requests, "stream", silent)
+    with watches.listening(lambda *_: None):
+        task = asyncio.create_task(watched(None))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
