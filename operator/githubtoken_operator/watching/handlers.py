@@ -35,6 +35,8 @@ GROUP: Final = "githubtoken.dev"
 VERSION: Final = "v1alpha1"
 OURS: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.CLUSTER_APP})
 """The kinds that have series of their own."""
+SILENCE: Final = 70.0
+"""Seconds without an event or a bookmark, of which one comes each minute, after which a watch is begun anew."""
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +95,8 @@ def settings() -> kopf.OperatorSettings:
     # Tenants may fill Secrets with a megabyte each: 200 of them in one answer would be all of the memory.
     chosen.watching.chunk_size = LARGE_PAGE
     chosen.watching.server_timeout = 600
+    # A connection that a load balancer forgot stays open for ever.
+    chosen.watching.inactivity_timeout = SILENCE
     chosen.watching.connect_timeout = 30
     chosen.watching.reconnect_backoff = 1.0
     # One server-side selector for all roles: foreign Secrets never reach us.

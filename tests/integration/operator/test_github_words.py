@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+
+from github_simulator.control_client import sha256
+from tests.integration.operator.conftest import POLL
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import World
@@ -77,6 +82,33 @@ def test_an_incident_of_a_few_seconds_costs_no_token_and_calls_nobody(world: Wor
     world.github.clear_faults(fault)
     assert world.wait_ready(revision=2)["status"]["revision"] == 2
     assert {event["reason"] for event in world.events() if event["type"] == "Warning"} == {"GitHubUnavailable"}
+
+
+def test_no_token_of_a_minute_dies_of_sixteen_seconds_of_refusals(world: World) -> None:
+    """An hour told as a minute: GitHub refuses everything from the moment at which each token is to be renewed.
+
+    `tests/unit/tokens/installation` has every other moment.
+    """
+    words = ("bad-credentials", "undecodable", "not-found")
+    apps = {name: world.app(name, token_life=60) for name in words}
+    for name in words:
+        world.installation_token(name, app=name)
+    faults: dict[str, int] = {}
+    ends: dict[str, float] = {}
+    for name in words:
+        world.wait_ready(name)
+        faults[name] = world.github.fail("*", words=name, times=None, app=apps[name])
+    while any(world.status(name)["revision"] == 1 for name in words):
+        for name in words:
+            assert world.ready(name).status == "True"
+            assert world.github.token_is_alive(sha256(world.data(name)["token"])), f"{name}: the token is dead"
+            if "refresh failing" in world.ready(name).message:
+                ends.setdefault(name, time.monotonic() + 16)
+            if time.monotonic() > ends.get(name, math.inf) and name in faults:
+                world.github.clear_faults(faults.pop(name))
+        time.sleep(POLL)
+    assert faults == {}
+    assert all(event["reason"] in {"Fresh", "GitHubUnavailable"} for name in words for event in world.events(name))
 
 
 def test_words_that_nobody_knows_are_waited_out_and_then_told(world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, needs_human, ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
-from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
+from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.pacing import REQUESTS_PER_MINUTE, Pacing
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
 from tests.unit.fakes import (
@@ -894,41 +894,3 @@ async def test_an_object_that_is_deleted_meanwhile_is_forgotten_without_a_warnin
     assert await process.run() is not None
     assert await process.run() is None
     assert [record for record in caplog.records if record.levelname == "WARNING"] == []
-
-
-# --- Incidents of GitHub's -------------------------------------------------------------------------------------------
-
-_NOT_THE_KEY = Terminal(reasons.AUTHENTICATION_FAILED, "GitHub does not accept the App's key")
-_NOT_THERE = Terminal(reasons.INSTALLATION_NOT_FOUND, "the App is not installed there")
-
-
-@pytest.mark.parametrize(
-    "refused",
-    [
-        pytest.param({"mint": _NOT_THE_KEY, "get_app": _NOT_THE_KEY, "find_installation": _NOT_THE_KEY}, id="401"),
-        pytest.param({"mint": _NOT_THERE, "get_app": _NOT_THERE, "find_installation": _NOT_THERE}, id="404"),
-    ],
-)
-async def test_no_token_of_an_hour_dies_of_sixteen_minutes_of_refusals(refused: dict[str, Exception]) -> None:
-    world = await fresh()
-    process = world.start()
-    due = await process.run()
-    expires = parse_time(world.status()["expirationTime"])
-    assert due is not None
-    assert expires is not None
-    world.clock.advance(datetime.fromtimestamp(due.due, UTC) - world.clock())
-    ends = world.clock() + timedelta(minutes=16)
-    world.github.refuses.update(refused)
-    minted = len(world.github.minted)
-    while len(world.github.minted) == minted:
-        if world.clock() >= ends:
-            world.github.refuses.clear()
-        due = await process.run()
-        assert ready_of(world.status()) == FRESH
-        assert world.clock() < expires
-        assert due is not None
-        if world.clock() < ends - timedelta(minutes=12):
-            assert needs_human(world.status()) is None
-        world.clock.advance(datetime.fromtimestamp(due.due, UTC) - world.clock())
-    assert needs_human(world.status()) is None
-    assert_published(world)

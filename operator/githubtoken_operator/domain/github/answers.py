@@ -188,8 +188,8 @@ def personal_token_info(answer: Answer) -> PersonalTokenInfo:
     if not name:
         raise unclear("it is not a user with a `login`")
     scopes = answer.headers.get("x-oauth-scopes", "")
-    said, at = answer.headers.get("github-authentication-token-expiration", "").strip(), created(reply)
-    expires = _token_expiration(said)
+    said, at = answer.headers.get("github-authentication-token-expiration"), created(reply)
+    expires = _token_expiration(said.strip()) if said is not None else None
     if expires is not None and expires <= at:
         # GitHub has just accepted the token, so it has not expired.
         expires = None
@@ -198,7 +198,7 @@ def personal_token_info(answer: Answer) -> PersonalTokenInfo:
         at=at,
         scope=",".join(scopes.replace(",", " ").split()) if _SCOPES.fullmatch(scopes) else "",
         expires_at=expires,
-        unclear=bool(said) and expires is None,
+        unclear=said is not None and expires is None,
     )
 
 

@@ -498,8 +498,8 @@ def test_a_login_that_cannot_be_kept_is_none(name: object) -> None:
     assert isinstance(error_of(login, answer(200, {"login": name})), OutcomeUnknown)
 
 
-def checked(expiration: str = "", scopes: str | None = None) -> PersonalTokenInfo:
-    told = {"github-authentication-token-expiration": expiration} if expiration else {}
+def checked(expiration: str | None = None, scopes: str | None = None) -> PersonalTokenInfo:
+    told = {"github-authentication-token-expiration": expiration} if expiration is not None else {}
     told |= {"x-oauth-scopes": scopes} if scopes is not None else {}
     return personal_token_info(Answer(200, {"date": DATE, **told}, b'{"login": "alice"}'))
 
@@ -512,15 +512,16 @@ def checked(expiration: str = "", scopes: str | None = None) -> PersonalTokenInf
         pytest.param("2026-12-01 00:00:00 -0330", datetime(2026, 12, 1, 3, 30, tzinfo=UTC), id="a zone of half hours"),
         pytest.param("2026-12-01 00:00:00 +01:00", datetime(2026, 11, 30, 23, tzinfo=UTC), id="with a colon"),
         pytest.param("2026-12-01T00:00:00Z", datetime(2026, 12, 1, tzinfo=UTC), id="RFC 3339"),
-        pytest.param("", None, id="it does not expire"),
+        pytest.param(None, None, id="it does not expire"),
     ],
 )
-def test_the_expiry_of_a_personal_token_is_in_a_header(told: str, expected: datetime | None) -> None:
+def test_the_expiry_of_a_personal_token_is_in_a_header(told: str | None, expected: datetime | None) -> None:
     assert checked(told) == PersonalTokenInfo("alice", NOW, "", expected)
 
 
 @pytest.mark.parametrize(
-    "told", ["soon", "2026-12-01", "2026-12-01 00:00:00 PST", "2026-02-30 00:00:00 UTC", "1", "2026-11-23 01:00:00 UTC"]
+    "told",
+    ["", "soon", "2026-12-01", "2026-12-01 00:00:00 PST", "2026-02-30 00:00:00 UTC", "1", "2026-11-23 01:00:00 UTC"],
 )
 def test_an_expiry_that_cannot_be_says_nothing_of_a_token_that_github_accepts(told: str) -> None:
     found = checked(told)
