@@ -89,6 +89,15 @@ def all_namespaces(command: Command) -> Command:
     return checked
 
 
+operator_namespace = click.option(
+    "--operator-namespace",
+    envvar="GITHUBTOKEN_OPERATOR_NAMESPACE",
+    type=NAME,
+    default="githubtoken-system",
+    show_default=True,
+    help="Where the operator runs, and the Secrets of ClusterGitHubApps are.",
+)
+
 one_token = click.argument("name", type=NAME)
 
 selector = click.option(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
-from githubtoken_operator.commands import ages, layout
+from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.commands import ages, checks, layout
+from githubtoken_operator.commands.checks import Check
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.surroundings import Happening, Surroundings, revision_of
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -25,6 +26,7 @@ class Seen:
 
     token: Snapshot
     around: Surroundings
+    chain: Sequence[Check]
     now: datetime
 
 
@@ -33,7 +35,7 @@ def overview(seen: Seen) -> str:
     pairs = [(f"{label}:", text) for label, line in _LINES if (text := line(seen))]
     width = max(len(label) for label, _ in pairs) + _GAP
     lines = [label.ljust(width) + layout.printable(text) for label, text in pairs]
-    return "\n".join([*lines, "Conditions:", _conditions(seen), "Events:", _events(seen)])
+    return "\n".join([*lines, "Conditions:", _conditions(seen), "Chain:", _chain(seen), "Events:", _events(seen)])
 
 
 # --- Lines -----------------------------------------------------------------------------------------------------------
@@ -74,7 +76,7 @@ def _suspended(seen: Seen) -> str:
 
 def _secret(seen: Seen) -> str:
     name, secret = seen.token.secret, seen.around.secret
-    if isinstance(secret, Forbidden):
+    if isinstance(secret, ApiError):
         return f"{name} (not readable for you: {secret.message})"
     if secret is None:
         return f"{name} (is not there)"
@@ -84,7 +86,7 @@ def _secret(seen: Seen) -> str:
 
 def _keys(seen: Seen) -> str:
     secret = seen.around.secret
-    return "" if secret is None or isinstance(secret, Forbidden) else ", ".join(secret.keys) or layout.NOTHING
+    return "" if secret is None or isinstance(secret, ApiError) else ", ".join(secret.keys) or layout.NOTHING
 
 
 def _failures(seen: Seen) -> str:
@@ -144,9 +146,13 @@ def _conditions(seen: Seen) -> str:
     return _indented(("TYPE", "STATUS", "SINCE", "REASON", "MESSAGE"), rows)
 
 
+def _chain(seen: Seen) -> str:
+    return textwrap.indent(checks.as_table(seen.chain), _INDENT)
+
+
 def _events(seen: Seen) -> str:
     events = seen.around.events
-    if isinstance(events, Forbidden):
+    if isinstance(events, ApiError):
         return f"{_INDENT}not readable for you: {events.message}"
     rows = [(_age(event.time, seen.now), event.type, event.reason, _message(event)) for event in events]
     return _indented(("LAST SEEN", "TYPE", "REASON", "MESSAGE"), rows)

@@ -11,6 +11,7 @@ import click
 
 from githubtoken_operator.adapters.kubernetes import access
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Invalid, NotFound
+from githubtoken_operator.adapters.kubernetes.inspection import Inspection
 from githubtoken_operator.adapters.kubernetes.tokens import Tokens
 from githubtoken_operator.commands.complaints import complaint
 from githubtoken_operator.commands.options import Place
@@ -21,9 +22,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The GitHubTokens of the cluster, and the namespace that the command is about."""
+    """The GitHubTokens of the cluster and what is around them, and the namespace that the command is about."""
 
     tokens: Tokens
+    inspection: Inspection
     namespace: str
 
     async def find(self, name: str) -> Snapshot:
@@ -61,4 +63,4 @@ def in_cluster(place: Place, work: Callable[[Session], Awaitable[T]]) -> T:
 async def _connected(place: Place, work: Callable[[Session], Awaitable[T]]) -> T:
     api, namespace = await access.connect(kubeconfig=place.kubeconfig, context=place.context)
     async with api:
-        return await work(Session(Tokens(api), place.namespace or namespace))
+        return await work(Session(Tokens(api), Inspection(api), place.namespace or namespace))

@@ -1,4 +1,4 @@
-"""`githubtoken status`: all there is to know of one GitHubToken, but for what is secret."""
+"""`githubtoken status`: one GitHubToken and the chain that it hangs in, but for what is secret."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import click
 
 from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.commands import options
+from githubtoken_operator.commands.chain.links import links
+from githubtoken_operator.commands.chain.reading import read
 from githubtoken_operator.commands.document import Format, document, plain
 from githubtoken_operator.commands.options import Place
 from githubtoken_operator.commands.overview import Seen, overview
 from githubtoken_operator.commands.session import Session, in_cluster
-from githubtoken_operator.commands.surroundings import look_around
+from githubtoken_operator.commands.surroundings import Surroundings, events_about
 
 NOT_READY: Final = 3
 """With `--exit-code`; 1 is an error and 2 a wrong flag."""
@@ -21,13 +23,15 @@ NOT_READY: Final = 3
 @click.command()
 @options.one_token
 @options.at_a_place
+@options.operator_namespace
 @options.output()
 @click.option("--exit-code", is_flag=True, help=f"End with {NOT_READY} where it is not ready.")
-def status(place: Place, *, name: str, output: Format | None, exit_code: bool) -> None:
+def status(place: Place, *, name: str, operator_namespace: str, output: Format | None, exit_code: bool) -> None:
     """Show one GitHubToken.
 
-    Whether it is ready and why, its Secret, its times, and what happened. The Secret's values are never shown. With -o
-    it is the object as kubectl prints it, with `secret` and `events` beside it.
+    Whether it is ready and why, its times, and the whole chain: App, private key, installation, Secrets, pods and
+    workloads, each with what is wrong with it, and what happened. No value of a Secret is ever shown. With -o it is the
+    object as kubectl prints it, with `secret`, `chain` and `events` beside it.
 
     \b
     githubtoken status ci
@@ -36,11 +40,15 @@ def status(place: Place, *, name: str, output: Format | None, exit_code: bool) -
 
     async def work(session: Session) -> bool:
         token = await session.find(name)
-        around = await look_around(session.tokens, token)
+        now = utc_now()
+        seen = await read(session.inspection, token, operator_namespace, now)
+        around = Surroundings(seen.secret.found, await events_about(session.tokens, token))
+        chain = links(seen)
         if output:
-            click.echo(document({**plain(token.body), **around.as_json}, output))
+            walked = {"chain": [check.as_json for check in chain]}
+            click.echo(document({**plain(token.body), **around.as_json, **walked}, output))
         else:
-            click.echo(overview(Seen(token, around, utc_now())))
+            click.echo(overview(Seen(token, around, chain, now)))
         return token.ready == "True"
 
     ready = in_cluster(place, work)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
-from githubtoken_operator.adapters.kubernetes.tokens import SecretFacts, Tokens
+from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.tokens import Tokens
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.domain.objects.secrets import NAME, REVISION
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -42,8 +43,8 @@ class Happening:
 class Surroundings:
     """The Secret, or None where there is none, and the events, oldest first; where reading failed, the refusal."""
 
-    secret: SecretFacts | Forbidden | None
-    events: tuple[Happening, ...] | Forbidden
+    secret: SecretLook | ApiError | None
+    events: tuple[Happening, ...] | ApiError
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -51,37 +52,30 @@ class Surroundings:
         return {"secret": _secret_json(self.secret), "events": _events_json(self.events)}
 
 
-async def look_around(tokens: Tokens, token: Snapshot) -> Surroundings:
-    """Reads them. Raises `ApiError`, but not where the user may not read one of the two."""
-    secret: SecretFacts | Forbidden | None
-    events: tuple[Happening, ...] | Forbidden
-    try:
-        secret = await tokens.secret(token.namespace, token.secret)
-    except Forbidden as error:
-        secret = error
+async def events_about(tokens: Tokens, token: Snapshot) -> tuple[Happening, ...] | ApiError:
+    """The latest events, oldest first, or why they cannot be read."""
     try:
         found = [Happening.of(event) for event in await tokens.events(token.namespace, token.uid)]
-        events = tuple(sorted(found, key=lambda event: event.time)[-MOST_EVENTS:])
-    except Forbidden as error:
-        events = error
-    return Surroundings(secret, events)
+    except ApiError as error:
+        return error
+    return tuple(sorted(found, key=lambda event: event.time)[-MOST_EVENTS:])
 
 
-def revision_of(secret: SecretFacts) -> str | None:
+def revision_of(secret: SecretLook) -> str | None:
     """Which token it holds; None where the operator did not write it."""
     return secret.annotations.get(REVISION) if NAME in secret.annotations else None
 
 
-def _secret_json(secret: SecretFacts | Forbidden | None) -> dict[str, Any]:
-    if isinstance(secret, Forbidden):
+def _secret_json(secret: SecretLook | ApiError | None) -> dict[str, Any]:
+    if isinstance(secret, ApiError):
         return {"error": secret.message}
     if secret is None:
         return {"exists": False}
     return {"exists": True, "type": secret.type, "keys": list(secret.keys), "revision": revision_of(secret)}
 
 
-def _events_json(events: tuple[Happening, ...] | Forbidden) -> Any:  # noqa: ANN401 - a list, or an object with the error
-    if isinstance(events, Forbidden):
+def _events_json(events: tuple[Happening, ...] | ApiError) -> Any:  # noqa: ANN401 - a list, or an object with the error
+    if isinstance(events, ApiError):
         return {"error": events.message}
     names = ("time", "type", "reason", "message", "count")
     return [{name: getattr(event, name) for name in names} for event in events]

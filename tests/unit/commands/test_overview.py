@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
-from githubtoken_operator.adapters.kubernetes.tokens import SecretFacts
+from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
+from githubtoken_operator.commands.checks import Check
 from githubtoken_operator.commands.document import document
 from githubtoken_operator.commands.overview import Seen, overview
 from githubtoken_operator.commands.snapshot import Snapshot
@@ -18,17 +19,18 @@ from tests.unit.builders import NOW, githubtoken_body
 from tests.unit.commands.snapshots import at, needing_human, snapshot
 
 OURS = {"githubtoken.dev/name": "ci", "githubtoken.dev/revision": "3"}
-SECRET = SecretFacts("Opaque", ("expires_at", "token"), OURS)
+SECRET = SecretLook("Opaque", ("expires_at", "token"), {}, OURS)
 EVENT = Happening(at(-timedelta(minutes=5)), "Warning", "RateLimited", "GitHub asks to wait", 4)
+CHAIN = (Check("GitHubToken ci", "ok", "Fresh: token valid"), Check("Pod web", "warning", "is old", "restart it"))
 DENIED = Forbidden(403, "secrets is forbidden: User x cannot get it")
 
 
 def page(
     token: Snapshot | None = None,
-    secret: SecretFacts | Forbidden | None = SECRET,
+    secret: SecretLook | Forbidden | None = SECRET,
     events: tuple[Happening, ...] | Forbidden = (EVENT,),
 ) -> str:
-    return overview(Seen(token or snapshot(), Surroundings(secret, events), NOW))
+    return overview(Seen(token or snapshot(), Surroundings(secret, events), CHAIN, NOW))
 
 
 def line(label: str, text: str) -> str:
@@ -57,6 +59,10 @@ def test_a_ready_token_is_shown_with_its_secret_times_conditions_and_events() ->
         "Conditions:",
         "  TYPE    STATUS   SINCE   REASON   MESSAGE",
         "  Ready   True     42m     Fresh    token valid until later",
+        "Chain:",
+        "  STATE     CHECK            MESSAGE",
+        "  ok        GitHubToken ci   Fresh: token valid",
+        "  warning   Pod web          is old: restart it",
         "Events:",
         "  LAST SEEN   TYPE      REASON        MESSAGE",
         "  5m          Warning   RateLimited   GitHub asks to wait (4 times)",
@@ -67,12 +73,12 @@ def test_a_ready_token_is_shown_with_its_secret_times_conditions_and_events() ->
     ("secret", "says"),
     [
         (None, "ci (is not there)"),
-        (SecretFacts("Opaque", (), {}), "ci (Opaque, not written by the operator)"),
+        (SecretLook("Opaque", (), {}, {}), "ci (Opaque, not written by the operator)"),
         (DENIED, "ci (not readable for you: secrets is forbidden: User x cannot get it)"),
     ],
 )
 def test_a_secret_that_is_not_as_it_should_be_is_told_in_its_place(
-    secret: SecretFacts | Forbidden | None, says: str
+    secret: SecretLook | Forbidden | None, says: str
 ) -> None:
     assert line("Secret", page(secret=secret)) == says
 

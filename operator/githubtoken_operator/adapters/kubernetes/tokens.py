@@ -1,30 +1,19 @@
-"""GitHubTokens as a user's commands see them: lists, single objects, requests, and what stands around an object.
+"""GitHubTokens as a user's commands see them: lists, single objects, requests, and the events about one.
 
-A Secret is reduced to what may be shown as soon as it is read: its values never leave this module.
+Of a credential Secret nothing leaves this module but its metadata and when its pair ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import Api, NotFound
+from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION, Kind
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 FIELD_MANAGER: Final = "githubtoken-command"
 """Not the operator's: it would take over the annotation that a user's command sets."""
-
-
-@dataclass(frozen=True, slots=True)
-class SecretFacts:
-    """What may be shown of a Secret: its type, the names of its keys, its annotations."""
-
-    type: str
-    keys: tuple[str, ...]
-    annotations: Mapping[str, str]
 
 
 class Tokens:
@@ -53,15 +42,6 @@ class Tokens:
             content_type="application/merge-patch+json",
             query={"fieldManager": FIELD_MANAGER},
         )
-
-    async def secret(self, namespace: str, name: str) -> SecretFacts | None:
-        """What may be shown of a Secret, or None where there is none."""
-        try:
-            found = await self._api.request("GET", Kind.SECRET.path(namespace, name))
-        except NotFound:
-            return None
-        keys = tuple(sorted(found.get("data") or ()))
-        return SecretFacts(found.get("type", "Opaque"), keys, found["metadata"].get("annotations") or {})
 
     async def credentials(self, namespace: str | None) -> tuple[JSON, ...]:
         """The Secrets with a pair of a user, of a namespace or of all with None: metadata, and when the pair ends."""

@@ -11,6 +11,8 @@ RFC 5958).
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -25,6 +27,8 @@ _SEQUENCE: Final = 0x30
 _INTEGER: Final = 0x02
 _OCTETS: Final = 0x04
 _OBJECT: Final = 0x06
+_NULL: Final = 0x05
+_BITS: Final = 0x03
 _RSA: Final = bytes.fromhex("2a864886f70d010101")
 _RSA_PSS: Final = bytes.fromhex("2a864886f70d01010a")
 _LONG_FORM: Final = 0x80
@@ -58,6 +62,17 @@ def numbers(der: bytes) -> Numbers:
     _judge_sizes(found)
     _judge_fit(found)
     return found
+
+
+def fingerprint(key: Numbers) -> str:
+    """`SHA256:` and the digest of the public key's DER, as an App's settings page at GitHub shows it.
+
+    The DER is RFC 5280's SubjectPublicKeyInfo around RFC 8017's RSAPublicKey.
+    """
+    public = _written(_SEQUENCE, _integer(key.n) + _integer(key.e))
+    algorithm = _written(_SEQUENCE, _written(_OBJECT, _RSA) + _written(_NULL, b""))
+    der = _written(_SEQUENCE, algorithm + _written(_BITS, b"\0" + public))
+    return "SHA256:" + b64encode(hashlib.sha256(der).digest()).decode()
 
 
 class _Torn(Exception):
@@ -145,3 +160,17 @@ def _element(data: bytes) -> tuple[int, bytes, bytes]:
     if len(data) < end:
         raise _Torn
     return tag, data[start:end], data[end:]
+
+
+def _written(tag: int, content: bytes) -> bytes:
+    """One element of DER."""
+    size = len(content)
+    if size < _LONG_FORM:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, _LONG_FORM | len(length)]) + length + content
+
+
+def _integer(value: int) -> bytes:
+    """A number that is not negative, whose first bit is 0 for that."""
+    return _written(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))

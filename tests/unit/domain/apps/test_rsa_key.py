@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from dataclasses import astuple, replace
 
 import pytest
@@ -10,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 from hypothesis import given
@@ -55,6 +58,11 @@ def test_both_forms_have_the_numbers_that_the_library_reads(form: PrivateFormat)
         known.p, known.q, known.dmp1, known.dmq1, known.iqmp,
     )  # fmt: skip
     assert rsa_key.numbers(encoded(found)) == found
+
+
+def test_the_fingerprint_is_that_of_the_public_keys_der() -> None:
+    public = private().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert rsa_key.fingerprint(good()) == "SHA256:" + b64encode(hashlib.sha256(public).digest()).decode()
 
 
 def test_numbers_show_nothing_of_themselves() -> None:

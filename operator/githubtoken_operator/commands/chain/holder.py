@@ -1,0 +1,67 @@
+"""The GitHubToken itself, and the Secret that its consumers read."""
+
+from __future__ import annotations
+
+from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
+from githubtoken_operator.commands import ages
+from githubtoken_operator.commands.chain.findings import broken, of_secret
+from githubtoken_operator.commands.chain.reading import Chain
+from githubtoken_operator.commands.checks import Check, unseen
+from githubtoken_operator.domain import consumer
+from githubtoken_operator.domain.secrets import NAME, REVISION
+from githubtoken_operator.domain.times import parse_time
+
+
+def token_itself(chain: Chain) -> Check:
+    """What status says, and whether that is still true."""
+    token = chain.token
+    name, told = f"GitHubToken {token.name}", f"{token.reason}: {token.message}" if token.message else token.reason
+    expires, renews = (parse_time(token.status.get(key)) for key in ("expirationTime", "renewalTime"))
+    running = "is the operator running? `githubtoken doctor` looks"
+    if token.status.get("observedGeneration") != token.body["metadata"].get("generation"):
+        return Check(name, "warning", "the operator has not looked at the present spec yet", running)
+    if token.ready == "True" and expires is not None and expires < chain.now:
+        return Check(name, "failed", f"expired {ages.from_now(expires, chain.now)}, and status was not told", running)
+    if token.ready != "True":
+        return Check(name, "failed" if token.ready == "False" else "warning", told)
+    if token.needs_human:
+        return Check(name, "warning", token.human_task)
+    if token.failures is not None:
+        return Check(name, "warning", told)
+    if renews is not None and renews < chain.now and not token.suspended:
+        return Check(name, "warning", f"should have been renewed {ages.from_now(renews, chain.now)}", running)
+    return Check(name, "ok", told)
+
+
+def secret(chain: Chain) -> Check:
+    """The consumer's Secret: whose it is, and whether it has the present token."""
+    name, token = f"Secret {chain.secret.name}", chain.token
+    if at_fault := broken(chain, "secret", name):
+        return at_fault
+    revision, expires = token.status.get("revision"), parse_time(token.status.get("expirationTime"))
+
+    def foreign(secret: SecretLook) -> Check | None:
+        if secret.annotations.get(NAME) == token.name:
+            return None
+        return Check(name, "failed", "was not written for this GitHubToken", "name another in `spec.secret.name`")
+
+    def older(secret: SecretLook) -> Check | None:
+        has = secret.annotations.get(REVISION)
+        if revision is None or has == str(revision):
+            return None
+        return Check(name, "warning", f"has revision {has}, where status says {revision}", "look again in a moment")
+
+    def dead(secret: SecretLook) -> Check | None:
+        ends = parse_time(secret.annotations.get(consumer.EXPIRES_AT)) or expires
+        ended = ends is not None and ends < chain.now
+        return Check(name, "failed", f"its token expired {ages.from_now(ends, chain.now)}") if ends and ended else None
+
+    def fine(secret: SecretLook) -> Check:
+        has = secret.annotations.get(REVISION, "?")
+        return Check(name, "ok", f"{secret.type}, revision {has}, keys {', '.join(secret.keys)}")
+
+    if isinstance(chain.secret.found, ApiError) and token.ready == "True":
+        check = unseen(name, chain.secret.found)
+        return Check(name, "unknown", f"{check.says}; status says that it has revision {revision}")
+    return of_secret(chain, "", name, chain.secret, (foreign, older, dead, fine))

@@ -1,0 +1,73 @@
+"""What a token is obtained from: an installation, or a seed and the pair that came of it, or a personal token."""
+
+from __future__ import annotations
+
+from githubtoken_operator.commands import ages
+from githubtoken_operator.commands.chain.findings import broken, of_key, of_secret
+from githubtoken_operator.commands.chain.reading import Chain
+from githubtoken_operator.commands.checks import Check
+from githubtoken_operator.domain.secrets import NAME, ROLE, ROLE_CREDENTIAL
+
+
+def installation(chain: Chain) -> Check | None:
+    """The installation, and what it grants."""
+    wanted = chain.wanted.installation
+    if wanted is None:
+        return None
+    name, status = f"Installation {wanted.selector}", chain.token.status
+    if at_fault := broken(chain, "installation", name):
+        return at_fault
+    if not status.get("account"):
+        return Check(name, "unknown", "the operator has not found it yet")
+    granted = ", ".join(f"{key}: {level}" for key, level in sorted((status.get("permissions") or {}).items()))
+    selected = f"; repositories {status['repositorySelection']}" if status.get("repositorySelection") else ""
+    return Check(name, "ok", f"of {status['account']}; grants {granted or 'nothing'}{selected}")
+
+
+def source(chain: Chain) -> Check | None:
+    """The Secret of a human's that the token comes from."""
+    wanted = chain.wanted
+    if chain.source is None:
+        return None
+    ref = wanted.user.seed if wanted.user else wanted.personal.secret if wanted.personal else None
+    if ref is None:
+        return None
+    what = "Seed" if wanted.user else "Personal token"
+    name = f"{what} {ref.key} in Secret {ref.name}"
+    # A seed was needed once; a pair that is kept goes on without it.
+    needed = wanted.personal is not None or chain.token.ready != "True"
+    rules = (
+        lambda secret: of_key(name, ref, secret) if needed else None,
+        lambda secret: (
+            None
+            if ROLE in secret.labels
+            else Check(name, "ok", f"is there, without the label `{ROLE}`: a change is noticed later")
+        ),
+        lambda _: Check(name, "ok", "is there"),
+    )
+    if not needed and chain.source.found is None:
+        return Check(name, "ok", "is not there any more, and not needed while the sign-in lasts")
+    return of_secret(chain, "" if wanted.user else "source", name, chain.source, rules)
+
+
+def credential(chain: Chain) -> Check | None:
+    """The operator's Secret with a user's pair, or the sign-in that is to fill it."""
+    seen = chain.credential
+    if seen is None:
+        return None
+    name, status = f"Credential Secret {seen.name}", chain.token.status
+    if code := status.get("deviceFlow"):
+        enter = f"enter the code {code.get('userCode')} at {code.get('verificationURI')}"
+        return Check(name, "warning", "waits for somebody to sign in", enter)
+    if at_fault := broken(chain, "sign-in", name):
+        return at_fault
+    ends = ages.shown(status.get("refreshTokenExpirationTime"), chain.now)
+    rules = (
+        lambda secret: (
+            None
+            if secret.labels.get(ROLE) == ROLE_CREDENTIAL and secret.annotations.get(NAME) == chain.token.name
+            else Check(name, "failed", "was not made for this GitHubToken", "name another `user.credentialSecretName`")
+        ),
+        lambda _: Check(name, "ok", f"is there; the sign-in ends {ends}" if ends else "is there"),
+    )
+    return of_secret(chain, "sign-in", name, seen, rules)

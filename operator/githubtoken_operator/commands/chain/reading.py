@@ -1,0 +1,86 @@
+"""Reads what a GitHubToken hangs on and what hangs on it, each with its own refusal where there is one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.inspection import KINDS, Inspection, SecretLook
+from githubtoken_operator.commands.checks import Look, look
+from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.domain.model import JSON
+from githubtoken_operator.domain.resources import GitHubApp, GitHubToken, KeyRef, parse_app, parse_token
+
+SecretSeen = Look[SecretLook]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """All that was read at one moment; None for a link that this GitHubToken has not, or that is not known to be."""
+
+    token: Snapshot
+    app: Look[JSON] | None
+    private_key: SecretSeen | None
+    client_secret: SecretSeen | None
+    source: SecretSeen | None
+    credential: SecretSeen | None
+    secret: SecretSeen
+    pods: Look[Sequence[JSON]]
+    workloads: Sequence[tuple[str, Look[JSON]]]
+    now: datetime
+
+    @property
+    def wanted(self) -> GitHubToken:
+        """The spec."""
+        return parse_token(self.token.body)
+
+    @property
+    def of_app(self) -> GitHubApp | None:
+        """The App's spec, where it could be read."""
+        found = self.app.found if self.app else None
+        return None if found is None or isinstance(found, ApiError) else parse_app(found)
+
+
+async def read(inspection: Inspection, token: Snapshot, operator_namespace: str, now: datetime) -> Chain:
+    """Reads all links; `operator_namespace` has the Secrets of ClusterGitHubApps."""
+    wanted = parse_token(token.body)
+    app = await _app(inspection, wanted)
+    found = app.found if app else None
+    source = None if found is None or isinstance(found, ApiError) else parse_app(found)
+    where = token.namespace if wanted.app_kind == "GitHubApp" else operator_namespace
+    user = wanted.user
+    given = user.seed if user else wanted.personal.secret if wanted.personal else None
+
+    async def secret(ref: KeyRef | None, namespace: str, *, is_key: bool = False) -> SecretSeen | None:
+        if ref is None:
+            return None
+        reading = inspection.secret(namespace, ref.name, private_key=ref.key if is_key else "")
+        return await look(ref.name, reading)
+
+    async def workload(kind: str, name: str) -> tuple[str, Look[JSON]]:
+        return kind, await look(name, inspection.read(KINDS[kind], token.namespace, name))
+
+    secrets, consumer, pods, workloads = await asyncio.gather(
+        asyncio.gather(
+            secret(source.private_key if source else None, where, is_key=True),
+            secret(source.client_secret if source and user else None, where),
+            secret(given, token.namespace),
+            secret(KeyRef(user.credential, "") if user else None, token.namespace),
+        ),
+        look(token.secret, inspection.secret(token.namespace, token.secret)),
+        look("pods", inspection.pods(token.namespace)),
+        asyncio.gather(*(workload(each.kind, each.name) for each in wanted.restart_targets)),
+    )
+    return Chain(token, app, *secrets, consumer, pods, workloads, now)
+
+
+async def _app(inspection: Inspection, wanted: GitHubToken) -> Look[JSON] | None:
+    if not wanted.app:
+        return None
+    kind = Kind.APP if wanted.app_kind == "GitHubApp" else Kind.CLUSTER_APP
+    namespace = wanted.namespace if kind is Kind.APP else ""
+    return await look(wanted.app, inspection.read(kind, namespace, wanted.app))

@@ -1,0 +1,95 @@
+"""One thing that was looked at: how it is, in a sentence, and what to do about it. `status` and `doctor` show these.
+
+ok         as it should be
+warning    works, and somebody should know
+failed     does not work
+unknown    could not be seen, mostly for want of a right
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Generic, Literal, TypeVar
+
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
+from githubtoken_operator.commands import layout
+
+State = Literal["ok", "warning", "failed", "unknown"]
+
+MOST: Final = 20
+"""Lines of one kind that are shown; what is beyond is counted."""
+
+T = TypeVar("T")
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`name` says what was looked at; `advice` is empty where nothing is to be done."""
+
+    name: str
+    state: State
+    says: str
+    advice: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What was found, and what to do."""
+        return f"{self.says}: {self.advice}" if self.advice else self.says
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """For `-o json`."""
+        found = {"name": self.name, "state": self.state, "message": self.says}
+        return found | ({"advice": self.advice} if self.advice else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Generic[T]):
+    """What was looked for, by its name, and what was there: None where it is not, the error where it cannot be seen."""
+
+    name: str
+    found: T | ApiError | None
+
+
+Rule = Callable[[C], Check | None]
+"""Of several the first that says something counts."""
+
+
+def first(rules: Iterable[Rule[C]], about: C) -> Check | None:
+    """What the first rule that applies says."""
+    return next((check for rule in rules if (check := rule(about)) is not None), None)
+
+
+async def look(name: str, reading: Awaitable[T | None]) -> Look[T]:
+    """Reads; a refusal is a state. Of a kind that the API server does not know nothing is there."""
+    try:
+        return Look(name, await reading)
+    except ApiError as error:
+        return Look(name, None if error.status == HTTPStatus.NOT_FOUND else error)
+
+
+def unseen(name: str, error: ApiError) -> Check:
+    """The line for what could not be read."""
+    if isinstance(error, Forbidden):
+        return Check(name, "unknown", f"not readable for you ({error.message})")
+    return Check(name, "unknown", f"could not be read ({error.message})")
+
+
+def cut(checks: Sequence[Check], what: str, most: int = MOST) -> list[Check]:
+    """The first of them, and how many more there are of the same kind."""
+    if len(checks) <= most:
+        return list(checks)
+    rest = checks[most:]
+    state = next(state for state in _WORST_FIRST if any(check.state == state for check in rest))
+    return [*checks[:most], Check(what, state, f"and {len(rest)} more")]
+
+
+def as_table(checks: Sequence[Check]) -> str:
+    """One line each."""
+    return layout.table(("STATE", "CHECK", "MESSAGE"), [(it.state, it.name, it.sentence) for it in checks])
+
+
+_WORST_FIRST: Final[Sequence[State]] = ("failed", "warning", "unknown", "ok")
