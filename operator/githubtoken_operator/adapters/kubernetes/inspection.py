@@ -11,9 +11,10 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain import key_text, mounts, rsa_key
-from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.secrets import annotations_of, decoded_bytes, labels_of
+from githubtoken_operator.domain.apps import key_text, rsa_key
+from githubtoken_operator.domain.consumer import mounts
+from githubtoken_operator.domain.objects.secrets import annotations_of, decoded_bytes, labels_of
+from githubtoken_operator.domain.vocabulary.model import JSON
 
 KINDS: Final[Mapping[str, Kind]] = {kind.value[1]: kind for kind in Kind}
 """By the names that a manifest has."""

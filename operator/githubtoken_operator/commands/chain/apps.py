@@ -8,7 +8,7 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.commands.chain.findings import broken, of_key, of_secret
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.checks import Check, unseen
-from githubtoken_operator.domain.conditions import READY, find_condition, ready_of
+from githubtoken_operator.domain.vocabulary.conditions import READY, find_condition, ready_of
 
 _STORE_KEY: Final = "store the .pem file that GitHub handed out, as it is"
 

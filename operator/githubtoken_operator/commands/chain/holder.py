@@ -8,9 +8,9 @@ from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.chain.findings import broken, of_secret
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.checks import Check, unseen
-from githubtoken_operator.domain import consumer
-from githubtoken_operator.domain.secrets import NAME, REVISION
-from githubtoken_operator.domain.times import parse_time
+from githubtoken_operator.domain.consumer import consumer
+from githubtoken_operator.domain.objects.secrets import NAME, REVISION
+from githubtoken_operator.domain.vocabulary.times import parse_time
 
 
 def token_itself(chain: Chain) -> Check:

@@ -6,7 +6,7 @@ from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.chain.findings import broken, of_key, of_secret
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.checks import Check
-from githubtoken_operator.domain.secrets import NAME, ROLE, ROLE_CREDENTIAL
+from githubtoken_operator.domain.objects.secrets import NAME, ROLE, ROLE_CREDENTIAL
 
 
 def installation(chain: Chain) -> Check | None:

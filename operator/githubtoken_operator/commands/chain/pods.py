@@ -15,10 +15,10 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.checks import Check, cut, unseen
-from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.mounts import SYNCED_REVISION
-from githubtoken_operator.domain.secrets import annotations_of
-from githubtoken_operator.domain.times import parse_time
+from githubtoken_operator.domain.consumer.mounts import SYNCED_REVISION
+from githubtoken_operator.domain.objects.secrets import annotations_of
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.domain.vocabulary.times import parse_time
 
 KUBELET: Final = timedelta(minutes=2)
 """After so long kubelet has brought a new Secret into a volume: it looks once a minute, and may have cached it."""

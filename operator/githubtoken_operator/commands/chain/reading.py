@@ -12,8 +12,8 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.inspection import KINDS, Inspection, SecretLook
 from githubtoken_operator.commands.checks import Look, look
 from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.resources import GitHubApp, GitHubToken, KeyRef, parse_app, parse_token
+from githubtoken_operator.domain.objects.resources import GitHubApp, GitHubToken, KeyRef, parse_app, parse_token
+from githubtoken_operator.domain.vocabulary.model import JSON
 
 SecretSeen = Look[SecretLook]
 

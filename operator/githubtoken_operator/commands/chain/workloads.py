@@ -8,10 +8,10 @@ from base64 import b64decode
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.checks import Check, unseen
-from githubtoken_operator.domain.documents import parsed
-from githubtoken_operator.domain.model import JSON
-from githubtoken_operator.domain.rollout import RESTARTED_FOR
-from githubtoken_operator.domain.secrets import annotations_of
+from githubtoken_operator.domain.consumer.rollout import RESTARTED_FOR
+from githubtoken_operator.domain.objects.secrets import annotations_of
+from githubtoken_operator.domain.vocabulary.documents import parsed
+from githubtoken_operator.domain.vocabulary.model import JSON
 
 
 def checks(chain: Chain) -> list[Check]:
@@ -38,7 +38,7 @@ def _check(chain: Chain, name: str, found: JSON | ApiError | None) -> Check:
 
 
 def restarted_for(workload: JSON, token: str) -> str | None:
-    """The mark of the token that it was last restarted for (`domain.rollout.mark`), None where there is none."""
+    """The mark of the token that it was last restarted for (`rollout.mark`), None where there is none."""
     marks = parsed(annotations_of(workload).get(RESTARTED_FOR))
     return str(marks[token]) if isinstance(marks, dict) and token in marks else None
 

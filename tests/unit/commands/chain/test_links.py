@@ -11,7 +11,7 @@ from githubtoken_operator.adapters.kubernetes.api import Unavailable
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.commands.checks import Look
 from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.domain import reasons
+from githubtoken_operator.domain.vocabulary import reasons
 from tests.unit.builders import app_body, githubtoken_body
 from tests.unit.commands.chain.chains import ACCEPTED, DENIED, KEY, OURS, walked
 from tests.unit.commands.snapshots import at, condition, needing_human, snapshot
