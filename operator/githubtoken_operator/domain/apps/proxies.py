@@ -8,9 +8,9 @@ The rules are those of golang.org/x/net/http/httpproxy, which kubectl, Flux and 
   below it, `.example.com` and `*.example.com` those below it only; with `:port` only that port.
 - `localhost` and loopback addresses are never asked through a proxy.
 
-Two things are more than Go has: `ALL_PROXY` where the scheme's own variable is empty, as curl has it, and an IPv6
-address in brackets without a port. No library in Python does the whole: urllib, requests and httpx know no CIDR, no
-port or no star. Only HTTP proxies are served; a value may hold a password, so no message repeats it.
+Three things are more than Go has: `ALL_PROXY` where the scheme's own variable is empty, as curl has it; an IPv6 address
+in brackets without a port; and names below `localhost`. No library in Python does the whole: urllib, requests and httpx
+know no CIDR, no port or no star. Only HTTP proxies are served; a value may hold a password, so no message repeats it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Spared:
             return False
         if self.network is not None:
             return address is not None and address.version == self.network.version and address in self.network
-        return host.endswith(self.suffix) or (self.itself and host == self.suffix[1:])
+        return address is None and (host.endswith(self.suffix) or (self.itself and host == self.suffix[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,8 @@ def _entry(text: str) -> _Spared | None:
     """One entry of `NO_PROXY`; what is malformed is passed over, as Go does."""
     if "/" in text:
         try:
+            # A mask that is written as an address is none to Go.
+            int(text.rpartition("/")[2])
             return _Spared(network=ipaddress.ip_network(text, strict=False))
         except ValueError:
             return None
@@ -117,7 +119,7 @@ def _entry(text: str) -> _Spared | None:
     address = _address(host.removeprefix("[").removesuffix("]"))
     if address is not None:
         return _Spared(network=ipaddress.ip_network(address), port=port)
-    name = host.removeprefix("*")
+    name = host[1:] if host.startswith("*.") else host
     if not name.strip("."):
         return None
     below = name.startswith(".")
@@ -125,8 +127,10 @@ def _entry(text: str) -> _Spared | None:
 
 
 def _split(text: str) -> tuple[str, int | None]:
-    """Host and port; a bare IPv6 address has none."""
+    """Host and port; a bare IPv6 address has none, and an empty one is every port."""
     host, colon, port = text.rpartition(":")
+    if colon and not port and (":" not in host or host.endswith("]")):
+        return host, None
     if not colon or not port.isascii() or not port.isdigit() or (":" in host and not host.endswith("]")):
         return text, None
     return host, int(port)

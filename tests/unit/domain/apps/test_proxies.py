@@ -58,6 +58,12 @@ def spared(no_proxy: str, host: str, port: int | None = None) -> bool:
         (":443", "github.com", None, False),
         ("*.", "github.com", None, False),
         (",,", "github.com", None, False),
+        ("github.com:", "github.com", 8443, True),
+        ("[fd00::1]:", "fd00::1", None, True),
+        ("*github.com", "github.com", None, False),
+        ("*github.com", "api.github.com", None, False),
+        ("10.0.0.0/255.0.0.0", "10.1.2.3", None, False),
+        ("3", "10.1.2.3", None, False),
     ],
 )
 def test_what_no_proxy_spares(no_proxy: str, host: str, port: int | None, *, expected: bool) -> None:
