@@ -51,6 +51,17 @@ WORDS: dict[str, tuple[int, dict[str, Any]]] = {
     "legal": (451, {"message": "Repository access blocked", "block": {"reason": "dmca"}}),
     "billing": (403, {"message": "Recent account payments have failed: update your payment method."}),
     "enterprise-policy": (403, {"message": "An enterprise owner has disabled GitHub Apps for this organization."}),
+    "managed-user": (
+        403,
+        {"message": "Unauthorized: As an Enterprise Managed User, you cannot access this content"},
+    ),
+    "abuse": (
+        403,
+        {
+            "message": "You have triggered an abuse detection mechanism and have been temporarily blocked from calling "
+            "the API. Please retry your request again later."
+        },
+    ),
     "unknown-issuer": (401, {"message": "'Issuer' claim ('iss') must be an Integer"}),
     "integration-not-found": (404, {"message": "Integration not found"}),
     "bad-credentials": (401, {"message": "Bad credentials"}),

@@ -31,6 +31,7 @@ def human_needed(world: World, name: str = "ci") -> str | None:
         ("app-suspended", "AuthenticationFailed", "The App itself is suspended"),
         ("legal", "RepositoryNotAccessible", "legal reasons"),
         ("enterprise-policy", "AuthenticationFailed", "have an owner allow it"),
+        ("managed-user", "AuthenticationFailed", "reaches nothing outside of it"),
         ("unknown-issuer", "AuthenticationFailed", "must be an Integer"),
     ],
 )
@@ -121,6 +122,13 @@ def test_words_that_nobody_knows_are_waited_out_and_then_told(world: World) -> N
     assert human_needed(world) is None
     world.wait_for("ci", lambda _: human_needed(world) == "AuthenticationFailed", within=90)
     assert "Forbidden" in world.ready().message
+
+
+def test_the_words_of_a_limit_on_an_old_enterprise_server_call_nobody(world: World) -> None:
+    world.github.fail("mint", words="abuse", times=None, app=world.app())
+    world.installation_token()
+    assert "abuse detection" in world.wait_reason("ci", "RateLimited").message
+    assert human_needed(world) is None
 
 
 @pytest.mark.parametrize("words", ["unauthorized-client", "application-suspended"])

@@ -46,7 +46,7 @@ _ROWS: Final = (
         "IP allow list, or let that list inherit the App's.",
     ),
     _row(
-        r"\bSAML\b|single sign-on|\bSSO\b",
+        r"\bSAML\b|single[ -]sign[ -]?on|\bSSO\b",
         reasons.AUTHENTICATION_FAILED,
         "The organisation demands single sign-on: sign in there (`/orgs/NAME/sso`), then authorise the token for it, "
         "or sign in to the App again.",
@@ -95,9 +95,15 @@ _ROWS: Final = (
         "Server.",
     ),
     _row(
-        r"access blocked|\bDMCA\b|terms of service|legal reasons|unavailable due to",
+        r"access blocked|\bDMCA\b|terms of service|legal reasons|unavailable due to|disabled by GitHub",
         reasons.REPOSITORY_NOT_ACCESSIBLE,
         "GitHub has blocked the repository: its owner must ask GitHub's support.",
+    ),
+    _row(
+        r"Enterprise Managed User",
+        reasons.AUTHENTICATION_FAILED,
+        "A managed user of an enterprise reaches nothing outside of it: use an account or an App of the place that is "
+        "asked for.",
     ),
     _row(
         r"\b(?:billing|payment|spending limit|licen[sc]es?|trade controls?|sanction\w*)\b",
@@ -121,6 +127,8 @@ _ROWS: Final = (
         "A policy of the organisation or enterprise keeps it out: have an owner allow it.",
     ),
 )
+_PASSES: Final = re.compile(r"temporar|again later|few minutes", re.IGNORECASE)
+"""GitHub says itself that it does not last, as in the words of a limit on old Enterprise Servers."""
 _LEGAL: Final = "It is withheld for legal reasons: its owner must ask GitHub's support."
 
 
@@ -134,7 +142,7 @@ def is_kept_out(reply: Reply) -> TokenError | None:
         return _error(reply, _ROWS[1].reason, _ROWS[1].todo)
     # The end of a long text is nobody's rule, and what is searched is bounded.
     text = reply.message[:1024]
-    row = next((row for row in _ROWS if row.words.search(text)), None)
+    row = None if _PASSES.search(text) else next((row for row in _ROWS if row.words.search(text)), None)
     return _error(reply, row.reason, row.todo) if row is not None else None
 
 

@@ -209,7 +209,7 @@ def app_is_limited(reply: Reply) -> TokenError | None:
         reply.status == HTTPStatus.TOO_MANY_REQUESTS
         or "retry-after" in reply.headers
         or reply.headers.get("x-ratelimit-remaining", "").strip() == "0"
-        or any(mark in text for mark in ("rate limit", "rate-limit", "login attempts exceeded"))
+        or any(mark in text for mark in ("rate limit", "rate-limit", "login attempts exceeded", "abuse detection"))
     )
     if not marked:
         return None

@@ -103,6 +103,19 @@ RULES = [
     ),
     (403, "Your account has been flagged.", AUTHENTICATION, "ask GitHub's support"),
     (403, "Repository access blocked", REPOSITORY, "GitHub's support"),
+    (
+        403,
+        "Access to this repository has been disabled by GitHub staff. Contact support to restore access.",
+        REPOSITORY,
+        "GitHub's support",
+    ),
+    (
+        403,
+        "Unauthorized: As an Enterprise Managed User, you cannot access this content",
+        AUTHENTICATION,
+        "reaches nothing outside",
+    ),
+    (403, "Single sign on is required to access this organization.", AUTHENTICATION, "/sso"),
     (403, "User is blocked", AUTHENTICATION, "lift that"),
     (451, "Repository access blocked", REPOSITORY, "legal reasons"),
     (451, "", REPOSITORY, "legal reasons"),
@@ -173,6 +186,26 @@ def test_what_may_pass_calls_nobody_at_first(reader: Reader, status: int, said: 
 
 def test_a_limit_is_no_rule() -> None:
     assert isinstance(error_of(login, answer(403, words(LISTED), retry_after="5")), RateLimited)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again.",
+        (
+            "You have triggered an abuse detection mechanism and have been temporarily blocked from calling the API. "
+            "Please retry your request again later."
+        ),
+        "Maximum number of login attempts exceeded. Please try again later.",
+    ],
+)
+def test_nor_is_one_in_the_words_of_old_enterprise_servers(said: str) -> None:
+    assert isinstance(error_of(login, answer(403, words(said))), RateLimited)
+
+
+@pytest.mark.parametrize("said", ["Your account is temporarily locked.", "User is blocked. Try again later."])
+def test_what_says_itself_that_it_passes_is_waited_out(said: str) -> None:
+    assert isinstance(error_of(login, answer(403, words(said))), Transient)
 
 
 def test_a_page_with_the_words_is_no_rule() -> None:
