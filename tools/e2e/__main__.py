@@ -25,7 +25,7 @@ from e2e.errors import TrialError
 from e2e.release import OPERATOR_IMAGE, SIMULATOR_IMAGE
 from e2e.trial import FULL, SHORT, run
 from github_simulator.control_client import ControlFailedError
-from localcluster import LocalClusterError, locate_or_build
+from localcluster import LocalClusterError
 from localcluster.helm import locate_helm, locate_or_build_helm
 from localcluster.images import images
 from localcluster.images import why_not as why_no_images
@@ -65,7 +65,6 @@ def _outside(flags: argparse.Namespace) -> int:
     if (reason := why_no_images() or why_no_node()) is not None:
         _say(f"skipped, since this machine cannot run a node: {reason}")
         return 0
-    locate_or_build(say=_say)
     locate_or_build_node(say=_say)
     locate_or_build_helm(say=_say)
     with Sandbox() as sandbox:

@@ -16,7 +16,7 @@ from e2e.errors import TrialError
 from e2e.manifests import NAMESPACE, PACES, SUBJECTS, Subject
 from e2e.release import Release
 from github_simulator.control_client import Control
-from localcluster import ControlPlane, locate
+from localcluster import ControlPlane
 from localcluster.helm import locate_helm
 from localcluster.node.binaries import locate_node
 from localcluster.node.network import ADDRESS, make_network
@@ -106,15 +106,15 @@ def run(folder: Path, cgroup: str, plan: Plan, say: Say) -> Outcome:
 @contextmanager
 def _stage(folder: Path, cgroup: str, say: Say) -> Iterator[Stage]:
     """A control plane, a node with the images, and the release."""
-    binaries = locate()
+    binaries = locate_node()
     make_network()
     say("starting etcd, kube-apiserver, kube-controller-manager")
-    with ControlPlane(binaries, address=ADDRESS, api_server_flags=API_SERVER_FLAGS) as cluster:
+    with ControlPlane(binaries.control_plane, address=ADDRESS, api_server_flags=API_SERVER_FLAGS) as cluster:
         say("starting containerd, kubelet, kube-proxy, kube-scheduler")
-        with Node(cluster, locate_node(), cgroup) as node:
+        with Node(cluster, binaries, cgroup) as node:
             for archive in sorted(folder.glob("*.tar")):
                 node.load(archive)
-            release = Release(cluster, helm=locate_helm(), kubectl=binaries.kubectl)
+            release = Release(cluster, helm=locate_helm(), kubectl=binaries.control_plane.kubectl)
             say("helm install: two replicas of the operator, and the simulator")
             release.install()
             yield Stage(cluster, node, release)

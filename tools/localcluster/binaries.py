@@ -37,6 +37,16 @@ class Binaries:
     kube_controller_manager: Path
     kubectl: Path
 
+    @classmethod
+    def of(cls, folder: Path) -> Binaries:
+        """All four in one folder."""
+        return cls(
+            etcd=folder / ETCD.name,
+            kube_apiserver=folder / KUBE_APISERVER.name,
+            kube_controller_manager=folder / KUBE_CONTROLLER_MANAGER.name,
+            kubectl=folder / KUBECTL.name,
+        )
+
 
 def locate(environ: Mapping[str, str] = os.environ) -> Binaries:
     """The binaries that are there already; BinariesError when they have yet to be built."""

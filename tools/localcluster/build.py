@@ -71,7 +71,7 @@ def kubernetes_stamps(go_mod: str) -> Mapping[str, str]:
     """The version as the linker sets it, without which `kubectl version` and helm refuse to work."""
     pin = _KUBERNETES_PIN.search(go_mod)
     if pin is None:
-        raise BuildError("`tools/go.mod` must require k8s.io/kubernetes in a release version such as v1.34.4")
+        raise BuildError("`go.mod` must require k8s.io/kubernetes in a release version such as v1.37.2")
     return {
         f"{_VERSION_PACKAGE}.gitVersion": pin[1],
         f"{_VERSION_PACKAGE}.gitMajor": pin[2],

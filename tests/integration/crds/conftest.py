@@ -38,12 +38,15 @@ class Answer:
 
     @property
     def causes(self) -> set[tuple[str, str]]:
-        """Field and message of each cause of a refusal; positions in lists and the quoted value are left out."""
+        """Field and message of each cause of a refusal, without positions in lists and without the value.
+
+        Of an object, earlier API servers quote the word `object` in place of a value, and later ones nothing.
+        """
         causes = self.body.get("details", {}).get("causes", [])
         return {
             (
                 re.sub(r"\[\d+\]", "", cause["field"]),
-                re.sub(r'^(Invalid|Unsupported) value: ("[^"]*"|\d+|-\d+): ', "", text),
+                re.sub(r'^(Invalid|Unsupported) value: (("[^"]*"|\d+|-\d+): )?', "", text),
             )
             for cause in causes
             # Said in addition wherever the schema itself refuses a value, before any rule was tried.

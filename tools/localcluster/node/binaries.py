@@ -1,7 +1,8 @@
-"""The node's programs: three that are built from the pins in `tools/node`, and those of Debian.
+"""The node's programs: those that are built from the pins in `tools/node`, and those of Debian.
 
-A module of its own, as helm's: only `make e2e` needs a node, and its pins must not rebuild the control plane. They name
-the same Kubernetes as `tools/go.mod`, so that Go compiles what both have only once.
+A module of its own, as helm's: only `make e2e` needs a node, and its pins must not rebuild the control plane. They are
+of Kubernetes 1.34, since later kubelets want cgroup v2, which not every machine has; so a control plane of that version
+is built with them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from localcluster.build import MODULE, Recipe, build, cached_folder, kubernetes_stamps
+from localcluster.binaries import Binaries
+from localcluster.build import CONTROL_PLANE, MODULE, Recipe, build, cached_folder, kubernetes_stamps
 from localcluster.errors import BinariesError
 
 if TYPE_CHECKING:
@@ -26,16 +28,18 @@ NODE: Final = Recipe(
     module=MODULE / "node",
     stamps=kubernetes_stamps,
     outputs={"": "tool"},
-    programs=["kubelet", "kube-proxy", "kube-scheduler"],
-    usual="about 3 minutes on two cores after the control plane, seconds when Go's cache is warm",
+    renames=CONTROL_PLANE.renames,
+    programs=["kubelet", "kube-proxy", "kube-scheduler and their control plane"],
+    usual="about 10 minutes on two cores the first time, seconds when Go's cache is warm",
     command="make node",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class NodeBinaries:
-    """Paths of the three programs that are built."""
+    """Paths of what is built: a node's three programs, and the control plane of their version."""
 
+    control_plane: Binaries
     kubelet: Path
     kube_proxy: Path
     kube_scheduler: Path
@@ -45,7 +49,7 @@ def locate_node(environ: Mapping[str, str] = os.environ) -> NodeBinaries:
     """The programs that are built already; BinariesError when they have yet to be."""
     folder = cached_folder(environ, NODE)
     if not folder.exists():
-        raise BinariesError("kubelet, kube-proxy and kube-scheduler are not built yet; run `make node`")
+        raise BinariesError("kubelet and the others are not built yet; run `make node`")
     return _in(folder)
 
 
@@ -63,5 +67,8 @@ def missing_packages() -> list[str]:
 
 def _in(folder: Path) -> NodeBinaries:
     return NodeBinaries(
-        kubelet=folder / "kubelet", kube_proxy=folder / "kube-proxy", kube_scheduler=folder / "kube-scheduler"
+        control_plane=Binaries.of(folder),
+        kubelet=folder / "kubelet",
+        kube_proxy=folder / "kube-proxy",
+        kube_scheduler=folder / "kube-scheduler",
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from localcluster.build import MODULE
+from localcluster.binaries import Binaries
+from localcluster.build import cached_folder
 from localcluster.errors import BinariesError
 from localcluster.node.binaries import NODE, locate_node, missing_packages
-
-PIN = re.compile(r"^\s*(?:require )?(\S+/\S+)(?: => \S+)? (v\d\S*)", re.MULTILINE)
 
 
 def test_where_they_are_not_built_the_message_says_what_to_do(tmp_path: Path) -> None:
@@ -19,12 +17,13 @@ def test_where_they_are_not_built_the_message_says_what_to_do(tmp_path: Path) ->
         locate_node({"XDG_CACHE_HOME": str(tmp_path)})
 
 
-def test_the_node_is_of_the_same_kubernetes_as_the_control_plane() -> None:
-    """And all else that both need, so that Go compiles it once."""
-    plane, node = (dict(PIN.findall((folder / "go.mod").read_text())) for folder in (MODULE, NODE.module))
-    assert plane["k8s.io/kubernetes"].startswith("v1.")
-    assert len(plane.keys() & node.keys()) > 100
-    assert {name: node[name] for name in plane.keys() & node.keys() if node[name] != plane[name]} == {}
+def test_a_node_has_the_control_plane_of_its_own_version(tmp_path: Path) -> None:
+    environ = {"XDG_CACHE_HOME": str(tmp_path)}
+    folder = cached_folder(environ, NODE)
+    folder.mkdir(parents=True)
+    found = locate_node(environ)
+    assert found.control_plane == Binaries.of(folder)
+    assert {found.kubelet.parent, found.kube_proxy.parent, found.kube_scheduler.parent} == {folder}
 
 
 def test_packages_are_named_whose_programs_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
