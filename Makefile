@@ -22,7 +22,7 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools helm node programs pythons lint policy test chaos e2e alerts dashboard demo bench manifests sbom lock clean
+.PHONY: help venv tools oldest helm node programs pythons lint policy test chaos e2e alerts dashboard demo bench manifests sbom lock clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -42,10 +42,13 @@ $(READY): requirements-dev.lock pyproject.toml
 tools: $(READY) ## find or build kube-apiserver, etcd, kubectl and kube-controller-manager
 	$(BIN)/python -m localcluster build
 
+oldest: $(READY) ## build the API server of the oldest supported Kubernetes, which only the tests of the CRDs and the chart need
+	$(BIN)/python -m localcluster oldest
+
 helm: $(READY) ## build helm, which only the tests of the chart and `make manifests` need
 	$(BIN)/python -m localcluster helm
 
-node: $(READY) ## build kubelet, kube-proxy and kube-scheduler, which only `make e2e` needs
+node: $(READY) ## build kubelet, kube-proxy, kube-scheduler and their control plane, which only `make e2e` needs
 	$(BIN)/python -m localcluster node
 
 programs: ## install the programs that tests talk to, such as git and buildah: as root on Debian, else it says what is missing
@@ -69,7 +72,7 @@ $(POLICY): $(READY) tools/checkov.lock
 		--requirement tools/checkov.lock
 	@touch $@
 
-test: lint tools helm programs pythons $(POLICY) ## run everything that decides whether a change is good; pytest's result comes last
+test: lint tools oldest helm programs pythons $(POLICY) ## run everything that decides whether a change is good; pytest's result comes last
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
 chaos: tools ## break everything in the middle of a rotation: docs/fault-matrix.md; ROUNDS=1000 kills at random moments

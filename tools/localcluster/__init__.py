@@ -11,6 +11,7 @@ from localcluster.errors import (
     LocalClusterError,
     ToolchainError,
 )
+from localcluster.oldest import locate_oldest
 
 __all__ = [
     "Binaries",
@@ -23,5 +24,6 @@ __all__ = [
     "PolicyRule",
     "ToolchainError",
     "locate",
+    "locate_oldest",
     "locate_or_build",
 ]

@@ -1,4 +1,4 @@
-"""`python -m localcluster build|path|helm|node|up`."""
+"""`python -m localcluster build|path|oldest|helm|node|up`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from localcluster.controlplane import ControlPlane
 from localcluster.errors import LocalClusterError
 from localcluster.helm import locate_or_build_helm
 from localcluster.node.binaries import locate_or_build_node
+from localcluster.oldest import build_oldest
 
 _CHECK_INTERVAL_SECONDS = 1.0
 
@@ -23,8 +24,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="build the binaries unless they are there, and print where they are")
     commands.add_parser("path", help="print where the binaries are; fails when they have yet to be built")
+    commands.add_parser("oldest", help="build the oldest supported kube-apiserver, and print where it is")
     commands.add_parser("helm", help="build helm unless it is there, and print where it is")
-    commands.add_parser("node", help="build kubelet, kube-proxy and kube-scheduler, and print where they are")
+    commands.add_parser("node", help="build a node's programs and their control plane, and print where they are")
     up = commands.add_parser("up", help="start a control plane and keep it until Ctrl-C")
     up.add_argument("--crds", type=Path, help="file or folder of CustomResourceDefinitions to install")
     arguments = parser.parse_args()
@@ -33,6 +35,8 @@ def main() -> int:
             _print_paths(locate())
         elif arguments.command == "build":
             _print_paths(locate_or_build(say=_say))
+        elif arguments.command == "oldest":
+            print(build_oldest(say=_say).parent)
         elif arguments.command == "helm":
             print(locate_or_build_helm(say=_say).helm3.parent)
         elif arguments.command == "node":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from localcluster import ControlPlane
 
-pytestmark = pytest.mark.xdist_group("chart-rights")
+pytestmark = pytest.mark.every_kubernetes
 
 POD = {
     "apiVersion": "v1",

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from localcluster import ControlPlane
 
-pytestmark = pytest.mark.xdist_group("chart-rights")
-
 ROLE = "githubtoken.dev/role"
 TOKENS = "githubtoken.dev/v1alpha1"
 OWNER = {"apiVersion": TOKENS, "kind": "GitHubToken", "name": "ci", "controller": True}
@@ -90,6 +88,7 @@ def put(control_plane: ControlPlane, account: Account, body: dict[str, Any]) -> 
     control_plane.kubectl(*apply, stdin=json.dumps(body))
 
 
+@pytest.mark.every_kubernetes
 @pytest.mark.parametrize("what", OURS)
 def test_the_operator_writes_and_deletes_what_is_its_own(
     control_plane: ControlPlane, account: Account, what: str
@@ -107,6 +106,7 @@ def test_the_operator_writes_and_deletes_what_is_its_own(
     assert account.send("DELETE", "secrets/ci").is_success
 
 
+@pytest.mark.every_kubernetes
 @pytest.mark.parametrize("what", FOREIGN)
 def test_the_operator_writes_and_deletes_nothing_else(control_plane: ControlPlane, account: Account, what: str) -> None:
     put(control_plane, account, FOREIGN[what])
@@ -157,6 +157,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.every_kubernetes
 def test_of_a_githubtoken_the_operator_changes_its_finalizer_and_status(
     control_plane: ControlPlane, account: Account
 ) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from localcluster import ControlPlane
 
-pytestmark = pytest.mark.xdist_group("chart-rights")
+pytestmark = pytest.mark.every_kubernetes
 
 LABELS = {"app": "web"}
 TEMPLATE = {
@@ -46,7 +46,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (template({"annotations": {RESTARTED_AT: "now", "more": "1"}}), "nothing of a pod template but"),
     (template({"labels": {"more": "1"}}), "nothing of a pod template but"),
     ({"spec": {"minReadySeconds": 30}}, "the spec of a workload"),
-    ({"spec": {"revisionHistoryLimit": 1}}, "the spec of a workload"),
     ({"metadata": {"labels": {"app": "stolen"}}}, "labels, finalizers and owners"),
     ({"metadata": {"finalizers": ["example.com/held"]}}, "labels, finalizers and owners"),
     ({"metadata": {"annotations": {"theirs": "1"}}}, "no annotation of a workload but"),

@@ -80,6 +80,7 @@ def create(control_plane: ControlPlane, namespace: str, pod: Object) -> None:
     )
 
 
+@pytest.mark.every_kubernetes
 def test_pod_security_restricted_takes_every_pod(helm: Helm, control_plane: ControlPlane, restricted: str) -> None:
     found = pods(helm, "--set=simulator.enabled=true")
     assert len(found) == 3

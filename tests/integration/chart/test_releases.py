@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcluster import ControlPlane
+from localcluster import ControlPlane, locate, locate_oldest
 from tests.integration.chart.conftest import CHART, RELEASE, Release
 from tests.integration.standins import know
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from localcluster import Binaries
     from localcluster.helm import Helm
 
 pytestmark = pytest.mark.xdist_group("chart-releases")
@@ -32,10 +31,13 @@ UPGRADED = (
 )
 
 
+KUBERNETES = {"newest": locate, "oldest": locate_oldest}
+
+
 @pytest.fixture(scope="module")
-def plane(binaries: Binaries, monitoring_kinds: str) -> Iterator[ControlPlane]:
+def plane(request: pytest.FixtureRequest, monitoring_kinds: str) -> Iterator[ControlPlane]:
     """A control plane without our CRDs: the chart brings them."""
-    with ControlPlane(binaries) as plane:
+    with ControlPlane(KUBERNETES[request.param]()) as plane:
         know(plane, monitoring_kinds)
         yield plane
 
@@ -44,7 +46,9 @@ OWN = "deployments,services,serviceaccounts,poddisruptionbudgets,roles,rolebindi
 OF_THE_CLUSTER = "clusterroles,clusterrolebindings"
 
 
-@pytest.mark.parametrize("version", ["helm3", "helm4"])
+@pytest.mark.parametrize(
+    ("plane", "version"), [("newest", "helm3"), ("newest", "helm4"), ("oldest", "helm4")], indirect=["plane"]
+)
 def test_a_release_is_installed_upgraded_rolled_back_and_uninstalled(
     helm: Helm, plane: ControlPlane, version: str
 ) -> None:
@@ -76,6 +80,7 @@ def test_a_release_is_installed_upgraded_rolled_back_and_uninstalled(
     assert plane.get("ght", "ci", "--namespace=default")["spec"]["installation"] == {"owner": "acme"}
 
 
+@pytest.mark.parametrize("plane", ["newest"], indirect=True)
 def test_an_upgrade_keeps_the_simulators_keys(helm: Helm, plane: ControlPlane) -> None:
     release = Release(helm.helm3, plane)
     release.helm("install", RELEASE, CHART, "--create-namespace", "--set=simulator.enabled=true")

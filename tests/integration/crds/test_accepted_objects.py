@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.integration.crds.conftest import API
 
+pytestmark = pytest.mark.every_kubernetes
+
 APP = {"name": "acme"}
 SECRET_REF = {"name": "s"}
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from tests.integration.crds.conftest import API, Answer
 
+pytestmark = pytest.mark.every_kubernetes
+
 APP_REF = "`appRef` is immutable"
 KIND = "the kind of token (`user`, `installation`, `personal`) is immutable"
 SECRET_NAME = "`spec.secret.name` (default: `metadata.name`) is immutable"

@@ -78,6 +78,7 @@ def test_a_token_shows_its_state_in_columns(
     assert row[:-1] == ["ci", "True", "Fresh", "Installation", "ci-token", *times]
 
 
+@pytest.mark.every_kubernetes
 def test_a_token_shows_more_when_there_is_room(
     store: Callable[..., None], control_plane: ControlPlane, namespace: str
 ) -> None:
@@ -140,6 +141,7 @@ def test_deleting_all_tokens_leaves_the_apps(
     assert control_plane.kubectl("get", "ght", f"--namespace={namespace}", "--output=name") == ""
 
 
+@pytest.mark.every_kubernetes
 def test_tokens_are_selected_by_their_app(
     store: Callable[..., None], control_plane: ControlPlane, namespace: str
 ) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from tests.integration.crds.conftest import API
 
+pytestmark = pytest.mark.every_kubernetes
+
 ONE_ID = "`appID` or `clientID` must be set (or both)"
 CLIENT_ID = "must be the client id of an App, such as Iv23liabc"
 NAME = "must be a lower-case name of letters, digits, `-` and `.`, as names in Kubernetes are"

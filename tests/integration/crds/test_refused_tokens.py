@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from tests.integration.crds.conftest import API
 
+pytestmark = pytest.mark.every_kubernetes
+
 APP = {"name": "acme"}
 SECRET_REF = {"name": "s"}
 
@@ -529,7 +531,8 @@ REST = [
     pytest.param(
         installation(id=1) | {"restartTargets": [{"kind": "Deployment", "name": "web"}] * 2},
         "spec.restartTargets",
-        'Duplicate value: {"kind":"Deployment","name":"web"}',
+        # API servers differ in how they write the whole.
+        '"name":"web"}',
         id="a workload twice",
     ),
 ]

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from tests.integration.crds.conftest import API
 
+pytestmark = pytest.mark.every_kubernetes
+
 TIME = "2026-01-01T00:00:00Z"
 SPECS = {
     "GitHubToken": {"appRef": {"name": "acme"}, "installation": {"id": 1}},
