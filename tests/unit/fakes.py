@@ -390,6 +390,7 @@ class FakeGitHub(GitHub):
         self.minted: list[Token] = []
         self.revoked: set[str] = set()
         self.revokers: list[App] = []
+        self.shown: dict[str, set[str]] = {}
         self.asked: list[Mapping[str, str]] = []
         self.accepted_after = 0
         self.refuses: dict[str, Exception] = {}
@@ -416,6 +417,7 @@ class FakeGitHub(GitHub):
     async def refresh(self, app: App, refresh_token: Token) -> Answer:
         self._begin("refresh")
         sent = refresh_token.reveal()
+        self._see(app.web_host, refresh_token)
         body = self._spend(sent)
         self.faults.end("refresh")
         self.delivered.add(sent)
@@ -433,6 +435,7 @@ class FakeGitHub(GitHub):
     async def poll_device_flow(self, app: App, device_code: Token) -> Answer:
         self._begin("device_poll")
         self.polls.append(self.clock.monotonic())
+        self._see(app.web_host, device_code)
         code = self.codes[device_code.reveal().removeprefix("devicecode")]
         body = code.errors.pop(0) if code.errors else self._poll(code)
         self.faults.end("device_poll")
@@ -495,22 +498,26 @@ class FakeGitHub(GitHub):
         narrowed: bool = False,
     ) -> bool:
         self._begin("probe")
+        self._see(app.api_host, token)
         self.faults.end("probe")
         self.accepted_after -= 1
         return self.accepted_after < 0
 
     async def get_login(self, app: App, token: Token) -> str:
         self._begin("get_login")
+        self._see(app.api_host, token)
         self.faults.end("get_login")
         return self.accounts.get(token.reveal(), "alice")
 
     async def revoke_installation_token(self, app: App, token: Token) -> None:
         self._begin("revoke")
+        self._see(app.api_host, token)
         self.revoked.add(token.reveal())
         self.faults.end("revoke")
 
     async def revoke_user_tokens(self, app: App, access: Token | None, refresh: Token | None) -> None:
         self._begin("revoke")
+        self._see(app.api_host, access, refresh)
         self.revoked |= {token.reveal() for token in (access, refresh) if token}
         self.revokers.append(app)
         self.live -= self.revoked
@@ -518,11 +525,17 @@ class FakeGitHub(GitHub):
 
     async def check_personal_token(self, server: Server, token: Token) -> PersonalTokenInfo:
         self._begin("check")
+        self._see(server.api_host, token)
         self.faults.end("check")
         if token.reveal() not in self.personal:
             raise TokenRefused("AuthenticationFailed", "GitHub does not accept the personal token: make another")
         now = (self.clock.now + self.clock_ahead).replace(microsecond=0)
         return PersonalTokenInfo("alice", now, "repo", self.personal[token.reveal()])
+
+    def _see(self, host: str, *secrets: Token | None) -> None:
+        for secret in secrets:
+            if secret is not None:
+                self.shown.setdefault(secret.reveal(), set()).add(host)
 
     def _begin(self, call: str) -> None:
         self.faults.begin(call)
@@ -710,6 +723,7 @@ class Process:
                 finalizer=finalizer,
                 recorder=recorder,
                 metrics=self.metrics,
+                allowed_hosts=("*.old.example",),
                 now=clock,
             ),
             finalizer=finalizer,

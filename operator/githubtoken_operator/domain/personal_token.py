@@ -13,6 +13,7 @@ from typing import Final
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.resources import GitHubToken, PersonalSource
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_SEED, decoded, labels_of
 from githubtoken_operator.domain.vocabulary import reasons
@@ -58,8 +59,12 @@ def spec_hash(source: PersonalSource) -> str:
     return consumer.hash_of({"kind": "personal", "host": source.server.api_url, **where})
 
 
-def accepted(token: Token, info: PersonalTokenInfo, held: Issued | None, *, revision: int, spec_hash: str) -> Issued:
-    """What is published after GitHub accepted `token`. `held` is the one before, `revision` what a new one would have.
+def accepted(
+    token: Token, info: PersonalTokenInfo, held: Issued | None, *, revision: int, spec_hash: str, origin: Origin
+) -> Issued:
+    """What is published after a GitHub, `origin`, accepted `token`.
+
+    `held` is the one before, `revision` what a new one would have.
 
     Nobody says when the token was made: it counts from the first time that GitHub accepted it here.
     """
@@ -70,7 +75,7 @@ def accepted(token: Token, info: PersonalTokenInfo, held: Issued | None, *, revi
     expires = told if told is not None and told > info.at else None
     life = int((expires - created).total_seconds()) if expires else None
     access = AccessToken(token, "bearer", created, scope=info.scope, expires_in=life, expires_at=expires)
-    return Issued(access, known.revision if known else revision, spec_hash)
+    return Issued(access, known.revision if known else revision, spec_hash, origin)
 
 
 def last_check(token: GitHubToken, held: Issued | None) -> tuple[datetime | None, bool]:

@@ -165,6 +165,7 @@ def wire(
         finalizer=finalizer,
         recorder=recorder,
         metrics=metrics,
+        allowed_hosts=settings.allowed_hosts,
         now=wall_now,
     )
     issuer = Issuer(

@@ -16,7 +16,7 @@ from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
-from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Server
+from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
 from githubtoken_operator.engine.watched import Ref
 
 
@@ -49,7 +49,7 @@ class Memory:
 
     uid: str
     held: Issued | None = None
-    superseded: tuple[AccessToken, ...] = ()
+    superseded: tuple[Issued, ...] = ()
     granted: Granted | None = None
     error: TokenError | None = None
     inputs: str = ""

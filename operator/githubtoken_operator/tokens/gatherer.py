@@ -262,7 +262,8 @@ class Gatherer:
             token = replace(token, status={**token.status, "lastHandledLoginAt": flow.request})
         key = (token.namespace, user.credential)
         poll_in = self._sign_ins.poll_in(key, flow, seen.now) if flow and flow.is_open(seen.now) else 0.0
-        return {"token": token, "sign_in": SignIn(flow, trouble, token.login_pending, app.client_id, poll_in)}
+        sign_in = SignIn(flow, trouble, token.login_pending, app.client_id, app.server, poll_in)
+        return {"token": token, "sign_in": sign_in}
 
     async def _read_seed(self, token: GitHubToken, user: UserSource, app: App | None) -> tuple[Token | None, str]:
         """The seed, or what is wrong with it."""
@@ -288,9 +289,10 @@ class Gatherer:
         missing = stored is None or stored.refresh_token is None
         if stored is not None and missing and stored.access is not None and stored.access.expires_at is None:
             # It lives until it is revoked, and there is nothing to refresh it with.
-            return _nothing_to_refresh() if token.refresh_pending else None
+            away = credential.elsewhere(stored, app.server) if app else None
+            return away or (_nothing_to_refresh() if token.refresh_pending else None)
         key, login = credential.key_of(token), token.user.login if token.user else None
-        expected = Expected(app.client_id, login) if app and app.client_id else None
+        expected = Expected(app.client_id, app.server, login) if app and app.client_id else None
         if stored is not None and stored.kept is not None:
             return await self._credentials.hindrance(key, stored, expected)
         if stored is None or missing:
@@ -332,7 +334,7 @@ def _of_credential(stored: Credential, user: UserSource, obtained_for: str) -> d
         "account": stored.account,
     }
     if stored.access is not None:
-        found["issued"] = Issued(stored.access, stored.revision, obtained_for if right else "")
+        found["issued"] = Issued(stored.access, stored.revision, obtained_for if right else "", stored.origin)
         found["unadmitted"] = user.login is not None and stored.account is None
     return found
 

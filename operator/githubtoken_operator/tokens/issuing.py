@@ -20,13 +20,14 @@ from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation import target
+from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.resources import InstallationSource
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.user.device_flow import Ask, Awaiting, Poll
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
-from githubtoken_operator.domain.vocabulary.model import AccessToken, App, Token
+from githubtoken_operator.domain.vocabulary.model import App, Token
 from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.gatherer import Gatherer
@@ -169,16 +170,17 @@ class Issuer:
         token, app = gathered.observation.token, gathered.app
         known = target.known(token.status, source, app.server)
         minted, found, accepted = await self._installations.obtain(app, source, known)
+        fresh = Issued(minted.access, _next_revision(gathered), consumer.spec_hash(token, app), origin.of(app))
         if not accepted:
             message = "GitHub was not seen to accept the token that it has just issued"
             if self._gatherer.timed(gathered).observation.valid:
-                _supersede(gathered, memory, minted.access)
+                _supersede(gathered, memory, fresh)
                 raise Transient(reasons.GITHUB_UNAVAILABLE, f"{message}: the one before is kept")
             # Consumers have nothing that works; what will work in a moment is better than that.
             await self._recorder.warn(token, reasons.NOT_VERIFIED, f"{message}: it is published, for there is no other")
         if gathered.observation.issued is not None:
-            _supersede(gathered, memory, gathered.observation.issued.access)
-        memory.held = Issued(minted.access, _next_revision(gathered), consumer.spec_hash(token, app))
+            _supersede(gathered, memory, gathered.observation.issued)
+        memory.held = fresh
         memory.granted = Granted(found.account, minted.permissions, minted.repository_selection, found)
         return memory.held
 
@@ -188,7 +190,12 @@ class Issuer:
         published = held.access.token if held and seen.for_present_spec else None
         info = await self._personal.check(gathered.server, candidate, published)
         memory.held = personal_token.accepted(
-            candidate, info, held, revision=_next_revision(gathered), spec_hash=seen.spec_hash or ""
+            candidate,
+            info,
+            held,
+            revision=_next_revision(gathered),
+            spec_hash=seen.spec_hash or "",
+            origin=origin.of(gathered.server),
         )
         memory.granted = Granted(info.login)
         memory.checked, memory.refused = info.at, False
@@ -205,7 +212,7 @@ class Issuer:
         if memory.account_looks is None:
             # A GitHubToken that was made anew takes up a pair of which its status says nothing.
             memory.account_looks = 0 if _account_known(gathered, memory) else ACCOUNT_LOOKS
-        if memory.account_looks == 0 or seen.account is not None or seen.unadmitted:
+        if memory.account_looks == 0 or seen.account is not None or seen.unadmitted or seen.moved:
             return False
         memory.account_looks -= 1
         try:
@@ -223,11 +230,13 @@ def _account_known(gathered: Gathered, memory: Memory) -> bool:
     return (memory.granted or Granted.of(gathered.observation.token.status)).account is not None
 
 
-def _supersede(gathered: Gathered, memory: Memory, access: AccessToken) -> None:
+def _supersede(gathered: Gathered, memory: Memory, issued: Issued) -> None:
     """Remembers a token that lives on without being stored, where the GitHubToken's end is to be theirs."""
     seen = gathered.observation
-    known = (*memory.superseded, access) if seen.token.revoke else ()
-    memory.superseded = tuple(each for each in known if each.expires_at is not None and each.expires_at > seen.now)
+    known = (*memory.superseded, issued) if seen.token.revoke else ()
+    memory.superseded = tuple(
+        each for each in known if each.access.expires_at is not None and each.access.expires_at > seen.now
+    )
 
 
 def _next_revision(gathered: Gathered) -> int:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -27,6 +27,8 @@ from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.consumer import consumer, ownership
+from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.resources import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.runs.followup import Gone, Revoking
@@ -55,6 +57,7 @@ class Revocations:
         finalizer: Finalizer,
         recorder: Recorder,
         metrics: Metrics,
+        allowed_hosts: Sequence[str],
         now: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
@@ -64,6 +67,7 @@ class Revocations:
         self._finalizer = finalizer
         self._recorder = recorder
         self._metrics = metrics
+        self._allowed_hosts = allowed_hosts
         self._now = now
         self._attempts: Counter[str] = Counter()
 
@@ -130,42 +134,65 @@ class Revocations:
             # A namespace that goes takes our Role along: what this process remembers is revoked all the same.
             unread = error
         published = consumer.read(secret) if secret is not None and ownership.is_ours(secret, token) else None
-        known = [issued.access for issued in (published, memory.held) if issued is not None]
+        known = [issued for issued in (published, memory.held) if issued is not None]
         now = self._now()
         if token.user is not None:
-            return await self._revoke_pair(body, token, memory, {access.token for access in known})
+            return await self._revoke_pair(body, token, memory, known)
         known += memory.superseded
-        living = {access.token for access in known if access.expires_at is None or access.expires_at > now}
-        if living:
-            app = await self._app(token, memory)
-            if elsewhere := deletion.left_elsewhere(with_target(token, memory), app):
-                return body, elsewhere
-            for value in living:
-                await self._github.revoke_installation_token(app, value)
+        living = {
+            issued.access.token: issued.origin
+            for issued in known
+            if issued.access.expires_at is None or issued.access.expires_at > now
+        }
+        refused = await self._revoke_installation_tokens(with_target(token, memory), memory, living)
         left = deletion.left_alive(token, {value.sha256_base64 for value in living}, now, pair_found=False)
         if left is not None and unread is not None:
             raise unread
-        return body, left
+        return body, refused or left
+
+    async def _revoke_installation_tokens(
+        self, token: GitHubToken, memory: Memory, living: Mapping[Token, Origin | None]
+    ) -> str | None:
+        """Revokes each where it came from; why one of them is not revoked, or None."""
+        if not living:
+            return None
+        app, left = await self._app(token, memory), None
+        for value, came in living.items():
+            asked = deletion.asked(app, came, self._allowed_hosts)
+            if came is None and (elsewhere := deletion.left_elsewhere(token, app)):
+                asked = elsewhere
+            if isinstance(asked, str):
+                left = deletion.not_revoked(token, asked)
+            else:
+                await self._github.revoke_installation_token(asked, value)
+        return left
 
     async def _revoke_pair(
-        self, body: JSON, token: GitHubToken, memory: Memory, published: set[Token]
+        self, body: JSON, token: GitHubToken, memory: Memory, known: Sequence[Issued]
     ) -> tuple[JSON, str | None]:
-        """The same for what is stored of a user, and `published`."""
+        """The same for what is stored of a user, and what is `known` beside that."""
         found = await self._credentials.stored_pair(token)
         secret, stored = found or (None, None)
         access = stored.access.token if stored and stored.access else None
         refresh = stored.refresh_token if stored else None
-        others = published - {access}
+        others = {issued.access.token: issued.origin for issued in known if issued.access.token != access}
         if access or refresh or others:
             app = await self._app(token, memory)
             if stored is not None and stored.client_id is not None and stored.client_id != app.client_id:
                 # The App has another client id than the pair, or tells none: its client secret may not fit.
                 secret_fits = app.client_id is None
                 app = replace(app, client_id=stored.client_id, client_secret=app.client_secret if secret_fits else None)
-            await self._github.revoke_user_tokens(app, access, refresh)
-            for other in others:
-                await self._github.revoke_user_tokens(app, other, None)
-        revoked = {each.sha256_base64 for each in (*published, access) if each is not None}
+            refused = None
+            pairs = [(access, refresh, stored.origin if stored else None)]
+            for first, second, came in [*pairs, *((other, None, came) for other, came in others.items())]:
+                asked = deletion.asked(app, came, self._allowed_hosts)
+                if isinstance(asked, str):
+                    refused = deletion.not_revoked(token, asked)
+                else:
+                    await self._github.revoke_user_tokens(asked, first, second)
+            if refused is not None:
+                return body, refused
+        revoked = {each.sha256_base64 for each in (*others, access) if each is not None}
         left = deletion.left_alive(token, revoked, self._now(), pair_found=refresh is not None)
         if secret is None:
             return body, left

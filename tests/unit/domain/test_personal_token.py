@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.resources import PersonalSource
 from githubtoken_operator.domain.objects.secrets import ROLE
 from githubtoken_operator.domain.personal_token import accepted, token_in, warn_from, warning
@@ -31,6 +32,7 @@ def source(**fields: Any) -> PersonalSource:  # noqa: ANN401 - fields of the spe
 
 
 GITHUB = source()
+ORIGIN = origin.of(GITHUB.server)
 ENTERPRISE = source(apiURL="https://ghe.example/api/v3", webURL="https://ghe.example")
 
 
@@ -121,12 +123,12 @@ def told(expires: datetime | None = NOW + 30 * DAY, *, at: datetime = NOW) -> Pe
 
 
 def publish(text: str, info: PersonalTokenInfo, held: Issued | None = None) -> Issued:
-    return accepted(Token(text), info, held, revision=7, spec_hash="v1:now")
+    return accepted(Token(text), info, held, revision=7, spec_hash="v1:now", origin=ORIGIN)
 
 
 def test_the_first_acceptance_counts_as_the_issue() -> None:
     assert publish("ghp_1", told()) == Issued(
-        AccessToken(Token("ghp_1"), "bearer", NOW, "repo", 30 * 86400, NOW + 30 * DAY), 7, "v1:now"
+        AccessToken(Token("ghp_1"), "bearer", NOW, "repo", 30 * 86400, NOW + 30 * DAY), 7, "v1:now", ORIGIN
     )
 
 
@@ -137,13 +139,14 @@ def test_a_token_without_expiry_has_none() -> None:
 
 def test_the_same_token_keeps_its_number_and_its_beginning() -> None:
     first = publish("ghp_1", told())
-    again = accepted(Token("ghp_1"), told(at=NOW + DAY), first, revision=8, spec_hash="v1:other")
+    again = accepted(Token("ghp_1"), told(at=NOW + DAY), first, revision=8, spec_hash="v1:other", origin=ORIGIN)
     assert (again.revision, again.access) == (7, first.access)
     assert again.spec_hash == "v1:other"
 
 
 def test_another_token_counts_on() -> None:
-    again = accepted(Token("ghp_2"), told(at=NOW + DAY), publish("ghp_1", told()), revision=8, spec_hash="v1:now")
+    first = publish("ghp_1", told())
+    again = accepted(Token("ghp_2"), told(at=NOW + DAY), first, revision=8, spec_hash="v1:now", origin=ORIGIN)
     assert (again.revision, again.access.created) == (8, NOW + DAY)
 
 

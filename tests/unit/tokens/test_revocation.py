@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Terminating
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.domain.objects.origin import ORIGIN
 from githubtoken_operator.domain.objects.resources import FINALIZER, REFRESH_REQUESTED_AT, parse_token
 from githubtoken_operator.domain.objects.secrets import ADOPT, ADOPTED, decoded, encoded
 from githubtoken_operator.domain.runs import deletion
@@ -19,8 +22,9 @@ from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited
 from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.domain.vocabulary.times import format_time
+from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.user.announcements import FOREIGN_INTENT_WAIT
-from tests.unit.builders import app_body, githubtoken_body, secret, user_body
+from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret, user_body
 from tests.unit.fakes import AFTER, API_AWAY, LOST, NOT_SENT, Killed, Moment, Process, World, raising
 from tests.unit.keys import pem
 
@@ -214,16 +218,96 @@ async def test_secrets_that_may_not_be_read_any_more_hold_it_five_minutes_and_no
 # --- What nobody has any more ----------------------------------------------------------------------------------------
 
 
-async def test_a_token_of_the_apps_earlier_host_is_shown_to_no_other_and_never_called_revoked() -> None:
-    world = await installation()
-    world.api.edit("githubapps/acme", lambda body: body["spec"].update(apiURL="https://api.acme.ghe.com"))
+def moved(world: World, **urls: str) -> None:
+    """The App names another GitHub."""
+    new = {"apiURL": "https://api.acme.ghe.com", "webURL": "https://acme.ghe.com"} | urls
+    world.api.edit("githubapps/acme", lambda body: body["spec"].update(new))
+
+
+def came_from(world: World, key: str, origin: dict[str, str] | None) -> None:
+    """What the Secret says of where its token came from."""
+
+    def change(body: dict[str, Any]) -> None:
+        known = json.loads(body["metadata"]["annotations"].pop(ORIGIN))
+        if origin is not None:
+            body["metadata"]["annotations"][ORIGIN] = json.dumps(known | origin)
+
+    world.api.edit(key, change)
+
+
+@pytest.mark.parametrize("begin", BOTH)
+async def test_what_came_from_the_apps_earlier_host_is_revoked_there_and_shown_to_no_other(begin: Begin) -> None:
+    world = await begin()
+    tokens = living(world)
+    moved(world)
+    world.api.delete(TOKEN)
+    process = world.start()
+    await until_gone(world, process)
+    assert world.github.revoked == tokens
+    assert all(world.github.shown[token] <= {"api.github.com", "github.com"} for token in tokens)
+    assert revocations(process) == {"success": 1, "failed": 0}
+
+
+@pytest.mark.parametrize("begin", BOTH)
+async def test_the_present_host_gets_the_client_secret_and_the_earlier_one_does_not(begin: Begin) -> None:
+    world = await begin()
+    moved(world)
+    world.api.delete(TOKEN)
+    await until_gone(world, world.start())
+    assert all((asked.client_secret, asked.private_key) == (None, None) for asked in world.github.revokers)
+
+
+@pytest.mark.parametrize("begin", BOTH)
+async def test_an_earlier_host_that_is_not_allowed_any_more_is_not_asked_and_that_is_no_success(begin: Begin) -> None:
+    world = await begin()
+    away = {"apiURL": "https://ghe.gone.example/api/v3", "webURL": "https://ghe.gone.example"}
+    for key in (key for key in ("secrets/ci", CREDENTIAL) if key in world.api.objects):
+        came_from(world, key, away)
+    tokens = living(world)
     world.api.delete(TOKEN)
     process = world.start()
     await until_gone(world, process)
     assert TOKEN not in world.api.objects
-    assert not world.github.revoked
+    assert not world.github.revoked & tokens
     assert revocations(process) == {"success": 0, "failed": 1}
     assert world.event_reasons[-1] == reasons.REVOCATION_FAILED
+    assert "ghe.gone.example" in world.api.events[-1]["message"]
+    assert (CREDENTIAL in world.api.objects) == (begin is user), "nothing else could revoke the pair"
+
+
+async def test_an_earlier_server_of_ones_own_is_asked_where_it_is_still_allowed() -> None:
+    world = await installation()
+    came_from(world, "secrets/ci", {"apiURL": "https://ghe.old.example/api/v3", "webURL": "https://ghe.old.example"})
+    (token,) = living(world)
+    world.api.delete(TOKEN)
+    await until_gone(world, world.start())
+    assert world.github.shown[token] == {"api.github.com", "ghe.old.example"}, "the first by the mint"
+
+
+async def test_a_token_of_an_earlier_version_is_shown_to_no_other_host_than_status_speaks_of() -> None:
+    world = await installation()
+    came_from(world, "secrets/ci", None)
+    moved(world)
+    world.api.delete(TOKEN)
+    process = world.start()
+    await until_gone(world, process)
+    assert not world.github.revoked
+    assert revocations(process) == {"success": 0, "failed": 1}
+
+
+async def test_superseded_tokens_of_the_earlier_host_are_revoked_there() -> None:
+    world = await installation()
+    process = world.start()
+    await process.settle()
+    moved(world)
+    process.apps.forget(Ref(Kind.APP, NAMESPACE, "acme"))
+    await process.settle()
+    first, second = (token.reveal() for token in world.github.minted)
+    world.api.delete(TOKEN)
+    await until_gone(world, process)
+    assert world.github.shown[first] == {"api.github.com"}
+    assert world.github.shown[second] == {"api.acme.ghe.com"}
+    assert world.github.revoked == {first, second}
 
 
 @pytest.mark.parametrize("restarted", [False, True])

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from githubtoken_operator.domain.installation import policy, target
-from githubtoken_operator.domain.objects import formats, templates
+from githubtoken_operator.domain.objects import formats, origin, templates
 from githubtoken_operator.domain.objects.formats import Subject
+from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ADOPTED,
@@ -41,11 +42,15 @@ SIZE_LIMIT: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A token that the operator holds, with what it was obtained for. `revision` counts the tokens of one object."""
+    """A token that the operator holds, with what it was obtained for. `revision` counts the tokens of one object.
+
+    `origin` is the GitHub that gave it, None where an earlier version obtained it.
+    """
 
     access: AccessToken
     revision: int
     spec_hash: str
+    origin: Origin | None = None
 
 
 def spec_hash(token: GitHubToken, app: App) -> str:
@@ -94,6 +99,7 @@ def render(token: GitHubToken, issued: Issued, server: Server | None, *, adopted
         SPEC_HASH: issued.spec_hash,
         TOKEN_SHA256: access.token.sha256,
         NAME: token.name,
+        **origin.note(issued.origin),
     }
     if adopted:
         notes[ADOPTED] = "true"
@@ -134,7 +140,7 @@ def read(secret: JSON) -> Issued | None:
         refresh_expires_at=refresh_expires,
     )
     revision = revision_of(notes.get(REVISION))
-    return Issued(access, 1 if revision is None else revision, notes.get(SPEC_HASH, ""))
+    return Issued(access, 1 if revision is None else revision, notes.get(SPEC_HASH, ""), origin.noted(notes))
 
 
 def differs(secret: JSON, desired: JSON) -> bool:

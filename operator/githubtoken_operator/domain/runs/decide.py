@@ -47,7 +47,7 @@ class Observation:
 
     For personal tokens, `candidate` is what the human's Secret holds, `checked` is when GitHub last accepted the token
     that is held, `refused` says that it has refused it since, and `due` is when it is asked again. `server` is the
-    GitHub that takes the token, None until the App was seen.
+    GitHub that the App or the spec names, None until the App was seen.
     """
 
     now: datetime
@@ -89,8 +89,24 @@ class Observation:
 
     @property
     def for_present_spec(self) -> bool:
-        """Whether the held token was obtained for what the spec now says."""
-        return self.issued is not None and self.spec_hash in (None, self.issued.spec_hash)
+        """Whether the held token was obtained for what the spec now says, from the GitHub that is now named."""
+        return self.issued is not None and self.spec_hash in (None, self.issued.spec_hash) and not self.moved
+
+    @property
+    def moved(self) -> bool:
+        """Whether the held token is of another GitHub than the one that is now named, which is not to be shown it."""
+        return self.elsewhere(self.issued)
+
+    def elsewhere(self, issued: Issued | None) -> bool:
+        """The same of a token that may be another."""
+        came, web = issued.origin if issued else None, self.token.user is not None
+        return came is not None and self.server is not None and not came.is_at(self.server, web=web)
+
+    @property
+    def server_of_token(self) -> Server | None:
+        """The GitHub that takes the held token."""
+        came = self.issued.origin if self.issued else None
+        return came.server if came is not None and (self.server is None or self.moved) else self.server
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +332,7 @@ def must_publish(seen: Observation) -> bool:
 
 def desired_secret(seen: Observation) -> dict[str, Any] | None:
     """What the Secret must look like; None without a valid token, or where formats need to know whose token it is."""
-    if seen.issued is None or not seen.valid or seen.unadmitted or (seen.server is None and seen.token.secret.formats):
+    server = seen.server_of_token
+    if seen.issued is None or not seen.valid or seen.unadmitted or (server is None and seen.token.secret.formats):
         return None
-    return consumer.render(seen.token, seen.issued, seen.server, adopted=ownership.adopts(seen.secret))
+    return consumer.render(seen.token, seen.issued, server, adopted=ownership.adopts(seen.secret))

@@ -6,17 +6,21 @@ the last token also where the Secrets are gone, so that what nobody could revoke
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.installation import target
+from githubtoken_operator.domain.objects import origin
+from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.resources import FINALIZER, GitHubToken
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
 
 LONGEST_HOLD: Final = timedelta(minutes=5)
 """After it the object goes, whatever GitHub says: a namespace must not hang on it."""
+_NOT_ASKED: Final = "that host is not asked any more: its URL "
 _OF_THE_TOKEN: Final = frozenset({"tokenSHA256", "expirationTime", "refreshTokenExpirationTime", "renewalTime"})
 LONGEST_PAUSE: Final = 30.0
 """Seconds between two attempts, unless GitHub asks for more."""
@@ -61,17 +65,35 @@ def left_alive(token: GitHubToken, revoked: Collection[str], now: datetime, *, p
     return f"Secret `{token.secret.name}` with the token is gone; GitHub takes the token {until_when} (SHA-256 {known})"
 
 
-def left_elsewhere(token: GitHubToken, app: App) -> str | None:
-    """The same where the token is another host's than the App is by now, which must not be shown it and knows it not.
+def asked(app: App, came: Origin | None, allowed_hosts: Sequence[str]) -> App | str:
+    """The App as the GitHub that a token came from is asked to revoke it, or why that is not to be.
 
-    Its 401 would look as if the token were dead.
+    No other host is shown the token: it can revoke nothing there, and its answer would look as if the token were dead.
     """
+    if came is None or came.server.api_host == app.api_host:
+        return app
+    if problem := hosts.check_url(came.api_url, allowed_hosts):
+        return (
+            f"it is of `{came.server.api_host}`, which the App's `spec.apiURL` named before, and {_NOT_ASKED}{problem}"
+        )
+    return origin.former(app, came)
+
+
+def left_elsewhere(token: GitHubToken, app: App) -> str | None:
+    """Why an installation token whose Secret does not say where it came from is not shown to the App's GitHub."""
     of = target.remembered(token.status)
     if of is None or of.host == app.api_host:
         return None
+    return f"it is of `{of.host}`, and the App's `spec.apiURL` is another host by now, which can revoke nothing there"
+
+
+def not_revoked(token: GitHubToken, why: str) -> str:
+    """Words for the event where a token that is there is shown to nobody."""
+    if token.user is None:
+        return f"a token is not revoked: {why}. It expires within an hour of its issue"
     return (
-        f"the token is of {of.host}, and the App's `spec.apiURL` is another host by now, which can revoke nothing "
-        "there: it expires within an hour of its issue"
+        f"the user's tokens are not revoked: {why}. Its user can revoke the App there (Settings > Applications); "
+        f"Secret `{token.user.credential}` is kept"
     )
 
 

@@ -118,6 +118,7 @@ def _readiness(seen: Observation, result: Result) -> tuple[str, str, str]:
     expires = issued.access.expires_at if issued else None
     stored = issued is not None and (expires is None or expires > seen.now) and _lives(seen, issued)
     for_spec = issued is not None and seen.spec_hash in (None, issued.spec_hash) and seen.token.invalid is None
+    for_spec = for_spec and not seen.elsewhere(issued)
     valid = "token does not expire" if expires is None else f"token valid until {format_time(expires)}"
     if isinstance(error, BackingOff):
         return _unchanged(seen, stored=stored)

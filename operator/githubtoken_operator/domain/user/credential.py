@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from githubtoken_operator.domain.objects import origin
+from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ADOPT,
@@ -36,7 +38,7 @@ from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.documents import parsed
 from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, Token
+from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, Server, Token
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
 CLIENT_ID: Final = PREFIX + "client-id"
@@ -81,7 +83,10 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a credential Secret says. `access` is the stored pair where it is of this chain."""
+    """What a credential Secret says. `access` is the stored pair where it is of this chain.
+
+    `origin` is where the refresh token came from, or was sent to; None where nobody has said so.
+    """
 
     refresh_token: Token | None
     access: AccessToken | None
@@ -97,6 +102,7 @@ class Credential:
     account: str | None = None
     flow: Flow | None = None
     kept: KeptAnswer | None = None
+    origin: Origin | None = None
 
     @property
     def current(self) -> str | None:
@@ -137,6 +143,7 @@ def read(secret: JSON) -> Credential:
         account=notes.get(ACCOUNT),
         flow=_read_flow(secret, current, ours),
         kept=kept_answer.read(secret, current),
+        origin=origin.noted(notes, current or ""),
     )
 
 
@@ -196,9 +203,10 @@ def _is_ours(secret: JSON, token: GitHubToken) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Whose the refresh token must be: the App's client id, and `user.login` where the spec has it."""
+    """Whose the refresh token must be: the App's client id, its GitHub, and `user.login` where the spec has it."""
 
     client_id: str
+    server: Server
     login: str | None = None
 
 
@@ -271,12 +279,30 @@ def _of_another_app(credential: Credential, expected: Expected) -> Terminal | No
     )
 
 
+def elsewhere(credential: Credential, server: Server) -> Terminal | None:
+    """Why what is stored is not shown to that GitHub: it is another's."""
+    if credential.origin is None or credential.origin.server.web_host == server.web_host:
+        return None
+    return Terminal(
+        reasons.REAUTHORIZATION_REQUIRED,
+        f"the stored refresh token is of `{credential.origin.server.web_host}` and is shown to no other, and the App's "
+        f"`spec.webURL` is on `{server.web_host}` by now: sign in there and put the new refresh token into "
+        f"the seed Secret; if it is the same server by another name, remove the annotation `{origin.ORIGIN}` of the "
+        "credential Secret",
+    )
+
+
+def _of_another_host(credential: Credential, expected: Expected) -> Terminal | None:
+    return elsewhere(credential, expected.server)
+
+
 _REFUSALS: Final[Sequence[_RefusalRule]] = (
     _of_another_account,
     _no_refresh_token,
     _refused_by_github,
     _spent,
     _of_another_app,
+    _of_another_host,
 )
 
 

@@ -10,6 +10,8 @@ import copy
 import json
 from typing import Any, Final
 
+from githubtoken_operator.domain.objects import origin
+from githubtoken_operator.domain.objects.origin import ORIGIN, Origin
 from githubtoken_operator.domain.objects.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ACCESS_TOKEN_KEYS,
@@ -69,7 +71,7 @@ def with_seed(secret: JSON | None, seed: Token, token: GitHubToken, client_id: s
         base,
         data={**_without(base, DEVICE_CODE, KEPT_ANSWER), **encoded({"refresh_token": seed.reveal()})},
         notes={SEEDS_TAKEN: json.dumps(taken)},
-        without=(INTENT, REFUSED, ACCOUNT, FLOW),
+        without=(INTENT, REFUSED, ACCOUNT, FLOW, ORIGIN),
     )
 
 
@@ -106,10 +108,13 @@ def without_pair(secret: JSON, account: str) -> dict[str, Any]:
     )
 
 
-def with_intent(secret: JSON, intent: Intent, token: GitHubToken, client_id: str) -> dict[str, Any]:
+def with_intent(
+    secret: JSON, intent: Intent, token: GitHubToken, client_id: str, to: Origin | None = None
+) -> dict[str, Any]:
     """The Secret with the announcement of a rotation, and with room for the pair: where that fits the pair will.
 
-    An adopted Secret becomes ours with this write.
+    `to` is the GitHub that the refresh token is sent to, and that it is bound to from now on. An adopted Secret becomes
+    ours with this write.
     """
     said: dict[str, Any] = {"token": intent.token, "holder": intent.holder}
     if intent.pod is not None:
@@ -117,13 +122,24 @@ def with_intent(secret: JSON, intent: Intent, token: GitHubToken, client_id: str
     said |= {"attempt": intent.attempt, "startedAt": intent.started}
     base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id)
     return _changed(
-        base, data={**_without(base, KEPT_ANSWER), **_ROOM}, notes={INTENT: json.dumps(said), **_ROOM_OF_NOTES}
+        base,
+        data={**_without(base, KEPT_ANSWER), **_ROOM},
+        notes={INTENT: json.dumps(said), **origin.note(to, intent.token), **_ROOM_OF_NOTES},
     )
 
 
 def without_intent(secret: JSON) -> dict[str, Any]:
     """The Secret after a rotation that certainly did not happen."""
     return _changed(secret, without=(INTENT,))
+
+
+def never_sent(secret: JSON, before: Origin | None) -> dict[str, Any]:
+    """The same where GitHub saw nothing of it, so that the refresh token is bound to no more than it was `before`.
+
+    Whoever mistook the host in an App mends the App and need not sign in again.
+    """
+    current = read(secret).current or ""
+    return _changed(secret, notes=origin.note(before, current), without=(INTENT, ORIGIN))
 
 
 def with_refusal(secret: JSON, refused: Token) -> dict[str, Any]:
@@ -134,6 +150,7 @@ def with_refusal(secret: JSON, refused: Token) -> dict[str, Any]:
 def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
     """The Secret with the new pair of a rotation. Where expiry was switched off the old refresh token is kept."""
     access = grant.access
+    kept = access.refresh_token.sha256 if access.refresh_token else grant.parent
     refresh_token = access.refresh_token.reveal() if access.refresh_token else decoded(secret, "refresh_token") or ""
     return _changed(
         secret,
@@ -142,11 +159,12 @@ def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
             **encoded({**access_token_keys(access), "refresh_token": refresh_token}),
         },
         notes={
-            OURS: access.refresh_token.sha256 if access.refresh_token else grant.parent,
+            OURS: kept,
             PARENT: grant.parent,
             SEED: grant.seed,
             REVISION: str(read(secret).revision + 1),
             SPENT: _spent(secret, grant),
+            **origin.note(grant.origin, kept),
         },
         without=(INTENT, REFUSED),
     )
@@ -169,11 +187,12 @@ def with_sign_in(secret: JSON | None, key: tuple[str, str], grant: Grant) -> dic
         notes |= {OURS: refresh.sha256, SEED: refresh.sha256}
     if signed_in.account is not None:
         notes[ACCOUNT] = signed_in.account
+    notes |= origin.note(grant.origin, refresh.sha256 if refresh else "")
     return _changed(
         base,
         data={**_without(base, DEVICE_CODE, KEPT_ANSWER, *ACCESS_TOKEN_KEYS), **encoded(keys)},
         notes=notes,
-        without=(INTENT, REFUSED, FLOW, OURS, PARENT, SEED, ACCOUNT),
+        without=(INTENT, REFUSED, FLOW, OURS, PARENT, SEED, ACCOUNT, ORIGIN),
     )
 
 

@@ -17,12 +17,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from githubtoken_operator.domain.github.device_answers import DeviceCode
+from githubtoken_operator.domain.objects import origin as origins
+from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.resources import LOGIN_REQUESTED_AT, PREFIX
 from githubtoken_operator.domain.objects.secrets import annotations_of, decoded
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.documents import parsed
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
-from githubtoken_operator.domain.vocabulary.model import JSON, Token
+from githubtoken_operator.domain.vocabulary.model import JSON, Server, Token
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
 
 DEVICE_CODE: Final = "device_code"
@@ -51,8 +53,8 @@ class Flow:
     """A code that was shown. `secret` is None once the code is of no use any more.
 
     `parent`: SHA-256 of the refresh token that was stored when it was shown, "" for none. `client_id`: the App that it
-    was asked for. `request`: the value of the request annotation that it answers. `unused`: how many codes before it
-    nobody entered. `ended`: why a human, or the wrong human, ended it.
+    was asked for, and `origin` its GitHub. `request`: the value of the request annotation that it answers. `unused`:
+    how many codes before it nobody entered. `ended`: why a human, or the wrong human, ended it.
     """
 
     secret: Token | None
@@ -66,6 +68,7 @@ class Flow:
     request: str | None = None
     unused: int = 0
     ended: Terminal | None = None
+    origin: Origin | None = None
 
     def is_open(self, now: datetime) -> bool:
         """Whether the code can still be entered."""
@@ -84,6 +87,7 @@ class SignIn:
     needed: TokenError | None
     requested: bool
     client_id: str | None
+    server: Server
     poll_in: float = 0.0
 
 
@@ -164,8 +168,12 @@ def _first(sign_in: SignIn, _now: datetime) -> Step | None:
 
 
 def _is_of_app(flow: Flow, sign_in: SignIn) -> bool:
-    """An App that is known by its number only keeps its client id for itself until GitHub is asked."""
-    return sign_in.client_id in {None, flow.client_id}
+    """Whether the code is of this App, at this GitHub; to another it is not shown.
+
+    An App that is known by its number only keeps its client id for itself until GitHub is asked.
+    """
+    at_home = flow.origin is None or flow.origin.server.web_host == sign_in.server.web_host
+    return at_home and sign_in.client_id in {None, flow.client_id}
 
 
 def _human_ended_it(sign_in: SignIn, now: datetime) -> Step | None:
@@ -207,7 +215,7 @@ def poll_delay(flow: Flow, before: float | None, now: datetime) -> float:
 # --- How it is kept --------------------------------------------------------------------------------------------------
 
 
-def begun(code: DeviceCode, *, parent: str, client_id: str, request: str | None, unused: int) -> Flow:
+def begun(code: DeviceCode, *, parent: str, client_id: str, origin: Origin, request: str | None, unused: int) -> Flow:
     """The flow of a code that GitHub just gave."""
     return Flow(
         secret=code.device_code,
@@ -220,6 +228,7 @@ def begun(code: DeviceCode, *, parent: str, client_id: str, request: str | None,
         client_id=client_id,
         request=request,
         unused=unused,
+        origin=origin,
     )
 
 
@@ -249,6 +258,7 @@ def read(secret: JSON) -> Flow | None:
             request=raw.get("request"),
             unused=unused,
             ended=Terminal(str(raw["ended"]["reason"]), str(raw["ended"]["message"])) if raw.get("ended") else None,
+            origin=origins.read(raw.get("origin")),
         )
     except (ValueError, KeyError, TypeError):
         return None
@@ -266,6 +276,8 @@ def text(flow: Flow) -> str:
         "clientID": flow.client_id,
         "unused": flow.unused,
     }
+    if flow.origin is not None:
+        document["origin"] = flow.origin.document
     if flow.request is not None:
         document["request"] = flow.request
     if flow.ended is not None:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from githubtoken_operator.domain.objects import origin as origins
+from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.vocabulary.documents import parsed
 from githubtoken_operator.domain.vocabulary.model import Answer
 
@@ -36,7 +38,8 @@ class Entry:
     `parent`: the refresh token that was stored, and in a rotation sent. `seed`: the first of the chain. `ours`: the
     annotation `refresh-token-sha256` as it was read before. `date`: the answer's `Date` header, the only one that a
     pair needs. `name` and `client_id`: the GitHubToken and the App of a sign-in by device flow; None for a rotation.
-    `headers`: all of them, while the answer is new: a refusal says there how long to wait. They are not kept.
+    `origin`: the GitHub that answered; None where an earlier version kept it. `headers`: all of them, while the answer
+    is new: a refusal says there how long to wait. They are not kept.
     """
 
     parent: str
@@ -47,6 +50,7 @@ class Entry:
     body: bytes = field(repr=False)
     name: str | None = None
     client_id: str | None = None
+    origin: Origin | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -70,6 +74,8 @@ def encode(secret: SecretKey, entry: Entry) -> bytes:
         "body": b64encode(entry.body).decode(),
         "signedIn": {"name": entry.name, "clientID": entry.client_id} if entry.name else None,
     }
+    if entry.origin is not None:
+        document["origin"] = entry.origin.document
     return json.dumps(document).encode()
 
 
@@ -99,4 +105,5 @@ def decode(content: bytes) -> tuple[SecretKey, Entry]:
         raise Unreadable("it is not an entry")
     namespace, secret, parent, seed, date = texts
     name, client_id = whose
-    return (namespace, secret), Entry(parent, seed, ours, status, date, body, name, client_id)
+    answered = origins.read(raw.get("origin"))
+    return (namespace, secret), Entry(parent, seed, ours, status, date, body, name, client_id, answered)

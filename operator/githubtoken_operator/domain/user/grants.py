@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from githubtoken_operator.domain.github import answers, device_answers
+from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, OutcomeUnknown
 from githubtoken_operator.domain.vocabulary.model import AccessToken, Answer, Token
@@ -50,7 +51,7 @@ class Grant:
 
     `parent`: SHA-256 of the refresh token that was stored, and in a rotation sent; "" where there was none. `ours`: the
     annotation `refresh-token-sha256` as it was read before. `seed`: the first token of the chain. `signed_in` is set
-    where a human has just signed in.
+    where a human has just signed in. `origin`: the GitHub that gave it, if that was kept with the answer.
     """
 
     access: AccessToken
@@ -58,6 +59,7 @@ class Grant:
     seed: str
     ours: str | None
     signed_in: SignedIn | None = None
+    origin: Origin | None = None
 
 
 def pair_in(key: SecretKey, entry: Entry, *, account: str | None = None) -> Grant:
@@ -72,7 +74,7 @@ def pair_in(key: SecretKey, entry: Entry, *, account: str | None = None) -> Gran
             raise NotUnderstood(unclear.message, kept_in=key[1]) from unclear
         raise
     signed_in = SignedIn(entry.name, entry.client_id or "", account) if entry.name is not None else None
-    return Grant(access=access, parent=entry.parent, seed=entry.seed, ours=entry.ours, signed_in=signed_in)
+    return Grant(access, entry.parent, entry.seed, entry.ours, signed_in, entry.origin)
 
 
 def may_hold_a_pair(answer: Answer) -> bool:

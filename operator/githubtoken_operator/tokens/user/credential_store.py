@@ -80,10 +80,10 @@ class CredentialStore:
             message = f"the API server refuses to write Secret `{name}`: {error.message}"
             raise Terminal(reasons.MISSING_PERMISSION, message) from error
 
-    async def withdraw(self, secret: JSON) -> None:
-        """Removes the intent of a rotation that did not happen. Best effort: it is void once the token changes."""
+    async def withdraw(self, body: JSON) -> None:
+        """Writes `body`, without the intent of a rotation that did not happen. Best effort: it is void in the end."""
         try:
-            await self._cluster.replace(Kind.SECRET, credential_body.without_intent(secret))
+            await self._cluster.replace(Kind.SECRET, body)
         except ApiError as error:
             logger.warning("the intent of a rotation that did not happen was not removed: %s", error.message)
 
@@ -107,7 +107,7 @@ class CredentialStore:
         if stored.kept is not None:
             await self._savings.look(key, secret)
         elif self._came_to_nothing(key, stored.intent, begun):
-            await self.withdraw(secret)
+            await self.withdraw(credential_body.without_intent(secret))
 
     def _came_to_nothing(self, key: SecretKey, intent: Intent | None, begun: str) -> bool:
         if intent is None or intent.holder != self.holder or intent.started >= begun:

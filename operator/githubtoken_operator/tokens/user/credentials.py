@@ -10,7 +10,7 @@ from githubtoken_operator.domain.user import credential, credential_body, kept_a
 from githubtoken_operator.domain.user.credential import Credential, Expected
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary.errors import TokenError
-from githubtoken_operator.domain.vocabulary.model import JSON, Token
+from githubtoken_operator.domain.vocabulary.model import JSON, Server, Token
 from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credential_store import CredentialStore, StartOver
 from githubtoken_operator.tokens.user.seeds import Seeds
@@ -46,8 +46,8 @@ class Credentials:
             return refusal
         return await self._announcements.hindrance(stored)
 
-    async def to_be_sent(self, token: GitHubToken, client_id: str) -> tuple[JSON, Credential, Token]:
-        """The Secret by a quorum read, what it says, and its refresh token.
+    async def to_be_sent(self, token: GitHubToken, server: Server, client_id: str) -> tuple[JSON, Credential, Token]:
+        """The Secret by a quorum read, what it says, and its refresh token, for that App of that GitHub.
 
         Raises `StartOver` where there is none, and the hindrance where it must not be sent.
         """
@@ -56,7 +56,7 @@ class Credentials:
         if secret is None or credential.conflict(secret, token):
             raise StartOver
         stored = credential.read(secret)
-        expected = Expected(client_id, token.user.login if token.user else None)
+        expected = Expected(client_id, server, token.user.login if token.user else None)
         if hindrance := await self.hindrance(key, stored, expected):
             raise hindrance
         if stored.refresh_token is None:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.resources import GitHubToken
 from githubtoken_operator.domain.user import credential, credential_body
 from githubtoken_operator.domain.user.credential import Credential
@@ -26,6 +27,8 @@ from githubtoken_operator.domain.user.entry import Entry
 from githubtoken_operator.domain.user.grants import pair_in
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
+    LeaseShort,
+    NotSent,
     NotUnderstood,
     OutcomeUnexplained,
     OutcomeUnknown,
@@ -72,22 +75,23 @@ class Rotation:
         key, term = credential.key_of(token), self._fence.term
         with self._fence.irreversible(), self._store.alone(key):
             # Step 1. A quorum read; what the caller saw may be old.
-            secret, stored, sent = await self._credentials.to_be_sent(token, client_id)
+            secret, stored, sent = await self._credentials.to_be_sent(token, app.server, client_id)
             self._savings.reserve(key)
             try:
                 # Step 2. From here on nobody else who follows the protocol sends this token.
                 self._fence.check(term)
                 intent = self._announcements.intent(stored, sent)
-                secret = await self._store.write(credential_body.with_intent(secret, intent, token, client_id))
+                announced = credential_body.with_intent(secret, intent, token, client_id, origin.of(app))
+                secret = await self._store.write(announced)
 
                 # Step 3. The only request of the operator that must not be made twice.
-                answer = await self._send(replace(app, client_id=client_id), sent, secret, term)
+                answer = await self._send(replace(app, client_id=client_id), stored, sent, secret, term)
             except Exception:  # There is nothing to keep: the reservation goes, and the error goes on.
                 self._savings.drop(key)
                 raise
 
             # Step 4. The answer is safe before anything reads it.
-            entry = _entry(stored, sent, answer)
+            entry = _entry(app, stored, sent, answer)
             self._savings.keep(key, entry)
             try:
                 grant = pair_in(key, entry)
@@ -100,15 +104,18 @@ class Rotation:
                 await self._refused(secret, sent, app, _final(error) if final else error)
             await self._savings.save(key, entry, secret, replaces=stored.access.token if stored.access else None)
 
-    async def _send(self, app: App, sent: Token, secret: JSON, term: int) -> Answer:
+    async def _send(self, app: App, stored: Credential, sent: Token, secret: JSON, term: int) -> Answer:
         try:
             self._fence.check(term)
             return await self._github.refresh(app, sent)
         except OutcomeUnknown:
             # The token may be spent. The intent stays, and the next attempt comes through step 1.
             raise
+        except (NotSent, LeaseShort):
+            await self._store.withdraw(credential_body.never_sent(secret, stored.origin))
+            raise
         except TokenError:
-            await self._store.withdraw(secret)
+            await self._store.withdraw(credential_body.without_intent(secret))
             raise
 
     async def _refused(self, secret: JSON, sent: Token, app: App, error: TokenError) -> NoReturn:
@@ -117,13 +124,13 @@ class Rotation:
             # It must never be sent again, also after a restart; a conflict says that somebody else won meanwhile.
             await self._store.write(credential_body.with_refusal(secret, sent))
         elif not isinstance(error, OutcomeUnknown):
-            await self._store.withdraw(secret)
+            await self._store.withdraw(credential_body.without_intent(secret))
         if error.reason == reasons.AUTHENTICATION_FAILED and app.client_secret is None:
             raise _no_client_secret() from error
         raise error
 
 
-def _entry(stored: Credential, sent: Token, answer: Answer) -> Entry:
+def _entry(app: App, stored: Credential, sent: Token, answer: Answer) -> Entry:
     return Entry(
         parent=sent.sha256,
         seed=sent.sha256 if stored.seeded else stored.seed or sent.sha256,
@@ -131,6 +138,7 @@ def _entry(stored: Credential, sent: Token, answer: Answer) -> Entry:
         status=answer.status,
         date=answer.headers["date"],
         body=answer.body,
+        origin=origin.of(app),
         headers=answer.headers,
     )
 

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.resources import GitHubToken
 from githubtoken_operator.domain.user import credential, credential_body, device_flow
 from githubtoken_operator.domain.user.credential import Credential
@@ -122,6 +123,7 @@ class SignIns:
                 code,
                 parent=(stored.current if stored else None) or "",
                 client_id=app.client_id or "",
+                origin=origin.of(app),
                 request=token.login_requested if token.login_pending else None,
                 unused=step.unused,
             )
@@ -194,6 +196,7 @@ class SignIns:
             body=answer.body,
             name=shown.token.name,
             client_id=shown.app.client_id,
+            origin=origin.of(shown.app),
             headers=answer.headers,
         )
         if may_hold_a_pair(answer):

@@ -23,7 +23,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
     Unexplained,
 )
 from githubtoken_operator.domain.vocabulary.model import Token
-from tests.unit.builders import NOW, githubtoken_body, seen, settled
+from tests.unit.builders import NOW, app, githubtoken_body, seen, settled
 
 NOT_THE_KEY = Terminal(reasons.AUTHENTICATION_FAILED, "check the key")
 NOT_THERE = Terminal(reasons.INSTALLATION_NOT_FOUND, "install it")
@@ -82,7 +82,7 @@ OF_REFRESH = OutcomeUnexplained(
 )
 TOLD = Terminal(reasons.REAUTHORIZATION_REQUIRED, "sign in")
 OFTEN, TWICE = Failures(doubt.BELIEVED - 1, NOW, NOW), Failures(1, NOW, NOW)
-SIGN_IN = SignIn(None, None, requested=False, client_id=None)
+SIGN_IN = SignIn(None, None, requested=False, client_id=None, server=app().server)
 EXPIRED = replace(settled(), now=NOW + timedelta(hours=2))
 
 

@@ -29,7 +29,7 @@ from githubtoken_operator.domain.user.placement import Placement
 from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import AccessToken, Token
-from tests.unit.builders import githubtoken, pair, secret, user_githubtoken
+from tests.unit.builders import app, githubtoken, pair, secret, user_githubtoken
 
 CLIENT = "Iv23acme"
 TOKEN = user_githubtoken()
@@ -275,7 +275,7 @@ def test_where_expiry_was_switched_off_the_refresh_token_is_kept() -> None:
     assert stored.access == forever
     assert not stored.seeded
     assert placement.place(after, made) is Placement.SAVED
-    assert credential.refusal(stored, Expected(CLIENT)) is None
+    assert credential.refusal(stored, Expected(CLIENT, app().server)) is None
     assert refresh(1).sha256 not in stored.spent
 
 
@@ -430,7 +430,7 @@ def test_a_sign_in_by_device_flow_remembers_what_it_replaces() -> None:
     ],
 )
 def test_a_refresh_token_that_must_not_be_sent(body: dict[str, Any], reason: str, message: str) -> None:
-    found = credential.refusal(credential.read(body), Expected(CLIENT))
+    found = credential.refusal(credential.read(body), Expected(CLIENT, app().server))
     assert found is not None
     assert found.reason == reason
     assert message in found.message
@@ -450,7 +450,7 @@ def test_a_refresh_token_that_must_not_be_sent(body: dict[str, Any], reason: str
     ],
 )
 def test_a_refresh_token_that_may_be_sent(body: dict[str, Any]) -> None:
-    assert credential.refusal(credential.read(body), Expected(CLIENT)) is None
+    assert credential.refusal(credential.read(body), Expected(CLIENT, app().server)) is None
 
 
 # --- Saving a pair ---------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from githubtoken_operator.domain.user.device_flow import (
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import Token
-from tests.unit.builders import NOW, secret, user_githubtoken
+from tests.unit.builders import NOW, app, secret, user_githubtoken
 
 MINUTE = timedelta(minutes=1)
 MISSING = Terminal(reasons.CREDENTIAL_MISSING, "nobody has signed in")
@@ -46,7 +46,7 @@ EXPIRED = replace(FLOW, started=NOW - 20 * MINUTE, expires=NOW - 5 * MINUTE)
 
 
 def sign_in(flow: Flow | None = None, **changes: object) -> SignIn:
-    return replace(SignIn(flow, MISSING, requested=False, client_id="Iv23acme"), **changes)  # type: ignore[arg-type]
+    return replace(SignIn(flow, MISSING, requested=False, client_id="Iv23acme", server=app().server), **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
