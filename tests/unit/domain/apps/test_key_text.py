@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,14 @@ TAKEN = {
     "JSON with one field": json.dumps({"private-key.pem": PKCS1}),
     "JSON with other fields": json.dumps({"app_id": 12, "slug": "acme", "pem": PKCS1, "cert": CERTIFICATE}),
     "JSON with base64 in a field": json.dumps({"key": twice(PKCS1)}, indent=2),
+    "what Vault answers": json.dumps({"data": {"data": {"pem": PKCS1}, "metadata": {"version": 3}}, "warnings": None}),
+    "a manifest in JSON": json.dumps({"kind": "Secret", "data": {"private-key.pem": twice(PKCS1)}}),
+    "a list of its lines": json.dumps(LINES),
+    "JSON with a list of its lines": json.dumps({"key": LINES}),
+    **{f"base64 without what fills up its end, {n}": twice(PKCS1 + "\n" * n).rstrip("=") for n in range(3)},
+    "line breaks as in URLs": PKCS1.replace("\n", "%0A"),
+    "encoded as in URLs": quote(PKCS1),
+    "a variable of a shell": f"export GITHUB_APP_KEY={json.dumps(PKCS1)}\n",
     "the line breaks of JSON escaped twice": json.dumps({"key": PKCS1.replace("\n", "\\n")}),
     "every line indented": "".join(f"    {line}\n" for line in LINES),
     "an empty line inside": "\n".join([*LINES[:3], "", *LINES[3:]]),
@@ -83,12 +92,33 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "two keys": ((PKCS1 + OTHER).encode(), "there are two private keys in it"),
     "JSON with two keys": (json.dumps({"a": PKCS1, "b": OTHER}).encode(), "it is JSON with several private keys"),
     "JSON without a key": (json.dumps({"app_id": 12}).encode(), "it is JSON with no private key"),
-    "a list": (json.dumps([PKCS1]).encode(), "no object"),
+    "a list of two keys": (json.dumps([PKCS1, OTHER]).encode(), "there are two private keys"),
     "torn JSON": (b'{"key": "-----BEGIN', "it is JSON that cannot be read"),
     "cut off": (PKCS1[:600].encode(), "it is cut off"),
     "the end of another": ("\n".join([*LINES[:-1], "-----END PRIVATE KEY-----"]).encode(), "it is cut off"),
     "a line that is no base64": (PKCS1.replace("M", "#").encode(), "it is damaged"),
     "torn base64": (b"QUJD" * 5 + b"Q", "it is base64 that is damaged"),
+    "a client secret": (b"0123456789abcdef0123456789abcdef01234567", "it has the form of a client secret"),
+    "a fingerprint": (b"SHA256:abcdefghijklmnopqrstuvwxyz=", "it is the fingerprint of a key"),
+    "a public key of SSH": (b"ssh-rsa AAAAB3NzaC1yc2E user@host", "it is a public key"),
+    "a key of PuTTY": (b"PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\n", "it is a PuTTY key"),
+    "a JWK": (json.dumps({"kty": "RSA", "n": "abc"}).encode(), "it is a JWK"),
+    "what SOPS encrypted": (b"ENC[AES256_GCM,data:abc,type:str]", "it is still encrypted by SOPS"),
+    "what age encrypted": (armoured("AGE ENCRYPTED FILE", BODY).encode(), "it is still encrypted by age"),
+    "a manifest in YAML": (b"apiVersion: v1\nkind: Secret\ndata:\n  key: QUJD\n", "it is a manifest"),
+    **{
+        text: (text.encode(), "that nobody filled in")
+        for text in (
+            "{{ .Data.pem }}",
+            "${APP_KEY}",
+            "$(APP_KEY)",
+            "<path:secret/app#key>",
+            "vault:secret/app#key",
+            "op://vault/app/key",
+            "ref+awssecrets://app",
+            "%APP_KEY%",
+        )
+    },
     "an encrypted key": (armoured("ENCRYPTED PRIVATE KEY", BODY).encode(), "it is encrypted"),
     "an OpenSSH key": (armoured("OPENSSH PRIVATE KEY", BODY).encode(), "it is an OpenSSH key"),
     "an EC key": (armoured("EC PRIVATE KEY", BODY).encode(), "it is not an RSA key"),
