@@ -96,6 +96,19 @@ def substituted(text: str) -> str:
     return re.sub(r"\$(\$)|\$\{[^}]*\}", lambda place: place[1] or "", text)
 
 
+def test_the_example_survives_envsubst() -> None:
+    program = shutil.which("envsubst")
+    if program is None:
+        pytest.skip("envsubst is missing: install GNU gettext")
+    example = (PAGE.parents[1] / "examples" / "data.yaml").read_text()
+    assert subprocess.run(program, input=example, capture_output=True, text=True, check=True).stdout == example
+
+
+def test_a_dollar_is_four_under_flux() -> None:
+    assert templates.fill(substituted("[$$$$]"), {}) == "[$]"
+    assert templates.fill(substituted("[$$$$(token)]"), {"token": "ghs_abc"}) == "[$(token)]"
+
+
 def test_the_example_survives_a_substitution_that_knows_none_of_its_names() -> None:
     example = (PAGE.parents[1] / "examples" / "data.yaml").read_text()
     before, after = (yaml.safe_load(text)["spec"]["secret"]["data"] for text in (example, substituted(example)))
