@@ -20,6 +20,8 @@ from tests.integration.operator.conftest import pem
 
 HUGE: Final = 1_000_000
 """Bytes; a Secret has 1,048,576 at most."""
+KEYS: Final = 25_000
+"""Of a Secret, of which each is named again in its metadata."""
 CONTENDERS: Final = 20
 """GitHubTokens that name one Secret."""
 
@@ -40,6 +42,7 @@ def nonsense(port: int) -> Iterator[Manifest]:
         yield secret(f"stray-{number}", {"token": "not a token\n" * 50}, role=("seed", "app", "consumer")[number % 3])
         if number % 20 == 0:
             yield secret(f"huge-{number}", {"private-key.pem": "A" * HUGE}, role="app")
+            yield secret(f"crowded-{number}", dict.fromkeys(map(str, range(KEYS)), ""), role="seed")
             yield github_app(f"huge-{number}")
             yield github_token(f"of-huge-{number}", app=f"huge-{number}")
 

@@ -24,6 +24,7 @@ from githubtoken_operator.adapters.kubernetes.api import Api, Conflict, Invalid,
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods
+from githubtoken_operator.adapters.kubernetes.stepwise import whole
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import AppReader
@@ -211,6 +212,7 @@ class ApiServer(Api):
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
         accept: str = "application/json",
+        keep: Callable[[Any], Any] = whole,
     ) -> dict[str, Any]:
         """One request; `body` goes the way that JSON goes."""
         key = re.sub(
@@ -222,7 +224,8 @@ class ApiServer(Api):
         self.faults.begin(call)
         answer = self._answer(method, key, json.loads(json.dumps(body)), merge="merge-patch" in content_type)
         self.faults.end(call)
-        return copy.deepcopy(answer)
+        copied: dict[str, Any] = copy.deepcopy(answer)
+        return {**copied, "items": [keep(item) for item in copied["items"]]} if "items" in copied else copied
 
     def _answer(self, method: str, key: str, body: dict[str, Any], *, merge: bool) -> dict[str, Any]:
         if method == "GET" and key == "secrets":

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.domain.objects.secrets import data_digest
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 
@@ -181,7 +182,7 @@ def _version(kind: Kind, body: JSON | None) -> bytes:
         noted = [meta.get("annotations") or {}, bool(meta.get("deletionTimestamp"))]
     if kind is Kind.SECRET:
         owners = sorted(owner.get("uid", "") for owner in meta.get("ownerReferences") or ())
-        noted += [body.get("data") or {}, meta.get("labels") or {}, owners, body.get("immutable")]
+        noted += [data_digest(body), meta.get("labels") or {}, owners, body.get("immutable")]
     elif kind in _KEYS:
         noted += [meta.get("uid"), meta.get("generation")]
     return hashlib.blake2b(json.dumps(noted, sort_keys=True).encode(), digest_size=16).digest()

@@ -1,7 +1,7 @@
 """kopf's own connection to the API server: as whom, at which address, and whom it trusts.
 
 It is the ServiceAccount of the pod, else the kubeconfig, as for our own client, and it trusts the cluster's CA as that
-one does (`adapters.tls`).
+one does (`adapters.tls`). Long lists are read in steps and trimmed, as no tenant's Secrets may hold up everybody else.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import os
 import ssl
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
+import aiohttp
 import kopf
 
 from githubtoken_operator.adapters import tls
+from githubtoken_operator.adapters.kubernetes import stepwise
+from githubtoken_operator.domain.objects.secrets import trimmed
 from githubtoken_operator.domain.vocabulary import certificates
 
 
@@ -44,8 +47,46 @@ def _without_comments(ca_data: str | bytes | None) -> str | bytes | None:
     return "".join(map(ssl.DER_cert_to_PEM_cert, found.certificates)) or ca_data
 
 
+class Answer(aiohttp.ClientResponse):
+    """An answer to kopf: of the objects of a list it gets what a watch needs, and others have their turn meanwhile."""
+
+    async def json(self, **options: Any) -> Any:  # noqa: ANN401 - aiohttp's
+        """The body, parsed; a refusal as aiohttp has it."""
+        return await stepwise.parsed(await self.read(), trimmed) if self.ok else await super().json(**options)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Access(kopf.AiohttpSession):
+    """kopf's session. It equals another with the same credentials: kopf does not try refused ones again."""
+
+    found: Connection
+
+    @classmethod
+    def opened(cls, found: Connection) -> Self:
+        """A session with these credentials. Has to be called while the event loop runs."""
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
+            headers=found.as_http_headers(),
+            proxy=found.proxy_url,
+            trust_env=found.trust_env,
+            response_class=Answer,
+        )
+        same = {
+            field.name: getattr(found, field.name)
+            for field in fields(kopf.AiohttpSession)
+            if hasattr(found, field.name)
+        }
+        return cls(found=found, aiohttp_session=session, **same)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Access) and self.found == other.found
+
+    def __hash__(self) -> int:
+        return hash(self.found.server)
+
+
 def login(**kwargs: Any) -> Connection | None:  # noqa: ANN401 - kopf passes on many keywords
-    """What kopf connects with; None where neither a ServiceAccount nor a kubeconfig is there."""
+    """As whom kopf connects; None where neither a ServiceAccount nor a kubeconfig is there."""
     if found := kopf.login_with_service_account(**kwargs):
         return Connection.like(at_service_address(found, os.environ))
     found = kopf.login_with_kubeconfig(**kwargs)

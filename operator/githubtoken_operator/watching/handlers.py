@@ -115,8 +115,9 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        return connection.login(**kwargs)
+    async def login(**kwargs: Any) -> connection.Access | None:
+        found = connection.login(**kwargs)
+        return connection.Access.opened(found) if found else None
 
     @kopf.on.event(GROUP, VERSION, "githubtokens", registry=handlers)
     async def on_token(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's

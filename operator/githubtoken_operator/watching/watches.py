@@ -13,10 +13,15 @@ from typing import Any, cast
 
 from kopf._cogs.clients import watching
 
+from githubtoken_operator.domain.objects.secrets import trimmed
+
 
 @contextmanager
 def listening(heard: Callable[[str, str | None], None]) -> Iterator[None]:
-    """Meanwhile `heard` is called with the resource's plural, and the namespace that is watched or None for all."""
+    """Meanwhile `heard` is called with the resource's plural, and the namespace that is watched or None for all.
+
+    What comes is trimmed before kopf keeps it.
+    """
     original = watching.continuous_watch
 
     async def continuous_watch(*, resource: Any, namespace: Any, **options: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - kopf's
@@ -24,6 +29,8 @@ def listening(heard: Callable[[str, str | None], None]) -> Iterator[None]:
         async with aclosing(found) as events:
             async for event in events:
                 heard(resource.plural, namespace)
+                if isinstance(event, dict):
+                    trimmed(event["object"])
                 yield event
 
     watching.continuous_watch = continuous_watch

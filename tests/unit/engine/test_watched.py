@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.domain.objects.secrets import trimmed
 from githubtoken_operator.engine.watched import Ref, Watched
 from tests.unit.builders import githubtoken_body, secret
 
@@ -70,7 +71,9 @@ def test_only_what_a_key_read_last_counts_and_nothing_is_kept_of_the_rest(
         pytest.param(lambda _: None, False, id="delivered again after a re-list"),
         pytest.param(lambda it: it["metadata"].update(resourceVersion="9"), False, id="only the resourceVersion"),
         pytest.param(lambda it: it["metadata"].update(managedFields=[{}]), False, id="only managedFields"),
+        pytest.param(trimmed, False, id="trimmed"),
         pytest.param(lambda it: it["data"].update(token="eA=="), True, id="a key"),
+        pytest.param(lambda it: (it["data"].update(token="eA=="), trimmed(it)), True, id="a key, trimmed"),
         pytest.param(lambda it: it.pop("data"), True, id="no data"),
         pytest.param(lambda it: it["metadata"].update(labels={"a": "b"}), True, id="a label"),
         pytest.param(lambda it: it["metadata"].update(annotations={"a": "b"}), True, id="an annotation"),

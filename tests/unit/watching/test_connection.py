@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 import ssl
 from base64 import b64encode
 from dataclasses import replace
 
+import aiohttp
 import kopf
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from githubtoken_operator.watching import connection
 from tests.cas import made
@@ -41,3 +45,45 @@ def test_kopf_trusts_the_clusters_ca_as_our_own_client_does(comment: str) -> Non
 def test_a_ca_that_is_none_is_left_to_kopfs_own_complaint() -> None:
     found = kopf.ConnectionInfo(server="https://cluster", ca_data=b64encode(b"no certificate").decode())
     assert connection.Connection.like(found).ca_data == found.ca_data
+
+
+LIST = {"kind": "SecretList", "items": [{"metadata": {"name": "ci", "managedFields": [{}]}, "data": {"token": "Z2hz"}}]}
+STATUS = {"kind": "Status", "code": 403, "message": "secrets is forbidden"}
+
+
+async def answered(body: object, *, status: int = 200, content_type: str = "application/json") -> object:
+    """What kopf gets of an API server's answer, through its session."""
+
+    async def handle(request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == "Bearer made-up"
+        return web.Response(text=json.dumps(body), status=status, content_type=content_type)
+
+    app = web.Application()
+    app.router.add_get("/", handle)
+    async with TestServer(app) as server:
+        found = kopf.ConnectionInfo(server=str(server.make_url("/")), token="made-up")
+        access = connection.Access.opened(connection.Connection.like(found))
+        async with access.aiohttp_session as session, session.get(access.server) as answer:
+            return await answer.json()
+
+
+async def test_kopf_gets_the_objects_of_a_list_trimmed() -> None:
+    listed = await answered(LIST)
+    assert isinstance(listed, dict)
+    assert [(item["metadata"], "data" in item) for item in listed["items"]] == [({"name": "ci"}, False)]
+
+
+async def test_kopf_gets_a_refusal_as_it_is() -> None:
+    assert await answered(STATUS, status=403) == STATUS
+    with pytest.raises(aiohttp.ContentTypeError):
+        await answered("bad gateway", status=502, content_type="text/html")
+
+
+async def test_kopf_does_not_try_refused_credentials_again() -> None:
+    found = connection.Connection(server="https://cluster", token="made-up")
+    one, same = connection.Access.opened(found), connection.Access.opened(replace(found))
+    other = connection.Access.opened(replace(found, token="another"))
+    assert one == same
+    assert one != other
+    for access in (one, same, other):
+        await access.aiohttp_session.close()

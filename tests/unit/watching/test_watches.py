@@ -60,6 +60,15 @@ async def test_lists_objects_and_bookmarks_are_signs_of_life(api: None, namespac
     assert heard == [("githubtokens", namespace)] * 4
 
 
+async def test_what_comes_is_trimmed_before_kopf_keeps_it(api: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"metadata": {"name": "ci", "managedFields": [{}]}, "data": {"token": "Z2hz"}}
+    monkeypatch.setitem(STREAM[0], "object", body)
+    with watches.listening(lambda *_: None):
+        events = await watched(None)
+    assert [event["object"]["metadata"] for event in events if "ADDED" in str(event)] == [{"name": "ci"}]
+    assert "Z2hz" not in str(events)
+
+
 async def test_kopf_sees_the_same_with_and_without(api: None) -> None:
     without = await watched(None)
     with watches.listening(lambda *_: None):

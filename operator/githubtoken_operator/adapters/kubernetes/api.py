@@ -14,7 +14,6 @@ quote the data of Secrets. Messages are the API server's own, redacted and cut.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -26,6 +25,7 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from githubtoken_operator.adapters import tls
+from githubtoken_operator.adapters.kubernetes import stepwise
 from githubtoken_operator.domain.vocabulary.redaction import redact
 
 REQUEST_TIMEOUT: Final = 20.0
@@ -155,15 +155,16 @@ class Api:
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
         accept: str = "application/json",
+        keep: Callable[[Any], Any] = stepwise.whole,
     ) -> dict[str, Any]:
-        """The answer's JSON object. Raises a subclass of `ApiError`."""
+        """The answer's JSON object, of whose items `keep` is asked what to hold. Raises a subclass of `ApiError`."""
         headers = {"Content-Type": content_type, "Accept": accept}
         url = self.server + path + (f"?{urlencode(query)}" if query else "")
         status, raw = await self._send(method, path, url, headers, body)
         if status == 401 and self._renew is not None:  # noqa: PLR2004
             await self._renew()
             status, raw = await self._send(method, path, url, headers, body)
-        return _parsed(status, raw)
+        return await _parsed(status, raw, keep)
 
     async def _send(
         self, method: str, path: str, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
@@ -191,11 +192,9 @@ class Api:
             # ValueError: it is not text. The kubelet may be replacing the file at this very moment.
             raise Unavailable(0, f"the token for the API server cannot be read: {type(error).__name__}") from error
 
-    async def list_items(
-        self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "application/json"
-    ) -> list[dict[str, Any]]:
+    async def list_items(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """The items of a collection, read chunk by chunk. Raises a subclass of `ApiError`."""
-        return [item async for page in self.pages(path, query, accept=accept) for item in page]
+        return [item async for page in self.pages(path, query) for item in page]
 
     async def pages(
         self,
@@ -204,11 +203,12 @@ class Api:
         *,
         accept: str = "application/json",
         size: int = _CHUNK,
-    ) -> AsyncIterator[list[dict[str, Any]]]:
-        """The same, `size` at a time at most, for whoever keeps little of each."""
+        keep: Callable[[Any], Any] = stepwise.whole,
+    ) -> AsyncIterator[list[Any]]:
+        """The same, `size` at a time at most, for whoever keeps little of each: `keep` says what, item by item."""
         asked = {**(query or {}), "limit": str(size)}
         while True:
-            page = await self.request("GET", path, query=asked, accept=accept)
+            page = await self.request("GET", path, query=asked, accept=accept, keep=keep)
             # An empty list of metadata alone has null there.
             yield page["items"] or []
             if not (more := page["metadata"].get("continue")):
@@ -253,9 +253,9 @@ async def _load_default(configuration: client.Configuration) -> None:
         await config.load_kube_config(client_configuration=configuration)
 
 
-def _parsed(status: int, raw: bytes) -> dict[str, Any]:
+async def _parsed(status: int, raw: bytes, keep: Callable[[Any], Any]) -> dict[str, Any]:
     try:
-        answer = json.loads(raw)
+        answer = await stepwise.parsed(raw, keep)
     except (ValueError, RecursionError) as error:
         raise Unavailable(status, "the answer is not JSON") from error
     if 200 <= status < 300:  # noqa: PLR2004 - the HTTP classes need no names.

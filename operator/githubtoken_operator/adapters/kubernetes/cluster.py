@@ -21,6 +21,8 @@ API_VERSION: Final = "githubtoken.dev/v1alpha1"
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
 _METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+PAGE_OF_NAMES: Final = 50
+"""Objects in one list of metadata, each of which may have most of a megabyte of bookkeeping."""
 _EVENT_MESSAGE_LIMIT: Final = 1024
 
 
@@ -87,11 +89,14 @@ class Cluster:
     async def list_names(self, kind: Kind, namespaces: Sequence[str]) -> set[tuple[str, str]]:
         """Namespace and name of all objects of a kind, in these namespaces or everywhere; of Secrets those with a role.
 
-        The answers hold metadata only.
+        The answers hold metadata only, whose bookkeeping may yet be as long as the objects are.
         """
         selected = {"labelSelector": ROLE} if kind is Kind.SECRET else {}
-        pages = [await self._api.list_items(path, selected, accept=_METADATA) for path in kind.paths(namespaces)]
-        return {(each["metadata"].get("namespace", ""), each["metadata"]["name"]) for page in pages for each in page}
+        names: set[tuple[str, str]] = set()
+        for path in kind.paths(namespaces):
+            async for page in self._api.pages(path, selected, accept=_METADATA, size=PAGE_OF_NAMES, keep=_name):
+                names.update(page)
+        return names
 
     async def pages(self, kind: Kind, namespace: str, *, fields: str) -> AsyncIterator[Sequence[JSON]]:
         """The objects of one kind in one namespace that the field selector takes, page by page."""
@@ -205,3 +210,8 @@ class Cluster:
             self._announce(kind, body["metadata"]["namespace"], body["metadata"]["name"], body)
         manager = {"fieldManager": FIELD_MANAGER, **(query or {})}
         return await self._api.request(method, path, body=body, content_type=content_type, query=manager)
+
+
+def _name(item: JSON) -> tuple[str, str]:
+    """Namespace ("" of what is cluster-scoped) and name."""
+    return item["metadata"].get("namespace", ""), item["metadata"]["name"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from githubtoken_operator.domain.objects.resources import PREFIX
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken
@@ -31,6 +33,7 @@ ADOPT: Final = PREFIX + "adopt"
 """Annotation by which somebody hands a Secret of theirs to the operator."""
 ADOPTED: Final = PREFIX + "adopted"
 """Annotation by which the operator remembers it, whatever becomes of the other: the Secret is never deleted by us."""
+_DATA_DIGEST: Final = "dataDigest"
 _REVISION_DIGITS: Final = 15
 """More than there can be tokens, and well within the 64 bits of status."""
 
@@ -42,6 +45,27 @@ ACCESS_TOKEN_KEYS: Final = frozenset(
     }
 )  # fmt: skip
 """The properties of an `AccessToken` as keys of a Secret."""
+
+
+def trimmed(body: dict[str, Any]) -> dict[str, Any]:
+    """An object that a list or a watch brought, less what nobody reads of it there; changes `body`.
+
+    It loses the bookkeeping of field managers, which is as long as the object itself, and a Secret its data but for
+    their digest.
+    """
+    body.get("metadata", {}).pop("managedFields", None)
+    if "data" in body:
+        body[_DATA_DIGEST] = data_digest(body)
+        del body["data"]
+    return body
+
+
+def data_digest(secret: JSON) -> str:
+    """What a change of a Secret's data is recognised by, trimmed or not: a hash in hexadecimal digits."""
+    if _DATA_DIGEST in secret:
+        return str(secret[_DATA_DIGEST])
+    data = json.dumps(secret.get("data") or {}, sort_keys=True)
+    return hashlib.blake2b(data.encode(), digest_size=16).hexdigest()
 
 
 def decoded(secret: JSON, key: str) -> str | None:

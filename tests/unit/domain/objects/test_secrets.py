@@ -12,10 +12,12 @@ from githubtoken_operator.domain.objects.secrets import (
     access_token_keys,
     annotations_of,
     controller_uid,
+    data_digest,
     decoded,
     decoded_bytes,
     encoded,
     labels_of,
+    trimmed,
 )
 from tests.unit.builders import access_token, pair, secret
 
@@ -84,3 +86,18 @@ def test_what_is_absent_stays_absent() -> None:
         "expires_in",
         "expires_at",
     }
+
+
+@given(st.dictionaries(st.text(), st.text()), st.dictionaries(st.text(), st.text()))
+def test_data_differ_as_their_digests_do_also_of_trimmed_secrets(one: dict[str, str], other: dict[str, str]) -> None:
+    digests = data_digest({"data": one}), data_digest(trimmed({"data": dict(other)}))
+    assert (digests[0] == digests[1]) is (one == other)
+
+
+def test_a_trimmed_secret_has_no_data_and_no_bookkeeping_and_all_else() -> None:
+    body = secret(data={"token": "ghs_x"}, labels={"a": "b"}, annotations={"c": "d"}, owner="uid")
+    body["metadata"]["managedFields"] = [{"manager": "kubectl"}]
+    kept = trimmed(body)
+    assert kept["metadata"] == secret(labels={"a": "b"}, annotations={"c": "d"}, owner="uid")["metadata"]
+    assert set(kept) == {"apiVersion", "kind", "type", "metadata", "dataDigest"}
+    assert "ghs_x" not in str(kept)
