@@ -58,6 +58,37 @@ class Stranger(Handler):
         self.send_error(404)
 
 
+class Collector(Handler):
+    """A server that says yes to everything, and keeps what it is sent."""
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.asked.append(f"{self.command} {self.path} {self.headers} {body.decode()}")
+        self.send_response(202)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_DELETE(self) -> None:
+        self.do_GET()
+
+
+class Echo(Handler):
+    """A proxy that refuses, and shows in each part of its answer what it was sent."""
+
+    def do_CONNECT(self) -> None:
+        self.server.asked.append(self.headers.get("Proxy-Authorization", ""))
+        sent = f"{self.path} {'; '.join(f'{name}: {text}' for name, text in self.headers.items())}"
+        self.send_response((407, 502, 200)[len(self.server.asked) % 3], sent)
+        self.send_header("Proxy-Authenticate", f'Basic realm="{sent}"')
+        self.end_headers()
+        self.wfile.write(sent.encode())
+        self.close_connection = True
+
+
 def pump(source: socket.socket, target: socket.socket) -> None:
     """Passes on what comes, until one side ends."""
     with suppress(OSError):

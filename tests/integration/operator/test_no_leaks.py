@@ -254,6 +254,20 @@ def test_what_humans_put_into_the_wrong_place_is_not_shown(world: World, course:
     course.wait()
 
 
+def test_what_is_wrong_with_a_client_certificate_is_not_shown(world: World, course: Course) -> None:
+    key = pem()
+    world.canaries += [line for line in key.splitlines() if len(line) > 40]
+    broken = (key, key[:-200], key.replace("\n", " "), key.replace("PRIVATE", "ENCRYPTED PRIVATE"), *ECHOED, ALL)
+    for number, text in enumerate(broken):
+        name, app = course.registered()
+        world.secret(f"client{number}", {"tls.crt": f"{key}{text}", "tls.key": text}, role="app")
+        world.app_secret(app, f"{name}-app")
+        world.github_app(app, name, clientCertificateSecretRef={"name": f"client{number}"})
+        course.installation(name)
+    course.wait()
+    assert all(world.wait_reason(name, "AppNotReady") for name in course.names)
+
+
 def test_no_step_of_a_tokens_life_shows_it(world: World, course: Course) -> None:
     name, app = course.app()
     course.installation(name)

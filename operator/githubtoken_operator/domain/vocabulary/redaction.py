@@ -32,7 +32,11 @@ def redact(text: str) -> str:
 _NEWLINES: Final = r"(?:\\r|\\n|\s)*"
 """Line ends as they are, or as they look in a JSON text or a repr."""
 
-_FIELDS: Final = r"\b(?:client_secret|device_code|refresh_token|access_token|private_key)"
+_FIELDS: Final = (
+    r"\b(?i:client_secret|device_code|refresh_token|access_token|private_key|password|client_token|secret_id|"
+    r"(?:aws_)?secret_?access_?key|(?:aws_)?session_?token)"
+)
+"""GitHub's and OAuth's own, those of a login to Vault or OpenBao, and those of AWS."""
 
 _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     # A PEM block as a whole; where its end was cut off, as many lines as look like one.
@@ -51,8 +55,27 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
         ),
         MASK,
     ),
-    # Tokens of Vault and OpenBao, and Google's: who signs with their keys has one.
+    # Schemes with more than one part: a signature goes with all that it is of.
+    (
+        re.compile(
+            r"""(authorization(?:\\*["'])?\s*[:=,]\s*b?\\*["']?)(?:digest|aws4-[a-z0-9-]+)\s[^\r\n]*""", re.IGNORECASE
+        ),
+        rf"\1{MASK}",
+    ),
+    (
+        re.compile(
+            r"""((?:x-vault-token|x-amz-security-token)(?:\\*["'])?\s*[:=,]\s*)(b?\\*["'])?+"""
+            r"""(?!\[redacted\])[^\s"'\\,;&)}\]]+""",
+            re.IGNORECASE,
+        ),
+        rf"\1\2{MASK}",
+    ),
+    # Tokens of Vault and OpenBao (some have but a letter in front), and Google's: who signs with their keys has one.
     (re.compile(r"\b(hv[sbr]\.)[A-Za-z0-9_-]{20,}"), rf"\1{MASK}"),
+    (
+        re.compile(r"(?<![\w.])([sbr]\.)(?:[A-Za-z0-9]{24}(?:\.[A-Za-z0-9]{5,6})?(?!\w)|AAAAAQ[A-Za-z0-9_-]{16,})"),
+        rf"\1{MASK}",
+    ),
     (re.compile(r"\b(ya29\.)[A-Za-z0-9._-]{10,}"), rf"\1{MASK}"),
     # A header in any notation: `Authorization: Bearer …`, `'authorization': '…'`, `(b'Authorization', b'…')`. None is
     # the reason AwaitingAuthorization, which a log line puts before its message.
@@ -66,7 +89,8 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     ),
     (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9+/._~=-]{16,}", re.IGNORECASE), rf"\1 {MASK}"),
     # The password of a URL: `https://x-access-token:…@github.com`.
-    (re.compile(r"(://[^/\s:@]*:)[^@/\s]+(?=@)"), rf"\1{MASK}"),
+    (re.compile(r"(://[^/\s:@]*:)[^/\s]+(?=@)"), rf"\1{MASK}"),
+    (re.compile(r"((?<![\w/.])[\w.+-]{1,64}:)[^@/\s:]+(?=@[\w.\[\]-]+:[0-9])"), rf"\1{MASK}"),
     # The secrets of a form, and those of JSON or a repr. JSON may stand inside a JSON text, its quotes escaped.
     (re.compile(rf"""({_FIELDS}=)(?!\[redacted\])[^\s&"'\\,;]+"""), rf"\1{MASK}"),
     (
@@ -85,7 +109,9 @@ _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 """Anything that can be base64 in either alphabet, words and paths included, of a dozen bytes or more."""
 
 _WORTH_A_LOOK: Final = re.compile(
-    rb"gh[a-z]+_|PRIVATE KEY|eyJ|secret|device_code|[0-9A-Fa-f]{40}|[A-Za-z0-9+/_-]{16,}", re.IGNORECASE
+    rb"gh[a-z]+_|PRIVATE KEY|eyJ|secret|device_code|token|password|hv[sbr]\.|[sbr]\.[a-z0-9]{24}|ya29\.|"
+    rb"[0-9A-Fa-f]{40}|[A-Za-z0-9+/_-]{16,}",
+    re.IGNORECASE,
 )
 """A quick test of decoded bytes. The last alternative is base64 again, as in the Secret of a `.dockerconfigjson`."""
 

@@ -117,6 +117,27 @@ def test_what_stands_between_two_keys_stays() -> None:
         pytest.param("f(client_secret='a b', c=1)", f"f(client_secret='{MASK}', c=1)", id="call"),
         pytest.param("device_code=s3cret", f"device_code={MASK}", id="device code"),
         pytest.param("refresh_token=s3cret", f"refresh_token={MASK}", id="refresh token of another format"),
+        pytest.param("X-Vault-Token: s3cret", f"X-Vault-Token: {MASK}", id="Vault"),
+        pytest.param("X-Vault-Token: s." + "a1" * 12, f"X-Vault-Token: {MASK}", id="OpenBao"),
+        pytest.param("{'x-vault-token': 's3cret', 'a': 1}", f"{{'x-vault-token': '{MASK}', 'a': 1}}", id="Vault, repr"),
+        pytest.param("(b'X-Vault-Token', b's3cret')", f"(b'X-Vault-Token', b'{MASK}')", id="Vault, raw header"),
+        pytest.param('{"client_token": "s3cret"}', f'{{"client_token": "{MASK}"}}', id="a login to Vault"),
+        pytest.param("X-Amz-Security-Token: IQoJb3JpZ2lu", f"X-Amz-Security-Token: {MASK}", id="AWS"),
+        pytest.param("?X-Amz-Security-Token=IQoJb3%2Fx&b=2", f"?X-Amz-Security-Token={MASK}&b=2", id="AWS, in a URL"),
+        pytest.param('{"SecretAccessKey": "wJalrX/K7"}', f'{{"SecretAccessKey": "{MASK}"}}', id="AWS, its credentials"),
+        pytest.param("aws_secret_access_key=wJalrX/K7", f"aws_secret_access_key={MASK}", id="AWS, the environment"),
+        pytest.param(
+            'Authorization: Digest username="a", response="6629fae4"', f"Authorization: {MASK}", id="many parameters"
+        ),
+        pytest.param(
+            "Authorization: AWS4-HMAC-SHA256 Credential=A/b, SignedHeaders=host, Signature=5d672d79",
+            f"Authorization: {MASK}",
+            id="a signature",
+        ),
+        pytest.param("Proxy-Authorization: Basic dTpz", f"Proxy-Authorization: {MASK}", id="proxy, by Basic"),
+        pytest.param("HTTPS_PROXY=http://u:s3cret@p:3128", f"HTTPS_PROXY=http://u:{MASK}@p:3128", id="proxy's URL"),
+        pytest.param("http://u:s3c@ret@p:3128 fails", f"http://u:{MASK}@p:3128 fails", id="at sign in it"),
+        pytest.param("proxy u:s3cret@p:3128 fails", f"proxy u:{MASK}@p:3128 fails", id="no scheme"),
     ],
 )
 def test_what_is_named_as_a_secret_is_masked_and_the_rest_stays(text: str, redacted: str) -> None:
@@ -149,6 +170,8 @@ def test_the_kind_of_a_token_can_still_be_told() -> None:
         "docling-project/docling-service is not accessible to the installation of naHBf-docF-ghp",
         "https://api.github.com/app/installations/12345678/access_tokens answered 422",
         "secret uid 6f1e1c2e-3b57-4c7e-9c7f-2f3f7a0d9b11, resourceVersion 123456789",
+        "s.somebody.example.com and b.example answer; githubtokens.githubtoken.dev is the CRD's name",
+        "https://ghe.example.com:8443/api/v3 answered 502 to team-a/alice at 12:00:01",
         "File /usr/lib/python3.11/site-packages/githubtoken_operator/adapters/kubernetes/secrets.py, line 12",
     ],
 )
@@ -181,6 +204,16 @@ def test_a_key_without_its_armour_does_not_survive(quote: Callable[[str], str]) 
 @pytest.mark.parametrize("prefix", ["hvs.", "hvb.", "hvr.", "ya29."])
 def test_tokens_of_those_who_sign_do_not_survive(prefix: str) -> None:
     assert redact(f"X: {prefix}CAESIJ0123456789abcdefghijk") == f"X: {prefix}{MASK}"
+
+
+@pytest.mark.parametrize("prefix", ["s.", "b.", "r."])
+@pytest.mark.parametrize(
+    "rest", ["AbCdEfGhIjKlMnOpQrStUvWx", "AbCdEfGhIjKlMnOpQrStUvWx.nsid1", "AAAAAQJ0123456789abcdefg"]
+)
+def test_tokens_of_openbao_do_not_survive_although_they_have_hardly_a_prefix(prefix: str, rest: str) -> None:
+    token = prefix + rest
+    assert redact(f"the token {token} is bad") == f"the token {prefix}{MASK} is bad"
+    assert base64(token).rstrip("=") not in redact(f"data: {base64(token)}")
 
 
 def test_a_hash_in_base64_stays_also_where_it_begins_as_a_key_does() -> None:
