@@ -669,7 +669,9 @@ class Process:
         pods = Pods(self.cluster, NAMESPACE, own=pod)
         self.seeds = Seeds()
         announcements = Announcements(holder=journal.holder, fence=fence, pods=pods, now=clock)
-        self.credentials = Credentials(store=self.store, seeds=self.seeds, announcements=announcements)
+        self.credentials = Credentials(
+            store=self.store, savings=self.savings, seeds=self.seeds, announcements=announcements
+        )
         self.rotation = Rotation(
             credentials=self.credentials,
             announcements=announcements,

@@ -127,7 +127,7 @@ def wire(
     store = CredentialStore(cluster, savings, holder=journal.holder)
     seeds = Seeds()
     announcements = Announcements(holder=journal.holder, fence=fence, pods=pods, now=utc_now)
-    credentials = Credentials(store=store, seeds=seeds, announcements=announcements)
+    credentials = Credentials(store=store, savings=savings, seeds=seeds, announcements=announcements)
     rotation = Rotation(
         credentials=credentials,
         announcements=announcements,

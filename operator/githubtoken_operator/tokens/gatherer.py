@@ -139,7 +139,11 @@ class Gatherer:
             if token.user is not None:
                 seen, found = await self._gather_user(seen, token.user, resolved)
                 inputs += found
-                if stored is not None and seen.issued is None and self._savings.ended(stored.access.token):
+                if (
+                    stored is not None
+                    and seen.issued is None
+                    and self._savings.ended(credential.key_of(token), stored.access.token)
+                ):
                     seen = replace(seen, revoked=True)
             else:
                 seen = replace(seen, issued=_newer(memory.held, stored, now))

@@ -86,6 +86,7 @@ class Issuer:
         """A GitHubToken that had these Secrets is gone."""
         for ref in secrets:
             self._sign_ins.forget((ref.namespace, ref.name))
+            self._credentials.forget((ref.namespace, ref.name))
 
     async def prove(self, gathered: Gathered, memory: Memory) -> None:
         """Sees that GitHub accepts the App's key, before an attempt counts among that key's. Raises `TokenError`."""

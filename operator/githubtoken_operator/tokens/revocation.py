@@ -15,7 +15,6 @@ also where the operator's rights went first, and a human who deletes the Secret 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -69,7 +68,6 @@ class Revocations:
         self._metrics = metrics
         self._allowed_hosts = allowed_hosts
         self._now = now
-        self._attempts: Counter[str] = Counter()
 
     async def end(self, body: JSON, memory: Memory) -> Revoking | Gone:
         """One attempt for an object that is being deleted; `Gone` once we hold it no longer. Raises `ApiError`."""
@@ -84,7 +82,7 @@ class Revocations:
             raise
         except (TokenError, ApiError) as error:
             if self._now() < deadline:
-                return await self._put_off(token, error, deadline)
+                return await self._put_off(token, memory, error, deadline)
             left = _given_up(token, error)
         if left is not None and left not in memory.warned:
             memory.warned.add(left)
@@ -106,12 +104,13 @@ class Revocations:
             logger.warning("it cannot be let go: %s", refused.message, extra=about(meta["namespace"], meta["name"]))
             pause = timedelta(seconds=deletion.LONGEST_PAUSE)
             return Revoking(pause, pause)
-        self._attempts.pop(meta["uid"], None)
         return Gone()
 
-    async def _put_off(self, token: GitHubToken, error: TokenError | ApiError, deadline: datetime) -> Revoking:
-        self._attempts[token.uid] += 1
-        attempts = self._attempts[token.uid]
+    async def _put_off(
+        self, token: GitHubToken, memory: Memory, error: TokenError | ApiError, deadline: datetime
+    ) -> Revoking:
+        memory.revocations += 1
+        attempts = memory.revocations
         message = f"the tokens are not revoked yet, which is tried until {deadline:%H:%M:%S} UTC: {error.message}"
         if attempts == 1:
             await self._recorder.warn(token, reasons.REVOCATION_DELAYED, message)

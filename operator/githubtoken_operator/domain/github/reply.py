@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from githubtoken_operator.domain.vocabulary.documents import affordable
 from githubtoken_operator.domain.vocabulary.model import JSON, Answer
 
 QUOTE_LENGTH = 256
@@ -98,6 +99,8 @@ def quote(text: str) -> str:
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:
+    if not affordable(body):
+        return None
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

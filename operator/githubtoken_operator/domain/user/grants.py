@@ -18,13 +18,17 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Final
 
 from githubtoken_operator.domain.github import answers, device_answers
 from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
-from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, OutcomeUnknown
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.documents import affordable
+from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, OutcomeUnknown, TokenError
 from githubtoken_operator.domain.vocabulary.model import AccessToken, Answer, Token
 
 NOTHING_SENT: Final = Token("")
@@ -73,13 +77,19 @@ def pair_in(key: SecretKey, entry: Entry, *, account: str | None = None) -> Gran
         if may_hold_a_pair(entry.answer):
             raise NotUnderstood(unclear.message, kept_in=key[1]) from unclear
         raise
+    except TokenError:
+        raise
+    except Exception as defect:  # noqa: BLE001 - whatever is wrong with us, it may be the only copy of a pair
+        if not _is_success(entry.answer):
+            raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, _of_defect(defect)) from None
+        raise NotUnderstood(_of_defect(defect), kept_in=key[1]) from None
     signed_in = SignedIn(entry.name, entry.client_id or "", account) if entry.name is not None else None
     return Grant(access, entry.parent, entry.seed, entry.ours, signed_in, entry.origin)
 
 
 def may_hold_a_pair(answer: Answer) -> bool:
     """Whether an answer that nothing could be made of may be the only copy of a pair."""
-    if not 200 <= answer.status < 300:  # noqa: PLR2004 - the HTTP classes need no names.
+    if not _is_success(answer):
         return False
     text = _text(answer.body)
     if text is None:
@@ -92,6 +102,17 @@ def may_hold_a_pair(answer: Answer) -> bool:
     if _TOKEN.search(text):
         return True
     return not is_json and _SECRET.search(text) is not None
+
+
+def _is_success(answer: Answer) -> bool:
+    return 200 <= answer.status < 300  # noqa: PLR2004 - the HTTP classes need no names.
+
+
+def _of_defect(defect: Exception) -> str:
+    """Where it is, and nothing of what it says, which may be a token of a form that is not known yet."""
+    place = traceback.extract_tb(defect.__traceback__)[-1]
+    where = f"{PurePath(place.filename).name}:{place.lineno}"
+    return f"a defect of the operator stands in the way of reading GitHub's answer ({type(defect).__name__} at {where})"
 
 
 def _access(entry: Entry) -> AccessToken:
@@ -119,7 +140,9 @@ def _text(body: bytes) -> str | None:
 
 
 def _parsed(text: str) -> tuple[bool, object]:
-    """Whether it is JSON, and what it says. What is nested too deep to be read is no words of a proxy's."""
+    """Whether it is JSON, and what it says. What is too deep or too much to be read is no words of a proxy's."""
+    if not affordable(text):
+        return False, None
     try:
         return True, json.loads(text)
     except (ValueError, RecursionError):

@@ -13,16 +13,23 @@ from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, Server, Token
 from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credential_store import CredentialStore, StartOver
+from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 
 
 class Credentials:
     """The credential Secrets of GitHubTokens."""
 
-    def __init__(self, *, store: CredentialStore, seeds: Seeds, announcements: Announcements) -> None:
+    def __init__(self, *, store: CredentialStore, savings: Savings, seeds: Seeds, announcements: Announcements) -> None:
         self._store = store
+        self._savings = savings
         self._seeds = seeds
         self._announcements = announcements
+
+    def forget(self, key: SecretKey) -> None:
+        """No GitHubToken names the credential Secret any more: what is known beside it goes too."""
+        self._seeds.release(key)
+        self._savings.release(key)
 
     async def take_seed(self, token: GitHubToken, seed: Token, client_id: str) -> None:
         """Puts a human's refresh token into the credential Secret, where it is due for rotation at once."""

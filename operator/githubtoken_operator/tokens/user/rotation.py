@@ -96,7 +96,7 @@ class Rotation:
             try:
                 grant = pair_in(key, entry)
                 if stored.seeded and grant.access.refresh_token is not None:
-                    self._seeds.spend(sent.sha256)
+                    self._seeds.spend(key, sent.sha256)
             except NotUnderstood:
                 pass  # It is saved as it is: what it says, a later version will know.
             except TokenError as error:

@@ -78,7 +78,7 @@ class Savings:
         self._monotonic = monotonic
         self._late: dict[SecretKey, _Late] = {}
         self._kept: set[SecretKey] = set()
-        self._ended: set[str] = set()
+        self._ended: dict[SecretKey, str] = {}
         self._ending = False
         self._changed = asyncio.Event()
         self._none_late = asyncio.Event()
@@ -89,9 +89,13 @@ class Savings:
         """How many answers are in the journal and not in the cluster. May be asked from any thread."""
         return len(self._journal) - len(self._kept)
 
-    def ended(self, access: Token) -> bool:
-        """Whether a rotation ended this token, and what GitHub gave for it was discarded."""
-        return access.sha256 in self._ended
+    def ended(self, key: SecretKey, access: Token) -> bool:
+        """Whether the last rotation of the Secret ended this token, and what GitHub gave for it was discarded."""
+        return self._ended.get(key) == access.sha256
+
+    def release(self, key: SecretKey) -> None:
+        """No GitHubToken names the Secret any more."""
+        self._ended.pop(key, None)
 
     def trouble(self, key: SecretKey) -> Unsaved | None:
         """Why the Secret must wait for an answer that belongs to it; None where none is late."""
@@ -273,7 +277,7 @@ class Savings:
         if where is Placement.SUPERSEDED:
             logger.warning("a newer sign-in won, or the credential Secret was deleted: an answer is discarded")
             if late.replaces is not None:
-                self._ended.add(late.replaces.sha256)
+                self._ended[key] = late.replaces.sha256
         if unread is None or where is Placement.SUPERSEDED:
             self.drop(key)
             return None

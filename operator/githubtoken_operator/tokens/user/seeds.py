@@ -30,7 +30,7 @@ class Seeds:
     def __init__(self) -> None:
         self._takers: defaultdict[str, set[SecretKey]] = defaultdict(set)
         self._taken: defaultdict[SecretKey, dict[str, None]] = defaultdict(dict)
-        self._spent: set[str] = set()
+        self._spent: defaultdict[SecretKey, dict[str, None]] = defaultdict(dict)
 
     def note(self, key: SecretKey, hashes: Sequence[str]) -> None:
         """Adds what a credential Secret says that it took."""
@@ -44,9 +44,16 @@ class Seeds:
             del self._taken[key][oldest]
             self._give_up(key, oldest)
 
-    def spend(self, sha256: str) -> None:
+    def spend(self, key: SecretKey, sha256: str) -> None:
         """GitHub gave a pair for the seed: nobody can use it again, also when the credential Secret is deleted."""
-        self._spent.add(sha256)
+        spent = self._spent[key]
+        spent[sha256] = None
+        while len(spent) > REMEMBERED:
+            del spent[next(iter(spent))]
+
+    def release(self, key: SecretKey) -> None:
+        """No GitHubToken names the credential Secret any more."""
+        self._spent.pop(key, None)
 
     def forget(self, key: SecretKey) -> None:
         """A credential Secret is gone, and what it took may be taken again."""
@@ -57,7 +64,7 @@ class Seeds:
         """Why the credential Secret `key` must not take the seed; None where nobody else has it and it is not spent."""
         others = sorted(self._takers.get(seed.sha256, set()) - {key})
         if not others:
-            return _spent() if seed.sha256 in self._spent else None
+            return _spent() if any(seed.sha256 in spent for spent in self._spent.values()) else None
         # Of another namespace nothing is told.
         where = next((f" by Secret `{name}`" for namespace, name in others if namespace == key[0]), "")
         return Terminal(

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.user import credential, device_flow
+from githubtoken_operator.domain.github import reply
+from githubtoken_operator.domain.user import credential, device_flow, grants
 from githubtoken_operator.domain.user.credential import read_hashes
-from githubtoken_operator.domain.vocabulary.documents import parsed
+from githubtoken_operator.domain.vocabulary.documents import MOST_VALUES, parsed
+from githubtoken_operator.domain.vocabulary.model import Answer
 from tests.unit.builders import NOW, secret
 
 DEEP = "[" * 300 + "]" * 300
@@ -32,6 +34,19 @@ FLOW = {
 )
 def test_what_is_no_document_of_ours_is_none(text: str | None) -> None:
     assert parsed(text) is None
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", "1", '""', '{"a":1}'])
+def test_what_has_more_values_than_any_answer_of_githubs_is_not_read(value: str) -> None:
+    many = f'{{"x":[{",".join([value] * (MOST_VALUES + 1))}]}}'
+    few = f'{{"x":[{",".join([value] * 100)}]}}'
+    for status in (200, 404):
+        assert reply.read(Answer(status, {}, many.encode())).document is None
+        assert reply.read(Answer(status, {}, few.encode())).document is not None
+    assert parsed(many) is None
+    # Of what may be a pair nothing is lost: a token in it is seen all the same.
+    found = Answer(200, {}, f'{many[:-1]},"access_token":"ghx_1"}}'.encode())
+    assert grants.may_hold_a_pair(found)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=5)))

@@ -23,6 +23,7 @@ from githubtoken_operator.domain.user.entry import VERSION
 from githubtoken_operator.domain.user.kept_answer import KEPT_ANSWER
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
+from githubtoken_operator.domain.vocabulary.model import Answer
 from tests.unit.builders import secret
 from tests.unit.fakes import BEFORE, Killed, Process, World, raising
 from tests.unit.tokens.test_revocation import requested, until_gone
@@ -342,3 +343,48 @@ async def test_who_asks_for_another_code_gets_one_and_it_wins() -> None:
     assert ready_of(world.status()) == ("True", "Fresh")
     assert decoded(world.secret(), "token") == world.github.access
     assert not has_kept(world)
+
+
+async def test_a_defect_of_the_reader_loses_no_answer_is_told_once_and_heals_with_the_next_version(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = await running()
+    world.journal_folder = tmp_path
+
+    def fail(*_: object) -> None:
+        raise KeyError("ghx_a_token_of_a_form_that_nobody_masks")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "refreshed_token", fail)
+        process = world.start()
+        for _ in range(5):
+            await process.run()
+        status, reason = ready_of(world.status())
+        assert (status, reason) == ("False", reasons.ANSWER_NOT_UNDERSTOOD)
+        assert "KeyError at test_kept_answers.py:" in world.status()["conditions"][0]["message"]
+        assert "nobody_masks" not in caplog.text + json.dumps(world.status())
+        assert sum(reasons.ANSWER_NOT_UNDERSTOOD in record.message for record in caplog.records) == 1
+        assert not [record for record in caplog.records if record.exc_info]
+        assert world.faults.calls.count("refresh") == 2, "for the seed, and once since"
+    await restarted(world)
+    assert_settled(world)
+    assert_spent_once(world)
+
+
+async def test_a_defect_in_reading_a_refusal_is_tried_again_and_told() -> None:
+    world = await running()
+
+    async def refuse(*_: object) -> Answer:
+        return Answer(500, {"date": "Fri, 02 Jan 2026 03:04:05 GMT"}, b"{}")
+
+    def fail(*_: object) -> None:
+        raise KeyError("x")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.github, "refresh", refuse)
+        patch.setattr(answers, "refreshed_token", fail)
+        await world.start().run()
+    assert "a defect of the operator" in json.dumps(world.status())
+    world.clock.advance(timedelta(hours=1))
+    await world.start().settle()
+    assert_settled(world)

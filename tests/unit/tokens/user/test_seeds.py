@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from githubtoken_operator.domain.user.credential import SEEDS_TAKEN
+from githubtoken_operator.domain.user.credential import REMEMBERED, SEEDS_TAKEN
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal
@@ -61,12 +61,21 @@ def test_a_credential_that_is_gone_holds_nothing_back() -> None:
 def test_a_seed_that_is_spent_is_nobodys_any_more() -> None:
     seeds = Seeds()
     seeds.claim(ALICE, SEED)
-    seeds.spend(SEED.sha256)
+    seeds.spend(ALICE, SEED.sha256)
     seeds.forget(ALICE)
     refusal = seeds.refusal(ALICE, SEED)
     assert refusal is not None
     assert refusal.reason == reasons.REAUTHORIZATION_REQUIRED
     assert "is spent" in refusal.message
+
+
+def test_what_is_spent_is_known_as_long_as_somebody_names_the_credential_and_no_more_than_so_many() -> None:
+    seeds, spent = Seeds(), [Token(f"ghr_{number}") for number in range(2 * REMEMBERED)]
+    for each in spent:
+        seeds.spend(ALICE, each.sha256)
+    assert [each for each in spent if seeds.refusal(BOB, each)] == spent[REMEMBERED:]
+    seeds.release(ALICE)
+    assert not [each for each in spent if seeds.refusal(BOB, each)]
 
 
 async def test_a_seed_whose_credential_was_deleted_is_not_sent_again() -> None:
