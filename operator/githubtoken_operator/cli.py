@@ -11,18 +11,18 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from githubtoken_operator import __version__, settings
+from githubtoken_operator.commands.doctor.command import doctor
 from githubtoken_operator.commands.journal import journal
 from githubtoken_operator.commands.listing import list_tokens
 from githubtoken_operator.commands.login import login
 from githubtoken_operator.commands.options import Parsed
+from githubtoken_operator.commands.packaged import crd_texts
 from githubtoken_operator.commands.refresh import refresh
 from githubtoken_operator.commands.status import status
 from githubtoken_operator.domain.apps import proxies
@@ -142,7 +142,7 @@ def run(**flags: Any) -> None:  # noqa: ANN401 - one keyword for each flag above
 @cli.command()
 def crds() -> None:
     """Print the CustomResourceDefinitions, for `kubectl apply --server-side -f -`."""
-    texts = [file.read_text() for file in sorted(_crd_folder().iterdir(), key=lambda file: file.name)]
+    texts = crd_texts()
     click.echo("".join(text if text.startswith("---") else f"---\n{text}" for text in texts), nl=False)
 
 
@@ -152,13 +152,7 @@ def version() -> None:
     click.echo(f"githubtoken-operator {__version__} (Python {platform.python_version()})")
 
 
-def _crd_folder() -> Traversable:
-    """The folder that the wheel carries; in a checkout, the one that it is made from."""
-    packaged = resources.files("githubtoken_operator") / "crds"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "deploy" / "crds"
-
-
-for command in (list_tokens, status, refresh, login, journal):
+for command in (list_tokens, status, refresh, login, doctor, journal):
     cli.add_command(command)
 
 

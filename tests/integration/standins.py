@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from localcluster import ControlPlane
 
 
-def standin_crds(group: str, version: str, *kinds: str) -> str:
+def standin_crds(group: str, version: str, *kinds: str, scope: str = "Namespaced") -> str:
     """CRDs by which an API server takes any object of these kinds."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     served = {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
@@ -22,7 +22,7 @@ def standin_crds(group: str, version: str, *kinds: str) -> str:
             "spec": {
                 "group": group,
                 "names": {"kind": kind, "plural": f"{kind.lower()}s", "singular": kind.lower()},
-                "scope": "Namespaced",
+                "scope": scope,
                 "versions": [served],
             },
         }

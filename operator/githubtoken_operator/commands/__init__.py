@@ -1,5 +1,6 @@
-"""The user's commands: `list`, `status`, `refresh`, `login`. They ask the API server and nothing else.
+"""The user's commands: `list`, `status`, `refresh`, `login`, `doctor`. They ask the API server, through its adapter.
 
-One module a command; what they show, and how far a request has come, is computed by pure functions beside them. None
-of them imports kopf or the operator, so that they begin at once.
+`doctor` also asks each GitHub whether it answers. One module or folder a command; what they show, and how far a request
+has come, is computed by pure functions beside them. None of them imports kopf or the operator, so that they begin at
+once.
 """

@@ -18,6 +18,7 @@ from githubtoken_operator.commands import layout
 
 State = Literal["ok", "warning", "failed", "unknown"]
 
+WORST_FIRST: Final[Sequence[State]] = ("failed", "warning", "unknown", "ok")
 MOST: Final = 20
 """Lines of one kind that are shown; what is beyond is counted."""
 
@@ -37,7 +38,7 @@ class Check:
     @property
     def sentence(self) -> str:
         """What was found, and what to do."""
-        return f"{self.says}: {self.advice}" if self.advice else self.says
+        return f"{self.says.removesuffix('.')}: {self.advice}" if self.advice else self.says
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -71,6 +72,16 @@ async def look(name: str, reading: Awaitable[T | None]) -> Look[T]:
         return Look(name, None if error.status == HTTPStatus.NOT_FOUND else error)
 
 
+def items(seen: Look[Sequence[T]]) -> Sequence[T]:
+    """What a list has; nothing where it could not be read."""
+    return () if seen.found is None or isinstance(seen.found, ApiError) else seen.found
+
+
+def worst(checks: Iterable[Check]) -> State:
+    """The state that matters most."""
+    return min((check.state for check in checks), key=WORST_FIRST.index, default="ok")
+
+
 def unseen(name: str, error: ApiError) -> Check:
     """The line for what could not be read."""
     if isinstance(error, Forbidden):
@@ -83,13 +94,9 @@ def cut(checks: Sequence[Check], what: str, most: int = MOST) -> list[Check]:
     if len(checks) <= most:
         return list(checks)
     rest = checks[most:]
-    state = next(state for state in _WORST_FIRST if any(check.state == state for check in rest))
-    return [*checks[:most], Check(what, state, f"and {len(rest)} more")]
+    return [*checks[:most], Check(what, worst(rest), f"and {len(rest)} more")]
 
 
 def as_table(checks: Sequence[Check]) -> str:
     """One line each."""
     return layout.table(("STATE", "CHECK", "MESSAGE"), [(it.state, it.name, it.sentence) for it in checks])
-
-
-_WORST_FIRST: Final[Sequence[State]] = ("failed", "warning", "unknown", "ok")

@@ -12,6 +12,7 @@ import click
 from githubtoken_operator.adapters.kubernetes import access
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Invalid, NotFound
 from githubtoken_operator.adapters.kubernetes.inspection import Inspection
+from githubtoken_operator.adapters.kubernetes.survey import Survey
 from githubtoken_operator.adapters.kubernetes.tokens import Tokens
 from githubtoken_operator.commands.complaints import complaint
 from githubtoken_operator.commands.options import Place
@@ -26,6 +27,7 @@ class Session:
 
     tokens: Tokens
     inspection: Inspection
+    survey: Survey
     namespace: str
 
     async def find(self, name: str) -> Snapshot:
@@ -63,4 +65,4 @@ def in_cluster(place: Place, work: Callable[[Session], Awaitable[T]]) -> T:
 async def _connected(place: Place, work: Callable[[Session], Awaitable[T]]) -> T:
     api, namespace = await access.connect(kubeconfig=place.kubeconfig, context=place.context)
     async with api:
-        return await work(Session(Tokens(api), Inspection(api), place.namespace or namespace))
+        return await work(Session(Tokens(api), Inspection(api), Survey(api), place.namespace or namespace))

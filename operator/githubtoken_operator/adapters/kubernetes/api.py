@@ -166,6 +166,13 @@ class Api:
             status, raw = await self._send(method, path, url, headers, body)
         return await _parsed(status, raw, keep)
 
+    async def text(self, path: str, query: Mapping[str, str]) -> str:
+        """An answer that is no JSON, such as a log. Raises a subclass of `ApiError`."""
+        status, raw = await self._send("GET", path, f"{self.server}{path}?{urlencode(query)}", {"Accept": "*/*"}, None)
+        if status != 200:  # noqa: PLR2004
+            _parsed(status, raw)
+        return raw.decode(errors="replace")
+
     async def _send(
         self, method: str, path: str, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
     ) -> tuple[int, bytes]:

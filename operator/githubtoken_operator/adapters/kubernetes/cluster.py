@@ -20,7 +20,8 @@ from githubtoken_operator.domain.vocabulary.times import format_time
 API_VERSION: Final = "githubtoken.dev/v1alpha1"
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
-_METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""Asks for a list of metadata alone."""
 PAGE_OF_NAMES: Final = 50
 """Objects in one list of metadata, each of which may have most of a megabyte of bookkeeping."""
 _EVENT_MESSAGE_LIMIT: Final = 1024
@@ -94,7 +95,7 @@ class Cluster:
         selected = {"labelSelector": ROLE} if kind is Kind.SECRET else {}
         names: set[tuple[str, str]] = set()
         for path in kind.paths(namespaces):
-            async for page in self._api.pages(path, selected, accept=_METADATA, size=PAGE_OF_NAMES, keep=_name):
+            async for page in self._api.pages(path, selected, accept=METADATA, size=PAGE_OF_NAMES, keep=_name):
                 names.update(page)
         return names
 

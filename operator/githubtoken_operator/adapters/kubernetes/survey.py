@@ -1,0 +1,119 @@
+"""The cluster as `githubtoken doctor` looks at it: versions, CRDs, rights, the operator's own objects, and lists.
+
+Of Secrets only metadata is asked for. Every method raises a subclass of `ApiError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION, METADATA, PAGE_OF_NAMES, Kind
+from githubtoken_operator.adapters.kubernetes.lease import NAME as LEASE
+from githubtoken_operator.domain.objects.secrets import ROLE
+from githubtoken_operator.domain.vocabulary.model import JSON
+
+OPERATOR: Final = "app.kubernetes.io/name=githubtoken-operator,app.kubernetes.io/component=operator"
+"""The labels of the operator's Deployment and pods, as the chart gives them."""
+_REVIEWS: Final = "/apis/authorization.k8s.io/v1/"
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One verb on one resource (`secrets`, `githubtokens/status`); `own`: in the operator's own namespace only."""
+
+    verb: str
+    group: str
+    resource: str
+    own: bool = False
+    name: str = ""
+
+    @property
+    def full_resource(self) -> str:
+        """`secrets`, `githubtokens.githubtoken.dev`, `pods/status`."""
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
+
+class Survey:
+    """Reads what concerns the whole cluster, and lists."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return self._api.server
+
+    async def version(self) -> str:
+        """The API server's version, `v1.34.1`."""
+        return str((await self._api.request("GET", "/version")).get("gitVersion", "?"))
+
+    async def crd(self, name: str) -> JSON:
+        """One CustomResourceDefinition."""
+        return await self._api.request("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+
+    async def served(self) -> frozenset[str]:
+        """The plurals of our kinds that the API server serves."""
+        listed = await self._api.request("GET", f"/apis/{API_VERSION}")
+        return frozenset(each["name"] for each in listed["resources"])
+
+    async def may(self, right: Right, namespace: str, account: str = "") -> bool:
+        """Whether the caller, or the ServiceAccount `namespace/name`, may do this there; "" is all namespaces."""
+        group, resource, subresource = right.group, *right.resource.partition("/")[::2]
+        asked = {"verb": right.verb, "group": group, "resource": resource, "namespace": namespace}
+        asked |= {"subresource": subresource} if subresource else {}
+        asked |= {"name": right.name} if right.name else {}
+        spec: dict[str, Any] = {"resourceAttributes": asked}
+        if account:
+            where, _, name = account.partition("/")
+            groups = ["system:serviceaccounts", f"system:serviceaccounts:{where}", "system:authenticated"]
+            spec |= {"user": f"system:serviceaccount:{where}:{name}", "groups": groups}
+        kind = "SubjectAccessReview" if account else "SelfSubjectAccessReview"
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+        answer = await self._api.request("POST", f"{_REVIEWS}{kind.lower()}s", body=body)
+        return bool(answer["status"].get("allowed"))
+
+    async def deployments(self, namespace: str) -> Sequence[JSON]:
+        """The operator's Deployments, of a namespace or of all ("")."""
+        path = Kind.DEPLOYMENT.paths([namespace] if namespace else [])[0]
+        return await self._api.list_items(path, {"labelSelector": OPERATOR})
+
+    async def replicas(self, namespace: str) -> Sequence[JSON]:
+        """The operator's pods."""
+        return await self._api.list_items(Kind.POD.path(namespace), {"labelSelector": OPERATOR})
+
+    async def lease(self, namespace: str) -> JSON:
+        """The Lease of the replicas; `NotFound`."""
+        return await self._api.request("GET", f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}")
+
+    async def log(self, namespace: str, pod: str, lines: int) -> str:
+        """The last lines of a pod's first container."""
+        query = {"tailLines": str(lines), "limitBytes": str(4 << 20)}
+        return await self._api.text(f"{Kind.POD.path(namespace, pod)}/log", query)
+
+    async def objects(self, kind: Kind, namespace: str) -> Sequence[JSON]:
+        """The objects of a kind, of a namespace or of all ("")."""
+        return await self.listed(kind.paths([namespace] if namespace else [])[0])
+
+    async def listed(self, path: str) -> Sequence[JSON]:
+        """The items of any collection."""
+        return await self._api.list_items(path)
+
+    async def events(self, namespace: str) -> Sequence[JSON]:
+        """The events about our kinds, of a namespace or of all ("")."""
+        path = f"/api/v1/namespaces/{namespace}/events" if namespace else "/api/v1/events"
+        return await self._api.list_items(path, {"fieldSelector": f"involvedObject.apiVersion={API_VERSION}"})
+
+    async def labelled(self, namespace: str) -> frozenset[tuple[str, str]]:
+        """Namespace and name of the Secrets with our label, of a namespace or of all (""); their metadata alone."""
+        path = Kind.SECRET.paths([namespace] if namespace else [])[0]
+        asked = {"labelSelector": ROLE}
+        pages = self._api.pages(path, asked, accept=METADATA, size=PAGE_OF_NAMES, keep=_place)
+        return frozenset([place async for page in pages for place in page])
+
+
+def _place(body: JSON) -> tuple[str, str]:
+    return body["metadata"]["namespace"], body["metadata"]["name"]

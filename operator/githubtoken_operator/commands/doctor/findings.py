@@ -1,0 +1,87 @@
+"""What was read of the cluster, part by part, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.survey import Right
+from githubtoken_operator.adapters.reach import Reached
+from githubtoken_operator.commands.checks import Look
+from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.domain.user.orphans import Orphan
+from githubtoken_operator.domain.vocabulary.model import JSON
+
+Key = tuple[str, str, str]
+"""Namespace and name of a Secret, and one of its keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The API server, our kinds, and the operator itself, whose namespace is `namespace`.
+
+    `served` has the plurals of the kinds that are served; `packaged` are this version's CRDs, `version` is this one.
+    """
+
+    server: str
+    api_server: Look[str]
+    served: Look[frozenset[str]]
+    crds: Mapping[str, Look[JSON]]
+    packaged: Sequence[JSON]
+    namespace: str
+    deployments: Look[Sequence[JSON]]
+    replicas: Look[Sequence[JSON]]
+    lease: Look[JSON]
+    version: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Which rights are missing: the caller's, and those of the operator's account, `namespace/name`.
+
+    The account is `guessed` where there is no Deployment that names it.
+    """
+
+    mine: Look[Sequence[Right]]
+    account: str
+    guessed: bool
+    operators: Look[Sequence[Right]]
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The objects of the namespace `scope`, or of all (""), and what is known of the Secrets that they name.
+
+    `keys` are the private keys that Apps name; `unlabelled` has namespace and name of those Secrets of humans that Apps
+    and GitHubTokens name, that are there, and that lack our label.
+    """
+
+    scope: str
+    tokens: Look[Sequence[Snapshot]]
+    apps: Look[Sequence[JSON]]
+    cluster_apps: Look[Sequence[JSON]]
+    keys: Mapping[Key, Look[SecretLook]]
+    unlabelled: Look[Sequence[tuple[str, str]]]
+    orphans: Look[Sequence[Orphan]]
+    operator_namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """Objects of others that write Secrets with GitHub's tokens, by the plural of their kind."""
+
+    found: Mapping[str, Look[Sequence[JSON]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything, read at one moment."""
+
+    platform: Platform
+    rights: Rights
+    objects: Objects
+    reached: Sequence[Reached]
+    rivals: Rivals

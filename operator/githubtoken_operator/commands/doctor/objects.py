@@ -1,0 +1,182 @@
+"""Apps with their keys, GitHubTokens, installations and permissions, labels, and what was left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
+from githubtoken_operator.commands.chain.findings import BREAKS
+from githubtoken_operator.commands.checks import WORST_FIRST, Check, cut, items, unseen, worst
+from githubtoken_operator.commands.doctor.findings import Objects
+from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.domain.objects.resources import GitHubApp, parse_app
+from githubtoken_operator.domain.objects.secrets import ROLE
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.conditions import READY, find_condition, ready_of
+from githubtoken_operator.domain.vocabulary.model import JSON
+
+_LEVELS: Final = ("read", "write", "admin")
+_NAMED: Final = 5
+"""Names in one line; the others are counted."""
+
+
+def checks(objects: Objects) -> list[Check]:
+    """Lines for Apps and for GitHubTokens that are not ready; one for each of the others."""
+    return [
+        *_apps(objects),
+        *_tokens(objects),
+        _installations(objects),
+        _permissions(objects),
+        _labels(objects),
+        _orphans(objects),
+    ]
+
+
+# --- Apps ------------------------------------------------------------------------------------------------------------
+
+
+def _apps(objects: Objects) -> list[Check]:
+    judged: list[Check] = []
+    for kind, seen in (("GitHubApps", objects.apps), ("ClusterGitHubApps", objects.cluster_apps)):
+        if isinstance(seen.found, ApiError):
+            judged.append(unseen(kind, seen.found))
+        else:
+            judged += [_app(objects, body) for body in seen.found or ()]
+    judged.sort(key=lambda check: WORST_FIRST.index(check.state))
+    return cut(judged, "Apps") or [Check("Apps", "ok", "there is none")]
+
+
+def _app(objects: Objects, body: JSON) -> Check:
+    app, status = parse_app(body), body.get("status") or {}
+    name = f"{app.kind} {_named(app.namespace, app.name)}"
+    state, reason = ready_of(status)
+    message = str((find_condition(status, READY) or {}).get("message", ""))
+    if state == "False":
+        return Check(name, "failed", f"{reason}: {message}")
+    if state == "Unknown":
+        return Check(name, "warning", "the operator has not looked at it yet", "is it running?")
+    if app.private_key is None:
+        return Check(name, "ok", f"{reason}: it names no private key")
+    where = app.namespace or objects.operator_namespace
+    return _key(name, reason, app, objects.keys.get((where, app.private_key.name, app.private_key.key)))
+
+
+def _key(name: str, reason: str, app: GitHubApp, seen: object) -> Check:
+    found = getattr(seen, "found", None)
+    ref = app.private_key
+    if isinstance(found, SecretLook) and found.key_problem:
+        says = f"its private key must be an RSA key in PEM, but {found.key_problem}"
+        return Check(name, "failed", says, "store the .pem file that GitHub handed out, as it is")
+    if isinstance(found, SecretLook) and found.fingerprint:
+        return Check(name, "ok", f"{reason}; its key is {found.fingerprint}")
+    if isinstance(found, ApiError):
+        return Check(name, "ok", f"{reason}; its key is not readable for you")
+    if seen is None or ref is None:
+        return Check(name, "ok", reason)
+    return Check(name, "failed", f"there is no key `{ref.key}` in Secret {ref.name}", "put the App's private key there")
+
+
+# --- GitHubTokens ----------------------------------------------------------------------------------------------------
+
+
+def _tokens(objects: Objects) -> list[Check]:
+    found = objects.tokens.found
+    if isinstance(found, ApiError):
+        return [unseen("GitHubTokens", found)]
+    tokens = found or ()
+    ready = sum(token.ready == "True" for token in tokens)
+    where = f" in the namespace {objects.scope}" if objects.scope else ""
+    says = f"{ready} of {len(tokens)} are ready{where}" if tokens else f"there is none{where}"
+    unready = [
+        Check(
+            f"GitHubToken {token.label}",
+            "failed" if token.ready == "False" else "warning",
+            token.human_task or (f"{token.reason}: {token.message}" if token.message else token.reason),
+            f"`githubtoken status {token.name} -n {token.namespace}` shows where the chain breaks",
+        )
+        for token in tokens
+        if token.ready != "True" or token.needs_human
+    ]
+    return [Check("GitHubTokens", worst(unready), says), *cut(unready, "GitHubTokens")]
+
+
+def _of_installations(objects: Objects) -> Sequence[Snapshot]:
+    return [token for token in items(objects.tokens) if "installation" in token.spec]
+
+
+def _installations(objects: Objects) -> Check:
+    tokens = _of_installations(objects)
+    if isinstance(objects.tokens.found, ApiError):
+        return unseen("Installations", objects.tokens.found)
+    refused = Counter(token.reason for token in tokens if token.reason in BREAKS["installation"])
+    if refused:
+        told = ", ".join(f"{reason} ({count})" for reason, count in sorted(refused.items()))
+        says = f"{refused.total()} of {len(tokens)} GitHubTokens cannot use theirs: {told}"
+        return Check("Installations", "failed", says, "their own lines say what to do")
+    accounts = sorted({str(token.status["account"]) for token in tokens if token.status.get("account")})
+    return Check(
+        "Installations",
+        "ok",
+        f"{len(tokens)} GitHubTokens use those of {_some(accounts)}" if tokens else "none is used",
+    )
+
+
+def _permissions(objects: Objects) -> Check:
+    tokens = _of_installations(objects)
+    if isinstance(objects.tokens.found, ApiError):
+        return unseen("Permissions", objects.tokens.found)
+    lacking = [f"{token.label} ({told})" for token in tokens if (told := _not_granted(token))]
+    if lacking:
+        how = "grant them to the App, have an owner of the account accept them, or ask for less"
+        return Check("Permissions", "failed", f"not all that is asked for is granted: {_some(lacking)}", how)
+    return Check("Permissions", "ok", "what was granted is what is asked for")
+
+
+def _not_granted(token: Snapshot) -> str:
+    """What is asked for beyond what status says of the present token; nothing is known before there is one."""
+    granted: JSON = token.status.get("permissions") or {}
+    asked = token.spec["installation"].get("permissions") or {}
+    if not granted and token.reason != reasons.PERMISSIONS_NOT_GRANTED:
+        return ""
+    return ", ".join(
+        f"{key}: {level}" for key, level in sorted(asked.items()) if _rank(granted.get(key)) < _rank(level)
+    )
+
+
+def _rank(level: str | None) -> int:
+    return _LEVELS.index(level) if level in _LEVELS else -1
+
+
+# --- Secrets ---------------------------------------------------------------------------------------------------------
+
+
+def _labels(objects: Objects) -> Check:
+    name, found = "Labels", objects.unlabelled.found
+    if isinstance(found, ApiError):
+        return unseen(name, found)
+    if not found:
+        return Check(name, "ok", "every Secret that Apps and GitHubTokens name has ours")
+    says = f"without `{ROLE}`, a change is noticed later: Secrets {_some([_named(*each) for each in found])}"
+    return Check(name, "warning", says, f"`kubectl label secret NAME {ROLE}=app` (of GitHubTokens: `=seed`)")
+
+
+def _orphans(objects: Objects) -> Check:
+    name, found = "Orphans", objects.orphans.found
+    if isinstance(found, ApiError):
+        return unseen(name, found)
+    if not found:
+        return Check(name, "ok", "every credential Secret has its GitHubToken")
+    says = f"credential Secrets without a GitHubToken: {_some([_named(it.namespace, it.name) for it in found])}"
+    return Check(name, "warning", says, "`githubtoken list --orphans -A` says what to do")
+
+
+def _named(namespace: str, name: str) -> str:
+    return f"{namespace}/{name}" if namespace else name
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -1,0 +1,218 @@
+"""Reads the cluster for `doctor`, as far as the caller may, and asks each GitHub once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+
+from githubtoken_operator import __version__
+from githubtoken_operator.adapters.clock import utc_now
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.inspection import Inspection, SecretLook
+from githubtoken_operator.adapters.kubernetes.survey import Right, Survey
+from githubtoken_operator.adapters.kubernetes.tokens import Tokens
+from githubtoken_operator.adapters.reach import reach
+from githubtoken_operator.commands import packaged, rivals
+from githubtoken_operator.commands.checks import Look, items, look
+from githubtoken_operator.commands.doctor import rights
+from githubtoken_operator.commands.doctor.findings import Findings, Key, Objects, Platform, Rights, Rivals
+from githubtoken_operator.commands.session import Session
+from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.domain.apps import hosts
+from githubtoken_operator.domain.objects.resources import GitHubApp, GitHubToken, parse_app, parse_token
+from githubtoken_operator.domain.user.orphans import Orphan, orphans
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.certificates import CABundle
+from githubtoken_operator.domain.vocabulary.conditions import ready_of
+from githubtoken_operator.domain.vocabulary.model import JSON, Server
+
+DEFAULT_ACCOUNT: Final = "githubtoken-operator"
+_GITHUB: Final = "https://api.github.com"
+_MOST_LOOKS: Final = 100
+"""Secrets that are looked at one by one."""
+_MOST_HOSTS: Final = 10
+
+
+async def read(session: Session, *, namespace: str | None, operator_namespace: str, github: bool) -> Findings:
+    """Everything; of a `namespace` alone, or of all, or of the session's where all may not be listed."""
+    survey, tokens = session.survey, session.tokens
+    scope = namespace or await _scope(survey, session.namespace)
+    platform = await _platform(survey, operator_namespace, utc_now())
+    objects = await _objects(survey, tokens, session.inspection, scope, operator_namespace)
+    asked = _hosts(objects) if github else {}
+    asking = [reach(url, bundle, os.environ, utc_now) for url, bundle in sorted(asked.items())[:_MOST_HOSTS]]
+    of_rights, reached, found = await asyncio.gather(
+        _rights(survey, platform, objects), asyncio.gather(*asking), _rivals(survey, scope)
+    )
+    return Findings(platform, of_rights, objects, reached, found)
+
+
+async def _scope(survey: Survey, own: str) -> str:
+    """All namespaces (""), or the caller's own where GitHubTokens may not be listed in all."""
+    try:
+        await survey.objects(Kind.TOKEN, "")
+    except Forbidden:
+        return own
+    except ApiError:
+        return ""
+    return ""
+
+
+async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:
+    crds = packaged.crds()
+    names = [str(crd["metadata"]["name"]) for crd in crds]
+    version, served, deployments, replicas, lease, found = await asyncio.gather(
+        look("version", survey.version()),
+        look("served", survey.served()),
+        look("deployments", survey.deployments(namespace)),
+        look("replicas", survey.replicas(namespace)),
+        look("lease", survey.lease(namespace)),
+        asyncio.gather(*(look(name, survey.crd(name)) for name in names)),
+    )
+    return Platform(
+        server=survey.server,
+        api_server=version,
+        served=served,
+        crds=dict(zip(names, found, strict=True)),
+        packaged=crds,
+        namespace=namespace,
+        deployments=deployments,
+        replicas=replicas,
+        lease=lease,
+        version=__version__,
+        now=now,
+    )
+
+
+async def _objects(
+    survey: Survey, tokens: Tokens, inspection: Inspection, scope: str, operator_namespace: str
+) -> Objects:
+    listed, apps, cluster_apps = await asyncio.gather(
+        look("githubtokens", _snapshots(tokens, scope)),
+        look("githubapps", survey.objects(Kind.APP, scope)),
+        look("clustergithubapps", survey.objects(Kind.CLUSTER_APP, "")),
+    )
+    parsed = [parse_app(body) for body in (*items(apps), *items(cluster_apps))]
+    wanted = [(*place, key) for app in parsed for place, key in _private_key(app, operator_namespace)][:_MOST_LOOKS]
+    looks = await asyncio.gather(*(look(ref[1], inspection.secret(*ref[:2], private_key=ref[2])) for ref in wanted))
+    keys: Mapping[Key, Look[SecretLook]] = dict(zip(wanted, looks, strict=True))
+    named = [place for app in parsed for place in _of_app(app, operator_namespace)]
+    named += [place for token in items(listed) for place in _of_token(parse_token(token.body))]
+    without = await look("labels", _unlabelled(survey, inspection, scope, named))
+    left = await look("orphans", _left(tokens, scope, [it.body for it in items(listed)]))
+    return Objects(scope, listed, apps, cluster_apps, keys, without, left, operator_namespace)
+
+
+def _private_key(app: GitHubApp, operator_namespace: str) -> list[tuple[tuple[str, str], str]]:
+    ref = app.private_key
+    return [((app.namespace or operator_namespace, ref.name), ref.key)] if ref else []
+
+
+def _of_app(app: GitHubApp, operator_namespace: str) -> list[tuple[str, str]]:
+    return [(app.namespace or operator_namespace, ref.name) for ref in (app.private_key, app.client_secret) if ref]
+
+
+def _of_token(token: GitHubToken) -> list[tuple[str, str]]:
+    """What a human put there for it; a seed that was taken is not needed any more."""
+    refs = (token.user.seed if token.user else None, token.personal.secret if token.personal else None)
+    return [(token.namespace, ref.name) for ref in refs if ref]
+
+
+async def _unlabelled(
+    survey: Survey, inspection: Inspection, scope: str, named: Sequence[tuple[str, str]]
+) -> Sequence[tuple[str, str]]:
+    labelled = await survey.labelled(scope)
+    lacking = sorted({place for place in named if place not in labelled and scope in ("", place[0])})[:_MOST_LOOKS]
+    looks = await asyncio.gather(*(look(name, inspection.secret(namespace, name)) for namespace, name in lacking))
+    return [place for place, seen in zip(lacking, looks, strict=True) if seen.found is not None]
+
+
+async def _snapshots(tokens: Tokens, scope: str) -> Sequence[Snapshot]:
+    found = [Snapshot(body) for body in await tokens.list(scope or None)]
+    return sorted(found, key=lambda token: (token.namespace, token.name))
+
+
+async def _left(tokens: Tokens, scope: str, bodies: Sequence[JSON]) -> Sequence[Orphan]:
+    return orphans(await tokens.credentials(scope or None), bodies)
+
+
+def _hosts(objects: Objects) -> dict[str, CABundle | None]:
+    """The API URLs that the operator may ask, with their CAs; github.com's where there is none.
+
+    Whoever may make an App may name any host in it: one that nobody allowed is not asked from here either.
+    """
+    found: dict[str, CABundle | None] = {}
+    for body in (*items(objects.apps), *items(objects.cluster_apps)):
+        app = parse_app(body)
+        if _is_allowed(body, Server(app.api_url, app.web_url)):
+            found[app.api_url] = app.ca_bundle
+    for token in items(objects.tokens):
+        personal = parse_token(token.body).personal
+        if personal is not None and _is_allowed(token.body, personal.server):
+            found[personal.server.api_url] = personal.server.ca_bundle
+    return found or {_GITHUB: None}
+
+
+def _is_allowed(body: JSON, server: Server) -> bool:
+    """Whether it is GitHub's own, or the operator has looked at the object and does not refuse its hosts."""
+    if hosts.refusal(server, ()) is None:
+        return True
+    status = body.get("status") or {}
+    looked = status.get("observedGeneration") == body["metadata"].get("generation")
+    return looked and ready_of(status)[1] != reasons.HOST_NOT_ALLOWED
+
+
+async def _rights(survey: Survey, platform: Platform, objects: Objects) -> Rights:
+    account, served = _account(platform)
+    needed = rights.needed(items(objects.tokens), clusterwide=not served)
+    own = platform.namespace
+
+    async def operators() -> Sequence[Right]:
+        asked = [(right, where) for right in needed for where in ([own] if right.own else served or [""])]
+        return await _missing(asked, lambda right, where: survey.may(right, where, account))
+
+    async def mine() -> Sequence[Right]:
+        asked = [(right, objects.scope) for right in rights.OF_USERS]
+        return await _missing(asked, survey.may)
+
+    guessed = not items(platform.deployments)
+    return Rights(await look("your rights", mine()), account, guessed, await look("operator's rights", operators()))
+
+
+async def _missing(asked: Sequence[tuple[Right, str]], may: Callable[[Right, str], Awaitable[bool]]) -> Sequence[Right]:
+    """Those of the rights that are not there, each once."""
+    allowed = await asyncio.gather(*(may(right, where) for right, where in asked))
+    return list(dict.fromkeys(right for (right, _), yes in zip(asked, allowed, strict=True) if not yes))
+
+
+def _account(platform: Platform) -> tuple[str, list[str]]:
+    """The operator's ServiceAccount as `namespace/name`, and the namespaces that it serves, none meaning all."""
+    for body in items(platform.deployments):
+        spec = body["spec"]["template"]["spec"]
+        arguments = [str(each) for it in spec["containers"] for each in it.get("args") or ()]
+        told = next((it.partition("=")[2] for it in arguments if it.startswith("--namespaces=")), "")
+        name = spec.get("serviceAccountName", "default")
+        return f"{body['metadata']['namespace']}/{name}", [it for it in told.split(",") if it]
+    return f"{platform.namespace}/{DEFAULT_ACCOUNT}", []
+
+
+async def _rivals(survey: Survey, scope: str) -> Rivals:
+    plurals = [plural for plural in rivals.PLACES if plural not in {"apps", "clustergenerators"}]
+    found = await asyncio.gather(*(look(plural, first_of(survey, plural, scope)) for plural in plurals))
+    return Rivals(dict(zip(plurals, found, strict=True)))
+
+
+async def first_of(survey: Survey, plural: str, namespace: str) -> Sequence[JSON]:
+    """A rival's objects by the newest version that the API server knows; none where it knows none."""
+    for path in rivals.paths(plural, namespace):
+        try:
+            return await survey.listed(path)
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+    return ()

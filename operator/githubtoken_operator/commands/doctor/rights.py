@@ -1,0 +1,102 @@
+"""Rights: which the operator needs, as the chart gives them, and which a user's commands need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.survey import Right
+from githubtoken_operator.commands.checks import Check, unseen
+from githubtoken_operator.commands.doctor.findings import Rights
+from githubtoken_operator.commands.snapshot import Snapshot
+
+_OURS: Final = "githubtoken.dev"
+
+
+def _each(verbs: str, group: str, *resources: str, own: bool = False, name: str = "") -> tuple[Right, ...]:
+    return tuple(Right(verb, group, it, own=own, name=name) for it in resources for verb in verbs.split())
+
+
+EVERYWHERE: Final = (
+    *_each("get list watch", _OURS, "githubtokens", "githubapps"),
+    *_each("patch", _OURS, "githubtokens/status", "githubapps/status", "githubtokens"),
+    *_each("get list watch create patch update delete", "", "secrets"),
+    *_each("create", "", "events"),
+    *_each("create", "coordination.k8s.io", "leases", own=True),
+    *_each("get update", "coordination.k8s.io", "leases", own=True, name="githubtoken-operator"),
+    *_each("get", "", "pods", own=True),
+)
+"""What the operator needs in any case."""
+CLUSTERWIDE: Final = (
+    *_each("get list watch", _OURS, "clustergithubapps"),
+    *_each("patch", _OURS, "clustergithubapps/status"),
+    *_each("get list watch", "", "namespaces"),
+)
+"""What it needs where it does not serve some namespaces only."""
+TOUCH: Final = (*_each("list", "", "pods"), *_each("patch", "", "pods/status"))
+"""For `propagation: Immediate`."""
+RESTART: Final = {
+    kind: _each("get patch", group, resource)
+    for kind, group, resource in (
+        ("Deployment", "apps", "deployments"),
+        ("StatefulSet", "apps", "statefulsets"),
+        ("DaemonSet", "apps", "daemonsets"),
+        ("Rollout", "argoproj.io", "rollouts"),
+    )
+}
+"""For `restartTargets`, by their kind."""
+OF_USERS: Final = (
+    *_each("get list patch", _OURS, "githubtokens"),
+    *_each("get list", _OURS, "githubapps"),
+    *_each("get list", "", "secrets"),
+    *_each("list", "", "events", "pods"),
+)
+"""What `list`, `status`, `refresh`, `login` and `doctor` ask for."""
+
+
+def needed(tokens: Sequence[Snapshot], *, clusterwide: bool) -> list[Right]:
+    """The rights that the operator needs for these GitHubTokens."""
+    touch = any(token.spec.get("propagation") == "Immediate" for token in tokens)
+    kinds = sorted({it["kind"] for token in tokens for it in token.spec.get("restartTargets") or ()})
+    restart = [right for kind in kinds for right in RESTART.get(kind, ())]
+    return [*EVERYWHERE, *(CLUSTERWIDE if clusterwide else ()), *(TOUCH if touch else ()), *restart]
+
+
+def checks(rights: Rights) -> list[Check]:
+    """A line for the caller, and one for the operator's account."""
+    return [_mine(rights), _operators(rights)]
+
+
+def _mine(rights: Rights) -> Check:
+    name, found = "Your rights", rights.mine.found
+    if isinstance(found, ApiError):
+        return unseen(name, found)
+    if not found:
+        return Check(name, "ok", "all that the commands ask for")
+    how = "an administrator can give them; what needs them is unknown below"
+    return Check(name, "warning", f"you may not {_joined(found)}", how)
+
+
+def _operators(rights: Rights) -> Check:
+    name, found = "Operator's rights", rights.operators.found
+    if isinstance(found, ApiError):
+        return unseen(name, found)
+    account = f"ServiceAccount {rights.account}"
+    if found and rights.guessed:
+        return Check(
+            name, "unknown", f"no Deployment says which account is the operator's; {account} may not {_joined(found)}"
+        )
+    if not found:
+        return Check(name, "ok", f"{account} may do all that the operator does")
+    optional = "`rbac.restartTargets.enabled` and `rbac.immediatePropagation.enabled`"
+    how = f"apply the chart's rights again (`rbac.create`; for workloads and pods also {optional})"
+    return Check(name, "failed", f"{account} may not {_joined(found)}", how)
+
+
+def _joined(rights: Sequence[Right]) -> str:
+    """`get, list secrets; create events`."""
+    verbs: dict[str, list[str]] = {}
+    for right in rights:
+        verbs.setdefault(right.full_resource, []).append(right.verb)
+    return "; ".join(f"{', '.join(found)} {resource}" for resource, found in verbs.items())

@@ -1,0 +1,97 @@
+"""A healthy cluster, of which each test changes one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
+from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
+from githubtoken_operator.adapters.reach import Reached
+from githubtoken_operator.commands import packaged
+from githubtoken_operator.commands.checks import Check, Look
+from githubtoken_operator.commands.doctor.command import judged
+from githubtoken_operator.commands.doctor.findings import Findings, Objects, Platform, Rights, Rivals
+from githubtoken_operator.domain.vocabulary.model import JSON
+from tests.unit.builders import NAMESPACE, NOW, app_body
+from tests.unit.commands.snapshots import at, condition, snapshot
+
+DENIED = Forbidden(403, "User x cannot get it")
+SYSTEM = "githubtoken-system"
+VERSION = "0.1.0"
+ACCEPTED = {"conditions": [condition("Ready", "True", "Accepted", "GitHub accepts it")]}
+CRDS = packaged.crds()
+
+
+def deployment(*, replicas: int = 2, ready: int = 2) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "githubtoken-operator", "namespace": SYSTEM},
+        "spec": {"replicas": replicas, "template": {"spec": {"containers": [{"name": "operator"}]}}},
+        "status": {"readyReplicas": ready},
+    }
+
+
+def replica(name: str = "a", *, version: str = VERSION, waiting: str = "") -> dict[str, Any]:
+    state = {"waiting": {"reason": waiting}} if waiting else {"running": {}}
+    return {
+        "metadata": {"name": name, "namespace": SYSTEM, "labels": {"app.kubernetes.io/version": version}},
+        "spec": {"containers": [{"name": "operator", "image": "example.com/operator:9"}]},
+        "status": {"containerStatuses": [{"name": "operator", "state": state}]},
+    }
+
+
+def lease(*, holder: str = "a_1", ago: timedelta = timedelta(seconds=3)) -> dict[str, Any]:
+    return {"spec": {"holderIdentity": holder, "renewTime": at(-ago), "leaseDurationSeconds": 15}}
+
+
+def platform(**changes: Any) -> Platform:  # noqa: ANN401 - fields of any kind
+    whole: dict[str, Any] = {
+        "server": "https://api",
+        "api_server": Look("version", "v1.34.4"),
+        "served": Look("served", frozenset({"githubtokens", "githubapps", "clustergithubapps"})),
+        "crds": {crd["metadata"]["name"]: Look(crd["metadata"]["name"], crd) for crd in CRDS},
+        "packaged": CRDS,
+        "namespace": SYSTEM,
+        "deployments": Look("deployments", [deployment()]),
+        "replicas": Look("replicas", [replica()]),
+        "lease": Look("lease", lease()),
+        "version": VERSION,
+        "now": NOW,
+    }
+    return Platform(**{**whole, **changes})
+
+
+def objects(*, tokens: Sequence[object] | ApiError | None = None, **changes: Any) -> Objects:  # noqa: ANN401 - as above
+    key = SecretLook("Opaque", ("private-key.pem",), {}, {}, fingerprint="SHA256:abc")
+    granted = {"account": "acme", "permissions": {"contents": "read"}}
+    whole: dict[str, Any] = {
+        "scope": "",
+        "tokens": Look("githubtokens", [snapshot(status=granted)] if tokens is None else tokens),
+        "apps": Look("githubapps", [{**app_body(), "status": ACCEPTED}]),
+        "cluster_apps": Look("clustergithubapps", []),
+        "keys": {(NAMESPACE, "acme-app", "private-key.pem"): Look("acme-app", key)},
+        "unlabelled": Look("labels", []),
+        "orphans": Look("orphans", []),
+        "operator_namespace": SYSTEM,
+    }
+    return Objects(**{**whole, **changes})
+
+
+HEALTHY = Findings(
+    platform(),
+    Rights(Look("mine", []), f"{SYSTEM}/githubtoken-operator", guessed=False, operators=Look("operators", [])),
+    objects(),
+    [Reached("https://api.github.com", 200, 0.12, timedelta(seconds=-1))],
+    Rivals({"externalsecrets": Look("externalsecrets", []), "tokens": Look("tokens", None)}),
+)
+
+
+def checked(**changes: Any) -> dict[str, Check]:  # noqa: ANN401 - fields of any kind
+    """The checks by their names."""
+    return {check.name: check for check in judged(replace(HEALTHY, **changes))}
+
+
+def rivals(**found: Sequence[JSON] | ApiError) -> Rivals:
+    return Rivals({plural: Look(plural, bodies) for plural, bodies in found.items()})

@@ -1,0 +1,412 @@
+"""What `githubtoken doctor` says of a healthy cluster, and of each thing that can be wrong with one."""
+
+from __future__ import annotations
+
+import copy
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Unavailable
+from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.survey import Right
+from githubtoken_operator.adapters.reach import Reached
+from githubtoken_operator.commands.checks import Look
+from githubtoken_operator.commands.doctor import rights
+from githubtoken_operator.commands.doctor.command import summary
+from githubtoken_operator.commands.doctor.findings import Rights
+from githubtoken_operator.domain.user.orphans import Orphan
+from tests.unit.builders import NAMESPACE, app_body
+from tests.unit.commands.doctor.clusters import (
+    ACCEPTED,
+    CRDS,
+    DENIED,
+    checked,
+    deployment,
+    lease,
+    objects,
+    platform,
+    replica,
+    rivals,
+)  # fmt: skip
+from tests.unit.commands.snapshots import condition, needing_human, snapshot
+
+TOKENS_CRD = "githubtokens.githubtoken.dev"
+
+
+def test_a_healthy_cluster_is_ok_in_every_line() -> None:
+    found = checked()
+    assert {check.state for check in found.values()} == {"ok"}
+    assert list(found) == [
+        "API server", "CRD clustergithubapps", "CRD githubapps", "CRD githubtokens", "Deployment githubtoken-operator",
+        "Versions", "Lease", "Your rights", "Operator's rights", "GitHub api.github.com",
+        "Clock against api.github.com", "GitHubApp team/acme", "GitHubTokens", "Installations", "Permissions", "Labels",
+        "Orphans", "Rivals",
+    ]  # fmt: skip
+    assert all(not check.advice for check in found.values())
+    assert summary(list(found.values())) == "18 checks: 18 ok"
+
+
+def crds(name: str, found: object) -> dict[str, Any]:
+    return {**{crd["metadata"]["name"]: Look("", crd) for crd in CRDS}, name: Look(name, found)}
+
+
+def changed_crd() -> dict[str, Any]:
+    changed = copy.deepcopy(next(dict(crd) for crd in CRDS if crd["metadata"]["name"] == TOKENS_CRD))
+    changed["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"] = "of another version"
+    return changed
+
+
+def going_crd() -> dict[str, Any]:
+    going = changed_crd()
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    return going
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "state", "says"),
+    [
+        ({"api_server": Look("", Unavailable(0, "no answer"))}, "API server", "failed", "no answer"),
+        (
+            {"served": Look("", Unavailable(401, "Unauthorized"))},
+            "API server",
+            "failed",
+            "the API server does not accept your credentials: sign in to the cluster again, or try --context",
+        ),
+        ({"crds": crds(TOKENS_CRD, None)}, "CRD githubtokens", "failed", "is not installed"),
+        (
+            {"crds": crds(TOKENS_CRD, changed_crd())},
+            "CRD githubtokens",
+            "warning",
+            "is not that of this version, 0.1.0",
+        ),
+        (
+            {"crds": crds(TOKENS_CRD, going_crd())},
+            "CRD githubtokens",
+            "failed",
+            "is being deleted, with all its objects",
+        ),
+        (
+            {"crds": crds(TOKENS_CRD, DENIED)},
+            "CRD githubtokens",
+            "unknown",
+            "is served; whether it is of this version, you may not see",
+        ),
+        (
+            {"crds": crds(TOKENS_CRD, DENIED), "served": Look("", None)},
+            "CRD githubtokens",
+            "failed",
+            "is not installed",
+        ),
+        (
+            {"deployments": Look("", [])},
+            "Deployment",
+            "warning",
+            "there is none of the operator in the namespace githubtoken-system",
+        ),
+        (
+            {"deployments": Look("", [deployment(ready=1)])},
+            "Deployment githubtoken-operator",
+            "warning",
+            "1 of 2 replicas are ready",
+        ),
+        (
+            {"deployments": Look("", [deployment(ready=0)])},
+            "Deployment githubtoken-operator",
+            "failed",
+            "0 of 2 replicas are ready",
+        ),
+        (
+            {"deployments": Look("", [deployment(replicas=0, ready=0)])},
+            "Deployment githubtoken-operator",
+            "failed",
+            "is scaled to 0, so no token is renewed",
+        ),
+        ({"deployments": Look("", DENIED)}, "Deployment", "unknown", "not readable for you (User x cannot get it)"),
+        (
+            {"replicas": Look("", [replica(), replica("b", waiting="CrashLoopBackOff")])},
+            "Pod b",
+            "failed",
+            "does not run (CrashLoopBackOff)",
+        ),
+        (
+            {"replicas": Look("", [replica(), replica("b", version="0.2.0")])},
+            "Versions",
+            "warning",
+            "the replicas are 0.1.0 and 0.2.0",
+        ),
+        (
+            {"replicas": Look("", [replica(version="")])},
+            "Versions",
+            "warning",
+            "the operator is 9, this command 0.1.0",
+        ),
+        (
+            {"lease": Look("", None)},
+            "Lease",
+            "warning",
+            "there is none in the namespace githubtoken-system, so no operator has led there",
+        ),
+        ({"lease": Look("", lease(holder=""))}, "Lease", "failed", "nobody holds it"),
+        (
+            {"lease": Look("", lease(ago=timedelta(minutes=3)))},
+            "Lease",
+            "failed",
+            "a_1 holds it and renewed it 3m ago: nobody leads",
+        ),
+        ({"lease": Look("", DENIED)}, "Lease", "unknown", "not readable for you (User x cannot get it)"),
+    ],
+)
+def test_what_is_wrong_with_the_platform_is_said(changes: dict[str, Any], name: str, state: str, says: str) -> None:
+    check = checked(platform=platform(**changes))[name]
+    assert (check.state, check.says) == (state, says)
+
+
+# --- Rights ----------------------------------------------------------------------------------------------------------
+
+GET, LIST = Right("get", "", "secrets"), Right("list", "", "secrets")
+
+
+@pytest.mark.parametrize(
+    ("found", "name", "state", "says"),
+    [
+        (Rights(Look("", [GET, LIST]), "s/o", guessed=False, operators=Look("", [])), "Your rights", "warning", None),
+        (
+            Rights(Look("", []), "s/o", guessed=False, operators=Look("", [GET, LIST, Right("create", "", "events")])),
+            "Operator's rights",
+            "failed",
+            "ServiceAccount s/o may not get, list secrets; create events",
+        ),
+        (
+            Rights(Look("", []), "s/o", guessed=True, operators=Look("", [GET])),
+            "Operator's rights",
+            "unknown",
+            "no Deployment says which account is the operator's; ServiceAccount s/o may not get secrets",
+        ),
+        (
+            Rights(Look("", DENIED), "s/o", guessed=False, operators=Look("", DENIED)),
+            "Operator's rights",
+            "unknown",
+            "not readable for you (User x cannot get it)",
+        ),
+    ],
+)
+def test_missing_rights_are_named(found: Rights, name: str, state: str, says: str | None) -> None:
+    check = checked(rights=found)[name]
+    assert (check.state, check.says) == (state, says or "you may not get, list secrets")
+
+
+def test_what_the_operator_needs_hangs_on_what_it_serves_and_does() -> None:
+    plain = rights.needed([snapshot()], clusterwide=False)
+    assert Right("get", "", "namespaces") not in plain
+    assert Right("get", "", "namespaces") in rights.needed([], clusterwide=True)
+    touching = rights.needed([snapshot(propagation="Immediate")], clusterwide=False)
+    assert set(touching) - set(plain) == {Right("list", "", "pods"), Right("patch", "", "pods/status")}
+    restarting = rights.needed([snapshot(restartTargets=[{"kind": "Rollout", "name": "web"}])], clusterwide=False)
+    assert set(restarting) - set(plain) == {Right(verb, "argoproj.io", "rollouts") for verb in ("get", "patch")}
+
+
+# --- GitHub ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reached", "name", "state", "says"),
+    [
+        (
+            Reached("https://ghes.example.com/api/v3", problem="no answer within 10 s"),
+            "GitHub ghes.example.com",
+            "failed",
+            "cannot be reached from here (no answer within 10 s)",
+        ),
+        (Reached("https://api.github.com", 503), "GitHub api.github.com", "warning", "answers 503"),
+        (
+            Reached("https://api.github.com", 401, 0.25, timedelta()),
+            "GitHub api.github.com",
+            "ok",
+            "answers 401 in 0.2 s from here",
+        ),
+        (
+            Reached("https://api.github.com", 200, 0.1, timedelta(minutes=3)),
+            "Clock against api.github.com",
+            "warning",
+            "this machine's clock is 3m behind",
+        ),
+        (
+            Reached("https://api.github.com", 200, 0.1, timedelta(seconds=-45)),
+            "Clock against api.github.com",
+            "warning",
+            "this machine's clock is 45s ahead",
+        ),
+        (Reached("https://api.github.com", 200), "Clock against api.github.com", "unknown", "its answer had no date"),
+    ],
+)
+def test_a_github_that_is_away_or_has_another_time_is_told(reached: Reached, name: str, state: str, says: str) -> None:
+    check = checked(reached=[reached])[name]
+    assert (check.state, check.says) == (state, says)
+
+
+# --- Objects ---------------------------------------------------------------------------------------------------------
+
+APP = "GitHubApp team/acme"
+KEY = (NAMESPACE, "acme-app", "private-key.pem")
+
+
+def app(*ready: str, **spec: Any) -> Look[Any]:  # noqa: ANN401 - fields of any kind
+    status = {"conditions": [condition("Ready", *ready)]} if ready else ACCEPTED
+    return Look("", [{**app_body(**spec), "status": status}])
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "says"),
+    [
+        ({"apps": app("False", "AuthenticationFailed", "no")}, "failed", "AuthenticationFailed: no"),
+        ({"apps": app("Unknown", "Pending", "")}, "warning", "the operator has not looked at it yet"),
+        ({"apps": app(privateKeySecretRef=None)}, "ok", "Accepted: it names no private key"),
+        ({"keys": {KEY: Look("", None)}}, "failed", "there is no key `private-key.pem` in Secret acme-app"),
+        ({"keys": {KEY: Look("", DENIED)}}, "ok", "Accepted; its key is not readable for you"),
+        ({"keys": {}}, "ok", "Accepted"),
+        (
+            {
+                "keys": {
+                    KEY: Look("", SecretLook("Opaque", ("private-key.pem",), {}, {}, key_problem="it is encrypted"))
+                }
+            },
+            "failed",
+            "its private key must be an RSA key in PEM, but it is encrypted",
+        ),
+    ],
+)
+def test_each_app_says_how_it_and_its_key_are(changes: dict[str, Any], state: str, says: str) -> None:
+    check = checked(objects=objects(**changes))[APP]
+    assert (check.state, check.says) == (state, says)
+
+
+def test_a_githubtoken_that_is_not_ready_has_a_line_and_points_to_its_chain() -> None:
+    refused = snapshot(
+        status={"conditions": needing_human("PermissionsNotGranted", "grant it")},
+        installation={"owner": "acme", "permissions": {"issues": "write"}},
+    )
+    found = checked(objects=objects(tokens=[snapshot("ok"), refused]))
+    assert found["GitHubTokens"].says == "1 of 2 are ready"
+    assert found["GitHubToken team/ci"].sentence == (
+        "PermissionsNotGranted: grant it: `githubtoken status ci -n team` shows where the chain breaks"
+    )
+    assert found["Installations"].says == "1 of 2 GitHubTokens cannot use theirs: PermissionsNotGranted (1)"
+    assert found["Permissions"].says == "not all that is asked for is granted: team/ci (issues: write)"
+
+
+def test_permissions_that_were_taken_away_since_are_told() -> None:
+    asked = {"owner": "acme", "permissions": {"contents": "write", "metadata": "read"}}
+    token = snapshot(status={"permissions": {"contents": "read", "metadata": "read"}}, installation=asked)
+    check = checked(objects=objects(tokens=[token]))["Permissions"]
+    assert (check.state, check.says) == ("failed", "not all that is asked for is granted: team/ci (contents: write)")
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "state", "says"),
+    [
+        (
+            {"unlabelled": Look("", [("team", "acme-app")])},
+            "Labels",
+            "warning",
+            "without `githubtoken.dev/role`, a change is noticed later: Secrets team/acme-app",
+        ),
+        ({"unlabelled": Look("", DENIED)}, "Labels", "unknown", "not readable for you (User x cannot get it)"),
+        (
+            {"orphans": Look("", [Orphan("team", f"{n}-pair", n, None, None) for n in "abcdefg"])},
+            "Orphans",
+            "warning",
+            f"credential Secrets without a GitHubToken: {', '.join(f'team/{n}-pair' for n in 'abcde')} and 2 more",
+        ),
+        ({"orphans": Look("", DENIED)}, "Orphans", "unknown", "not readable for you (User x cannot get it)"),
+        ({"tokens": DENIED}, "GitHubTokens", "unknown", "not readable for you (User x cannot get it)"),
+        ({"tokens": DENIED}, "Installations", "unknown", "not readable for you (User x cannot get it)"),
+        ({"tokens": DENIED}, "Permissions", "unknown", "not readable for you (User x cannot get it)"),
+        ({"tokens": []}, "GitHubTokens", "ok", "there is none"),
+        ({"tokens": [], "scope": "team"}, "GitHubTokens", "ok", "there is none in the namespace team"),
+        ({"apps": Look("", [])}, "Apps", "ok", "there is none"),
+    ],
+)
+def test_what_was_left_or_cannot_be_seen_is_one_line(changes: dict[str, Any], name: str, state: str, says: str) -> None:
+    check = checked(objects=objects(**changes))[name]
+    assert (check.state, check.says) == (state, says)
+
+
+# --- Rivals ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("plural", "body", "name"),
+    [
+        ("externalsecrets", {"metadata": {"name": "ci", "namespace": "team"}}, "ExternalSecret team/ci"),
+        (
+            "externalsecrets",
+            {"metadata": {"name": "other", "namespace": "team"}, "spec": {"target": {"name": "ci"}}},
+            "ExternalSecret team/other",
+        ),
+        (
+            "tokens",
+            {"metadata": {"name": "gtm", "namespace": "team"}, "spec": {"secret": {"name": "ci"}}},
+            "Token team/gtm",
+        ),
+        (
+            "clustertokens",
+            {"metadata": {"name": "ci"}, "spec": {"secret": {"namespace": "team"}}},
+            "ClusterToken team/ci",
+        ),
+    ],
+)
+def test_an_object_of_somebody_else_that_writes_the_same_secret_is_told(
+    plural: str, body: dict[str, Any], name: str
+) -> None:
+    check = checked(rivals=rivals(**{plural: [body]}))[name]
+    assert (check.state, check.says) == ("failed", "writes Secret ci, which GitHubToken ci writes too")
+
+
+def test_rivals_that_write_other_secrets_are_counted_and_those_that_are_hidden_are_told() -> None:
+    elsewhere = {"metadata": {"name": "ci", "namespace": "elsewhere"}}
+    assert checked(rivals=rivals(tokens=[elsewhere]))["Rivals"].says.startswith("1 objects of other operators")
+    assert checked(rivals=rivals(tokens=DENIED))["Rivals (tokens)"].state == "unknown"
+
+
+def test_an_api_server_that_is_away_leaves_everything_else_unknown() -> None:
+    away: ApiError = Unavailable(0, "the API server cannot be reached")
+    found = checked(
+        platform=platform(
+            **{name: Look(name, away) for name in ("api_server", "served", "deployments", "replicas", "lease")},
+            crds={crd["metadata"]["name"]: Look("", away) for crd in CRDS},
+        ),
+        rights=Rights(Look("", away), "s/o", guessed=True, operators=Look("", away)),
+        objects=objects(
+            **{name: Look(name, away) for name in ("apps", "cluster_apps", "unlabelled", "orphans")}, tokens=away
+        ),
+        rivals=rivals(tokens=away),
+    )
+    states = {name: check.state for name, check in found.items() if not name.endswith("api.github.com")}
+    assert states.pop("API server") == "failed"
+    assert set(states.values()) == {"unknown"}
+
+
+def test_the_operators_rights_are_those_that_the_chart_gives() -> None:
+    deploy = Path(__file__).parents[4] / "deploy"
+    given: set[tuple[str, str, str]] = set()
+    for file in (*(deploy / "rbac").iterdir(), *(deploy / "optional").iterdir()):
+        for body in yaml.safe_load_all(file.read_text()):
+            if body and body["kind"] in {"ClusterRole", "Role"} and "aggregate" not in str(body["metadata"]):
+                given |= {
+                    (verb, group, resource)
+                    for rule in body["rules"]
+                    for group in rule["apiGroups"]
+                    for resource in rule["resources"]
+                    for verb in rule["verbs"]
+                }
+    asked = {
+        *rights.EVERYWHERE,
+        *rights.CLUSTERWIDE,
+        *rights.TOUCH,
+        *(it for of in rights.RESTART.values() for it in of),
+    }
+    assert {(right.verb, right.group, right.resource) for right in asked} == given
