@@ -170,7 +170,7 @@ class Api:
         """An answer that is no JSON, such as a log. Raises a subclass of `ApiError`."""
         status, raw = await self._send("GET", path, f"{self.server}{path}?{urlencode(query)}", {"Accept": "*/*"}, None)
         if status != 200:  # noqa: PLR2004
-            _parsed(status, raw)
+            await _parsed(status, raw, stepwise.whole)
         return raw.decode(errors="replace")
 
     async def _send(
