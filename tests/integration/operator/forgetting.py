@@ -7,45 +7,53 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 
 @dataclass
 class Balancer:
-    """Leads each connection to the server; `connections` counts those that carry what they are given."""
+    """Leads each connection to the server."""
 
     url: str
-    connections: int = 0
     _generation: int = 0
+    _remembered: int = 0
+    _open: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = field(default_factory=dict)
 
     def forget(self) -> int:
         """Carries nothing more of the present connections, and says how many those were. New ones are as before."""
-        forgotten, self.connections = self.connections, 0
+        forgotten, self._remembered = self._remembered, 0
         self._generation += 1
         return forgotten
 
     async def lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int) -> None:
         """One connection, until one side ends it."""
-        with suppress(OSError):
-            there, back = await asyncio.open_connection(host, port)
-            born = self._generation
-            self.connections += 1
+        there, back = await asyncio.open_connection(host, port)
+        task, born = asyncio.current_task(), self._generation
+        assert task is not None
+        self._open[task] = (writer, back)
+        self._remembered += 1
 
-            async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-                with suppress(OSError):
-                    while data := await source.read(65536):
-                        if born == self._generation:
-                            target.write(data)
-                            await target.drain()
+        async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            with suppress(OSError):
+                while data := await source.read(65536):
+                    if born == self._generation:
+                        target.write(data)
+                        await target.drain()
+            for each in (writer, back):
+                each.transport.abort()
 
-            done = [asyncio.ensure_future(pump(reader, back)), asyncio.ensure_future(pump(there, writer))]
-            await asyncio.wait(done, return_when=asyncio.FIRST_COMPLETED)
-            self.connections -= born == self._generation
-            for each in done:
-                each.cancel()
-            back.transport.abort()
-        writer.transport.abort()
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+        self._remembered -= born == self._generation
+        del self._open[task]
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        tasks = list(self._open)
+        for writers in self._open.values():
+            for each in writers:
+                each.transport.abort()
+        await asyncio.gather(*tasks)
 
 
 @contextmanager
@@ -64,6 +72,7 @@ def balancer(upstream: str) -> Iterator[Balancer]:
         told.put((made, lambda: loop.call_soon_threadsafe(ended.set)))
         await ended.wait()
         server.close()
+        await made.close()
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
