@@ -56,6 +56,37 @@ def test_what_is_no_key_is_named_and_holds_nobody_up(world: World, key: str, wor
     world.wait_ready()
 
 
+DAMAGED: dict[str, Callable[[list[str]], list[str]]] = {
+    "cut-off": lambda lines: lines[:9],
+    "without-its-end": lambda lines: lines[:-1],
+    "another-end": lambda lines: [*lines[:-1], "-----END PRIVATE KEY-----"],
+    "line-missing": lambda lines: [*lines[:5], *lines[6:]],
+    "line-twice": lambda lines: [*lines[:5], *lines[4:]],
+    "lines-swapped": lambda lines: [lines[0], *reversed(lines[1:-1]), lines[-1]],
+    "line-like-a-header": lambda lines: [*lines[:3], f"{lines[3]}: {lines[4]}", "", *lines[5:]],
+    "header-first": lambda lines: [lines[0], "Comment: for all", "", *lines[1:]],
+    "other-case": lambda lines: [lines[0], *(line.swapcase() for line in lines[1:-1]), lines[-1]],
+    "quoted-as-mail": lambda lines: [f"> {line}" for line in lines],
+    "in-other-words": lambda lines: ["-----BEGIN EC PRIVATE KEY-----", *lines[1:-1], "-----END EC PRIVATE KEY-----"],
+}
+
+
+def test_nothing_of_a_damaged_key_is_shown(world: World) -> None:
+    """The operator logs at debug, and the world looks for the lines of the key at the end."""
+    app = world.register()
+    lines = (app.private_key or "").splitlines()
+    for name, damage in DAMAGED.items():
+        damaged = damage(lines)
+        world.canaries += [line.strip("> ") for line in damaged if len(line) > 40]
+        world.app_secret(app, f"{name}-app", private_key_pem="\n".join(damaged))
+        world.github_app(app, name)
+        world.installation_token(f"of-{name}", app=name)
+    for name in DAMAGED:
+        assert "must be" in world.wait_reason(name, "PrivateKeyInvalid", kind="GitHubApp").message
+        assert "must be" in world.wait_reason(f"of-{name}", "PrivateKeyInvalid").message
+    assert world.requests() == []
+
+
 def test_annotations_of_nonsense_cost_one_token_its_sign_in_and_nobody_else_anything(world: World) -> None:
     app = world.app()
     world.user_token(seed=world.sign_in(app))
