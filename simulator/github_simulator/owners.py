@@ -184,12 +184,13 @@ def change_repository(simulation: Simulation, owner: str, name: str, changes: di
 
 
 def rename_account(simulation: Simulation, login: str, new_login: str) -> None:
-    """Call a user or an organization otherwise.
+    """Call a user or an organization otherwise, or where there is none of that login the enterprise of that slug.
 
     Raises:
         ControlError: There is no such account, or one of the new login.
     """
-    account = simulation.state.accounts.get(login.lower())
+    accounts = simulation.state.accounts
+    account = accounts.get(login.lower()) or accounts.get(f"enterprises/{login}".lower())
     if account is None:
         raise ControlError("the path must name an account by its login", status=404)
     simulation.state.rename_account(account, new_login)

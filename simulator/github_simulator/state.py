@@ -59,7 +59,7 @@ class State:
 
     def account(self, login: str, *, now: float, type_: AccountType = "Organization") -> Account:
         """The account of that name, made where there is none yet. An enterprise's slug may be another's login."""
-        key = f"enterprises/{login}".lower() if type_ == "Enterprise" else login.lower()
+        key = _key(login, type_)
         if key not in self.accounts:
             self.accounts[key] = Account(id=next(self._ids), login=login, type=type_, created_at=now)
         return self.accounts[key]
@@ -105,12 +105,13 @@ class State:
         Raises:
             ValueError: There is an account of the new login.
         """
-        if login.lower() != account.login.lower() and login.lower() in self.accounts:
+        former, key = _key(account.login, account.type), _key(login, account.type)
+        if key != former and key in self.accounts:
             raise ValueError(f"there is an account `{login}`")
         before = {key: each for key, each in self.repositories.items() if each.owner is account}
-        del self.accounts[account.login.lower()]
+        del self.accounts[former]
         account.login = login
-        self.accounts[login.lower()] = account
+        self.accounts[key] = account
         self._renamed(before)
 
     def _renamed(self, before: Mapping[str, Repository]) -> None:
@@ -286,3 +287,8 @@ def revoke(token: AnyToken | RefreshToken, now: float) -> None:
     """Kill a token; the first time counts."""
     if token.revoked_at is None:
         token.revoked_at = now
+
+
+def _key(login: str, type_: AccountType) -> str:
+    """Under which an account is filed: an enterprise's slug may be another's login."""
+    return f"enterprises/{login}".lower() if type_ == "Enterprise" else login.lower()

@@ -70,6 +70,38 @@ def test_a_token_of_an_account_outlives_its_login(apart: World, start: Start, *,
     assert [event["type"] for event in apart.events("ci")] == ["Normal"]
 
 
+@pytest.mark.parametrize("restarted", [False, True], ids=["the same process", "a new process"])
+def test_a_users_token_outlives_the_users_login(apart: World, start: Start, *, restarted: bool) -> None:
+    app, user = apart.app(), f"alice-{apart.namespace}"
+    apart.seed("alice", apart.sign_in(app, user))
+    apart.token("alice", {"appRef": {"name": "acme"}, "user": {"seedSecretRef": {"name": "alice-seed"}, "login": user}})
+    apart.wait_for("alice", lambda token: token.get("status", {}).get("account") == user)
+    apart.github.rename_account(user, f"alicia-{apart.namespace}")
+    for revision in (2, 3):
+        if restarted:
+            assert apart.operator.stop() == 0
+            apart.operator = start()
+        apart.annotate("alice", refresh_requested_at=str(revision))
+        apart.wait_ready("alice", revision=revision)
+    assert [event["type"] for event in apart.events("alice")] == ["Normal"]
+    assert apart.double_spends() == 0
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["the same process", "a new process"])
+def test_a_token_of_an_enterprise_outlives_its_slug(apart: World, start: Start, *, restarted: bool) -> None:
+    app = apart.app(installed=False)
+    apart.github.install(app, apart.account, account_type="Enterprise", permissions={"enterprise_people": "read"})
+    apart.installation_token(enterprise=apart.account)
+    apart.wait_ready()
+    apart.github.rename_account(apart.account, f"newco-{apart.namespace}")
+    if restarted:
+        assert apart.operator.stop() == 0
+        apart.operator = start()
+    apart.annotate("ci", refresh_requested_at="now")
+    apart.wait_ready(revision=2)
+    assert [event["type"] for event in apart.events("ci")] == ["Normal"]
+
+
 def test_an_app_that_was_installed_again_costs_no_failed_attempt(world: World) -> None:
     app = world.register()
     installed = world.install(app)
@@ -81,6 +113,26 @@ def test_an_app_that_was_installed_again_costs_no_failed_attempt(world: World) -
     world.annotate("ci", refresh_requested_at="now")
     status = world.wait_ready(revision=2)["status"]
     assert status["installation"]["id"] == again.id
+    assert [event["type"] for event in world.events("ci")] == ["Normal"]
+
+
+def test_everything_may_move_at_once(world: World) -> None:
+    app = world.register()
+    installed = world.install(app)
+    world.app_secret(app)
+    world.github_app(app)
+    world.installation_token(repository=f"{world.account}/website")
+    world.wait_ready()
+    called = f"newco-{world.namespace}"
+    world.github.rename_repository(f"{world.account}/website", "site")
+    world.github.rename_account(world.account, called)
+    again = world.github.reinstall(installed)
+    # Somebody else takes the names that are free now.
+    world.github.install(app, world.account, repositories=["website"])
+    world.annotate("ci", refresh_requested_at="now")
+    status = world.wait_ready(revision=2)["status"]
+    assert status["installation"]["id"] == again.id
+    assert status["installation"]["repository"] == f"{called}/site"
     assert [event["type"] for event in world.events("ci")] == ["Normal"]
 
 
