@@ -15,6 +15,7 @@ class Listener(ThreadingHTTPServer):
     def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(("127.0.0.1", 0), handler)
         self.asked: list[str] = []
+        self.authorizations: set[str | None] = set()
         self.routes: dict[str, int] = {}
 
     @property
@@ -36,6 +37,7 @@ class Proxy(Handler):
 
     def do_CONNECT(self) -> None:
         self.server.asked.append(self.path)
+        self.server.authorizations.add(self.headers.get("Proxy-Authorization"))
         port = self.server.routes.get(self.path)
         if port is None:
             self.send_error(502)

@@ -1,7 +1,7 @@
 """Other GitHubs than github.com: which of them are talked to, by which way, and whom they must prove to be.
 
-The operator of this module may talk to `localhost`, `github.test` and `direct.test` beside GitHub's own hosts, and
-reaches what is not loopback through a proxy, except `direct.test`. No name is resolved but by that proxy.
+The operator of this module may talk to `localhost` and the names of `test` beside GitHub's own hosts, and reaches what
+is not loopback through a proxy with a password, except what `NO_PROXY` spares. No name is resolved but by that proxy.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("hosts")
 
+PASSWORD = "open-sesame-0123456789"
+NO_PROXY = "127.0.0.1, direct.test,.below.test,*.starred.test:8443,192.0.2.0/24,[2001:db8::7]:8443"
+
 InWorld = Callable[[SimulatorProcess], AbstractContextManager[World]]
 
 
@@ -37,8 +40,8 @@ def proxy() -> Iterator[Listener]:
 def operator_apart(
     plane_apart: ControlPlane, proxy: Listener, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
-    flags = ("--allowed-hosts", "localhost,github.test,direct.test", "--log-level", "debug")
-    environment = {"HTTPS_PROXY": proxy.url, "NO_PROXY": "127.0.0.1,direct.test"}
+    flags = ("--allowed-hosts", "localhost,*.test,198.51.100.7,2001:db8::7", "--log-level", "debug")
+    environment = {"HTTPS_PROXY": proxy.url.replace("://", f"://robot:{PASSWORD}@"), "NO_PROXY": NO_PROXY}
     log = tmp_path_factory.mktemp("hosts") / "log"
     rights = operator_kubeconfig(plane_apart, *RIGHTS)
     with running_operator(rights, log, *flags, environment=environment) as operator:
@@ -146,6 +149,8 @@ def test_a_subdomain_of_ghe_com_is_reached_through_the_proxy(
     world_at: InWorld, behind_the_proxy: SimulatorProcess, proxy: Listener
 ) -> None:
     proxy.asked.clear()
+    proxy.authorizations.clear()
+    credentials = base64.b64encode(f"robot:{PASSWORD}".encode()).decode()
     proxy.routes["api.acme.ghe.com:443"] = port_of(behind_the_proxy.api_url)
     with world_at(behind_the_proxy) as world:
         serve(
@@ -154,8 +159,10 @@ def test_a_subdomain_of_ghe_com_is_reached_through_the_proxy(
             webURL="https://acme.ghe.com",
             caBundle=bundle(behind_the_proxy),
         )
+        world.canaries += [PASSWORD, credentials]
         world.wait_ready()
     assert set(proxy.asked) == {"api.acme.ghe.com:443"}
+    assert proxy.authorizations == {f"Basic {credentials}"}
 
 
 def test_a_proxy_that_refuses_is_named(world_at: InWorld, simulator: SimulatorProcess, proxy: Listener) -> None:
@@ -166,14 +173,28 @@ def test_a_proxy_that_refuses_is_named(world_at: InWorld, simulator: SimulatorPr
     assert set(proxy.asked) == {"github.test:443"}
 
 
-def test_a_host_of_no_proxy_is_not_asked_of_the_proxy(
-    world_at: InWorld, simulator: SimulatorProcess, proxy: Listener
+@pytest.mark.parametrize(
+    ("host", "spared"),
+    [
+        ("direct.test", True),
+        ("api.direct.test", True),
+        ("below.test", False),
+        ("api.below.test", True),
+        ("api.starred.test:8443", True),
+        ("api.starred.test", False),
+        ("198.51.100.7", False),
+        ("[2001:db8::7]", False),
+    ],
+)
+def test_what_no_proxy_spares_is_not_asked_of_the_proxy(
+    world_at: InWorld, simulator: SimulatorProcess, proxy: Listener, host: str, *, spared: bool
 ) -> None:
     proxy.asked.clear()
     with world_at(simulator) as world:
-        serve(world, apiURL="https://direct.test/api/v3", webURL="https://direct.test")
-        assert "direct.test cannot be reached" in world.wait_reason("ci", "GitHubUnavailable").message
-    assert proxy.asked == []
+        serve(world, apiURL=f"https://{host}/api/v3", webURL=f"https://{host}")
+        message = world.wait_reason("ci", "GitHubUnavailable").message
+    assert ("the proxy refuses" in message) is not spared
+    assert (proxy.asked == []) is spared
 
 
 # --- Allowed hosts ---------------------------------------------------------------------------------------------------
