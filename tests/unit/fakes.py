@@ -52,16 +52,22 @@ from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.followers import Consumers
 from githubtoken_operator.tokens.gatherer import Gatherer
+from githubtoken_operator.tokens.installation.kind import InstallationKind
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
 from githubtoken_operator.tokens.issuing import Issuer
+from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.mounting_pods import MountingPods
 from githubtoken_operator.tokens.personal.checking import PersonalTokens
+from githubtoken_operator.tokens.personal.kind import PersonalKind
 from githubtoken_operator.tokens.reconciler import Reconciler
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.revocation import Revocations
 from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.credentials import Credentials
+from githubtoken_operator.tokens.user.kind import UserKind
+from githubtoken_operator.tokens.user.observing import UserInputs
 from githubtoken_operator.tokens.user.rotation import Rotation
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
@@ -662,7 +668,6 @@ class Process:
             now=clock,
             clusterwide=clusterwide,
         )
-        personal = PersonalTokens(github, allowed_hosts=())
         self.savings = Savings(self.cluster, journal, wake=self._saved, monotonic=clock.monotonic)
         self.store = CredentialStore(self.cluster, self.savings, holder=journal.holder)
         fence = Fence(self.leadership, stopping=lambda: self.stopping)
@@ -684,41 +689,47 @@ class Process:
         self.sign_ins = SignIns(
             store=self.store, savings=self.savings, github=github, fence=fence, monotonic=clock.monotonic
         )
+        recorder = Recorder(cluster=self.cluster, metrics=self.metrics, now=clock)
+        moments = Moments(github, now=clock)
+        minting = InstallationTokens(github, verify=True, monotonic=clock.monotonic, sleep=clock.sleep)
+        kinds: TokenKinds = {
+            "Installation": InstallationKind(apps=self.apps, tokens=minting, moments=moments, recorder=recorder),
+            "User": UserKind(
+                github=github,
+                apps=self.apps,
+                inputs=UserInputs(
+                    cluster=self.cluster,
+                    credentials=self.credentials,
+                    savings=self.savings,
+                    seeds=self.seeds,
+                    sign_ins=self.sign_ins,
+                ),
+                credentials=self.credentials,
+                savings=self.savings,
+                rotation=self.rotation,
+                sign_ins=self.sign_ins,
+            ),
+            "Personal": PersonalKind(cluster=self.cluster, tokens=PersonalTokens(github, allowed_hosts=())),
+        }
         finalizer = Finalizer(self.cluster, now=clock, clusterwide=clusterwide)
         gatherer = Gatherer(
             cluster=self.cluster,
-            github=github,
+            kinds=kinds,
             apps=self.apps,
-            credentials=self.credentials,
-            savings=self.savings,
-            seeds=self.seeds,
-            personal=personal,
-            sign_ins=self.sign_ins,
+            moments=moments,
             finalizer=finalizer,
             pacing=self.pacing,
             watched=self.watched,
             now=clock,
             monotonic=clock.monotonic,
         )
-        recorder = Recorder(cluster=self.cluster, metrics=self.metrics, now=clock)
-        issuer = Issuer(
-            github=github,
-            gatherer=gatherer,
-            apps=self.apps,
-            installations=InstallationTokens(github, verify=True, monotonic=clock.monotonic, sleep=clock.sleep),
-            credentials=self.credentials,
-            rotation=self.rotation,
-            personal=personal,
-            sign_ins=self.sign_ins,
-            recorder=recorder,
-            metrics=self.metrics,
-            monotonic=clock.monotonic,
-        )
         self.reconciler = Reconciler(
             cluster=self.cluster,
+            kinds=kinds,
             gatherer=gatherer,
+            moments=moments,
             apps=self.apps,
-            issuer=issuer,
+            issuer=Issuer(kinds=kinds, metrics=self.metrics, monotonic=clock.monotonic),
             pacing=self.pacing,
             revocations=Revocations(
                 cluster=self.cluster,

@@ -31,16 +31,22 @@ from githubtoken_operator.settings import Settings
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.followers import Consumers
 from githubtoken_operator.tokens.gatherer import Gatherer
+from githubtoken_operator.tokens.installation.kind import InstallationKind
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
 from githubtoken_operator.tokens.issuing import Issuer
+from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.mounting_pods import MountingPods
 from githubtoken_operator.tokens.personal.checking import PersonalTokens
+from githubtoken_operator.tokens.personal.kind import PersonalKind
 from githubtoken_operator.tokens.reconciler import Reconciler
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.revocation import Revocations
 from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.credentials import Credentials
+from githubtoken_operator.tokens.user.kind import UserKind
+from githubtoken_operator.tokens.user.observing import UserInputs
 from githubtoken_operator.tokens.user.rotation import Rotation
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
@@ -138,24 +144,40 @@ def wire(
         fence=fence,
     )
     sign_ins = SignIns(store=store, savings=savings, github=github, fence=fence, monotonic=time.monotonic)
-    personal = PersonalTokens(github, allowed_hosts=settings.allowed_hosts)
+    recorder = Recorder(cluster=cluster, metrics=metrics, now=utc_now)
+    moments = Moments(github, now=utc_now)
+    kinds: TokenKinds = {
+        "Installation": InstallationKind(
+            apps=apps,
+            tokens=InstallationTokens(github, verify=settings.verify_before_publish, monotonic=time.monotonic),
+            moments=moments,
+            recorder=recorder,
+        ),
+        "User": UserKind(
+            github=github,
+            apps=apps,
+            inputs=UserInputs(
+                cluster=cluster, credentials=credentials, savings=savings, seeds=seeds, sign_ins=sign_ins
+            ),
+            credentials=credentials,
+            savings=savings,
+            rotation=rotation,
+            sign_ins=sign_ins,
+        ),
+        "Personal": PersonalKind(cluster=cluster, tokens=PersonalTokens(github, allowed_hosts=settings.allowed_hosts)),
+    }
     finalizer = Finalizer(cluster, now=utc_now, clusterwide=not settings.namespaces)
     gatherer = Gatherer(
         cluster=cluster,
-        github=github,
+        kinds=kinds,
         apps=apps,
-        credentials=credentials,
-        savings=savings,
-        seeds=seeds,
-        personal=personal,
-        sign_ins=sign_ins,
+        moments=moments,
         finalizer=finalizer,
         pacing=pacing,
         watched=watched,
         now=utc_now,
         monotonic=time.monotonic,
     )
-    recorder = Recorder(cluster=cluster, metrics=metrics, now=utc_now)
     # It looks at what the API server's clock wrote, which is the machine's or as good.
     revocations = Revocations(
         cluster=cluster,
@@ -168,24 +190,13 @@ def wire(
         allowed_hosts=settings.allowed_hosts,
         now=wall_now,
     )
-    issuer = Issuer(
-        github=github,
-        gatherer=gatherer,
-        apps=apps,
-        installations=InstallationTokens(github, verify=settings.verify_before_publish, monotonic=time.monotonic),
-        credentials=credentials,
-        rotation=rotation,
-        personal=personal,
-        sign_ins=sign_ins,
-        recorder=recorder,
-        metrics=metrics,
-        monotonic=time.monotonic,
-    )
     reconciler = Reconciler(
         cluster=cluster,
+        kinds=kinds,
         gatherer=gatherer,
+        moments=moments,
         apps=apps,
-        issuer=issuer,
+        issuer=Issuer(kinds=kinds, metrics=metrics, monotonic=time.monotonic),
         pacing=pacing,
         revocations=revocations,
         finalizer=finalizer,
@@ -207,9 +218,9 @@ def wire(
         handlers.gone(wiring, ref)
 
     clusterwide = not settings.namespaces
-    kinds = [Kind.TOKEN, Kind.APP, Kind.SECRET, *([Kind.CLUSTER_APP] if clusterwide else [])]
-    sweep = Sweep(cluster=cluster, watched=watched, gone=gone, kinds=kinds, namespaces=settings.namespaces)
-    first_lists = FirstLists(cluster=cluster, watched=watched, kinds=kinds, namespaces=settings.namespaces)
+    listed = [Kind.TOKEN, Kind.APP, Kind.SECRET, *([Kind.CLUSTER_APP] if clusterwide else [])]
+    sweep = Sweep(cluster=cluster, watched=watched, gone=gone, kinds=listed, namespaces=settings.namespaces)
+    first_lists = FirstLists(cluster=cluster, watched=watched, kinds=listed, namespaces=settings.namespaces)
     metrics.process.watch_scheduler(
         pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
     )

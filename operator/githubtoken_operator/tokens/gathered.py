@@ -120,6 +120,12 @@ class Gathered:
         """Whom GitHub limits."""
         return requester_of(self.observation.token, self.resolved.app)
 
+    @property
+    def next_revision(self) -> int:
+        """The number of the token that is obtained next."""
+        seen = self.observation
+        return 1 + max(seen.issued.revision if seen.issued else 0, int(seen.token.status.get("revision", 0)))
+
     def holding(self, issued: Issued, memory: Memory) -> Gathered:
         """The same after `issued` was obtained, which answers the refresh request if there was one."""
         token, checked = with_target(self.observation.token, memory), memory.checked
@@ -135,6 +141,17 @@ class Gathered:
     def after(self, failures: Failures, *, refused: bool) -> Gathered:
         """The same after an attempt failed; `refused` where the token that is held is known to be dead."""
         return replace(self, observation=replace(self.observation, failures=failures, refused=refused))
+
+
+def newer(held: Issued | None, stored: Issued | None, now: datetime) -> Issued | None:
+    """The token to go on with: the remembered one, unless another valid one of a later revision is in the Secret."""
+    if held is None or stored is None:
+        return held or stored
+    if stored.access.token == held.access.token:
+        # What the Secret says of it otherwise was edited.
+        return held
+    expired = held.access.expires_at is not None and held.access.expires_at <= now
+    return stored if expired or stored.revision > held.revision else held
 
 
 def with_target(token: GitHubToken, memory: Memory) -> GitHubToken:

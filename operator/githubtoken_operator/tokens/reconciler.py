@@ -27,14 +27,11 @@ from githubtoken_operator.domain.consumer import consumer, rollout
 from githubtoken_operator.domain.objects.resources import Failures, GitHubToken
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import (
-    Admit,
     Halt,
     Hold,
-    Label,
     Observation,
     Obtain,
     Publish,
-    TakeSeed,
     Wait,
     decide,
     desired_secret,
@@ -55,7 +52,7 @@ from githubtoken_operator.domain.runs.followup import (
     next_run,
 )
 from githubtoken_operator.domain.runs.status import Granted, Result
-from githubtoken_operator.domain.user.device_flow import Ask, Awaiting, Poll
+from githubtoken_operator.domain.user.device_flow import Awaiting
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     NotUnderstood,
@@ -76,6 +73,8 @@ from githubtoken_operator.tokens.followers import Consumers
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.gatherer import Gatherer
 from githubtoken_operator.tokens.issuing import Issuer
+from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.revocation import Revocations
 from githubtoken_operator.tokens.user.credential_store import StartOver
@@ -93,7 +92,9 @@ class Reconciler:
         self,
         *,
         cluster: Cluster,
+        kinds: TokenKinds,
         gatherer: Gatherer,
+        moments: Moments,
         apps: Apps,
         issuer: Issuer,
         pacing: Pacing,
@@ -107,7 +108,9 @@ class Reconciler:
         monotonic: Callable[[], float],
     ) -> None:
         self._cluster = cluster
+        self._kinds = kinds
         self._gatherer = gatherer
+        self._moments = moments
         self._apps = apps
         self._issuer = issuer
         self._pacing = pacing
@@ -171,18 +174,6 @@ class Reconciler:
             match decide(seen):
                 case Hold(held):
                     return await self._finalizer.set(gathered.body, held=held)
-                case Label():
-                    await self._issuer.label(gathered)
-                    return gathered.body
-                case TakeSeed(seed):
-                    await self._issuer.take_seed(gathered, seed)
-                    return gathered.body
-                case Ask() | Poll() as step:
-                    waiting = await self._issuer.sign_in(gathered, memory, step)
-                    return await self._settle(gathered, memory, waiting) if waiting else gathered.body
-                case Admit():
-                    await self._issuer.admit(gathered)
-                    return gathered.body
                 case Obtain(cause):
                     return await self._renew(gathered, memory, cause)
                 case Publish(hindrance):
@@ -191,12 +182,15 @@ class Reconciler:
                     return await self._settle(gathered, memory, hindrance)
                 case Halt(error, recheck):
                     return await self._settle(gathered, memory, error, recheck=recheck)
+                case step:
+                    waiting = await self._kinds[seen.token.kind].step(gathered, memory, step)
+                    return await self._settle(gathered, memory, waiting) if waiting else gathered.body
         except TokenError as error:
             if _another_look_tells(error, seen):
                 return gathered.body
             if isinstance(error, RefreshTokenRefused):
                 gathered = gathered.revoked()
-            return await self._failed(self._gatherer.timed(gathered), memory, error)
+            return await self._failed(self._moments.timed(gathered), memory, error)
 
     async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> Outcome | JSON:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
@@ -211,7 +205,7 @@ class Reconciler:
         issued = await self._issuer.obtain(gathered, memory, cause)
         if issued is None:
             return gathered.body
-        obtained = self._gatherer.timed(gathered).holding(issued, memory)
+        obtained = self._moments.timed(gathered).holding(issued, memory)
         act = self._publish if must_publish(obtained.observation) else self._settle
         return await act(obtained, memory, None)
 
@@ -315,7 +309,7 @@ class Reconciler:
             memory.held = gathered.stored
         body = await self._recorder.record(gathered, memory, result)
         again = await self._consumers.tell(gathered, memory)
-        if await self._issuer.learn_account(gathered, memory):
+        if await self._kinds[seen.token.kind].learn_account(gathered, memory):
             known = replace(result, granted=_granted(seen, memory))
             body = await self._recorder.record(replace(gathered, body=body), memory, known)
         if gathered.stored is not None and memory.restarted == gathered.stored.revision and seen.token.restart_targets:
@@ -331,7 +325,9 @@ class Reconciler:
 
     def _forget(self, key: Ref) -> None:
         self._memories.pop(key, None)
-        self._issuer.forget(ref for ref in self._watched.reads(key) if ref.kind is ObjectKind.SECRET)
+        secrets = [ref for ref in self._watched.reads(key) if ref.kind is ObjectKind.SECRET]
+        for kind in self._kinds.values():
+            kind.forget(secrets)
         self._watched.depends(key, ())
         self._metrics.forget(*key.labels)
 

@@ -162,7 +162,9 @@ class Wait:
     hindrance: TokenError | None = None
 
 
-Decision = Hold | Label | TakeSeed | Ask | Poll | Obtain | Admit | Publish | Halt | Wait
+Step = Label | TakeSeed | Ask | Poll | Admit
+"""What only one kind of token needs before one can be obtained or published."""
+Decision = Hold | Step | Obtain | Publish | Halt | Wait
 
 
 class BackingOff(TokenError):

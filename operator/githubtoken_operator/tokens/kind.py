@@ -1,0 +1,80 @@
+"""What a kind of token does in a run. Each kind is a folder that keeps this contract; the run knows none by name.
+
+`observe` reads what only this kind needs, and changes nothing. `step` does what only this kind's rules ask for before a
+token can be obtained. `obtain` gets a token from GitHub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from githubtoken_operator.apps.reader import Resolved
+from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.objects.view import Kind
+from githubtoken_operator.domain.runs.decide import Observation, Step
+from githubtoken_operator.domain.vocabulary.errors import TokenError
+from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.tokens.gathered import Gathered, Memory
+
+
+class TokenKind(Protocol):
+    """One kind of token."""
+
+    @property
+    def deed(self) -> str:
+        """What `obtain` does, for the log."""
+
+    def secrets(self, token: GitHubToken) -> Sequence[str]:
+        """Names of the Secrets that `observe` reads, so that a change of one wakes the object."""
+
+    async def observe(
+        self, seen: Observation, resolved: Resolved, memory: Memory, stored: Issued | None
+    ) -> tuple[Observation, Sequence[str]]:
+        """What this kind adds to `seen`, the token that is held above all, and what could mend a failure.
+
+        `stored` is the token in the consumer's Secret. Raises `ApiError`.
+        """
+
+    async def prove(self, gathered: Gathered) -> None:
+        """Sees that GitHub accepts the credential, before an attempt counts among its. Raises `TokenError`."""
+
+    async def step(self, gathered: Gathered, memory: Memory, step: Step) -> TokenError | None:
+        """Does what the rules of this kind ask for. What is returned has to be waited for. Raises `TokenError`."""
+
+    async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
+        """Gets a token; None says that it is stored, and published from there. Raises `TokenError`."""
+
+    async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
+        """Asks whose token was published, where it may still be asked: whether it is known now, and was not before."""
+
+    def forget(self, secrets: Iterable[Ref]) -> None:
+        """A GitHubToken that had these Secrets is gone."""
+
+
+class Plain:
+    """What a kind answers that needs nothing of the sort."""
+
+    deed = "obtained a token"
+
+    def secrets(self, token: GitHubToken) -> Sequence[str]:
+        """None."""
+        return ()
+
+    async def prove(self, gathered: Gathered) -> None:
+        """Nothing can be proved."""
+
+    async def step(self, gathered: Gathered, memory: Memory, step: Step) -> TokenError | None:
+        """No rule of such a kind asks for a step."""
+        raise AssertionError(step)
+
+    async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
+        """It was known when the token was obtained."""
+        return False
+
+    def forget(self, secrets: Iterable[Ref]) -> None:
+        """Nothing is kept."""
+
+
+TokenKinds = Mapping[Kind, TokenKind]

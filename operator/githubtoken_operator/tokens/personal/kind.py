@@ -1,0 +1,86 @@
+"""Personal tokens as a kind: what a run of one reads, and what a check leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.apps.reader import Resolved
+from githubtoken_operator.domain import personal_token
+from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.objects import origin
+from githubtoken_operator.domain.objects.resources import GitHubToken, PersonalSource
+from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.runs.status import Granted
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
+from githubtoken_operator.tokens.kind import Plain
+from githubtoken_operator.tokens.personal.checking import PersonalTokens
+
+
+class PersonalKind(Plain):
+    """The kind `Personal`."""
+
+    deed = "checked the token"
+
+    def __init__(self, *, cluster: Cluster, tokens: PersonalTokens) -> None:
+        self._cluster = cluster
+        self._tokens = tokens
+
+    def secrets(self, token: GitHubToken) -> Sequence[str]:
+        """The human's."""
+        return [token.personal.secret.name] if token.personal else []
+
+    async def observe(
+        self,
+        seen: Observation,
+        resolved: Resolved,
+        memory: Memory,
+        stored: Issued | None,
+    ) -> tuple[Observation, Sequence[str]]:
+        """The human's Secret, and the last check."""
+        seen = replace(seen, issued=newer(memory.held, stored, seen.now))
+        return await self._observe(seen, seen.token.personal, memory) if seen.token.personal else (seen, [])
+
+    async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
+        """Has the human's token checked; what GitHub accepts is what is held from now on."""
+        candidate = gathered.observation.candidate
+        if candidate is None:
+            raise AssertionError("there is no token to check")
+        seen, held = gathered.observation, gathered.observation.issued
+        # A token of an earlier spec may be another host's, and is not shown to this one.
+        published = held.access.token if held and seen.for_present_spec else None
+        info = await self._tokens.check(gathered.server, candidate, published)
+        memory.held = personal_token.accepted(
+            candidate,
+            info,
+            held,
+            revision=gathered.next_revision,
+            spec_hash=seen.spec_hash or "",
+            origin=origin.of(gathered.server),
+        )
+        memory.granted = Granted(info.login)
+        memory.checked, memory.refused = info.at, False
+        return memory.held
+
+    async def _observe(
+        self, seen: Observation, source: PersonalSource, memory: Memory
+    ) -> tuple[Observation, list[str]]:
+        token, held = seen.token, seen.issued
+        checked, refused = personal_token.last_check(token, held)
+        seen = replace(
+            seen,
+            spec_hash=personal_token.spec_hash(source),
+            checked=memory.checked or checked,
+            refused=memory.refused or (memory.checked is None and refused),
+        )
+        refusal = self._tokens.host_refusal(source.server)
+        try:
+            secret = await self._cluster.read(Kind.SECRET, token.namespace, source.secret.name)
+            candidate = personal_token.token_in(secret, source)
+        except Terminal as missing:
+            return replace(seen, trouble=refusal or missing), []
+        expired = personal_token.expiry(held, source) if held and seen.expired else None
+        own = expired if held and held.access.token == candidate else None
+        return replace(seen, candidate=candidate, trouble=refusal or own), [candidate.sha256]

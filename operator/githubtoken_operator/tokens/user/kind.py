@@ -1,0 +1,175 @@
+"""User tokens as a kind: a sign-in or a seed before the first, then one rotation after the other.
+
+The pair is in the credential Secret when `obtain` and `step` return: it is published from there and from nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.logs import about
+from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.apps.reader import Resolved
+from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.runs import doubt
+from githubtoken_operator.domain.runs.decide import Admit, Label, Observation, Step, TakeSeed
+from githubtoken_operator.domain.runs.status import Granted
+from githubtoken_operator.domain.user import credential
+from githubtoken_operator.domain.user.device_flow import Ask, Awaiting, Poll
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
+from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.tokens.gathered import Gathered, Memory
+from githubtoken_operator.tokens.kind import Plain
+from githubtoken_operator.tokens.user.credentials import Credentials
+from githubtoken_operator.tokens.user.observing import UserInputs
+from githubtoken_operator.tokens.user.rotation import Rotation
+from githubtoken_operator.tokens.user.saving import Savings
+from githubtoken_operator.tokens.user.sign_in import SignIns
+
+ACCOUNT_LOOKS: Final = 3
+"""So often GitHub is asked whose token a rotated one is: replicas that lag behind do not know it at first."""
+
+logger = logging.getLogger(__name__)
+
+
+class UserKind(Plain):
+    """The kind `User`."""
+
+    def __init__(
+        self,
+        *,
+        github: GitHub,
+        apps: Apps,
+        inputs: UserInputs,
+        credentials: Credentials,
+        savings: Savings,
+        rotation: Rotation,
+        sign_ins: SignIns,
+    ) -> None:
+        self._github = github
+        self._apps = apps
+        self._inputs = inputs
+        self._credentials = credentials
+        self._savings = savings
+        self._rotation = rotation
+        self._sign_ins = sign_ins
+
+    def secrets(self, token: GitHubToken) -> Sequence[str]:
+        """The credential Secret, and the seed if one is named."""
+        user = token.user
+        return [user.credential, *([user.seed.name] if user.seed else [])] if user else []
+
+    async def observe(
+        self,
+        seen: Observation,
+        resolved: Resolved,
+        memory: Memory,
+        stored: Issued | None,
+    ) -> tuple[Observation, Sequence[str]]:
+        """The credential Secret, the seed and the sign-in."""
+        if seen.token.user is None:
+            raise AssertionError("the token is of another kind")
+        seen, found = await self._inputs.observe(seen, seen.token.user, resolved)
+        key = credential.key_of(seen.token)
+        if stored is not None and seen.issued is None and self._savings.ended(key, stored.access.token):
+            seen = replace(seen, revoked=True)
+        return seen, found
+
+    async def step(self, gathered: Gathered, memory: Memory, step: Step) -> TokenError | None:
+        """Labels, takes a seed up, signs a human in or sees who did. Returned: the App's polls have to wait."""
+        token = gathered.observation.token
+        match step:
+            case Label():
+                await self._credentials.label(token)
+            case TakeSeed(seed):
+                await self._credentials.take_seed(token, seed, await self._client_id(gathered))
+            case Ask() | Poll():
+                return await self._sign_in(gathered, memory, step)
+            case Admit():
+                await self._admit(gathered)
+        return None
+
+    async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
+        """Rotates the pair, which is stored then."""
+        seen = gathered.observation
+        client_id, final = await self._client_id(gathered), doubt.gives_up(seen)
+        await self._rotation.rotate(seen.token, gathered.app, client_id, final=final)
+        memory.account_looks = ACCOUNT_LOOKS if seen.seeded or not _account_known(gathered, memory) else 0
+        return None
+
+    async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
+        """Asks whose token a rotated one is, after it was published: the answer changes nothing but status.
+
+        Whether it is known now, and was not before.
+        """
+        seen = gathered.observation
+        if seen.token.user is None or seen.issued is None or not seen.valid or gathered.resolved.error is not None:
+            return False
+        if memory.account_looks is None:
+            # A GitHubToken that was made anew takes up a pair of which its status says nothing.
+            memory.account_looks = 0 if _account_known(gathered, memory) else ACCOUNT_LOOKS
+        if memory.account_looks == 0 or seen.account is not None or seen.unadmitted or seen.moved:
+            return False
+        memory.account_looks -= 1
+        try:
+            login = await self._github.get_login(gathered.app, seen.issued.access.token)
+        except TokenError as error:
+            where = about(seen.token.namespace, seen.token.name)
+            logger.info("it is not known yet whose token this is: %s", error.message, extra=where)
+            return False
+        memory.account_looks = 0
+        memory.granted = Granted(account=login)
+        return True
+
+    def forget(self, secrets: Iterable[Ref]) -> None:
+        """A GitHubToken that had these Secrets is gone."""
+        for ref in secrets:
+            self._sign_ins.forget((ref.namespace, ref.name))
+            self._credentials.forget((ref.namespace, ref.name))
+
+    async def _sign_in(self, gathered: Gathered, memory: Memory, step: Ask | Poll) -> TokenError | None:
+        """Asks for a code, or whether it was entered. What is returned says that the App's polls have to wait."""
+        token = gathered.observation.token
+        app = replace(gathered.app, client_id=await self._client_id(gathered))
+        if delay := self._sign_ins.delay(gathered.requester, app.web_host):
+            if isinstance(step, Poll):
+                return Awaiting(step.flow, delay)
+            return Transient(reasons.PENDING, "many sign-ins of this App are under way", retry_after=delay)
+        if isinstance(step, Ask):
+            memory.login = token.login_requested
+            await self._sign_ins.ask(token, app, step)
+        else:
+            await self._poll(gathered, app, step)
+            memory.account_looks = ACCOUNT_LOOKS
+        return None
+
+    async def _poll(self, gathered: Gathered, app: App, step: Poll) -> None:
+        seen = gathered.observation
+        try:
+            await self._sign_ins.poll(seen.token, app, step.flow, seen.now)
+        except Terminal as error:
+            # How a human ended the flow is stored; the next look tells it, with what to do.
+            if error.reason not in reasons.SIGN_IN_HEALS or seen.sign_in is None or seen.sign_in.needed is None:
+                raise
+
+    async def _admit(self, gathered: Gathered) -> None:
+        """Sees whether the right human signed in. Consumers keep what they have where only the spec changed."""
+        seen, stored = gathered.observation, gathered.stored
+        if seen.issued is not None:
+            access = seen.issued.access
+            published = stored is not None and stored.access.token == access.token
+            await self._sign_ins.admit(seen.token, gathered.app, access, published=published)
+
+    async def _client_id(self, gathered: Gathered) -> str:
+        return await self._apps.client_id(gathered.app_ref, gathered.app)
+
+
+def _account_known(gathered: Gathered, memory: Memory) -> bool:
+    return (memory.granted or Granted.of(gathered.observation.token.status)).account is not None

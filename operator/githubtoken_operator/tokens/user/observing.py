@@ -1,0 +1,153 @@
+"""What a run of a user token depends on beside all others: the credential Secret, the seed, and the device flow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.apps.reader import Resolved
+from githubtoken_operator.domain.apps import hosts
+from githubtoken_operator.domain.consumer import consumer
+from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.objects.resources import LOGIN_REQUESTED_AT, GitHubToken, UserSource
+from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
+from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.user import credential
+from githubtoken_operator.domain.user.credential import Credential, Expected
+from githubtoken_operator.domain.user.device_flow import SignIn
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.model import UNLIMITED, App, Token
+from githubtoken_operator.tokens.user.credential_store import StartOver
+from githubtoken_operator.tokens.user.credentials import Credentials
+from githubtoken_operator.tokens.user.saving import Savings
+from githubtoken_operator.tokens.user.seeds import Seeds
+from githubtoken_operator.tokens.user.sign_in import SignIns
+
+
+class UserInputs:
+    """Reads the inputs of user tokens."""
+
+    def __init__(
+        self, *, cluster: Cluster, credentials: Credentials, savings: Savings, seeds: Seeds, sign_ins: SignIns
+    ) -> None:
+        self._cluster = cluster
+        self._credentials = credentials
+        self._savings = savings
+        self._seeds = seeds
+        self._sign_ins = sign_ins
+
+    async def observe(self, seen: Observation, user: UserSource, resolved: Resolved) -> tuple[Observation, list[str]]:
+        """What they add, and what could mend a failure.
+
+        Raises `ApiError`, and `StartOver` where an answer of GitHub's that was kept could just be taken up.
+        """
+        token, key = seen.token, credential.key_of(seen.token)
+        secret = await self._cluster.read(Kind.SECRET, token.namespace, user.credential)
+        if unsaved := self._savings.trouble(key):
+            # Until it is saved, nothing that the Secret says is the last word.
+            self._savings.moved(key, secret)
+            return replace(seen, trouble=unsaved, revoked=self._savings.ends_a_token(key)), []
+        if conflict := credential.conflict(secret, token):
+            return replace(seen, conflict=seen.conflict or conflict), []
+        if secret is not None and await self._savings.look(key, secret):
+            raise StartOver
+        stored = credential.read(secret) if secret is not None else None
+        seed, problem = await self._read_seed(token, user, resolved.app)
+        newer = seed if seed is not None and not (stored and stored.knows(seed)) else None
+        taken = self._seeds.refusal((token.namespace, user.credential), newer) if newer else None
+        newer = newer if taken is None else None
+        trouble = seen.trouble
+        if trouble is None and newer is None:
+            trouble = await self._credential_trouble(stored, problem, resolved.app, token)
+            trouble = taken if taken and trouble and trouble.reason == reasons.CREDENTIAL_MISSING else trouble
+        changed: dict[str, Any] = {"trouble": trouble, "newer_seed": newer if resolved.error is None else None}
+        if secret is not None and stored is not None:
+            changed["unlabelled"] = credential.lacks_label(secret)
+            changed |= _of_credential(stored, user, _obtained_for(token, resolved.app))
+        if user.device_flow is not None and newer is None and resolved.app is not None:
+            changed |= self._sign_in(seen, trouble, stored, user, resolved.app)
+        current = (stored.current if stored else None) or ""
+        return replace(seen, **changed), [current, seed.sha256 if seed else ""]
+
+    def _sign_in(
+        self, seen: Observation, trouble: TokenError | None, stored: Credential | None, user: UserSource, app: App
+    ) -> dict[str, Any]:
+        """What is known of the device flow; nothing where something else than a sign-in must be mended first."""
+        if isinstance(trouble, NotUnderstood):
+            # Another code would bring another such answer: it is shown to whoever asks for it.
+            trouble = None
+        if trouble is not None and trouble.reason not in reasons.SIGN_IN_HEALS:
+            return {}
+        token, flow = seen.token, stored.flow if stored else None
+        if flow is not None and flow.request is not None:
+            token = replace(token, status={**token.status, "lastHandledLoginAt": flow.request})
+        key = (token.namespace, user.credential)
+        poll_in = self._sign_ins.poll_in(key, flow, seen.now) if flow and flow.is_open(seen.now) else 0.0
+        sign_in = SignIn(flow, trouble, token.login_pending, app.client_id, app.server, poll_in)
+        return {"token": token, "sign_in": sign_in}
+
+    async def _read_seed(self, token: GitHubToken, user: UserSource, app: App | None) -> tuple[Token | None, str]:
+        """The seed, or what is wrong with it."""
+        where = user.seed
+        if where is None:
+            return None, "nobody has signed in" if user.device_flow else "set `spec.user.seedSecretRef`"
+        secret = await self._cluster.read(Kind.SECRET, token.namespace, where.name)
+        if secret is None:
+            return None, f"there is no Secret `{where.name}`: create it with a refresh token under `{where.key}`"
+        role = labels_of(secret).get(ROLE)
+        # The consumer's own may be a seed that was adopted.
+        if role in (ROLE_CREDENTIAL, ROLE_TOKEN) and where.name != token.secret.name:
+            return None, f"Secret `{where.name}` has the role `{role}` and is nobody's seed: name another"
+        legacy = app is not None and hosts.is_enterprise_server(app.api_url)
+        seed = credential.read_seed(decoded(secret, where.key), legacy=legacy)
+        if seed is None:
+            return None, f"`{where.key}` of Secret `{where.name}` must hold a refresh token of GitHub (`ghr_…`)"
+        return seed, ""
+
+    async def _credential_trouble(
+        self, stored: Credential | None, problem: str, app: App | None, token: GitHubToken
+    ) -> TokenError | None:
+        missing = stored is None or stored.refresh_token is None
+        if stored is not None and missing and stored.access is not None and stored.access.expires_at is None:
+            # It lives until it is revoked, and there is nothing to refresh it with.
+            away = credential.elsewhere(stored, app.server) if app else None
+            return away or (_nothing_to_refresh() if token.refresh_pending else None)
+        key, login = credential.key_of(token), token.user.login if token.user else None
+        expected = Expected(app.client_id, app.server, login) if app and app.client_id else None
+        if stored is not None and stored.kept is not None:
+            return await self._credentials.hindrance(key, stored, expected)
+        if stored is None or missing:
+            refusal = credential.refusal(stored, expected) if stored and expected else None
+            if refusal is not None and refusal.reason == reasons.WRONG_ACCOUNT:
+                return refusal
+            return Terminal(reasons.CREDENTIAL_MISSING, f"there is no refresh token to start from: {problem}")
+        return await self._credentials.hindrance(key, stored, expected)
+
+
+def _of_credential(stored: Credential, user: UserSource, obtained_for: str) -> dict[str, Any]:
+    """What the stored pair is to one decision. That of another account is not for the present spec."""
+    right = None in (stored.account, user.login) or credential.same_account(stored.account or "", user.login or "")
+    found: dict[str, Any] = {
+        "seeded": stored.refresh_token is not None and stored.seeded,
+        "revoked": (stored.refused is not None and stored.refused == stored.current)
+        or (stored.kept is not None and stored.kept.of_rotation),
+        "account": stored.account,
+    }
+    if stored.access is not None:
+        found["issued"] = Issued(stored.access, stored.revision, obtained_for if right else "", stored.origin)
+        found["unadmitted"] = user.login is not None and stored.account is None
+    return found
+
+
+def _nothing_to_refresh() -> Terminal:
+    return Terminal(
+        reasons.CREDENTIAL_MISSING,
+        f"the token does not expire and there is nothing to refresh it with: sign in again, by `{LOGIN_REQUESTED_AT}`",
+    )
+
+
+def _obtained_for(token: GitHubToken, app: App | None) -> str:
+    """The spec hash of a stored user token: nothing but its App can differ, and no limit has let another be had."""
+    return consumer.spec_hash(token, replace(app, limits=UNLIMITED)) if app else ""
