@@ -21,6 +21,7 @@ from githubtoken_operator.commands.doctor.command import doctor
 from githubtoken_operator.commands.journal import journal
 from githubtoken_operator.commands.listing import list_tokens
 from githubtoken_operator.commands.login import login
+from githubtoken_operator.commands.migrate.command import migrate
 from githubtoken_operator.commands.options import Parsed
 from githubtoken_operator.commands.packaged import crd_texts
 from githubtoken_operator.commands.refresh import refresh
@@ -152,7 +153,7 @@ def version() -> None:
     click.echo(f"githubtoken-operator {__version__} (Python {platform.python_version()})")
 
 
-for command in (list_tokens, status, refresh, login, doctor, journal):
+for command in (list_tokens, status, refresh, login, doctor, migrate, journal):
     cli.add_command(command)
 
 

@@ -41,12 +41,13 @@ def paths(plural: str, namespace: str) -> list[str]:
 
 def target(kind: str, body: JSON) -> tuple[str, str] | None:
     """Namespace and name of the Secret that an object writes; None for a kind that writes none."""
-    meta, spec = body["metadata"], body.get("spec") or {}
-    if kind == "ExternalSecret":
-        return meta.get("namespace", ""), (spec.get("target") or {}).get("name") or meta["name"]
-    if kind == "Token":
-        return meta.get("namespace", ""), (spec.get("secret") or {}).get("name") or meta["name"]
-    if kind == "ClusterToken":
-        secret = spec.get("secret") or {}
-        return secret.get("namespace", ""), secret.get("name") or meta["name"]
-    return None
+    meta, spec = body["metadata"], _mapping(body.get("spec"))
+    part = _mapping(spec.get("target" if kind == "ExternalSecret" else "secret"))
+    if kind not in {"ExternalSecret", "Token", "ClusterToken"}:
+        return None
+    namespace = part.get("namespace") if kind == "ClusterToken" else meta.get("namespace")
+    return str(namespace or ""), str(part.get("name") or meta["name"])
+
+
+def _mapping(value: object) -> JSON:
+    return value if isinstance(value, dict) else {}

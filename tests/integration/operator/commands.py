@@ -47,7 +47,12 @@ class Commands:
 
     def __call__(self, *arguments: str) -> Ended:
         """Runs it to its end, in this process: starting one takes longer than most commands."""
-        ended = CliRunner().invoke(cli, self._placed(*arguments), env={"KUBECONFIG": str(self.kubeconfig)})
+        return self.run_with_input(*arguments)
+
+    def run_with_input(self, *arguments: str, given: str = "") -> Ended:
+        """The same with a text on standard input."""
+        environment = {"KUBECONFIG": str(self.kubeconfig)}
+        ended = CliRunner().invoke(cli, self._placed(*arguments), env=environment, input=given)
         assert isinstance(ended.exception, SystemExit | None), ended.exception
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
-from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
 from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION, METADATA, PAGE_OF_NAMES, Kind
 from githubtoken_operator.adapters.kubernetes.lease import NAME as LEASE
 from githubtoken_operator.domain.objects.secrets import ROLE
@@ -96,11 +97,17 @@ class Survey:
 
     async def objects(self, kind: Kind, namespace: str) -> Sequence[JSON]:
         """The objects of a kind, of a namespace or of all ("")."""
-        return await self.listed(kind.paths([namespace] if namespace else [])[0])
+        return await self._api.list_items(kind.paths([namespace] if namespace else [])[0])
 
-    async def listed(self, path: str) -> Sequence[JSON]:
-        """The items of any collection."""
-        return await self._api.list_items(path)
+    async def first_of(self, paths: Sequence[str]) -> Sequence[JSON]:
+        """The items of the first of these collections that the API server knows; none where it knows none."""
+        for path in paths:
+            try:
+                return await self._api.list_items(path)
+            except ApiError as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+        return ()
 
     async def events(self, namespace: str) -> Sequence[JSON]:
         """The events about our kinds, of a namespace or of all ("")."""

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from http import HTTPStatus
 from typing import Final
 
 from githubtoken_operator import __version__
@@ -203,16 +202,5 @@ def _account(platform: Platform) -> tuple[str, list[str]]:
 
 async def _rivals(survey: Survey, scope: str) -> Rivals:
     plurals = [plural for plural in rivals.PLACES if plural not in {"apps", "clustergenerators"}]
-    found = await asyncio.gather(*(look(plural, first_of(survey, plural, scope)) for plural in plurals))
+    found = await asyncio.gather(*(look(plural, survey.first_of(rivals.paths(plural, scope))) for plural in plurals))
     return Rivals(dict(zip(plurals, found, strict=True)))
-
-
-async def first_of(survey: Survey, plural: str, namespace: str) -> Sequence[JSON]:
-    """A rival's objects by the newest version that the API server knows; none where it knows none."""
-    for path in rivals.paths(plural, namespace):
-        try:
-            return await survey.listed(path)
-        except ApiError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-    return ()

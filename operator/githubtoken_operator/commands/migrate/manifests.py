@@ -1,0 +1,122 @@
+"""Manifests: read carefully, since they come from files that nobody validated, and made with comments above them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from githubtoken_operator.commands.layout import printable
+from githubtoken_operator.domain.objects import formats
+from githubtoken_operator.domain.vocabulary.model import JSON
+
+API_VERSION: Final = "githubtoken.dev/v1alpha1"
+CHANGE_ME: Final = "change-me"
+"""Stands where a value has to be put in by hand."""
+_GO: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_THE_TOKEN: Final = re.compile(r"\{\{-?\s*\.token\s*-?\}\}")
+_NOT_OURS: Final = re.compile(r"(?:^|[./])(?:githubtoken\.dev|[^/]*kubernetes\.io|[^/]*k8s\.io)/")
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalent:
+    """One object of ours; `of` says what it stands for, `differs` what is not the same or has to be done by hand."""
+
+    body: JSON
+    of: str
+    differs: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The manifest with its comments."""
+        comments = [f"Instead of {self.of}.", *self.differs]
+        told = "".join(f"# {printable(line)}\n" for line in comments)
+        return told + yaml.safe_dump(self.body, sort_keys=False, allow_unicode=True)
+
+
+def manifest(kind: str, namespace: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """An object of ours; a namespace that is not known is left out, and so is what is empty in the spec."""
+    meta = {"name": name, **({"namespace": namespace} if namespace else {})}
+    kept = {key: value for key, value in spec.items() if value not in ({}, [], "", None)}
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": meta, "spec": kept}
+
+
+def place(body: JSON) -> tuple[str, str]:
+    """Namespace and name, "" for what is not there."""
+    meta = mapping(body.get("metadata"))
+    return text(meta.get("namespace")), text(meta.get("name"))
+
+
+def label(body: JSON) -> str:
+    """`ExternalSecret team/ci`."""
+    return f"{body.get('kind')} {'/'.join(part for part in place(body) if part)}"
+
+
+def mapping(value: object) -> JSON:
+    """The mapping, or an empty one where it is something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: object) -> Sequence[Any]:
+    """The list, or an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: object) -> str:
+    """A text or a number as text; "" for anything else."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def number(value: object) -> int | None:
+    """A positive whole number, also where it is written as a text."""
+    found = text(value)
+    return int(found) if found.isascii() and found.isdigit() and len(found) < 19 and int(found) else None  # noqa: PLR2004
+
+
+def texts(value: object) -> dict[str, str]:
+    """A mapping of texts to texts."""
+    return {text(key): text(item) for key, item in mapping(value).items()}
+
+
+def names_of_repositories(value: object) -> tuple[list[str], list[str]]:
+    """The names without their owners, and the comment where one had one."""
+    found = [text(each) for each in sequence(value)]
+    owned = [each for each in found if "/" in each]
+    comment = [f"Repositories are named without their owner: {', '.join(owned)} lost it."] if owned else []
+    return list(dict.fromkeys(each.rpartition("/")[2] for each in found)), comment
+
+
+def own_keys(of: object, what: str) -> tuple[dict[str, str], list[str]]:
+    """Labels or annotations that a GitHubToken's Secret may have, and the comment on those that it may not."""
+    found = texts(of)
+    refused = sorted(key for key in found if _NOT_OURS.search(key))
+    comment = (
+        [f"These {what} are left out, since the operator keeps to its own: {', '.join(refused)}."] if refused else []
+    )
+    return {key: value for key, value in found.items() if key not in refused}, comment
+
+
+def is_free(key: str) -> bool:
+    """Whether `secret.data` may have this key: the operator writes some itself."""
+    return key not in formats.RESERVED_KEYS
+
+
+def verbatim(value: str) -> str:
+    """A text of `secret.data` that means itself."""
+    return value.replace("$", "$$")
+
+
+def of_go_template(value: str) -> str | None:
+    """A Go template as a text of `secret.data`; None where it does more than name the token."""
+    made = _THE_TOKEN.sub("\0", value)
+    return None if _GO.search(made) else verbatim(made).replace("\0", "${token}")
+
+
+def joined(found: Iterable[Equivalent]) -> str:
+    """All manifests as one stream: Apps before what names them."""
+    order = {"ClusterGitHubApp": 0, "GitHubApp": 1, "GitHubToken": 2}
+    ordered = sorted(found, key=lambda each: order[each.body["kind"]])
+    return "".join(f"---\n{each.text}" for each in ordered)
