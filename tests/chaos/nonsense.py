@@ -32,6 +32,7 @@ def nonsense(port: int) -> Iterator[Manifest]:
     """Without an end: the kinds in turn. `port` is one on loopback where something listens that is not GitHub."""
     numbers = itertools.count()
     yield from odd_keys()
+    yield from odd_certificates()
     yield from (github_token(f"contender-{number}", secret={"name": "shared"}) for number in range(CONTENDERS))
     while True:
         number = next(numbers)
@@ -67,6 +68,23 @@ def odd_keys() -> Iterator[Manifest]:
         yield secret(f"key-{name}", {"private-key.pem": key, "client-secret": "x" * 1000}, role="app")
         yield github_app(f"key-{name}")
         yield github_token(f"of-key-{name}", app=f"key-{name}")
+
+
+def odd_certificates() -> Iterator[Manifest]:
+    """An App and a token for each that is to show itself to its host by what is no client certificate."""
+    key = _written(ec.generate_private_key(ec.SECP256R1()))
+    certificates = {
+        "nothing": ("", ""),
+        "key": (key, key),
+        "swapped": (key, made().ca_pem.decode()),
+        "another": (made().ca_pem.decode(), key),
+        "long": ("-----BEGIN CERTIFICATE-----\n" + "A" * (HUGE // 2), key),
+    }
+    for name, (certificate, private) in certificates.items():
+        yield secret(f"client-{name}", {"tls.crt": certificate, "tls.key": private}, role="app")
+        shown = {"clientCertificateSecretRef": {"name": f"client-{name}"}}
+        yield github_app(f"client-{name}", secret="key-whole", **shown)
+        yield github_token(f"of-client-{name}", app=f"client-{name}")
 
 
 def spelled(number: int, port: int) -> Manifest:
