@@ -258,6 +258,13 @@ APPS = [
     ),
     pytest.param({"appID": 1, "caBundle": base64_of(CERTIFICATE)}, id="a private CA"),
     pytest.param({"appID": 1, "caBundle": base64_of("# ACME's CA\n" + CERTIFICATE * 3)}, id="CAs with a comment"),
+    *(
+        pytest.param({"appID": 1, "caBundle": base64_of(before + CERTIFICATE)}, id=f"a CA after {before!r}")
+        for before in ("\ufeff", "# Société\n", "# Z\u00fcrich > Bern?\n", "~", "~~", "???")
+    ),
+    pytest.param(
+        {"appID": 1, "caBundle": base64_of(CERTIFICATE.replace("CERT", "X509 CERT"))}, id="a CA under its old name"
+    ),
     pytest.param(
         {"appID": 1, "maxPermissions": {"contents": "write", "metadata": "read"}}, id="a limit on permissions"
     ),

@@ -20,6 +20,7 @@ NAME = "must be a lower-case name of letters, digits, `-` and `.`, as names in K
 KEY = "must be a key of a Secret, of letters, digits, `-`, `_` and `.`"
 URL = "must be an https URL without user, query, fragment and trailing slash"
 HTTPS = "must be https (http only for loopback hosts)"
+BASE64 = "must be base64 in one line, as `base64 -w0` writes it"
 CA_BUNDLE = "must be certificates in PEM, encoded as base64, and no private key"
 PERMISSIONS = "permission names must be GitHub's, in lower case with underscores, such as `contents`"
 REPOSITORIES = "must be owner/name, where the name may hold `*` and `?`, such as acme/* or acme/web-*"
@@ -80,9 +81,18 @@ BOTH_KINDS = [
         pytest.param(
             ID | {"caBundle": base64.b64encode(text.encode()).decode()}, "spec.caBundle", CA_BUNDLE, id=sentence
         )
-        for text, sentence in (("x", "a CA that is no PEM"), (CERTIFICATE + PRIVATE_KEY, "a CA with its private key"))
+        for text, sentence in (
+            ("x", "a CA that is no PEM"),
+            *((CERTIFICATE + "#" * n + PRIVATE_KEY, f"a CA with its private key, {n} characters on") for n in range(3)),
+        )
     ),
-    pytest.param(ID | {"caBundle": CERTIFICATE}, "spec.caBundle", "must be of type byte", id="a CA that is not base64"),
+    pytest.param(ID | {"caBundle": CERTIFICATE}, "spec.caBundle", BASE64, id="a CA that is not base64"),
+    pytest.param(
+        ID | {"caBundle": base64.encodebytes(CERTIFICATE.encode()).decode()},
+        "spec.caBundle",
+        BASE64,
+        id="a CA in base64 of many lines",
+    ),
     pytest.param(
         ID | {"caBundle": base64.b64encode(CERTIFICATE.encode().ljust(73729)).decode()},
         "spec.caBundle",

@@ -32,6 +32,7 @@ SCOPES = "must be names of OAuth scopes, such as `repo` and `read:org`"
 PERMISSIONS = "permission names must be GitHub's, in lower case with underscores, such as `contents`"
 URL = "must be an https URL without user, query, fragment and trailing slash"
 HTTPS = "must be https (http only for loopback hosts)"
+BASE64 = "must be base64 in one line, as `base64 -w0` writes it"
 CA_BUNDLE = "must be certificates in PEM, encoded as base64, and no private key"
 BASIC_TYPE = "`type` kubernetes.io/basic-auth needs 'BasicAuth' or 'ArgoCDRepository' among `formats`"
 DOCKER_TYPE = "`type` must be kubernetes.io/dockerconfigjson exactly where 'DockerConfigJSON' is among `formats`"
@@ -314,6 +315,9 @@ PERSONALS = [
     pytest.param(personal(apiURL="http://ghe.example"), "spec.personal.apiURL", HTTPS, id="an API without TLS"),
     pytest.param(personal(webURL="https://ghe.example/"), "spec.personal.webURL", URL, id="a web address with a slash"),
     pytest.param(personal(webURL="http://ghe.example"), "spec.personal.webURL", HTTPS, id="a web address without TLS"),
+    pytest.param(
+        personal(caBundle="-----BEGIN CERTIFICATE-----"), "spec.personal.caBundle", BASE64, id="a CA that is not base64"
+    ),
     pytest.param(personal(caBundle=base64_of("x")), "spec.personal.caBundle", CA_BUNDLE, id="a CA that is no PEM"),
     pytest.param(
         personal() | {"deletionPolicy": "Revoke"},
