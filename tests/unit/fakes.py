@@ -769,7 +769,7 @@ class Process:
     async def recover(self) -> None:
         """What a start does first."""
         self.savings.resume()
-        await self.savings.save_due()
+        await self.savings.late.save_due()
         await self.store.recover([], begun=format_time(self.world.clock.now))
 
     def listed(self) -> None:
@@ -791,7 +791,7 @@ class Process:
         clock = self.world.clock
         for _ in range(80):
             due = await self.run(name)
-            wait, saving = (due.due if due else math.inf) - clock.now.timestamp(), self.savings.next_attempt_in
+            wait, saving = (due.due if due else math.inf) - clock.now.timestamp(), self.savings.late.next_attempt_in
             if min(wait, saving) > PATIENCE.total_seconds():
                 return
             if due is not None and wait <= saving:
@@ -799,7 +799,7 @@ class Process:
             else:
                 # A clock of whole microseconds must not stop short of the time.
                 clock.advance(timedelta(seconds=saving, microseconds=1))
-            await self.savings.save_due()
+            await self.savings.late.save_due()
 
 
 PATIENCE: Final = timedelta(minutes=5)

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.engine.watched import Ref, Watched
 
@@ -40,6 +40,8 @@ class FirstLists:
         self._namespaces = namespaces
         self._sleep = sleep
         self._missing = list(kinds)
+        self._refused: set[str] = set()
+        self._left_out: set[str] = set()
         self.complete: Final = asyncio.Event()
 
     @property
@@ -60,9 +62,33 @@ class FirstLists:
                 del self._missing[0]
         self.complete.set()
 
+    async def _names(self, kind: Kind) -> set[tuple[str, str]]:
+        """What there is to wait for. Raises `ApiError`.
+
+        A namespace whose rights are gone, as by its deletion, is left out at the second look, and holds up no other. An
+        API server that has just started refuses all of them, until it has read the roles.
+        """
+        if not self._namespaces:
+            return await self._cluster.list_names(kind, [])
+        found: set[tuple[str, str]] = set()
+        refused: dict[str, Forbidden] = {}
+        for namespace in self._namespaces:
+            try:
+                found |= await self._cluster.list_names(kind, [namespace])
+            except Forbidden as error:
+                refused[namespace] = error
+        if refused and (len(refused) == len(self._namespaces) or not self._refused.issuperset(refused)):
+            self._refused.update(refused)
+            raise next(iter(refused.values()))
+        for namespace in sorted(refused.keys() - self._left_out):
+            words = "namespace %s is not waited for: give the rights in it back, or take it from `--namespaces`: %s"
+            logger.warning(words, namespace, refused[namespace].message)
+        self._left_out.update(refused)
+        return found
+
     async def _brought(self, kind: Kind) -> None:
         while True:
-            names = await self._cluster.list_names(kind, self._namespaces)
+            names = await self._names(kind)
             refs = {Ref(kind, namespace, name) for namespace, name in names}
             for _ in range(round(LISTED_ANEW / LOOK)):
                 refs = {ref for ref in refs if not self._watched.is_delivered(ref)}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.engine.watched import Ref, Watched
 
@@ -67,13 +67,28 @@ class Sweep:
                 self._asked.set()
 
     async def once(self) -> None:
-        """One look at all kinds. Raises `ApiError`."""
+        """One look at all kinds. Raises `ApiError`.
+
+        Of a namespace whose rights are gone nothing is concluded, and the others are looked at all the same.
+        """
         for kind in self._kinds:
-            # What comes while the list is made is not among what it is held against.
-            known = self._watched.delivered(kind)
-            present = await self._cluster.list_names(kind, self._namespaces)
-            for ref in known:
-                # Its deletion may have been told meanwhile.
-                if (ref.namespace, ref.name) not in present and self._watched.is_delivered(ref):
-                    logger.info("%s was deleted while no watch was looking", ref)
-                    self._gone(ref)
+            if not self._namespaces:
+                await self._look(kind, None)
+            refused: list[Forbidden] = []
+            for namespace in self._namespaces:
+                try:
+                    await self._look(kind, namespace)
+                except Forbidden as error:
+                    refused.append(error)
+            if refused and len(refused) == len(self._namespaces):
+                raise refused[0]
+
+    async def _look(self, kind: Kind, namespace: str | None) -> None:
+        # What comes while the list is made is not among what it is held against.
+        known = [ref for ref in self._watched.delivered(kind) if namespace in (None, ref.namespace)]
+        present = await self._cluster.list_names(kind, [] if namespace is None else [namespace])
+        for ref in known:
+            # Its deletion may have been told meanwhile.
+            if (ref.namespace, ref.name) not in present and self._watched.is_delivered(ref):
+                logger.info("%s was deleted while no watch was looking", ref)
+                self._gone(ref)

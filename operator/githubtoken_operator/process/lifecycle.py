@@ -14,7 +14,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -31,7 +31,7 @@ from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.http_server import serving
 from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes import access
-from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
+from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
@@ -47,7 +47,6 @@ from githubtoken_operator.process.leading import Leading
 from githubtoken_operator.process.wiring import wire
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.tokens.followers import AT_ONCE
-from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.watching import handlers, leftovers, watches
 
 DRAIN: Final = timedelta(seconds=SEND_LIMIT + REFRESH_READ_LIMIT + 10)
@@ -132,9 +131,10 @@ async def run(settings: Settings) -> None:
         )
         metrics.process.watch_journal(lambda: parts.savings.unsaved)
         parts.savings.resume()
-        background.start("savings", parts.savings.run())
-        background.start("recovery", _recover(parts.store, settings.namespaces), ends=True)
-        stack.push_async_callback(parts.savings.finish, _last_saves(settings.grace_period))
+        background.start("savings", parts.savings.late.run())
+        recovery = parts.store.recover(settings.namespaces, begun=format_time(utc_now()))
+        background.start("recovery", recovery, ends=True)
+        stack.push_async_callback(parts.savings.late.finish, _last_saves(settings.grace_period))
         if leadership.contested:
             # A standby is ready to take over.
             health.waits_for = lambda: None
@@ -160,14 +160,6 @@ async def run(settings: Settings) -> None:
                 ready_flag=ready,
             )
         logger.info("ended: everything in flight was finished")
-
-
-async def _recover(store: CredentialStore, namespaces: Sequence[str]) -> None:
-    """Sees to what earlier processes left in the cluster. Nothing waits for it."""
-    try:
-        await store.recover(namespaces, begun=format_time(utc_now()))
-    except ApiError as error:
-        logger.warning("intents of an earlier process were not removed: %s", error.message)
 
 
 async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:

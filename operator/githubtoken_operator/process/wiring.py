@@ -75,7 +75,7 @@ class Parts:
     async def drain(self) -> None:
         """Returns once nothing runs any more, and what GitHub answered is in the store, as far as that takes it."""
         await self.wiring.scheduler.drain()
-        await self.savings.finish(SAVES_BEFORE_RELEASE)
+        await self.savings.late.finish(SAVES_BEFORE_RELEASE)
 
 
 def wire(
@@ -230,6 +230,7 @@ def wire(
         watched=watched,
         apps=apps,
         seeds=seeds,
+        savings=savings,
         orphans=orphans,
         metrics=metrics,
         scheduler=scheduler,

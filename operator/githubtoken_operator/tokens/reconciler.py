@@ -137,7 +137,10 @@ class Reconciler:
     async def _outcome(self, key: Ref) -> Outcome:
         try:
             with self._watched.run_of(key):
-                return await self._run(key)
+                outcome = await self._run(key)
+            if (memory := self._memories.get(key)) is not None:
+                memory.refusals = 0
+            return outcome  # noqa: TRY300 - what is caught below are the errors of the run
         except (Conflict, NotFound, StartOver):
             return Moved()
         except Terminating:
@@ -145,7 +148,7 @@ class Reconciler:
             return NamespaceGoes()
         except ApiError as error:
             logger.warning("%s: %s", key, error.message)
-            return Unreachable()
+            return Unreachable(self._count_refusal(key, error))
         except TokenError as error:
             # Whatever is not recorded in status has its reason here, and comes back.
             logger.warning("%s: %s: %s", key, error.reason, error.message)
@@ -316,6 +319,13 @@ class Reconciler:
             await self._recorder.restarted(body, memory.restarted)
         consumers = again - gathered.local_time if again is not None else None
         return Settled(seen, result, gathered.local_time, recheck, consumers)
+
+    def _count_refusal(self, key: Ref, error: ApiError) -> int:
+        memory = self._memories.get(key)
+        if memory is None or not isinstance(error, Forbidden):
+            return 0
+        memory.refusals += 1
+        return memory.refusals
 
     def _memory(self, key: Ref, uid: str) -> Memory:
         memory = self._memories.get(key)

@@ -26,6 +26,7 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduler import Scheduler
 from githubtoken_operator.engine.sweep import Sweep
 from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.watching import connection
 from githubtoken_operator.watching.orphan_count import OrphanCount
@@ -75,6 +76,7 @@ class Wiring:
     watched: Watched
     apps: Apps
     seeds: Seeds
+    savings: Savings
     orphans: OrphanCount
     metrics: Metrics
     scheduler: Scheduler[Ref]
@@ -188,6 +190,7 @@ def gone(wiring: Wiring, ref: Ref) -> None:
     wiring.watched.forget(ref)
     if ref.kind is Kind.SECRET:
         wiring.seeds.forget((ref.namespace, ref.name))
+        wiring.savings.gone((ref.namespace, ref.name))
         wiring.orphans.forget(ref)
     wake(wiring, ref, None, wiring.watched.concerned(ref))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from githubtoken_operator.adapters.kubernetes.api import Unavailable
+import pytest
+
+from githubtoken_operator.adapters.kubernetes.api import Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.engine.first_lists import LISTED_ANEW, LOOK, FirstLists
 from githubtoken_operator.engine.watched import Ref, Watched
@@ -19,10 +21,14 @@ BODIES = {TOKEN: githubtoken_body(), SECRET: secret("ci")}
 class Scene:
     """An API server that has `present`; at each sleep the next of `then` happens."""
 
-    def __init__(self, *present: Ref, then: Sequence[Callable[[Scene], object]] = ()) -> None:
+    def __init__(
+        self, *present: Ref, then: Sequence[Callable[[Scene], object]] = (), namespaces: Sequence[str] = ()
+    ) -> None:
         self.present = set(present)
         self.watched = Watched()
         self.failures = 0
+        self.refused: set[str] = set()
+        self._namespaces = namespaces
         self.slept: list[float] = []
         self.waited_for: list[str | None] = []
         self._then = list(then)
@@ -30,12 +36,14 @@ class Scene:
             cluster=cast("Cluster", self),
             watched=self.watched,
             kinds=[Kind.TOKEN, Kind.SECRET],
-            namespaces=[],
+            namespaces=namespaces,
             sleep=self._sleep,
         )
 
     async def list_names(self, kind: Kind, namespaces: Sequence[str]) -> set[tuple[str, str]]:
-        assert namespaces == []
+        assert len(namespaces) == bool(self._namespaces)
+        if self.refused & {*namespaces}:
+            raise Forbidden(403, "cannot list")
         if self.failures:
             self.failures -= 1
             raise Unavailable(503, "not now")
@@ -50,6 +58,23 @@ class Scene:
         assert not self.lists.complete.is_set()
         if self._then:
             self._then.pop(0)(self)
+
+
+async def test_a_namespace_whose_rights_are_gone_holds_up_no_other_and_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene = Scene(TOKEN, namespaces=["gone", NAMESPACE], then=[lambda scene: scene.bring(TOKEN)])
+    scene.refused.add("gone")
+    await scene.lists.wait()
+    assert scene.slept == [LISTED_ANEW], "an API server that has just started refuses some for a moment"
+    assert [record.levelname for record in caplog.records if "gone is not waited for" in record.message] == ["WARNING"]
+
+
+async def test_an_api_server_that_has_just_started_refuses_all_and_is_waited_for() -> None:
+    scene = Scene(namespaces=["gone", NAMESPACE], then=[lambda _: None] * 3 + [lambda scene: scene.refused.clear()])
+    scene.refused |= {"gone", NAMESPACE}
+    await scene.lists.wait()
+    assert scene.slept == [LISTED_ANEW] * 4
 
 
 async def test_an_empty_cluster_is_listed_at_once() -> None:

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Unavailable
+from githubtoken_operator.adapters.kubernetes.api import Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.engine import sweep as module
 from githubtoken_operator.engine.sweep import Sweep
@@ -23,11 +23,13 @@ TOKEN = Ref(Kind.TOKEN, NAMESPACE, "ci")
 class Scene:
     """Watches that brought two Secrets and a GitHubToken; `present` is what the API server lists."""
 
-    def __init__(self, *, meanwhile: Callable[[Watched], object] | None = None) -> None:
+    def __init__(self, *, meanwhile: Callable[[Watched], object] | None = None, namespaces: Sequence[str] = ()) -> None:
         self.watched = Watched()
         self.gone: list[Ref] = []
         self.lists = 0
         self.failures = 0
+        self.refused: set[str] = set()
+        self._namespaces = namespaces
         self.present = {CI, OTHER, TOKEN}
         self._meanwhile = meanwhile
         for ref in (CI, OTHER):
@@ -35,18 +37,49 @@ class Scene:
         self.watched.deliver(TOKEN, githubtoken_body())
         kinds = [Kind.TOKEN, Kind.SECRET]
         self.sweep = Sweep(
-            cluster=cast("Cluster", self), watched=self.watched, gone=self.gone.append, kinds=kinds, namespaces=[]
+            cluster=cast("Cluster", self),
+            watched=self.watched,
+            gone=self.gone.append,
+            kinds=kinds,
+            namespaces=namespaces,
         )
 
     async def list_names(self, kind: Kind, namespaces: Sequence[str]) -> set[tuple[str, str]]:
-        assert namespaces == []
+        assert len(namespaces) == bool(self._namespaces)
         self.lists += 1
+        if self.refused & {*namespaces}:
+            raise Forbidden(403, "cannot list")
         if self.failures:
             self.failures -= 1
             raise Unavailable(503, "not now")
         if self._meanwhile is not None:
             self._meanwhile(self.watched)
-        return {(ref.namespace, ref.name) for ref in self.present if ref.kind is kind}
+        return {
+            (ref.namespace, ref.name)
+            for ref in self.present
+            if ref.kind is kind and (not namespaces or ref.namespace in namespaces)
+        }
+
+
+async def test_of_a_namespace_whose_rights_are_gone_nothing_is_concluded_and_the_others_are_looked_at() -> None:
+    scene = Scene(namespaces=["gone", NAMESPACE])
+    away = Ref(Kind.SECRET, "gone", "ci")
+    scene.watched.deliver(away, secret("ci"))
+    scene.refused.add("gone")
+    scene.present.discard(CI)
+    await scene.sweep.once()
+    assert scene.gone == [CI]
+    scene.refused.clear()
+    await scene.sweep.once()
+    assert away in scene.gone
+
+
+async def test_where_all_is_refused_it_is_asked_again() -> None:
+    scene = Scene(namespaces=["gone", NAMESPACE])
+    scene.refused |= {"gone", NAMESPACE}
+    with pytest.raises(Forbidden):
+        await scene.sweep.once()
+    assert scene.gone == []
 
 
 @pytest.mark.parametrize("ref", [CI, TOKEN], ids=str)

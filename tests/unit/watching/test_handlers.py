@@ -19,6 +19,7 @@ from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.engine.scheduler import Scheduler
 from githubtoken_operator.engine.sweep import Sweep
 from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.watching import handlers
 from githubtoken_operator.watching.orphan_count import OrphanCount
@@ -49,6 +50,7 @@ class Kopf:
         self.counted: list[Ref] = []
         apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append, count_again=self.counted.append))
         self.seeds = Seeds()
+        self.gone: list[tuple[str, str]] = []
         self.sweeps = 0
         self.metrics = Metrics("test")
         self.metrics.lead(True)
@@ -57,6 +59,7 @@ class Kopf:
             watched=self.watched,
             apps=apps,
             seeds=self.seeds,
+            savings=cast("Savings", SimpleNamespace(gone=self.gone.append)),
             orphans=OrphanCount(self.watched),
             metrics=self.metrics,
             scheduler=scheduler,
@@ -180,6 +183,7 @@ async def test_the_seeds_that_a_credential_took_are_known_until_it_is_gone() -> 
     await kopf_.event("on_secret", credential)
     assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is not None
     await kopf_.event("on_secret", credential, "DELETED")
+    assert kopf_.gone == [(NAMESPACE, credential["metadata"]["name"])], "a late answer for it is told"
     assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is None
 
 

@@ -38,6 +38,7 @@ class Scene:
             watched=self.process.watched,
             apps=self.process.apps,
             seeds=self.process.seeds,
+            savings=self.process.savings,
             orphans=OrphanCount(self.process.watched),
             scheduler=cast("Any", scheduler),
             sweep=cast("Any", SimpleNamespace(soon=lambda: None)),

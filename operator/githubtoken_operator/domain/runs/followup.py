@@ -27,6 +27,7 @@ from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, 
 RETRY_CONFLICT: Final = timedelta(milliseconds=200)
 RETRY_API: Final = timedelta(seconds=2)
 """While the API server is away nothing can be recorded, so the object simply comes back."""
+_MOST_DOUBLINGS: Final = 8
 RECHECKED: Final = frozenset(
     {reasons.CREDENTIAL_MISSING, reasons.REAUTHORIZATION_REQUIRED, reasons.WRONG_ACCOUNT, reasons.EXPIRED}
 )
@@ -60,7 +61,12 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """The API server could not be asked, or refused."""
+    """The API server could not be asked, or refused; `refusals`: how many runs in a row it refused with 403.
+
+    One that has just started does so for a moment. Where a namespace has lost the operator's rights it lasts.
+    """
+
+    refusals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +154,9 @@ def next_run(outcome: Outcome) -> Later | OnEvent:
     match outcome:
         case Moved():
             return _later(RETRY_CONFLICT, causes.CONFLICT)
-        case Unreachable():
-            return _later(RETRY_API, causes.API_SERVER)
+        case Unreachable(refusals):
+            doubled = min(max(refusals - 1, 0), _MOST_DOUBLINGS)
+            return _later(min(RETRY_API * 2**doubled, RECHECK_DENIED), causes.API_SERVER)
         case Refused():
             return _later(RECHECK_DENIED, causes.RETRY)
         case NotItsTurn(wait):

@@ -90,9 +90,16 @@ class CredentialStore:
     async def recover(self, namespaces: Sequence[str], begun: str) -> None:
         """At start, leader or not: takes up answers that are kept, and removes intents of ours from before `begun`.
 
-        An intent whose answer is in the journal stays until that is saved. Raises `ApiError` where the Secrets cannot
-        be listed, which costs the next holder a wait and nothing else.
+        An intent whose answer is in the journal stays until that is saved. Secrets that cannot be listed cost the next
+        holder a wait and nothing else.
         """
+        for some in [[namespace] for namespace in namespaces] or [[]]:
+            try:
+                await self._recover(some, begun)
+            except ApiError as error:
+                logger.warning("intents of an earlier process were not removed: %s", error.message)
+
+    async def _recover(self, namespaces: Sequence[str], begun: str) -> None:
         async for secret in self._cluster.each_secret(ROLE_CREDENTIAL, namespaces):
             key = secret["metadata"]["namespace"], secret["metadata"]["name"]
             try:

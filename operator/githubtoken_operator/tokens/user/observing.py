@@ -47,7 +47,7 @@ class UserInputs:
         secret = await self._cluster.read(Kind.SECRET, token.namespace, user.credential)
         if unsaved := self._savings.trouble(key):
             # Until it is saved, nothing that the Secret says is the last word.
-            self._savings.moved(key, secret)
+            self._savings.late.moved(key, secret)
             return replace(seen, trouble=unsaved, revoked=self._savings.ends_a_token(key)), []
         if conflict := credential.conflict(secret, token):
             return replace(seen, conflict=seen.conflict or conflict), []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import Conflict, NotFound, Terminating
+from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain.user import credential_body
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
@@ -18,15 +18,19 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 MOST_CONFLICTS: Final = 10
 
 
+class Unreadable(Forbidden):
+    """The Secret may not even be read, so nothing is known of it: its namespace may be gone with our rights there."""
+
+
 async def put_answer(
     cluster: Cluster, key: SecretKey, entry: Entry, grant: Grant | None, secret: JSON | None
 ) -> Placement:
     """Puts the answer where it belongs, at first under the resourceVersion of `secret`; `grant` is the pair in it.
 
-    Without a pair the answer itself is kept. Raises `ApiError` where it may be in no store.
+    Without a pair the answer itself is kept. Raises `ApiError` where it may be in no store, `Unreadable` among them.
     """
     for _ in range(MOST_CONFLICTS):
-        current = secret or await cluster.read(Kind.SECRET, *key)
+        current = secret or await _read(cluster, key)
         where = place(current, grant) if grant else place_unread(current, key, entry)
         secret = None
         try:
@@ -43,6 +47,13 @@ async def put_answer(
         else:
             return where
     raise Conflict(409, "somebody else writes the Secret all the time")
+
+
+async def _read(cluster: Cluster, key: SecretKey) -> JSON | None:
+    try:
+        return await cluster.read(Kind.SECRET, *key)
+    except Forbidden as error:
+        raise Unreadable(error.status, error.message) from error
 
 
 def _body(secret: JSON | None, key: SecretKey, entry: Entry, grant: Grant | None) -> JSON:

@@ -2,8 +2,9 @@
 
 An answer is in the journal before anything reads it. Its pair goes into the credential Secret by the table of
 `placement`: under the resourceVersion, which is the fence, so that whoever holds it may save it, leader or not. What
-the API server does not take is tried again beside the runs, in nobody's place, with pauses that grow to minutes where a
-refusal lasts; what belongs to that Secret waits meanwhile, and nothing else does.
+the API server does not take is tried again beside the runs (`late`); what belongs to that Secret waits meanwhile, and
+nothing else does. A Secret that may not even be read any more ends it where it is known to be gone: the watch told of
+its deletion after the refresh token was announced, or the API server says that there is no such namespace.
 
 An answer that is not understood is kept in the journal and in the Secret, until a version comes that understands it, or
 a newer sign-in wins. It holds nothing up either.
@@ -11,12 +12,9 @@ a newer sign-in wins. It holds nothing up either.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from githubtoken_operator.adapters.journal import CannotJournal, Journal
@@ -29,35 +27,10 @@ from githubtoken_operator.domain.user.placement import Placement, place, place_u
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, Terminal, TokenError, Unsaved
 from githubtoken_operator.domain.vocabulary.model import JSON, Token
-from githubtoken_operator.tokens.user.placing import put_answer
-
-FIRST_PAUSE: Final = 0.1
-LONGEST_PAUSE: Final = 5.0
-"""Seconds between attempts while the API server is away; they double up to this."""
-LONGEST_PAUSE_REFUSED: Final = 120.0
-"""The same where it answers, and refuses: rights, a quota, an admission policy."""
-LONGEST_PAUSE_ENDING: Final = 1.0
-"""The same while the process waits with its end."""
-LONGEST_SLEEP: Final = 30.0
+from githubtoken_operator.tokens.user.late import Late, LateAnswers
+from githubtoken_operator.tokens.user.placing import Unreadable, put_answer
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Late:
-    """An answer that is not in the store yet.
-
-    `replaces`: the access token that is dead since GitHub gave it. `refused`: the resourceVersion of the Secret for
-    which the API server was last asked, None where there was no Secret.
-    """
-
-    entry: Entry
-    account: str | None
-    replaces: Token | None
-    due: float
-    refused: str | None = ""
-    pause: float = FIRST_PAUSE
-    error: ApiError | None = None
 
 
 class Savings:
@@ -74,20 +47,23 @@ class Savings:
         """`wake` is told of a Secret whose answer was saved, or given up, after its run had ended."""
         self._cluster = cluster
         self._journal = journal
-        self._wake = wake
         self._monotonic = monotonic
-        self._late: dict[SecretKey, _Late] = {}
+        self.late: Final = LateAnswers(self._attempt, wake=wake, monotonic=monotonic)
         self._kept: set[SecretKey] = set()
+        # Whether the Secret of what the journal has, or is about to have, was seen to be deleted since.
+        self._open: dict[SecretKey, bool] = {}
         self._ended: dict[SecretKey, str] = {}
-        self._ending = False
-        self._changed = asyncio.Event()
-        self._none_late = asyncio.Event()
-        self._none_late.set()
 
     @property
     def unsaved(self) -> int:
         """How many answers are in the journal and not in the cluster. May be asked from any thread."""
         return len(self._journal) - len(self._kept)
+
+    def gone(self, key: SecretKey) -> None:
+        """The watch tells that the credential Secret was deleted."""
+        if key in self._open:
+            self._open[key] = True
+            self.late.hurry(key)
 
     def ended(self, key: SecretKey, access: Token) -> bool:
         """Whether the last rotation of the Secret ended this token, and what GitHub gave for it was discarded."""
@@ -99,17 +75,17 @@ class Savings:
 
     def trouble(self, key: SecretKey) -> Unsaved | None:
         """Why the Secret must wait for an answer that belongs to it; None where none is late."""
-        late = self._late.get(key)
+        late = self.late.get(key)
         return _unsaved(key, late.error) if late else None
 
     def waits_for(self, key: SecretKey, token: str) -> bool:
         """Whether an answer for the Secret is late that was had for the refresh token with this SHA-256."""
-        late = self._late.get(key)
+        late = self.late.get(key)
         return late is not None and late.entry.parent == token
 
     def ends_a_token(self, key: SecretKey) -> bool:
         """Whether the token beside the refresh token is dead because of an answer that is late."""
-        late = self._late.get(key)
+        late = self.late.get(key)
         return late is not None and late.entry.name is None
 
     # --- The journal -------------------------------------------------------------------------------------------------
@@ -120,6 +96,7 @@ class Savings:
             self._journal.reserve(key)
         except CannotJournal as error:
             raise Terminal(reasons.MISSING_PERMISSION, f"{error}; nothing was sent to GitHub") from error
+        self._open[key] = False
 
     def keep(self, key: SecretKey, entry: Entry) -> None:
         """Makes the raw answer durable, before anything reads it."""
@@ -132,6 +109,7 @@ class Savings:
     def drop(self, key: SecretKey) -> None:
         """Forgets the answer: it is in the store, or there is nothing in it."""
         self._kept.discard(key)
+        self._open.pop(key, None)
         self._journal.drop(key)
 
     # --- In a run ----------------------------------------------------------------------------------------------------
@@ -149,22 +127,14 @@ class Savings:
 
         Raises `NotUnderstood` once the answer is kept in the Secret, and `Unsaved` where it is late.
         """
-        late = _Late(entry, account, replaces, due=self._monotonic())
+        late = Late(entry, account, replaces, due=self._monotonic())
         try:
             unread = await self._attempt(key, late, secret)
         except ApiError as error:
-            self._put_off(key, late, error)
+            self.late.put_off(key, late, error)
             raise _unsaved(key, error) from error
         if unread is not None:
             raise unread
-
-    def moved(self, key: SecretKey, secret: JSON | None) -> None:
-        """Tries at once where the Secret, which was just read, is not as it was when it was refused."""
-        late = self._late.get(key)
-        version = secret["metadata"]["resourceVersion"] if secret else None
-        if late is not None and late.refused != version:
-            late.refused, late.due = version, self._monotonic()
-            self._changed.set()
 
     async def look(self, key: SecretKey, secret: JSON) -> bool:
         """Takes up an answer that waits for the Secret, which was just read. True where the Secret has changed.
@@ -174,7 +144,7 @@ class Savings:
         """
         kept, journalled = credential.read(secret).kept, self._journal.read(key)
         entry = journalled or (kept.entry if kept else None)
-        if entry is None or key in self._late:
+        if entry is None or self.late.get(key):
             return False
         where = Placement.SUPERSEDED
         try:
@@ -193,75 +163,15 @@ class Savings:
             await self._cluster.replace(Kind.SECRET, credential_body.without_kept_answer(secret))
         return True
 
-    # --- Beside the runs ---------------------------------------------------------------------------------------------
-
     def resume(self) -> None:
         """At start: what the journal has is late."""
         for key, entry in self._journal.entries():
-            self._add(key, _Late(entry, account=None, replaces=None, due=self._monotonic()))
-
-    async def run(self) -> None:
-        """Saves what is late until it is cancelled."""
-        while True:
-            self._changed.clear()
-            await self.save_due()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(self.next_attempt_in, LONGEST_SLEEP)):
-                    await self._changed.wait()
-
-    @property
-    def next_attempt_in(self) -> float:
-        """Seconds until `save_due` has something to do; infinite where nothing is late."""
-        return min((max(late.due - self._monotonic(), 0.0) for late in self._late.values()), default=math.inf)
-
-    async def save_due(self) -> None:
-        """One attempt for each answer whose pause is over."""
-        for key, late in list(self._late.items()):
-            if late.due > self._monotonic():
-                continue
-            try:
-                await self._attempt(key, late)
-            except ApiError as error:
-                self._put_off(key, late, error)
-            except Exception as defect:  # One in the way of an answer must not stand in the way of the others.
-                logger.exception("the answer for Secret %s cannot be saved", "/".join(key))
-                self._put_off(key, late, ApiError(0, f"a defect of the operator: {type(defect).__name__}"))
-            else:
-                del self._late[key]
-                self._wake(key)
-        if not self._late:
-            self._none_late.set()
-
-    async def finish(self, within: float) -> None:
-        """Before the end: waits until nothing is late, for `within` seconds at most, and tries more often meanwhile."""
-        if not self._late:
-            return
-        self._ending = True
-        for late in self._late.values():
-            late.due = self._monotonic()
-        self._changed.set()
-        logger.info("ending: saving pairs for %s", ", ".join("/".join(key) for key in self._late))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await self._none_late.wait()
-
-    def _put_off(self, key: SecretKey, late: _Late, error: ApiError) -> None:
-        refused = isinstance(error, Forbidden | Invalid)
-        longest = LONGEST_PAUSE_REFUSED if refused else LONGEST_PAUSE
-        pause = min(late.pause, LONGEST_PAUSE_ENDING if self._ending else longest)
-        late.error, late.due, late.pause = error, self._monotonic() + pause, min(2 * late.pause, longest)
-        words = "a new pair for Secret %s is not saved yet, trying again in %s s: %s"
-        logger.warning(words, "/".join(key), pause, error.message)
-        self._add(key, late)
-
-    def _add(self, key: SecretKey, late: _Late) -> None:
-        self._late[key] = late
-        self._none_late.clear()
-        self._changed.set()
+            self._open[key] = False
+            self.late.add(key, Late(entry, account=None, replaces=None, due=self._monotonic()))
 
     # --- One attempt -------------------------------------------------------------------------------------------------
 
-    async def _attempt(self, key: SecretKey, late: _Late, secret: JSON | None = None) -> NotUnderstood | None:
+    async def _attempt(self, key: SecretKey, late: Late, secret: JSON | None = None) -> NotUnderstood | None:
         """What is returned says that the Secret keeps the answer. Raises `ApiError` where it may be in no store."""
         entry, unread = late.entry, None
         grant: Grant | None = None
@@ -273,7 +183,12 @@ class Savings:
             logger.warning("an answer in the journal has no pair and is dropped: %s", error.message)
             self.drop(key)
             return None
-        where = await put_answer(self._cluster, key, entry, grant, secret)
+        try:
+            where = await put_answer(self._cluster, key, entry, grant, secret)
+        except Unreadable:
+            if not (self._open.get(key) or await self._namespace_is_gone(key[0])):
+                raise
+            where = Placement.SUPERSEDED
         if where is Placement.SUPERSEDED:
             logger.warning("a newer sign-in won, or the credential Secret was deleted: an answer is discarded")
             if late.replaces is not None:
@@ -284,6 +199,13 @@ class Savings:
         logger.error("GitHub's answer for Secret %s is kept: %s", "/".join(key), unread.message)
         self._kept.add(key)
         return unread
+
+    async def _namespace_is_gone(self, namespace: str) -> bool:
+        """Whether the API server says so; an operator with rights in its namespaces alone may not ask."""
+        try:
+            return await self._cluster.read(Kind.NAMESPACE, "", namespace) is None
+        except ApiError:
+            return False
 
 
 def _unsaved(key: SecretKey, error: ApiError | None) -> Unsaved:

@@ -116,6 +116,11 @@ def test_a_further_failure_counts_on() -> None:
     [
         pytest.param(Moved(), Later(RETRY_CONFLICT, causes.CONFLICT, RETRY_CONFLICT), id="somebody else wrote"),
         pytest.param(Unreachable(), Later(RETRY_API, causes.API_SERVER, RETRY_API), id="the API server is away"),
+        pytest.param(Unreachable(1), Later(RETRY_API, causes.API_SERVER, RETRY_API), id="it refuses once"),
+        pytest.param(Unreachable(3), Later(4 * RETRY_API, causes.API_SERVER, 4 * RETRY_API), id="it refuses again"),
+        pytest.param(
+            Unreachable(10**6), Later(RECHECK_DENIED, causes.API_SERVER, RECHECK_DENIED), id="it goes on refusing"
+        ),
         pytest.param(Refused(), Later(RECHECK_DENIED, causes.RETRY, RECHECK_DENIED), id="the rights are gone"),
         pytest.param(NotItsTurn(7 * SECOND), Later(7 * SECOND, causes.TURN, 7 * SECOND), id="the App has to wait"),
         pytest.param(Revoking(2 * SECOND, 5 * MINUTE), Later(2 * SECOND, causes.END, 5 * MINUTE), id="not revoked yet"),
@@ -225,7 +230,7 @@ errors = st.one_of(st.none(), transients, terminals)
 outcomes: st.SearchStrategy[Outcome] = st.one_of(
     settlements(errors),
     st.builds(Moved),
-    st.builds(Unreachable),
+    st.builds(Unreachable, refusals=st.integers(0, 10**9)),
     st.builds(Refused),
     st.builds(NotItsTurn, seconds),
     st.builds(Revoking, seconds, seconds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,19 @@ from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.user import credential_body
 from githubtoken_operator.domain.user.credential import INTENT
 from githubtoken_operator.domain.user.credential_body import RESERVED, ROOM_OF_A_PAIR
+from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Transient
 from githubtoken_operator.tokens.user.credential_store import TAKEN
-from githubtoken_operator.tokens.user.saving import LONGEST_PAUSE, LONGEST_PAUSE_REFUSED
-from tests.unit.builders import app_body, secret, user_body
+from githubtoken_operator.tokens.user.late import (
+    LONGEST_PAUSE,
+    LONGEST_PAUSE_REFUSED,
+    LONGEST_PAUSE_UNREADABLE,
+    Late,
+    LateAnswers,
+)
+from tests.unit.builders import NAMESPACE, app_body, namespace_body, secret, user_body
 from tests.unit.fakes import AFTER, Process, World, raising
 from tests.unit.keys import pem
 from tests.unit.tokens.test_revocation import until_gone
@@ -68,9 +76,9 @@ async def test_the_pauses_grow_to_minutes_where_a_refusal_lasts(error: ApiError,
     world, process = await unsaved(error)
     pauses = []
     for _ in range(20):
-        pauses.append(process.savings.next_attempt_in)
+        pauses.append(process.savings.late.next_attempt_in)
         world.clock.advance(timedelta(seconds=pauses[-1], microseconds=1))
-        await process.savings.save_due()
+        await process.savings.late.save_due()
     assert pauses == sorted(pauses)
     assert pauses[-1] == pytest.approx(most)
     assert world.faults.calls.count("refresh") == 2
@@ -81,7 +89,7 @@ async def test_the_pair_is_saved_once_it_is_taken_and_the_object_is_woken(error:
     world, process = await unsaved(error)
     world.faults.clear()
     world.clock.advance(timedelta(seconds=LONGEST_PAUSE_REFUSED))
-    await process.savings.save_due()
+    await process.savings.late.save_due()
     assert process.saved == [("team", "ci-credential")]
     await process.settle()
     assert process.savings.unsaved == 0
@@ -128,7 +136,7 @@ async def test_a_defect_in_the_way_of_one_answer_is_in_nobody_elses(monkeypatch:
     world.clock.advance(timedelta(minutes=5))
     with monkeypatch.context() as patch:
         patch.setattr(credential_body, "with_pair", lambda *_: 1 / 0)
-        await process.savings.save_due()
+        await process.savings.late.save_due()
     assert process.savings.unsaved == 1
     await process.settle()
     assert_settled(world)
@@ -139,8 +147,8 @@ async def test_a_defect_in_the_way_of_one_answer_is_in_nobody_elses(monkeypatch:
 
 async def test_the_end_does_not_wait_for_what_cannot_be_saved_and_leaves_it_in_the_journal(tmp_path: Path) -> None:
     world, process = await unsaved(REFUSED, tmp_path)
-    saving = asyncio.create_task(process.savings.run())
-    await process.savings.finish(0.01)
+    saving = asyncio.create_task(process.savings.late.run())
+    await process.savings.late.finish(0.01)
     saving.cancel()
     assert entries(world) != []
     world.faults.clear()
@@ -153,8 +161,8 @@ async def test_the_end_does_not_wait_for_what_cannot_be_saved_and_leaves_it_in_t
 async def test_the_end_waits_for_what_can_be_saved() -> None:
     world, process = await unsaved(REFUSED)
     world.faults.clear()
-    saving = asyncio.create_task(process.savings.run())
-    await process.savings.finish(60)
+    saving = asyncio.create_task(process.savings.late.run())
+    await process.savings.late.finish(60)
     saving.cancel()
     assert process.savings.unsaved == 0
     assert_spent_once(world)
@@ -162,7 +170,7 @@ async def test_the_end_waits_for_what_can_be_saved() -> None:
 
 async def test_an_end_with_nothing_to_save_is_no_wait() -> None:
     world = await running()
-    await world.start().savings.finish(60)
+    await world.start().savings.late.finish(60)
 
 
 # --- What ends it ----------------------------------------------------------------------------------------------------
@@ -172,7 +180,7 @@ async def test_a_deleted_secret_ends_it(tmp_path: Path) -> None:
     world, process = await unsaved(REFUSED, tmp_path)
     world.api.delete(CREDENTIAL)
     world.clock.advance(timedelta(seconds=LONGEST_PAUSE_REFUSED))
-    await process.savings.save_due()
+    await process.savings.late.save_due()
     assert process.savings.unsaved == 0
     assert CREDENTIAL not in world.api.objects
     await process.run()
@@ -194,6 +202,135 @@ async def test_a_namespace_that_is_gone_ends_a_first_sign_in(error: ApiError, tm
     await process.settle()
     assert process.savings.unsaved == 0
     assert CREDENTIAL not in world.api.objects
+
+
+UNREADABLE = Forbidden(403, 'cannot get resource "secrets" in the namespace "team"')
+READ_CREDENTIAL = f"GET {CREDENTIAL}"
+READ_NAMESPACE = f"GET namespaces/{NAMESPACE}"
+CREDENTIAL_KEY = (NAMESPACE, "ci-credential")
+
+
+async def unreadable(folder: Path | None = None, *, may_ask: bool = False) -> tuple[World, Process]:
+    """The operator's rights in the namespace went while GitHub was asked."""
+    world, process = await unsaved(UNREADABLE, folder)
+    world.faults.on(READ_CREDENTIAL, raising(UNREADABLE))
+    if not may_ask:
+        world.faults.on(READ_NAMESPACE, raising(Forbidden(403, "cannot get namespaces")))
+    world.api.put(namespace_body())
+    world.clock.advance(timedelta(seconds=1))
+    await process.savings.late.save_due()
+    return world, process
+
+
+async def test_what_may_not_be_read_is_told_once_kept_for_ever_and_tried_ever_more_rarely(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world, process = await unreadable(tmp_path)
+    pauses = []
+    for _ in range(30):
+        pauses.append(process.savings.late.next_attempt_in)
+        world.clock.advance(timedelta(seconds=pauses[-1], microseconds=1))
+        await process.savings.late.save_due()
+    assert pauses[:10] == sorted(pauses[:10])
+    assert pauses[-1] == pytest.approx(LONGEST_PAUSE_UNREADABLE)
+    assert sum("not saved yet" in record.message for record in caplog.records) == 1
+    assert entries(world) != []
+    world.faults.clear()
+    later = world.start()
+    await later.recover()
+    await later.settle()
+    assert_settled(world)
+
+
+async def test_what_may_not_be_read_is_saved_as_soon_as_a_run_may_read_it_again() -> None:
+    world, process = await unreadable()
+    world.clock.advance(timedelta(hours=5))
+    for _ in range(20):
+        await process.savings.late.save_due()
+        world.clock.advance(timedelta(minutes=2))
+    world.faults.clear()
+    assert process.savings.late.next_attempt_in > 60
+    await process.run()
+    assert process.savings.late.next_attempt_in == 0
+    await process.settle()
+    assert_settled(world)
+
+
+async def test_the_end_of_the_process_waits_for_what_may_be_read_alone(tmp_path: Path) -> None:
+    world, process = await unreadable(tmp_path)
+    saving = asyncio.create_task(process.savings.late.run())
+    await process.savings.late.finish(math.inf)
+    saving.cancel()
+    assert entries(world) != []
+
+
+async def test_a_secret_that_the_watch_saw_go_is_not_waited_for_where_it_may_not_be_read_any_more() -> None:
+    _, process = await unreadable()
+    process.savings.gone((NAMESPACE, "another"))
+    assert process.savings.unsaved == 1
+    process.savings.gone(CREDENTIAL_KEY)
+    await process.savings.late.save_due()
+    assert process.savings.unsaved == 0
+
+
+async def test_a_secret_that_went_while_github_was_asked_is_not_waited_for_either() -> None:
+    world = await running()
+    process = world.start()
+
+    def go() -> None:
+        process.savings.gone(CREDENTIAL_KEY)
+        for call in (PUT_CREDENTIAL, READ_CREDENTIAL, READ_NAMESPACE):
+            world.faults.on(call, raising(UNREADABLE))
+
+    world.faults.once("refresh", go, moment=AFTER)
+    await process.run()
+    assert process.savings.unsaved == 1
+    await process.savings.late.save_due()
+    world.clock.advance(timedelta(seconds=1))
+    await process.savings.late.save_due()
+    assert process.savings.unsaved == 0
+
+
+async def test_a_secret_that_may_be_read_is_looked_at_whatever_the_watch_saw() -> None:
+    world, process = await unsaved(REFUSED)
+    process.savings.gone(CREDENTIAL_KEY)
+    world.faults.clear()
+    await process.savings.late.save_due()
+    await process.settle()
+    assert_settled(world)
+
+
+@pytest.mark.parametrize(("there", "unsaved"), [(True, 1), (False, 0)])
+async def test_a_namespace_that_may_be_asked_for_and_is_gone_ends_it(there: bool, unsaved: int) -> None:  # noqa: FBT001
+    world, process = await unreadable(may_ask=True)
+    if not there:
+        del world.api.objects[f"namespaces/{NAMESPACE}"]
+    world.clock.advance(timedelta(minutes=1))
+    await process.savings.late.save_due()
+    assert process.savings.unsaved == unsaved
+
+
+async def test_a_slow_namespace_is_waited_for_by_no_other() -> None:
+    saved: list[SecretKey] = []
+    slow, others = asyncio.Event(), asyncio.Event()
+
+    async def attempt(key: SecretKey, _: Late) -> None:
+        if key[0] == "slow":
+            await slow.wait()
+        saved.append(key)
+        if len(saved) == 2:
+            others.set()
+
+    answers = LateAnswers(attempt, wake=lambda _: None, monotonic=lambda: 0.0)
+    for key in (("slow", "a"), ("slow", "b"), ("team", "c"), ("team", "d")):
+        answers.add(key, Late(Entry("", "", None, 200, "", b""), None, None, due=0.0))
+    trying = asyncio.create_task(answers.run())
+    await others.wait()
+    assert saved == [("team", "c"), ("team", "d")]
+    slow.set()
+    await answers.finish(math.inf)
+    trying.cancel()
+    assert saved[2:] == [("slow", "a"), ("slow", "b")]
 
 
 async def test_revocation_keeps_its_five_minutes_although_an_answer_cannot_be_saved() -> None:
