@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import click
 
 from githubtoken_operator import __version__, settings
+from githubtoken_operator.commands.completion import VARIABLE, completion, for_kubectl
 from githubtoken_operator.commands.doctor.command import doctor
 from githubtoken_operator.commands.journal import journal
 from githubtoken_operator.commands.listing import list_tokens
@@ -153,10 +154,16 @@ def version() -> None:
     click.echo(f"githubtoken-operator {__version__} (Python {platform.python_version()})")
 
 
-for command in (list_tokens, status, refresh, login, doctor, migrate, journal):
+for command in (list_tokens, status, refresh, login, doctor, migrate, journal, completion):
     cli.add_command(command)
 
 
 def main() -> None:
     """Entry point of `githubtoken` and of `kubectl githubtoken`."""
-    cli(prog_name="kubectl githubtoken" if Path(sys.argv[0]).name == "kubectl-githubtoken" else "githubtoken")
+    name = "kubectl githubtoken" if Path(sys.argv[0]).name == "kubectl-githubtoken" else "githubtoken"
+    cli(prog_name=name, complete_var=VARIABLE)
+
+
+def complete_for_kubectl() -> None:
+    """Entry point of `kubectl_complete-githubtoken`, which kubectl asks for proposals."""
+    click.echo(for_kubectl(cli, sys.argv[1:]), nl=False)

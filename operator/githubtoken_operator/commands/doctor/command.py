@@ -35,9 +35,10 @@ FAILED: Final = 3
     help="Also write what a bug report needs, without secrets, into this .tar.gz.",
 )
 def doctor(place: Place, *, operator_namespace: str, output: Format | None, github: bool, bundle: Path | None) -> None:
-    """Look at the whole installation, one line a check, with what to do.
+    """Look at the whole installation.
 
-    It reads as far as you may: all namespaces, or with -n one. Nothing is changed, and no value of a Secret is shown.
+    One line a check, with what to do. It reads as far as you may: all namespaces, or with -n one. Nothing is changed,
+    and no value of a Secret is shown.
     The exit code is 3 where a check failed.
 
     \b
