@@ -91,8 +91,12 @@ class ProcessMetrics:
 
     def asked(self, verb: str, resource: str, status: int, seconds: float) -> None:
         """Count a request to the API server; `status` is 0 where it was not answered."""
-        self._requests.labels(verb, resource, str(status) if status else NO_ANSWER).inc()
+        self.answered(verb, resource, status)
         self._request_duration.labels(verb, resource).observe(seconds)
+
+    def answered(self, verb: str, resource: str, status: int) -> None:
+        """The same of one that takes as long as somebody listens."""
+        self._requests.labels(verb, resource, str(status) if status else NO_ANSWER).inc()
 
     def renewed(self, succeeded: bool, seconds: float) -> None:  # noqa: FBT001 - the one thing that is told
         """Count an attempt to renew the Lease."""

@@ -150,7 +150,7 @@ async def run(settings: Settings) -> None:
             background.start("clock", watch.run())
             background.start("scheduler", parts.run_keys())
             logger.info("started, version %s", __version__)
-            stack.enter_context(watches.listening(metrics.process.heard))
+            stack.enter_context(watches.listening(metrics.process.heard, metrics.process.answered))
             await kopf.operator(
                 registry=handlers.registry(parts.wiring, end=leading.end),
                 settings=handlers.settings(),

@@ -27,6 +27,8 @@ def test_the_process_counts_its_runs_and_what_it_asks_of_the_api_server(world: W
     world.app()
     world.installation_token()
     world.wait_ready()
+    for verb in ("list", "watch"):
+        assert value(world, f'githubtoken_api_requests_total{{code="200",resource="githubtokens",verb="{verb}"}}')
     written = 'githubtoken_api_requests_total{code="200",resource="githubtokens/status",verb="patch"}'
     renewals = 'githubtoken_runs_total{kind="GitHubToken",next="renewal",result="done"}'
     world.wait_until(lambda: value(world, written) and value(world, renewals), "both to be counted")

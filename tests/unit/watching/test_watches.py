@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import kopf
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from kopf._cogs.clients import api as requests
-from kopf._cogs.clients import fetching, watching
+from kopf._cogs.clients import auth, errors, fetching, watching
 from kopf._cogs.structs.references import Resource
 
 from githubtoken_operator.watching import watches
@@ -88,3 +92,27 @@ async def test_a_watch_that_is_cancelled_ends(api: None, monkeypatch: pytest.Mon
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+@pytest.mark.parametrize("before", ["", "/k8s/clusters/c-1"], ids=["plain", "behind a path"])
+async def test_the_requests_of_the_watches_are_counted_by_what_was_answered(before: str) -> None:
+    counted: list[tuple[str, str, int]] = []
+    statuses = iter((200, 200, 410))
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"items": [], "metadata": {"resourceVersion": "1"}}, status=next(statuses))
+
+    app = web.Application()
+    app.router.add_get("/{any:.*}", answer)
+    settings = kopf.OperatorSettings()
+    settings.networking.error_backoffs = []
+    async with TestServer(app) as server:
+        context = auth.APIContext(kopf.ConnectionInfo(server=f"{server.make_url(before)}"))
+        collection = "/apis/githubtoken.dev/v1alpha1/namespaces/team/githubtokens"
+        ours: dict[str, Any] = {"settings": settings, "context": context, "logger": logging.getLogger()}
+        with watches.listening(lambda *_: None, lambda *answered: counted.append(answered)):
+            for url in (collection, f"{collection}?watch=true", f"{collection}?watch=true"):
+                with suppress(errors.APIError):
+                    await requests.request("get", url, **ours)
+        await context.close()
+    assert counted == [("list", "githubtokens", 200), ("watch", "githubtokens", 200), ("watch", "githubtokens", 410)]
