@@ -22,7 +22,7 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools oldest helm node programs pythons lint policy test chaos e2e alerts dashboard demo bench manifests sbom lock clean
+.PHONY: help venv tools oldest helm node programs pythons lint policy test chaos e2e alerts dashboard demo bench manifests sbom krew lock clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -105,6 +105,9 @@ sbom: ## write dist/sbom.cdx.json, a CycloneDX list of what the image installs
 	.venv/sbom/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/sbom.cdx.json requirements.lock
 	rm -rf .venv/sbom
+
+krew: $(READY) ## write dist/krew, the plugin for Krew: its archive and its manifest; KREW_URL is where the archive will be
+	$(BIN)/python tools/krew.py --url $(KREW_URL)
 
 lock: ## pin what pyproject.toml asks for; LOCK_FLAGS=--upgrade takes the newest versions that it allows
 	$(PYTHON) -m venv .venv/lock
