@@ -50,7 +50,7 @@ from githubtoken_operator.engine.pacing import Pacing
 from githubtoken_operator.engine.scheduler import Next
 from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.tokens.finalizer import Finalizer
-from githubtoken_operator.tokens.followers import Consumers
+from githubtoken_operator.tokens.followers import Followers
 from githubtoken_operator.tokens.gatherer import Gatherer
 from githubtoken_operator.tokens.installation.kind import InstallationKind
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
@@ -743,7 +743,7 @@ class Process:
                 now=clock,
             ),
             finalizer=finalizer,
-            consumers=Consumers(
+            followers=Followers(
                 cluster=self.cluster,
                 pods=MountingPods(self.cluster, monotonic=clock.monotonic),
                 recorder=recorder,

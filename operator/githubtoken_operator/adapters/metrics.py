@@ -28,7 +28,7 @@ from prometheus_client.registry import Collector
 
 from githubtoken_operator.adapters.object_metrics import AppSeries, TokenSeries
 from githubtoken_operator.adapters.process_metrics import NO_ANSWER, ProcessMetrics
-from githubtoken_operator.domain.objects.view import AppView, Kind, TokenView
+from githubtoken_operator.domain.objects.view import AppView, KindName, TokenView
 
 RefreshResult = Literal["success", "transient", "terminal"]
 """How a renewal ended: a new token, a failure that time heals, or one that needs a human."""
@@ -161,11 +161,11 @@ class Metrics:
 
     # --- The work ---
 
-    def refreshed(self, kind: Kind, result: RefreshResult) -> None:
+    def refreshed(self, kind: KindName, result: RefreshResult) -> None:
         """Count a renewal that was tried."""
         self._refreshes.labels(kind, result).inc()
 
-    def took(self, kind: Kind, seconds: float) -> None:
+    def took(self, kind: KindName, seconds: float) -> None:
         """Note how long a renewal took, until it failed or the consumer's Secret held its token."""
         self._refresh_duration.labels(kind).observe(seconds)
 

@@ -16,9 +16,9 @@ from githubtoken_operator.commands import ages, options
 from githubtoken_operator.commands.layout import printable
 from githubtoken_operator.commands.login_outcome import (
     Code,
-    NotSignedIn,
-    SignedIn,
-    SignIn,
+    Done,
+    Failed,
+    Followed,
     Waiting,
     code_of,
     refusal,
@@ -81,15 +81,15 @@ class _Following:
     async def look(self, waited: float) -> str | None:
         """One look: shows a new code, says what is waited for, and None when it is done. Raises `ClickException`."""
         now, after = utc_now(), await self.session.again(self.before)
-        match step(SignIn(self.before, after, self.requested, waited, now)):
+        match step(Followed(self.before, after, self.requested, waited, now)):
             case Code() as code:
                 self._show(code, now)
                 return f"waiting until {code.user_code} is entered"
-            case SignedIn(text):
+            case Done(text):
                 self.progress.wipe()
                 click.echo(printable(text))
                 return None
-            case NotSignedIn(text):
+            case Failed(text):
                 raise click.ClickException(f"not signed in: {printable(text)}")
             case Waiting(text):
                 return text

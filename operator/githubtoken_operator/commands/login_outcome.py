@@ -29,14 +29,14 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class Done:
     """It is done."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class NotSignedIn:
+class Failed:
     """It will not be done by waiting."""
 
     text: str
@@ -49,11 +49,11 @@ class Waiting:
     text: str
 
 
-Step = Code | SignedIn | NotSignedIn | Waiting
+Step = Code | Done | Failed | Waiting
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
+class Followed:
     """What is followed: the object as it was when the command began, and as it is now (None: deleted).
 
     `requested`: a code was asked for, else the one that was there is used. `waited`: seconds since then.
@@ -90,56 +90,56 @@ def code_of(token: Snapshot, now: datetime) -> Code | None:
     return Code(str(flow["userCode"]), str(flow.get("verificationURI", "")), str(flow.get("expirationTime", "")))
 
 
-def step(seen: SignIn) -> Step:
+def step(seen: Followed) -> Step:
     """How far it has come; the first rule that says something wins."""
     if seen.after is None or seen.after.uid != seen.before.uid:
-        return NotSignedIn("the GitHubToken was deleted meanwhile")
+        return Failed("the GitHubToken was deleted meanwhile")
     for rule in _RULES:
         if found := rule(seen, seen.after):
             return found
     return Waiting(_standing(seen.after))
 
 
-_Rule = Callable[[SignIn, Snapshot], Step | None]
+_Rule = Callable[[Followed, Snapshot], Step | None]
 
 
-def _cannot(_seen: SignIn, after: Snapshot) -> Step | None:
-    return NotSignedIn(text) if (text := refusal(after)) else None
+def _cannot(_seen: Followed, after: Snapshot) -> Step | None:
+    return Failed(text) if (text := refusal(after)) else None
 
 
-def _unheard(seen: SignIn, after: Snapshot) -> Step | None:
+def _unheard(seen: Followed, after: Snapshot) -> Step | None:
     """Until the operator has acted on the request, what is shown is of before, unless it cannot get a code."""
     if not seen.requested or after.request(LOGIN_REQUESTED_AT) == after.status.get("lastHandledLoginAt"):
         return None
     attempt_failed = after.failures not in {None, seen.before.failures}
     no_attempt = seen.waited >= IDLE_FOR and after.needs_human not in reasons.SIGN_IN_HEALS
     if _human_needed(after) and (attempt_failed or no_attempt):
-        return NotSignedIn(after.human_task)
+        return Failed(after.human_task)
     return Waiting(f"waiting for the operator to get a code; {_standing(after)}")
 
 
-def _code_shown(seen: SignIn, after: Snapshot) -> Step | None:
+def _code_shown(seen: Followed, after: Snapshot) -> Step | None:
     return code_of(after, seen.now)
 
 
-def _between_codes(_seen: SignIn, after: Snapshot) -> Step | None:
+def _between_codes(_seen: Followed, after: Snapshot) -> Step | None:
     return Waiting("the code has expired; waiting for another one") if after.status.get("deviceFlow") else None
 
 
-def _signed_in(seen: SignIn, after: Snapshot) -> Step | None:
+def _signed_in(seen: Followed, after: Snapshot) -> Step | None:
     sha256 = after.status.get("tokenSHA256")
     if after.ready != "True" or not sha256 or sha256 == seen.before.status.get("tokenSHA256"):
         return None
     account = after.status.get("account")
     expires = ages.shown(after.status.get("expirationTime"), seen.now)
-    return SignedIn(
+    return Done(
         f"Signed in{f' as {account}' if account else ''}. The token is in the Secret `{after.secret}` of the namespace "
         f"`{after.namespace}`" + (f"; it expires {expires}." if expires else ".")
     )
 
 
-def _ended(_seen: SignIn, after: Snapshot) -> Step | None:
-    return NotSignedIn(after.human_task) if _human_needed(after) else None
+def _ended(_seen: Followed, after: Snapshot) -> Step | None:
+    return Failed(after.human_task) if _human_needed(after) else None
 
 
 _RULES: Final[Sequence[_Rule]] = (_cannot, _unheard, _code_shown, _between_codes, _signed_in, _ended)

@@ -29,17 +29,17 @@ class Requested:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Verdict:
     """How a request ended, and the words for it."""
 
     succeeded: bool
     text: str
 
 
-def outcome(seen: Requested) -> Outcome | None:
+def outcome(seen: Requested) -> Verdict | None:
     """How it ended, or None while it goes on."""
     if seen.after is None or seen.after.uid != seen.before.uid:
-        return Outcome(succeeded=False, text="it was deleted meanwhile")
+        return Verdict(succeeded=False, text="it was deleted meanwhile")
     for rule in _RULES:
         if found := rule(seen, seen.after):
             return found
@@ -52,10 +52,10 @@ def standing(token: Snapshot) -> str:
     return f"the operator has not acted on the request (is it running?); Ready is {token.ready}, {said}"
 
 
-_Rule = Callable[[Requested, Snapshot], Outcome | None]
+_Rule = Callable[[Requested, Snapshot], Verdict | None]
 
 
-def _handled(seen: Requested, after: Snapshot) -> Outcome | None:
+def _handled(seen: Requested, after: Snapshot) -> Verdict | None:
     """The token and the echo are written at once, so one that is not ready then will not become so by waiting."""
     if after.status.get("lastHandledRefreshAt") != after.request(REFRESH_REQUESTED_AT):
         return None
@@ -63,24 +63,24 @@ def _handled(seen: Requested, after: Snapshot) -> Outcome | None:
         return _failed(after)
     revision, expires = after.status.get("revision"), ages.shown(after.status.get("expirationTime"), seen.now)
     facts = [f"revision {revision}"] * bool(revision) + [f"expires {expires}"] * bool(expires)
-    return Outcome(succeeded=True, text=", ".join(["refreshed", *facts]))
+    return Verdict(succeeded=True, text=", ".join(["refreshed", *facts]))
 
 
-def _withdrawn(_seen: Requested, after: Snapshot) -> Outcome | None:
+def _withdrawn(_seen: Requested, after: Snapshot) -> Verdict | None:
     if after.request(REFRESH_REQUESTED_AT):
         return None
-    return Outcome(succeeded=False, text=f"somebody removed the annotation {REFRESH_REQUESTED_AT}")
+    return Verdict(succeeded=False, text=f"somebody removed the annotation {REFRESH_REQUESTED_AT}")
 
 
-def _suspended(_seen: Requested, after: Snapshot) -> Outcome | None:
-    return Outcome(succeeded=False, text=SUSPENDED) if after.suspended else None
+def _suspended(_seen: Requested, after: Snapshot) -> Verdict | None:
+    return Verdict(succeeded=False, text=SUSPENDED) if after.suspended else None
 
 
-def _attempt_failed(seen: Requested, after: Snapshot) -> Outcome | None:
+def _attempt_failed(seen: Requested, after: Snapshot) -> Verdict | None:
     return _failed(after) if after.failures not in {None, seen.before.failures} else None
 
 
-def _cannot(seen: Requested, after: Snapshot) -> Outcome | None:
+def _cannot(seen: Requested, after: Snapshot) -> Verdict | None:
     """Where an input is missing there is no attempt that could fail."""
     return _failed(after) if after.human_task and seen.waited >= IDLE_FOR else None
 
@@ -88,6 +88,6 @@ def _cannot(seen: Requested, after: Snapshot) -> Outcome | None:
 _RULES: Final[Sequence[_Rule]] = (_withdrawn, _handled, _suspended, _attempt_failed, _cannot)
 
 
-def _failed(token: Snapshot) -> Outcome:
+def _failed(token: Snapshot) -> Verdict:
     # While the old token is valid, Ready is True and only its message tells of the failure.
-    return Outcome(succeeded=False, text=token.human_task or f"{token.reason}: {token.message}")
+    return Verdict(succeeded=False, text=token.human_task or f"{token.reason}: {token.message}")

@@ -24,6 +24,9 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import data_digest
 from githubtoken_operator.domain.vocabulary.model import JSON
 
+KEYS: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.CLUSTER_APP})
+"""The kinds whose objects have runs and series of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
@@ -85,7 +88,7 @@ class Watched:
 
     def concerned(self, ref: Ref) -> tuple[Ref, ...]:
         """The keys that an event about `ref` can be for: a GitHubToken's or an App's own, else what depends on it."""
-        return (ref,) if ref.kind in _KEYS else self.dependents(ref)
+        return (ref,) if ref.kind in KEYS else self.dependents(ref)
 
     @contextmanager
     def run_of(self, key: Ref) -> Iterator[None]:
@@ -157,7 +160,6 @@ class Watched:
         return self._saw.get(key) or {}
 
 
-_KEYS: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.CLUSTER_APP})
 _ABSENT: Final = b""
 _running: ContextVar[Ref | None] = ContextVar("running", default=None)
 
@@ -183,6 +185,6 @@ def _version(kind: Kind, body: JSON | None) -> bytes:
     if kind is Kind.SECRET:
         owners = sorted(owner.get("uid", "") for owner in meta.get("ownerReferences") or ())
         noted += [data_digest(body), meta.get("labels") or {}, owners, body.get("immutable")]
-    elif kind in _KEYS:
+    elif kind in KEYS:
         noted += [meta.get("uid"), meta.get("generation")]
     return hashlib.blake2b(json.dumps(noted, sort_keys=True).encode(), digest_size=16).digest()

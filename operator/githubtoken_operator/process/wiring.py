@@ -29,7 +29,7 @@ from githubtoken_operator.engine.sweep import Sweep
 from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.tokens.finalizer import Finalizer
-from githubtoken_operator.tokens.followers import Consumers
+from githubtoken_operator.tokens.followers import Followers
 from githubtoken_operator.tokens.gatherer import Gatherer
 from githubtoken_operator.tokens.installation.kind import InstallationKind
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
@@ -200,7 +200,7 @@ def wire(
         pacing=pacing,
         revocations=revocations,
         finalizer=finalizer,
-        consumers=Consumers(
+        followers=Followers(
             cluster=cluster,
             pods=MountingPods(cluster, monotonic=time.monotonic),
             recorder=recorder,

@@ -48,7 +48,7 @@ class _Outcome:
     incomplete: bool = False
 
 
-class Consumers:
+class Followers:
     """Restarts workloads and touches pods."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Consumers:
                 await self._tell_once(token, memory, reasons.RESTART_TARGET_NOT_FOUND, await self._missing(target))
                 return
             match rollout.restart(workload, token.name, issued, renewed=renewed, now=self._now()):
-                case rollout.Later(at):
+                case rollout.Postponed(at):
                     outcome.later = min(at, outcome.later or at)
                 case rollout.Patch(body, restarts):
                     await self._cluster.merge(kind, workload["metadata"], body)

@@ -12,7 +12,7 @@ from typing import Protocol
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.resources import GitHubToken
-from githubtoken_operator.domain.objects.view import Kind
+from githubtoken_operator.domain.objects.view import KindName
 from githubtoken_operator.domain.runs.decide import Observation, Step
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.engine.watched import Ref
@@ -77,4 +77,4 @@ class Plain:
         """Nothing is kept."""
 
 
-TokenKinds = Mapping[Kind, TokenKind]
+TokenKinds = Mapping[KindName, TokenKind]

@@ -69,7 +69,7 @@ from githubtoken_operator.engine.pacing import Pacing
 from githubtoken_operator.engine.scheduler import Next
 from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.tokens.finalizer import Finalizer
-from githubtoken_operator.tokens.followers import Consumers
+from githubtoken_operator.tokens.followers import Followers
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.gatherer import Gatherer
 from githubtoken_operator.tokens.issuing import Issuer
@@ -100,7 +100,7 @@ class Reconciler:
         pacing: Pacing,
         revocations: Revocations,
         finalizer: Finalizer,
-        consumers: Consumers,
+        followers: Followers,
         recorder: Recorder,
         watched: Watched,
         metrics: Metrics,
@@ -116,7 +116,7 @@ class Reconciler:
         self._pacing = pacing
         self._revocations = revocations
         self._finalizer = finalizer
-        self._consumers = consumers
+        self._followers = followers
         self._recorder = recorder
         self._watched = watched
         self._metrics = metrics
@@ -311,7 +311,7 @@ class Reconciler:
         if memory.held is None and seen.token.user is None:
             memory.held = gathered.stored
         body = await self._recorder.record(gathered, memory, result)
-        again = await self._consumers.tell(gathered, memory)
+        again = await self._followers.tell(gathered, memory)
         if await self._kinds[seen.token.kind].learn_account(gathered, memory):
             known = replace(result, granted=_granted(seen, memory))
             body = await self._recorder.record(replace(gathered, body=body), memory, known)

@@ -25,7 +25,7 @@ from githubtoken_operator.domain.user.credential import SEEDS_TAKEN, read_hashes
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduler import Scheduler
 from githubtoken_operator.engine.sweep import Sweep
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.watched import KEYS, Ref, Watched
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.watching import connection
@@ -34,8 +34,6 @@ from githubtoken_operator.watching.orphan_count import OrphanCount
 DELETED: Final = "DELETED"
 GROUP: Final = "githubtoken.dev"
 VERSION: Final = "v1alpha1"
-OURS: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.CLUSTER_APP})
-"""The kinds that have series of their own."""
 SILENCE: Final = 70.0
 """Seconds without an event or a bookmark, of which one comes each minute, after which a watch is begun anew."""
 
@@ -176,7 +174,7 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
 
 def show(wiring: Wiring, ref: Ref, body: kopf.Body) -> None:
     """Exports an object at its first sight: alerts speak of one whose first run has not ended too."""
-    if ref.kind not in OURS or wiring.metrics.shows(*ref.labels):
+    if ref.kind not in KEYS or wiring.metrics.shows(*ref.labels):
         return
     status = body.get("status") or {}
     of_app = ref.kind is not Kind.TOKEN

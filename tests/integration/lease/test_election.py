@@ -12,7 +12,7 @@ import pytest
 from kubernetes.aio import client, config
 
 from githubtoken_operator.adapters.kubernetes.api import Api, Conflict
-from githubtoken_operator.adapters.kubernetes.lease import NAME, Lease
+from githubtoken_operator.adapters.kubernetes.lease import LEASE_NAME, Lease
 from localcluster import Binaries, ControlPlane
 
 # Long enough that a busy machine does not cost the leader its Lease.
@@ -52,7 +52,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 async def read(candidate: Candidate) -> dict[str, Any]:
     """The Lease, through the candidate's own connection."""
-    return await candidate.api.request("GET", f"{candidate.collection}/{NAME}")
+    return await candidate.api.request("GET", f"{candidate.collection}/{LEASE_NAME}")
 
 
 async def until_renewed(leader: Candidate) -> None:

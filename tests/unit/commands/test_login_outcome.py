@@ -9,9 +9,9 @@ import pytest
 
 from githubtoken_operator.commands.login_outcome import (
     Code,
-    NotSignedIn,
-    SignedIn,
-    SignIn,
+    Done,
+    Failed,
+    Followed,
     Step,
     Waiting,
     code_of,
@@ -58,7 +58,7 @@ def signed_in(**status: Any) -> Snapshot:  # noqa: ANN401 - of any field
 def after(
     token: Snapshot | None, before: Snapshot | None = None, *, requested: bool = True, waited: float = 1.0
 ) -> Step:
-    return step(SignIn(before or alice(), token, requested, waited, NOW))
+    return step(Followed(before or alice(), token, requested, waited, NOW))
 
 
 def test_until_the_operator_has_acted_it_is_waited_for() -> None:
@@ -94,7 +94,7 @@ def test_between_two_codes_it_is_waited_for() -> None:
 
 
 def test_it_is_done_when_the_code_is_gone_and_there_is_another_token() -> None:
-    assert after(signed_in()) == SignedIn(
+    assert after(signed_in()) == Done(
         "Signed in as alice. The token is in the Secret `alice` of the namespace `team`; "
         "it expires in 8h (2026-03-01T20:00:00Z)."
     )
@@ -103,7 +103,7 @@ def test_it_is_done_when_the_code_is_gone_and_there_is_another_token() -> None:
 def test_an_account_and_an_expiry_that_are_not_known_are_left_out() -> None:
     token = signed_in()
     unknown = Snapshot({**token.body, "status": {**token.status, "account": "", "expirationTime": None}})
-    assert after(unknown) == SignedIn("Signed in. The token is in the Secret `alice` of the namespace `team`.")
+    assert after(unknown) == Done("Signed in. The token is in the Secret `alice` of the namespace `team`.")
 
 
 def test_the_token_of_before_is_not_taken_for_a_sign_in() -> None:
@@ -113,27 +113,27 @@ def test_the_token_of_before_is_not_taken_for_a_sign_in() -> None:
 
 @pytest.mark.parametrize("reason", ["WrongAccount", "AuthenticationFailed", "ReauthorizationRequired"])
 def test_an_end_that_needs_a_human_is_told_in_the_operators_words(reason: str) -> None:
-    assert after(handled(conditions=needing_human(reason, "do this"))) == NotSignedIn(f"{reason}: do this")
+    assert after(handled(conditions=needing_human(reason, "do this"))) == Failed(f"{reason}: do this")
 
 
 def test_an_end_is_told_also_while_an_older_token_is_still_valid() -> None:
     conditions = [ready(), condition("NeedsHuman", "True", "AuthenticationFailed", "access was denied")]
     before = alice(status={"tokenSHA256": "old"})
     ended = after(handled(tokenSHA256="old", conditions=conditions), before)
-    assert ended == NotSignedIn("AuthenticationFailed: access was denied")
+    assert ended == Failed("AuthenticationFailed: access was denied")
 
 
 def test_a_request_that_failed_before_it_was_echoed_is_told() -> None:
     failed = {"failedAttempts": 1, "lastFailureTime": at(timedelta(0))}
     refused = alice(status={**failed, "conditions": needing_human("AuthenticationFailed", "enable the device flow")})
-    assert after(refused) == NotSignedIn("AuthenticationFailed: enable the device flow")
+    assert after(refused) == Failed("AuthenticationFailed: enable the device flow")
     assert isinstance(after(refused, refused), Waiting)
 
 
 def test_where_no_code_can_be_had_it_is_told_after_a_while() -> None:
     no_app = alice(status={"conditions": needing_human("AppNotFound", "there is no App")})
     assert isinstance(after(no_app, no_app), Waiting)
-    assert after(no_app, no_app, waited=IDLE_FOR) == NotSignedIn("AppNotFound: there is no App")
+    assert after(no_app, no_app, waited=IDLE_FOR) == Failed("AppNotFound: there is no App")
 
 
 def test_that_nobody_has_signed_in_yet_does_not_end_it() -> None:
@@ -147,7 +147,7 @@ def test_what_time_heals_is_waited_for() -> None:
 
 @pytest.mark.parametrize("token", [None, alice(uid="another")], ids=["deleted", "re-created"])
 def test_an_object_that_is_gone_ends_it(token: Snapshot | None) -> None:
-    assert after(token) == NotSignedIn("the GitHubToken was deleted meanwhile")
+    assert after(token) == Failed("the GitHubToken was deleted meanwhile")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_an_object_that_is_gone_ends_it(token: Snapshot | None) -> None:
 )
 def test_where_nobody_can_sign_in_it_is_said_what_to_set(token: Snapshot, says: str) -> None:
     assert (refusal(token) or "").startswith(says)
-    assert after(token, token) == NotSignedIn(refusal(token) or "")
+    assert after(token, token) == Failed(refusal(token) or "")
 
 
 def test_where_somebody_can_sign_in_nothing_is_said() -> None:

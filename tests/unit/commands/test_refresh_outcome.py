@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.commands.refresh_outcome import SUSPENDED, Outcome, Requested, outcome, standing
+from githubtoken_operator.commands.refresh_outcome import SUSPENDED, Requested, Verdict, outcome, standing
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.waiting import IDLE_FOR
 from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT
@@ -32,12 +32,12 @@ def handled(**status: Any) -> Snapshot:  # noqa: ANN401 - of any field
     return asked(status={"lastHandledRefreshAt": REQUEST, "revision": 4, **status})
 
 
-def ended(after: Snapshot | None, before: Snapshot | None = None, waited: float = 1.0) -> Outcome | None:
+def ended(after: Snapshot | None, before: Snapshot | None = None, waited: float = 1.0) -> Verdict | None:
     return outcome(Requested(before or asked(), after, waited, NOW))
 
 
-def failed(text: str) -> Outcome:
-    return Outcome(succeeded=False, text=text)
+def failed(text: str) -> Verdict:
+    return Verdict(succeeded=False, text=text)
 
 
 def test_a_request_that_nobody_has_acted_on_goes_on() -> None:
@@ -46,11 +46,11 @@ def test_a_request_that_nobody_has_acted_on_goes_on() -> None:
 
 def test_a_request_that_status_echoes_has_succeeded_and_says_what_there_is_now() -> None:
     text = "refreshed, revision 4, expires in 42m (2026-03-01T12:42:00Z)"
-    assert ended(handled()) == Outcome(succeeded=True, text=text)
+    assert ended(handled()) == Verdict(succeeded=True, text=text)
 
 
 def test_a_token_that_does_not_expire_has_no_expiry_in_the_line() -> None:
-    assert ended(handled(expirationTime=None)) == Outcome(succeeded=True, text="refreshed, revision 4")
+    assert ended(handled(expirationTime=None)) == Verdict(succeeded=True, text="refreshed, revision 4")
 
 
 def test_only_the_first_64_characters_of_a_request_are_echoed() -> None:

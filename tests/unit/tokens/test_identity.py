@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.user.credential import OURS
+from githubtoken_operator.domain.user.credential import REFRESH_TOKEN_SHA256
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal
@@ -181,7 +181,7 @@ def pair_of_a_tenant() -> dict[str, Any]:
     """A credential Secret that its tenant filled by itself, with the annotations that the operator writes."""
     refresh = "ghr_tenantsown00001"
     data = {"refresh_token": refresh, "token": "ghu_tenantsown00001", "created": "2026-03-01T11:00:00Z"}
-    notes = {"githubtoken.dev/name": "ci", OURS: hashlib.sha256(refresh.encode()).hexdigest()}
+    notes = {"githubtoken.dev/name": "ci", REFRESH_TOKEN_SHA256: hashlib.sha256(refresh.encode()).hexdigest()}
     return secret("ci-credential", data, labels={"githubtoken.dev/role": "credential"}, annotations=notes)
 
 

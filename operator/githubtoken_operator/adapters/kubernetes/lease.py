@@ -36,7 +36,7 @@ from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, NotFound
 from githubtoken_operator.domain.objects.secrets import FIELD_MANAGER
 from githubtoken_operator.domain.vocabulary.model import JSON
 
-NAME: Final = "githubtoken-operator"
+LEASE_NAME: Final = "githubtoken-operator"
 
 _DEADLINE: Final = 2 / 3
 """Of the duration: how long a renewal lasts for the holder itself. The rest is the margin between two leaders."""
@@ -138,7 +138,7 @@ class Lease:
             try:
                 async with asyncio.timeout(self._interval * _ATTEMPT):
                     if await self._take():
-                        logger.info("leading: holding Lease %s/%s, term %d", self._namespace, NAME, self._term)
+                        logger.info("leading: holding Lease %s/%s, term %d", self._namespace, LEASE_NAME, self._term)
                         return
             except (ApiError, TimeoutError) as error:
                 self._say(logging.WARNING, f"the Lease cannot be acquired yet: {_words(error)}")
@@ -197,7 +197,7 @@ class Lease:
         """Whether it is still ours."""
         current, record, _asked = await self._look()
         if current is None or record.holder != self.identity:
-            logger.error("Lease %s/%s is held by `%s`", self._namespace, NAME, record.holder)
+            logger.error("Lease %s/%s is held by `%s`", self._namespace, LEASE_NAME, record.holder)
             self._until = -math.inf
             return False
         await self._hold(current, record, changes=False)
@@ -207,7 +207,7 @@ class Lease:
         """The Lease as it is, and when it was asked for. What is new counts as seen when the answer was here."""
         asked = self._boottime()
         try:
-            current: JSON | None = await self._api.request("GET", f"{self._collection}/{NAME}")
+            current: JSON | None = await self._api.request("GET", f"{self._collection}/{LEASE_NAME}")
         except NotFound:
             current = None
         # Where it was deleted the next term goes on from the last one that was seen; the very first is 0.
@@ -236,12 +236,12 @@ class Lease:
     async def _put(self, current: JSON | None, spec: Mapping[str, Any]) -> None:
         manager = {"fieldManager": FIELD_MANAGER}
         if current is None:
-            meta = {"name": NAME, "namespace": self._namespace}
+            meta = {"name": LEASE_NAME, "namespace": self._namespace}
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
             await self._api.request("POST", self._collection, body=body, query=manager)
         else:
             body = {**current, "spec": {**(current.get("spec") or {}), **spec}}
-            await self._api.request("PUT", f"{self._collection}/{NAME}", body=body, query=manager)
+            await self._api.request("PUT", f"{self._collection}/{LEASE_NAME}", body=body, query=manager)
 
     def _jittered(self, seconds: float) -> float:
         return seconds * (1 - _JITTER * self._jitter())

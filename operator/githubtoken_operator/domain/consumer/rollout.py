@@ -40,7 +40,7 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class Postponed:
     """The workload was restarted a moment ago: look again at that time."""
 
     at: datetime
@@ -58,7 +58,7 @@ def all_have_it(token: GitHubToken, issued: Issued) -> bool:
     return token.seen and told == (issued.revision, issued.access.token.sha256_base64)
 
 
-def restart(workload: JSON, name: str, issued: Issued, *, renewed: bool, now: datetime) -> Patch | Later | None:
+def restart(workload: JSON, name: str, issued: Issued, *, renewed: bool, now: datetime) -> Patch | Postponed | None:
     """What to do to the workload for the token of GitHubToken `name`; None where its pods have it.
 
     A workload that was never restarted for that GitHubToken has the token if it is the first one, since its pods could
@@ -72,7 +72,7 @@ def restart(workload: JSON, name: str, issued: Issued, *, renewed: bool, now: da
     has_it = known is None and (issued.revision == 1 or not renewed or _made_after(workload, issued))
     restarted = _restarted_at(workload)
     if not has_it and restarted is not None and abs(now - restarted) < REST:
-        return Later(restarted + REST)
+        return Postponed(restarted + REST)
     notes = {RESTARTED_FOR: json.dumps({**marks, name: mark(issued)}, sort_keys=True)}
     body: dict[str, Any] = {
         "metadata": {"resourceVersion": workload["metadata"]["resourceVersion"], "annotations": notes}

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.apps.admission import AllowedNamespaces
 from githubtoken_operator.domain.objects import formats
-from githubtoken_operator.domain.objects.view import Kind
+from githubtoken_operator.domain.objects.view import KindName
 from githubtoken_operator.domain.vocabulary import certificates, reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.durations import parse_duration
@@ -170,7 +170,7 @@ class GitHubToken:
     invalid: Terminal | None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> KindName:
         """The kind of token, as `status.kind` shows it."""
         return "User" if self.user else "Installation" if self.installation else "Personal"
 

@@ -14,13 +14,13 @@ from githubtoken_operator.domain.vocabulary import conditions
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
-Kind = Literal["User", "Installation", "Personal"]
+KindName = Literal["User", "Installation", "Personal"]
 """The kind of token, as `status.kind` shows it."""
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 """The status of a Kubernetes condition."""
 
-_KINDS: tuple[Kind, ...] = ("User", "Installation", "Personal")
+_KINDS: tuple[KindName, ...] = ("User", "Installation", "Personal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class TokenView:
 
     namespace: str
     name: str
-    kind: Kind | None
+    kind: KindName | None
     app: str
     secret: str
     ready: ConditionStatus

@@ -42,7 +42,7 @@ from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, Serv
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
 CLIENT_ID: Final = PREFIX + "client-id"
-OURS: Final = PREFIX + "refresh-token-sha256"
+REFRESH_TOKEN_SHA256: Final = PREFIX + "refresh-token-sha256"
 """The refresh token that the operator last wrote; another one under the key was put there by a human."""
 PARENT: Final = PREFIX + "parent-sha256"
 """The refresh token that this pair was obtained with."""
@@ -125,7 +125,7 @@ def read(secret: JSON) -> Credential:
     notes = annotations_of(secret)
     text = decoded(secret, "refresh_token")
     refresh_token = Token(text) if text else None
-    ours = notes.get(OURS)
+    ours = notes.get(REFRESH_TOKEN_SHA256)
     intent = _read_intent(notes.get(INTENT))
     current = refresh_token.sha256 if refresh_token else None
     return Credential(

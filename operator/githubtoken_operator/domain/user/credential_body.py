@@ -32,8 +32,8 @@ from githubtoken_operator.domain.user.credential import (
     ACCOUNT,
     CLIENT_ID,
     INTENT,
-    OURS,
     PARENT,
+    REFRESH_TOKEN_SHA256,
     REFUSED,
     REMEMBERED,
     SEED,
@@ -159,7 +159,7 @@ def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
             **encoded({**access_token_keys(access), "refresh_token": refresh_token}),
         },
         notes={
-            OURS: kept,
+            REFRESH_TOKEN_SHA256: kept,
             PARENT: grant.parent,
             SEED: grant.seed,
             REVISION: str(read(secret).revision + 1),
@@ -184,7 +184,7 @@ def with_sign_in(secret: JSON | None, key: tuple[str, str], grant: Grant) -> dic
     if grant.parent:
         notes[PARENT] = grant.parent
     if refresh is not None:
-        notes |= {OURS: refresh.sha256, SEED: refresh.sha256}
+        notes |= {REFRESH_TOKEN_SHA256: refresh.sha256, SEED: refresh.sha256}
     if signed_in.account is not None:
         notes[ACCOUNT] = signed_in.account
     notes |= origin.note(grant.origin, refresh.sha256 if refresh else "")
@@ -192,7 +192,7 @@ def with_sign_in(secret: JSON | None, key: tuple[str, str], grant: Grant) -> dic
         base,
         data={**_without(base, DEVICE_CODE, KEPT_ANSWER, *ACCESS_TOKEN_KEYS), **encoded(keys)},
         notes=notes,
-        without=(INTENT, REFUSED, FLOW, OURS, PARENT, SEED, ACCOUNT, ORIGIN),
+        without=(INTENT, REFUSED, FLOW, REFRESH_TOKEN_SHA256, PARENT, SEED, ACCOUNT, ORIGIN),
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from githubtoken_operator.domain.consumer import rollout
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.consumer.rollout import Later, Patch
+from githubtoken_operator.domain.consumer.rollout import Patch, Postponed
 from githubtoken_operator.domain.vocabulary.model import AccessToken, Token
 from githubtoken_operator.domain.vocabulary.times import format_time
 from tests.unit.builders import NOW
@@ -89,7 +89,7 @@ def test_two_restarts_are_a_minute_apart_whoever_asked_for_the_first(ago: int, l
     found = rollout.restart(
         workload(marks=OLD | {"other": "3/abc"}, restarted=format_time(at)), "ci", issued(), renewed=True, now=NOW
     )
-    assert found == Later(at + rollout.REST) if later else isinstance(found, Patch)
+    assert found == Postponed(at + rollout.REST) if later else isinstance(found, Patch)
 
 
 def test_a_time_that_cannot_be_read_holds_up_nothing() -> None:

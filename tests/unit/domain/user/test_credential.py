@@ -18,7 +18,7 @@ from githubtoken_operator.domain.user import credential_body as body_of
 from githubtoken_operator.domain.user.credential import (
     CLIENT_ID,
     INTENT,
-    OURS,
+    REFRESH_TOKEN_SHA256,
     REFUSED,
     SEEDS_TAKEN,
     Expected,
@@ -71,7 +71,13 @@ def put_back(body: dict[str, Any], text: str) -> dict[str, Any]:
 def noted(body: dict[str, Any], **notes: str | None) -> dict[str, Any]:
     changed = copy.deepcopy(body)
     for name, value in notes.items():
-        key = {"refused": REFUSED, "ours": OURS, "intent": INTENT, "seeds": SEEDS_TAKEN, "revision": REVISION}[name]
+        key = {
+            "refused": REFUSED,
+            "ours": REFRESH_TOKEN_SHA256,
+            "intent": INTENT,
+            "seeds": SEEDS_TAKEN,
+            "revision": REVISION,
+        }[name]
         changed["metadata"]["annotations"].pop(key, None)
         if value is not None:
             changed["metadata"]["annotations"][key] = value

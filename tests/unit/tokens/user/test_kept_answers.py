@@ -18,7 +18,7 @@ import pytest
 from githubtoken_operator.domain.github import answers
 from githubtoken_operator.domain.objects.secrets import decoded, encoded
 from githubtoken_operator.domain.user import credential, credential_body
-from githubtoken_operator.domain.user.credential import INTENT, OURS
+from githubtoken_operator.domain.user.credential import INTENT, REFRESH_TOKEN_SHA256
 from githubtoken_operator.domain.user.entry import VERSION
 from githubtoken_operator.domain.user.kept_answer import KEPT_ANSWER
 from githubtoken_operator.domain.vocabulary import reasons
@@ -269,7 +269,7 @@ async def test_what_a_version_to_come_has_kept_in_its_own_way_is_left_alone() ->
 async def test_a_kept_answer_that_fits_nothing_any_more_is_removed_once() -> None:
     """Somebody edits what the operator remembers of the chain."""
     world, _ = await kept()
-    world.api.edit(CREDENTIAL, lambda body: body["metadata"]["annotations"].update({OURS: "0" * 64}))
+    world.api.edit(CREDENTIAL, lambda body: body["metadata"]["annotations"].update({REFRESH_TOKEN_SHA256: "0" * 64}))
     with a_later_version():
         process = world.start()
         await process.run()
