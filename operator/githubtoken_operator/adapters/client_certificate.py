@@ -34,6 +34,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from githubtoken_operator.domain.apps import rsa_key
+from githubtoken_operator.domain.vocabulary import certificates
 from githubtoken_operator.domain.vocabulary.model import ClientCertificate
 
 CERTIFICATE: Final = "tls.crt"
@@ -64,7 +65,8 @@ _KEY_BLOCK: Final = re.compile(
     rb"-----BEGIN (?:RSA |EC )?PRIVATE KEY-----([^-]*)-----END (?:RSA |EC )?PRIVATE KEY-----"
 )
 _ENCRYPTED: Final = (b"BEGIN ENCRYPTED PRIVATE KEY", b"4,ENCRYPTED")
-_BLANK: Final = re.compile(rb"\s+")
+_BLANK: Final = re.compile(rb"(?:\s|\\[nr])+")
+"""Line ends too that a store has kept as two characters."""
 
 
 async def read_pair(certificate: bytes, key: bytes) -> ClientCertificate:
@@ -77,7 +79,7 @@ def of_pair(certificate: bytes, key: bytes) -> ClientCertificate:
     if len(certificate) > LARGEST or len(key) > LARGEST_KEY:
         raise ValueError(f"`{CERTIFICATE}` must be at most {LARGEST} bytes, and `{KEY}` at most {LARGEST_KEY}")
     try:
-        chain = x509.load_pem_x509_certificates(certificate)
+        chain = [x509.load_der_x509_certificate(der) for der in certificates.of_pem(certificate).certificates]
         first = chain[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, IndexError, UnsupportedAlgorithm):
         raise ValueError(

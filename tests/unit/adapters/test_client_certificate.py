@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -44,6 +45,21 @@ def test_a_pair_that_fits_is_taken_and_not_shown() -> None:
     found = client_certificate.of_pair(CERTIFICATE, KEY)
     assert found == client_certificate.of_pair(CERTIFICATE, KEY)
     assert "PRIVATE" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        pytest.param(lambda pem: pem.replace(b"\n", b"\\n"), id="line breaks as two characters"),
+        pytest.param(lambda pem: pem.replace(b"\n", b"\r\n"), id="CRLF"),
+        pytest.param(lambda pem: b"\xef\xbb\xbf" + pem, id="a byte order mark"),
+        pytest.param(lambda pem: "# für Zürich\n".encode() + pem, id="a comment"),
+        pytest.param(lambda pem: b'"' + pem + b'"', id="quotes"),
+        pytest.param(lambda pem: pem.replace(b"\n", b"\n    "), id="every line indented"),
+    ],
+)
+def test_a_pair_is_taken_as_stores_deliver_it(store: Callable[[bytes], bytes]) -> None:
+    assert client_certificate.of_pair(store(CERTIFICATE), store(KEY)) == client_certificate.of_pair(CERTIFICATE, KEY)
 
 
 @pytest.mark.parametrize(
