@@ -10,7 +10,7 @@ from typing import Final
 
 from githubtoken_operator import __version__
 from githubtoken_operator.adapters.clock import utc_now
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
+from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.inspection import Inspection, SecretLook
 from githubtoken_operator.adapters.kubernetes.survey import Right, Survey
@@ -54,12 +54,9 @@ async def read(session: Session, *, namespace: str | None, operator_namespace: s
 async def _scope(survey: Survey, own: str) -> str:
     """All namespaces (""), or the caller's own where GitHubTokens may not be listed in all."""
     try:
-        await survey.objects(Kind.TOKEN, "")
-    except Forbidden:
-        return own
+        return "" if await survey.may(rights.LIST, "") else own
     except ApiError:
         return ""
-    return ""
 
 
 async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:

@@ -46,6 +46,7 @@ RESTART: Final = {
     )
 }
 """For `restartTargets`, by their kind."""
+LIST: Final = Right("list", _OURS, "githubtokens")
 OF_USERS: Final = (
     *_each("get list patch", _OURS, "githubtokens"),
     *_each("get list", _OURS, "githubapps"),

@@ -43,7 +43,8 @@ def replica(name: str = "a", *, version: str = VERSION, waiting: str = "") -> di
 
 
 def lease(*, holder: str = "a_1", ago: timedelta = timedelta(seconds=3)) -> dict[str, Any]:
-    return {"spec": {"holderIdentity": holder, "renewTime": at(-ago), "leaseDurationSeconds": 15}}
+    spec = {"holderIdentity": holder, "renewTime": at(-ago), "leaseDurationSeconds": 15}
+    return {"metadata": {"name": "githubtoken-operator", "namespace": SYSTEM}, "spec": spec}
 
 
 def platform(**changes: Any) -> Platform:  # noqa: ANN401 - fields of any kind
