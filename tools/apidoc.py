@@ -11,6 +11,7 @@ ones below the table. What happens when a field changes, and which reason a mist
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,8 +173,9 @@ def _text(description: str, schema: Schema, *, required: bool) -> str:
     inner = schema.get("items") or schema.get("additionalProperties")
     notes += _values(inner, "Each at") if inner else _values(schema, "At")
     rules = [rule["message"] for part in (schema, inner or {}) for rule in part.get("x-kubernetes-validations", [])]
-    lines = [" ".join(notes), *(f"*Rule:* {message}" for message in rules)]
-    return "<br>".join(lines)
+    # The star of *kubernetes.io/ would begin emphasis.
+    described, *messages = (re.sub(r"\*(?=\w)", r"\*", text) for text in (" ".join(notes), *rules))
+    return "<br>".join((described, *(f"*Rule:* {message}" for message in messages)))
 
 
 def _size(schema: Schema, keyword: str, what: str) -> Iterator[str]:

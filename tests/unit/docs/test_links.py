@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 REPOSITORY: Final = Path(__file__).parents[3]
-PAGES: Final = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("examples/*.md")])
+PAGES: Final = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md"), *REPOSITORY.glob("examples/*.md")])
 LINK: Final = re.compile(r"\]\((?!https?://)([^)#\s]+)")
 NAMED: Final = re.compile(r"\bdocs/[\w-]+\.md\b")
 
