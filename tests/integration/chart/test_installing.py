@@ -104,11 +104,27 @@ def test_objects_of_our_own_kinds_come_with_the_release_once_the_crds_are_there(
     access = (f"--kubeconfig={empty.kubeconfig}", f"--namespace={NAMESPACE}")
     refused = run(getattr(helm, version), *install, *access)
     assert refused.code != 0
-    assert "install the CustomResourceDefinitions first" in refused.error
+    assert "install the CustomResourceDefinitions first (kubectl apply --server-side -f deploy/crds" in refused.error
     empty.kubectl("apply", f"--filename={REPOSITORY / 'deploy' / 'crds'}")
     empty.kubectl("wait", "--for=condition=Established", "--timeout=60s", *(f"crd/{k}.githubtoken.dev" for k in CRDS))
     Release(getattr(helm, version), empty).helm(*install)
     assert empty.get("cgha", "acme")["spec"]["appID"] == 1
+
+
+@VERSIONS
+def test_helm_looks_kinds_up_before_it_makes_the_first_object(
+    helm: Helm, empty: ControlPlane, version: str, tmp_path: Path
+) -> None:
+    """Why the chart can but refuse: of helm itself, the same install ends in words that name no way on."""
+    chart = {"apiVersion": "v2", "name": "bare", "version": "1.0.0"}
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(chart))
+    for path in (REPOSITORY / "deploy" / "crds").glob("*.yaml"):
+        shutil.copy(path, tmp_path / "templates")
+    (tmp_path / "templates" / "app.yaml").write_text(json.dumps({**APP, "spec": SPEC}))
+    refused = run(getattr(helm, version), "install", "bare", tmp_path, f"--kubeconfig={empty.kubeconfig}")
+    assert refused.code != 0
+    assert 'no matches for kind "ClusterGitHubApp"' in refused.error
 
 
 def test_without_a_cluster_objects_of_our_own_kinds_are_rendered(helm: Helm) -> None:

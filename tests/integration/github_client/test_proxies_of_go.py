@@ -54,6 +54,7 @@ def go(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "program"
 
 
+@pytest.mark.timeout(600)
 def test_no_proxy_means_what_it_means_to_go(go: Path) -> None:
     different = []
     for no_proxy in (*(name + port for name in NAMES for port in PORTS), *LISTS):
