@@ -60,16 +60,22 @@ def broken(chain: Chain, link: str, name: str) -> Check | None:
 
 
 def of_secret(
-    chain: Chain, link: str, name: str, seen: SecretSeen | None, rules: Sequence[Callable[[SecretLook], Check | None]]
+    chain: Chain,
+    link: str,
+    name: str,
+    seen: SecretSeen | None,
+    rules: Sequence[Callable[[SecretLook], Check | None]],
+    *,
+    missing: str = "create it",
 ) -> Check:
-    """What the rules say of a Secret that is there, and why else there is nothing to say."""
+    """What the rules say of a Secret that is there; `missing` is what to do where it is not."""
     found = seen.found if seen else None
     if isinstance(found, SecretLook):
         check = first(rules, found) or Check(name, "ok", "is there")
         return check if check.state == "failed" else broken(chain, link, name) or check
     if at_fault := broken(chain, link, name):
         return at_fault
-    return unseen(name, found) if found is not None else Check(name, "failed", "the Secret is not there", "create it")
+    return unseen(name, found) if found is not None else Check(name, "failed", "the Secret is not there", missing)
 
 
 def of_key(name: str, ref: KeyRef, secret: SecretLook) -> Check | None:

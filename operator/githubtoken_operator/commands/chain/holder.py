@@ -64,4 +64,7 @@ def secret(chain: Chain) -> Check:
     if isinstance(chain.secret.found, ApiError) and token.ready == "True":
         check = unseen(name, chain.secret.found)
         return Check(name, "unknown", f"{check.says}; status says that it has revision {revision}")
-    return of_secret(chain, "", name, chain.secret, (foreign, older, dead, fine))
+    back = "the operator puts it back within seconds, where one runs: `githubtoken doctor` looks"
+    first = "the operator makes it with the first token: what is wrong above comes before it"
+    missing = back if token.ready == "True" else first
+    return of_secret(chain, "", name, chain.secret, (foreign, older, dead, fine), missing=missing)

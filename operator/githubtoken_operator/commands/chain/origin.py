@@ -70,4 +70,5 @@ def credential(chain: Chain) -> Check | None:
         ),
         lambda _: Check(name, "ok", f"is there; the sign-in ends {ends}" if ends else "is there"),
     )
-    return of_secret(chain, "sign-in", name, seen, rules)
+    missing = "the operator makes it from the seed, or when somebody signs in"
+    return of_secret(chain, "sign-in", name, seen, rules, missing=missing)

@@ -128,14 +128,16 @@ def _urls(url: str) -> tuple[dict[str, str], list[str]]:
     api = url.rstrip("/")
     if api in {"", "https://api.github.com", "https://github.com"}:
         return {}, []
-    host = urlsplit(api).hostname or ""
+    try:
+        host = urlsplit(api).hostname or ""
+    except ValueError:
+        host = ""
+    if host.startswith("api.") and host.endswith(".ghe.com"):
+        return {"apiURL": api, "webURL": f"https://{host.removeprefix('api.')}"}, []
+    allowed = f"The operator has to be allowed to ask {host or api} (--allowed-hosts)."
     if api.endswith("/api/v3"):
-        web = api.removesuffix("/api/v3")
-    elif host.startswith("api.") and host.endswith(".ghe.com"):
-        web = f"https://{host.removeprefix('api.')}"
-    else:
-        return {"apiURL": api, "webURL": api}, ["`webURL` is a guess: set it to the address of the web pages."]
-    return {"apiURL": api, "webURL": web}, [f"The operator has to be allowed to ask {host} (--allowed-hosts)."]
+        return {"apiURL": api, "webURL": api.removesuffix("/api/v3")}, [allowed]
+    return {"apiURL": api, "webURL": api}, [allowed, "`webURL` is a guess: set it to the address of the web pages."]
 
 
 # --- The GitHubToken -------------------------------------------------------------------------------------------------

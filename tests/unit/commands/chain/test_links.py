@@ -166,6 +166,18 @@ def test_the_secret_says_whose_and_how_old_its_token_is(secret: object, state: s
     assert (check.state, check.says) == (state, says)
 
 
+@pytest.mark.parametrize(
+    ("token", "advice"),
+    [
+        (snapshot(), "the operator puts it back within seconds"),
+        (broken("AppNotFound"), "makes it with the first token"),
+    ],
+)
+def test_nobody_is_told_to_make_a_secret_that_is_the_operators(token: Snapshot, advice: str) -> None:
+    assert advice in walked(token, secret=Look("ci", None))["Secret ci"].advice
+    assert "the operator makes it" in user(credential=None)["Credential Secret ci-credential"].advice
+
+
 # --- Other kinds of tokens -------------------------------------------------------------------------------------------
 
 SEED = "Seed refresh_token in Secret alice-seed"

@@ -138,6 +138,8 @@ def test_a_cluster_generator_is_a_cluster_app_whose_key_moves() -> None:
         ([generator()], "GitHubApp acme", "No ExternalSecret that was given uses this generator."),
         ([generator(appID="Iv23liabc")], "GitHubApp acme", "`appID` is no number, and stands as `clientID`."),
         ([generator(appID="")], "GitHubApp acme", "The id of the App is missing"),
+        ([generator(url="https://ghes.example.com/api/v3")], "GitHubApp acme", "to be allowed to ask ghes.example.com"),
+        ([generator(url="https://[x")], "GitHubApp acme", "`webURL` is a guess"),
         ([external_secret(of="gone")], "GitHubToken ci", "GithubAccessToken gone was not given"),
         ([generator(installID="x"), external_secret()], "GitHubToken ci", "`installation` has to be set"),
         ([generator(), external_secret()], "GitHubToken ci", "all permissions of the App"),
