@@ -74,6 +74,13 @@ class Revocations:
         token, deadline = parse_token(body), deletion.deadline(body)
         if not token.held or deadline is None:
             return Gone()
+        # What a watch has brought may be older than its end, and that is not told twice.
+        current = await self._cluster.read(Kind.TOKEN, token.namespace, token.name)
+        if current is None or current["metadata"]["uid"] != token.uid:
+            return Gone()
+        body, token = current, parse_token(current)
+        if not token.held:
+            return Gone()
         if not token.revoke:
             return await self._let_go(body)
         try:
@@ -144,10 +151,11 @@ class Revocations:
             if issued.access.expires_at is None or issued.access.expires_at > now
         }
         refused = await self._revoke_installation_tokens(with_target(token, memory), memory, living)
-        left = deletion.left_alive(token, {value.sha256_base64 for value in living}, now, pair_found=False)
+        revoked = {value.sha256_base64 for value in living}
+        left = deletion.left_alive(token, revoked, now, pair_found=False)
         if left is not None and unread is not None:
             raise unread
-        return body, refused or left
+        return body, refused or left or deletion.left_before(known, revoked, now)
 
     async def _revoke_installation_tokens(
         self, token: GitHubToken, memory: Memory, living: Mapping[Token, Origin | None]

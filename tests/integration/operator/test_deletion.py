@@ -9,6 +9,9 @@ import pytest
 from github_simulator.control_client import sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localcluster.operator_process import OperatorProcess
     from tests.integration.operator.conftest import World
 
 FINALIZER = "githubtoken.dev/revocation"
@@ -111,3 +114,24 @@ def test_a_namespace_that_goes_takes_its_tokens_along(world: World) -> None:
     world.cluster.delete("Namespace", "", world.namespace)
     world.wait_until(lambda: world.get("GitHubToken", "ci") is None, "the end of the object", within=120)
     world.wait_until(lambda: alive(world, token) == [False], "the end of the token")
+
+
+@pytest.mark.xdist_group("operator-apart")
+def test_a_predecessor_that_a_restart_forgot_is_told_and_no_success(
+    apart: World, start: Callable[..., OperatorProcess]
+) -> None:
+    apart.app()
+    installation(apart)
+    first = apart.data("ci")["token"]
+    apart.annotate("ci", refresh_requested_at="now")
+    apart.wait_ready("ci", revision=2)
+    second = apart.data("ci")["token"]
+    assert alive(apart, first, second) == [True, True]
+    assert apart.operator.stop() == 0
+    apart.operator = start()
+    apart.delete("GitHubToken", "ci")
+    gone(apart, "ci")
+    assert alive(apart, first, second) == [True, False]
+    (event,) = apart.events("ci", reason="RevocationFailed")
+    assert "from before the last renewal" in event["message"]
+    assert 'githubtoken_revocations_total{result="failed"} 1.0' in apart.operator.metrics()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -401,6 +402,49 @@ async def test_the_predecessors_of_an_installation_token_are_revoked_too() -> No
     world.api.delete(TOKEN)
     await process.run()
     assert world.github.revoked == {token.reveal() for token in world.github.minted}
+
+
+async def test_a_predecessor_that_a_restart_forgot_is_never_called_revoked_while_it_lives() -> None:
+    world = await installation()
+    process = world.start()
+    for time in ("one", "two"):
+        requested(world, time)
+        await process.settle()
+    first, second, third = world.github.minted
+    restarted = world.start()
+    requested(world, "three")
+    await restarted.settle()
+    fourth = world.github.minted[-1]
+    world.api.delete(TOKEN)
+    await until_gone(world, restarted)
+    assert world.github.revoked == {third.reveal(), fourth.reveal()}
+    assert revocations(restarted) == {"success": 0, "failed": 1}
+    message = world.api.events[-1]["message"]
+    assert any(each.sha256_base64 in message for each in (first, second))
+    assert "a token from before the last renewal is not revoked" in message
+
+
+async def test_a_predecessor_that_a_restart_forgot_is_no_failure_once_its_time_is_over() -> None:
+    world = await installation()
+    process = world.start()
+    requested(world, "one")
+    await process.settle()
+    world.clock.advance(timedelta(minutes=61))
+    restarted = world.start()
+    await restarted.settle()
+    world.api.delete(TOKEN)
+    await until_gone(world, restarted)
+    assert revocations(restarted) == {"success": 1, "failed": 0}
+
+
+async def test_a_restart_writes_no_secret_anew_for_its_predecessors() -> None:
+    world = await installation()
+    process = world.start()
+    requested(world, "one")
+    await process.settle()
+    before = copy.deepcopy(world.secret())
+    await world.start().settle()
+    assert world.secret() == before
 
 
 async def test_a_predecessor_whose_time_is_over_is_not_asked_about() -> None:

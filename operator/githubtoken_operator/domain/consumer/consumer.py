@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from githubtoken_operator.domain.installation import policy, target
@@ -29,6 +31,7 @@ from githubtoken_operator.domain.objects.secrets import (
     encoded,
     revision_of,
 )
+from githubtoken_operator.domain.vocabulary.documents import parsed
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Server, Token
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
 
@@ -36,21 +39,34 @@ ISSUED_AT: Final = PREFIX + "issued-at"
 EXPIRES_AT: Final = PREFIX + "expires-at"
 SPEC_HASH: Final = PREFIX + "spec-hash"
 TOKEN_SHA256: Final = PREFIX + "token-sha256"
+PREDECESSORS: Final = PREFIX + "predecessors"
+"""`{SHA-256: expiry}` of the tokens that lived on beside the one in the Secret."""
+MOST_PREDECESSORS: Final = 20
 SIZE_LIMIT: Final = 1024 * 1024
 """Bytes of all values together that the API server takes in one Secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """A token that lived on beside its successor when that was obtained; base64 SHA-256, as in GitHub's audit log."""
+
+    sha256: str
+    expires: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
     """A token that the operator holds, with what it was obtained for. `revision` counts the tokens of one object.
 
-    `origin` is the GitHub that gave it, None where an earlier version obtained it.
+    `origin` is the GitHub that gave it, None where an earlier version obtained it. `predecessors` are kept with
+    `deletionPolicy: Revoke`, so that one which nobody has any more is not called revoked.
     """
 
     access: AccessToken
     revision: int
     spec_hash: str
     origin: Origin | None = None
+    predecessors: tuple[Predecessor, ...] = ()
 
 
 def spec_hash(token: GitHubToken, app: App) -> str:
@@ -100,6 +116,7 @@ def render(token: GitHubToken, issued: Issued, server: Server | None, *, adopted
         TOKEN_SHA256: access.token.sha256,
         NAME: token.name,
         **origin.note(issued.origin),
+        **_predecessors(issued),
     }
     if adopted:
         notes[ADOPTED] = "true"
@@ -140,7 +157,27 @@ def read(secret: JSON) -> Issued | None:
         refresh_expires_at=refresh_expires,
     )
     revision = revision_of(notes.get(REVISION))
-    return Issued(access, 1 if revision is None else revision, notes.get(SPEC_HASH, ""), origin.noted(notes))
+    return Issued(
+        access=access,
+        revision=1 if revision is None else revision,
+        spec_hash=notes.get(SPEC_HASH, ""),
+        origin=origin.noted(notes),
+        predecessors=_read_predecessors(notes),
+    )
+
+
+def _predecessors(issued: Issued) -> dict[str, str]:
+    if not issued.predecessors:
+        return {}
+    return {PREDECESSORS: json.dumps({each.sha256: format_time(each.expires) for each in issued.predecessors})}
+
+
+def _read_predecessors(notes: JSON) -> tuple[Predecessor, ...]:
+    found = parsed(notes.get(PREDECESSORS))
+    if not isinstance(found, Mapping):
+        return ()
+    times = ((sha256, parse_time(expires)) for sha256, expires in found.items() if isinstance(expires, str))
+    return tuple(Predecessor(sha256, time) for sha256, time in times if time is not None)
 
 
 def differs(secret: JSON, desired: JSON) -> bool:

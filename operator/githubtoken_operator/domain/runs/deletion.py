@@ -6,11 +6,12 @@ the last token also where the Secrets are gone, so that what nobody could revoke
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from githubtoken_operator.domain.apps import hosts
+from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.origin import Origin
@@ -77,6 +78,20 @@ def asked(app: App, came: Origin | None, allowed_hosts: Sequence[str]) -> App | 
             f"it is of `{came.server.api_host}`, which the App's `spec.apiURL` named before, and {_NOT_ASKED}{problem}"
         )
     return origin.former(app, came)
+
+
+def left_before(known: Iterable[Issued], revoked: Collection[str], now: datetime) -> str | None:
+    """The same of a predecessor that nobody has any more, as after a restart; `revoked` as above."""
+    lost = [
+        each for issued in known for each in issued.predecessors if each.expires > now and each.sha256 not in revoked
+    ]
+    if not lost:
+        return None
+    last = max(lost, key=lambda each: each.expires)
+    return (
+        "a token from before the last renewal is not revoked, since the operator was restarted and has it no more; "
+        f"GitHub takes it until {format_time(last.expires)} (SHA-256 {last.sha256})"
+    )
 
 
 def left_elsewhere(token: GitHubToken, app: App) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer
-from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.consumer.consumer import MOST_PREDECESSORS, Issued, Predecessor
 from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.runs.decide import Observation
@@ -63,9 +63,20 @@ class InstallationKind(Plain):
             await self._recorder.warn(token, reasons.NOT_VERIFIED, f"{message}: it is published, for there is no other")
         if gathered.observation.issued is not None:
             _supersede(gathered, memory, gathered.observation.issued)
-        memory.held = fresh
+        memory.held = replace(fresh, predecessors=_predecessors(gathered, memory))
         memory.granted = Granted(found.account, minted.permissions, minted.repository_selection, found)
         return memory.held
+
+
+def _predecessors(gathered: Gathered, memory: Memory) -> tuple[Predecessor, ...]:
+    """What lives on beside a token that has just been minted, as far as it is known."""
+    seen = gathered.observation
+    if seen.issued is None or not seen.token.revoke:
+        return ()
+    superseded = {each.access.token.sha256_base64: each.access.expires_at for each in memory.superseded}
+    known = [*seen.issued.predecessors, *(Predecessor(sha256, end) for sha256, end in superseded.items() if end)]
+    living = {each.sha256: each for each in known if each.expires > seen.now}
+    return tuple(living.values())[-MOST_PREDECESSORS:]
 
 
 def _supersede(gathered: Gathered, memory: Memory, issued: Issued) -> None:
