@@ -48,5 +48,8 @@ def _verdict(run: KillRounds) -> list[tuple[str, object]]:
         ("sign-ins lost with an answer that was on its way", sum((run.kept.lost + run.gone.lost).values())),
         ("seconds that the oldest of their requests was under way", f"{run.oldest:.2f}"),
         ("of these sign-ins, said by `ReauthorizationRequired`, and signed in anew", run.reported),
-        ("replays: a refresh token sent again because the answer was lost", run.replays),
+        (
+            "replays: a lost one's refresh token sent again, once by each process until one stored the refusal",
+            run.replays,
+        ),
     ]
