@@ -14,6 +14,7 @@ from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.resources import GitHubToken
 from githubtoken_operator.domain.objects.view import KindName
 from githubtoken_operator.domain.runs.decide import Observation, Step
+from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.gathered import Gathered, Memory
@@ -46,6 +47,12 @@ class TokenKind(Protocol):
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
         """Gets a token; None says that it is stored, and published from there. Raises `TokenError`."""
 
+    def keep(self, memory: Memory, issued: Issued | None) -> None:
+        """Remembers a token that is about to be published, where it is nowhere else until then."""
+
+    def granted(self, seen: Observation, memory: Memory) -> Granted:
+        """Whose the token is, and what GitHub granted it, as far as that is known."""
+
     async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
         """Asks whose token was published, where it may still be asked: whether it is known now, and was not before."""
 
@@ -68,6 +75,14 @@ class Plain:
     async def step(self, gathered: Gathered, memory: Memory, step: Step) -> TokenError | None:
         """No rule of such a kind asks for a step."""
         raise AssertionError(step)
+
+    def keep(self, memory: Memory, issued: Issued | None) -> None:
+        """It is in the consumer's Secret and in memory alone."""
+        memory.held = issued
+
+    def granted(self, seen: Observation, memory: Memory) -> Granted:
+        """What obtaining it has told, else what status says."""
+        return memory.granted or Granted.of(seen.token.status)
 
     async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
         """It was known when the token was obtained."""

@@ -51,7 +51,7 @@ from githubtoken_operator.domain.runs.followup import (
     count_failure,
     next_run,
 )
-from githubtoken_operator.domain.runs.status import Granted, Result
+from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.domain.user.device_flow import Awaiting
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.errors import (
@@ -235,9 +235,7 @@ class Reconciler:
         body = desired_secret(seen)
         if seen.issued is None or body is None:
             return await self._settle(gathered, memory, hindrance)
-        if seen.token.user is None:
-            # Until it is in the Secret again, it is nowhere else.
-            memory.held = seen.issued
+        self._kinds[seen.token.kind].keep(memory, seen.issued)
         try:
             await self._write(seen.token, body, seen.secret)
         except Terminating:
@@ -298,22 +296,23 @@ class Reconciler:
     ) -> Outcome:
         """Records how the run ended. Whose token it is comes last: GitHub may take long, and status says all else."""
         seen = gathered.observation
+        kind = self._kinds[seen.token.kind]
         if memory.obtained_from is not None:
             self._metrics.took(seen.token.kind, self._monotonic() - memory.obtained_from)
             memory.obtained_from = None
         result = Result(
             issued=gathered.stored,
-            granted=_granted(seen, memory),
+            granted=kind.granted(seen, memory),
             due=gathered.renewal.due if gathered.renewal else None,
             error=error,
             failures=Failures() if error is None or isinstance(error, Awaiting) else seen.failures,
         )
-        if memory.held is None and seen.token.user is None:
-            memory.held = gathered.stored
+        if memory.held is None:
+            kind.keep(memory, gathered.stored)
         body = await self._recorder.record(gathered, memory, result)
         again = await self._followers.tell(gathered, memory)
-        if await self._kinds[seen.token.kind].learn_account(gathered, memory):
-            known = replace(result, granted=_granted(seen, memory))
+        if await kind.learn_account(gathered, memory):
+            known = replace(result, granted=kind.granted(seen, memory))
             body = await self._recorder.record(replace(gathered, body=body), memory, known)
         if gathered.stored is not None and memory.restarted == gathered.stored.revision and seen.token.restart_targets:
             await self._recorder.restarted(body, memory.restarted)
@@ -346,14 +345,3 @@ def _another_look_tells(error: TokenError, seen: Observation) -> bool:
     """Whether what the store keeps says more: an answer, or a refusal at which the device flow begins at once."""
     refused = isinstance(error, RefreshTokenRefused) and seen.sign_in is not None
     return refused or isinstance(error, NotUnderstood | Unsaved)
-
-
-def _granted(seen: Observation, memory: Memory) -> Granted:
-    if seen.account is not None:
-        return Granted(account=seen.account)
-    known = memory.granted or Granted.of(seen.token.status)
-    source = seen.token.installation
-    if known.account is None and source is not None and seen.issued is not None and seen.for_present_spec:
-        # A token that was taken up from its Secret is of the account that the spec names, if it names one.
-        return replace(known, account=source.account)
-    return known

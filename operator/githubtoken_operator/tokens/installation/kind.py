@@ -67,6 +67,13 @@ class InstallationKind(Plain):
         memory.granted = Granted(found.account, minted.permissions, minted.repository_selection, found)
         return memory.held
 
+    def granted(self, seen: Observation, memory: Memory) -> Granted:
+        """The same; a token that was taken up from its Secret is of the account in the spec, if it names one."""
+        known, source = super().granted(seen, memory), seen.token.installation
+        if known.account is None and source is not None and seen.issued is not None and seen.for_present_spec:
+            return replace(known, account=source.account)
+        return known
+
 
 def _predecessors(gathered: Gathered, memory: Memory) -> tuple[Predecessor, ...]:
     """What lives on beside a token that has just been minted, as far as it is known."""

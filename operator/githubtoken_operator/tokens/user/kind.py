@@ -104,6 +104,13 @@ class UserKind(Plain):
         memory.account_looks = ACCOUNT_LOOKS if seen.seeded or not _account_known(gathered, memory) else 0
         return None
 
+    def keep(self, memory: Memory, issued: Issued | None) -> None:
+        """It is in the credential Secret."""
+
+    def granted(self, seen: Observation, memory: Memory) -> Granted:
+        """Whom the credential Secret names goes first."""
+        return Granted(account=seen.account) if seen.account is not None else super().granted(seen, memory)
+
     async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
         """Asks whose token a rotated one is, after it was published: the answer changes nothing but status.
 
