@@ -16,6 +16,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, ready_of
 from tests.unit.builders import app_body, personal_body, secret, user_body
 from tests.unit.fakes import NOT_SENT, Process, World, raising
+from tests.unit.tokens.user.test_kept_answers import a_later_version, answering, new_prefix
 
 CREDENTIAL = "secrets/ci-credential"
 TOKEN = "githubtokens/ci"
@@ -173,6 +174,22 @@ async def test_an_answer_that_is_saved_late_is_of_the_host_that_gave_it(tmp_path
     await process.savings.late.save_due()
     assert said_of(world, CREDENTIAL)["webURL"] == "https://github.com"
     await process.settle()
+    assert refresh_token(world) not in world.github.shown
+
+
+async def test_an_answer_that_was_kept_is_of_the_host_that_gave_it() -> None:
+    world, _ = await running()
+    answering(world, new_prefix)
+    world.clock.advance(timedelta(hours=6))
+    await world.start().settle()
+    assert ready_of(world.status()) == ("False", reasons.ANSWER_NOT_UNDERSTOOD)
+    process = named(world)
+    with a_later_version():
+        await process.settle()
+        world.clock.advance(timedelta(hours=6))
+        await process.settle()
+        assert said_of(world, CREDENTIAL)["webURL"] == "https://github.com"
+        assert ready_of(world.status()) == ("False", reasons.REAUTHORIZATION_REQUIRED)
     assert refresh_token(world) not in world.github.shown
 
 
