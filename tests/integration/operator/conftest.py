@@ -604,6 +604,7 @@ def enterprise(
 
 @pytest.fixture(scope="module")
 def plane_apart(binaries: Binaries) -> Iterator[ControlPlane]:
+    """One for the module: its tests are one group of xdist, or each worker would start another."""
     with ControlPlane(binaries, crds=REPOSITORY / "deploy" / "crds") as plane:
         yield plane
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Start = Callable[..., OperatorProcess]
 
-pytestmark = pytest.mark.xdist_group("operator-apart")
+pytestmark = pytest.mark.xdist_group("apart-identity")
 
 LAG = 6.0
 """Seconds that a watch needs to come back."""

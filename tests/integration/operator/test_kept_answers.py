@@ -30,7 +30,7 @@ FORMS = [
     pytest.param({"user_token_tail": "~k"}, id="a new alphabet"),
 ]
 
-apart_only = pytest.mark.xdist_group("operator-apart")
+apart_only = pytest.mark.xdist_group("apart-kept-answers")
 
 
 def kept_answer(world: World) -> dict[str, Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Start = Callable[..., OperatorProcess]
     Move = Callable[[World, Any], str]
 
-pytestmark = pytest.mark.xdist_group("operator-apart")
+pytestmark = pytest.mark.xdist_group("apart-names-that-move")
 
 
 def rename_repository(world: World, _app: object) -> str:

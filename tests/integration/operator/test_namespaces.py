@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from localcluster.operator_process import OperatorProcess
     from tests.integration.operator.conftest import Cluster, World
 
-pytestmark = pytest.mark.xdist_group("operator-apart")
+pytestmark = pytest.mark.xdist_group("apart-namespaces")
 
 RIGHTS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 

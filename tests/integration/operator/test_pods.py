@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Replica = Callable[[str], OperatorProcess]
 
-pytestmark = pytest.mark.xdist_group("operator-apart")
+pytestmark = pytest.mark.xdist_group("apart-pods")
 
 INTENT = "githubtoken.dev/refresh-intent"
 LEASE = ("--leader-elect", "--lease-duration", "6s", "--operator-namespace", NAMESPACE)

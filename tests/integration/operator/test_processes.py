@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Start = Callable[..., OperatorProcess]
 
-pytestmark = pytest.mark.xdist_group("operator-apart")
+pytestmark = pytest.mark.xdist_group("apart-processes")
 
 RBAC = Path(__file__).parents[3] / "deploy" / "rbac"
 OPTIONAL = Path(__file__).parents[3] / "deploy" / "optional"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from localcluster import Binaries
     from tests.integration.operator.conftest import Cluster, World
 
-pytestmark = pytest.mark.xdist_group("operator-apart")
+pytestmark = pytest.mark.xdist_group("apart-rights")
 
 USER = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
 POLICY = {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Start = Callable[..., OperatorProcess]
 
-pytestmark = pytest.mark.xdist_group("operator-apart")
+pytestmark = pytest.mark.xdist_group("apart-set-clock")
 
 HOUR = 3600
 LIFE = 48

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from localcluster.operator_process import OperatorProcess
     from tests.integration.operator.conftest import Cluster, World
 
-pytestmark = [pytest.mark.xdist_group("operator-apart"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("apart-silent-watch"), pytest.mark.timeout(600)]
 
 AGE = 'githubtoken_watch_age_seconds{resource="githubtokens"}'
 HEARD_AGAIN = SILENCE + 50

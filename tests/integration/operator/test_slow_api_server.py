@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from localcluster import ControlPlane
     from tests.integration.operator.conftest import World
 
-pytestmark = pytest.mark.xdist_group("operator-apart")
+pytestmark = pytest.mark.xdist_group("apart-slow-api-server")
 
 TOKENS = 100
 """As many runs at once, which is more than there are connections in a pool of usual size."""
