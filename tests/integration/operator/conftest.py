@@ -37,7 +37,7 @@ WITHIN: Final = 45.0
 POLL: Final = 0.1
 RIGHTS: Final = (REPOSITORY / "deploy" / "rbac", REPOSITORY / "deploy" / "optional")
 """The rights that the chart can give, the optional ones included."""
-ALLOWED_HOSTS: Final = ("--allowed-hosts", "127.0.0.1")
+ALLOWED_HOSTS: Final = ("--allowed-hosts", "127.0.0.1,localhost")
 
 Object = dict[str, Any]
 

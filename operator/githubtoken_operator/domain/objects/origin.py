@@ -1,7 +1,8 @@
 """The GitHub that a secret came from: it is shown to no other, whatever the URLs of its App say by now.
 
-It stands beside what it is of, in an annotation. A host is compared, not a path: another path on the same host is the
-same GitHub. Where nothing is said, as by an earlier version, a secret is of the GitHub that the App names.
+It stands beside what it is of, in an annotation. The names of hosts are compared, as `--allowed-hosts` has them:
+another port or path on the same host is the same GitHub. Where nothing is said, as by an earlier version, a secret is
+of the GitHub that the App names.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.objects.resources import PREFIX
@@ -41,8 +43,12 @@ class Origin:
 
     def is_at(self, server: Server, *, web: bool) -> bool:
         """Whether the API there is the same; with `web` also what the refresh tokens of users go to."""
-        own = self.server
-        return own.api_host == server.api_host and (own.web_host == server.web_host or not web)
+        return same_host(self.api_url, server.api_url) and (same_host(self.web_url, server.web_url) or not web)
+
+
+def same_host(one: str, another: str) -> bool:
+    """Whether both URLs are on a host of the same name, on whatever port."""
+    return urlsplit(one).hostname == urlsplit(another).hostname
 
 
 def of(server: Server | App) -> Origin:

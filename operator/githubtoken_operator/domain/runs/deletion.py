@@ -71,7 +71,7 @@ def asked(app: App, came: Origin | None, allowed_hosts: Sequence[str]) -> App | 
 
     No other host is shown the token: it can revoke nothing there, and its answer would look as if the token were dead.
     """
-    if came is None or came.server.api_host == app.api_host:
+    if came is None or origin.same_host(came.api_url, app.api_url):
         return app
     if problem := hosts.check_url(came.api_url, allowed_hosts):
         return (
@@ -97,7 +97,7 @@ def left_before(known: Iterable[Issued], revoked: Collection[str], now: datetime
 def left_elsewhere(token: GitHubToken, app: App) -> str | None:
     """Why an installation token whose Secret does not say where it came from is not shown to the App's GitHub."""
     of = target.remembered(token.status)
-    if of is None or of.host == app.api_host:
+    if of is None or origin.same_host(f"//{of.host}", app.api_url):
         return None
     return f"it is of `{of.host}`, and the App's `spec.apiURL` is another host by now, which can revoke nothing there"
 

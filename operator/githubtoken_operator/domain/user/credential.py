@@ -281,7 +281,7 @@ def _of_another_app(credential: Credential, expected: Expected) -> Terminal | No
 
 def elsewhere(credential: Credential, server: Server) -> Terminal | None:
     """Why what is stored is not shown to that GitHub: it is another's."""
-    if credential.origin is None or credential.origin.server.web_host == server.web_host:
+    if credential.origin is None or origin.same_host(credential.origin.web_url, server.web_url):
         return None
     return Terminal(
         reasons.REAUTHORIZATION_REQUIRED,

@@ -172,7 +172,7 @@ def _is_of_app(flow: Flow, sign_in: SignIn) -> bool:
 
     An App that is known by its number only keeps its client id for itself until GitHub is asked.
     """
-    at_home = flow.origin is None or flow.origin.server.web_host == sign_in.server.web_host
+    at_home = flow.origin is None or origins.same_host(flow.origin.web_url, sign_in.server.web_url)
     return at_home and sign_in.client_id in {None, flow.client_id}
 
 
