@@ -117,6 +117,9 @@ class Gatherer:
             seen = replace(seen, secret=secret, conflict=conflict)
             seen, found = await kind.observe(seen, resolved, memory, stored)
             inputs += found
+            if stored is not None and seen.issued is not None and stored.access.token == seen.issued.access.token:
+                # The consumer's Secret says where its token came from only where that matters to who reads it.
+                stored = replace(stored, origin=stored.origin or seen.issued.origin)
         except Terminating:
             raise
         except Forbidden as error:

@@ -127,7 +127,10 @@ def test_words_that_nobody_knows_are_waited_out_and_then_told(world: World) -> N
 def test_the_words_of_a_limit_on_an_old_enterprise_server_call_nobody(world: World) -> None:
     world.github.fail("mint", words="abuse", times=None, app=world.app())
     world.installation_token()
-    assert "abuse detection" in world.wait_reason("ci", "RateLimited").message
+    world.wait_reason("ci", "RateLimited")
+    # Status may speak of the pause by now.
+    world.wait_until(lambda: world.events("ci", reason="RateLimited"), "the event")
+    assert "abuse detection" in world.events("ci", reason="RateLimited")[0]["message"]
     assert human_needed(world) is None
 
 

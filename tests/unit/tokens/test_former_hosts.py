@@ -55,7 +55,7 @@ def said_of(world: World, key: str) -> Any:  # noqa: ANN401 - JSON
 
 def forget(world: World, key: str) -> None:
     """A human says that it is the same server by another name."""
-    world.api.edit(key, lambda body: body["metadata"]["annotations"].pop(ORIGIN))
+    world.api.edit(key, lambda body: body["metadata"]["annotations"].pop(ORIGIN, None))
 
 
 def message(world: World) -> str:
@@ -131,7 +131,7 @@ async def test_a_host_that_was_mistaken_costs_no_sign_in_where_nothing_reached_i
 
 
 async def test_an_api_that_moved_gets_a_pair_of_its_own_and_never_sees_the_one_before() -> None:
-    world, _ = await running()
+    world, _ = await running(secret={"formats": ["Netrc"]})
     before = decoded(world.secret(), "token") or ""
     await named(world, apiURL="https://api.acme.ghe.com").settle()
     assert ready_of(world.status()) == ("True", "Fresh")

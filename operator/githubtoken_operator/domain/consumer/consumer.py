@@ -106,7 +106,8 @@ def render(token: GitHubToken, issued: Issued, server: Server | None, *, adopted
     """The Secret for server-side apply: `data`, always with its type, owned by the GitHubToken.
 
     With `deletionPolicy: Retain`, and where it was `adopted`, it has no owner and outlives the GitHubToken. `server` is
-    the GitHub that takes the token; it is needed where there are formats, which name its hosts.
+    the GitHub that takes the token; it is needed where there are formats, which name its hosts. For these, and for who
+    has to revoke the token, it is noted which GitHub gave it.
     """
     access, path = issued.access, target.path(token, server)
     notes = {
@@ -115,7 +116,7 @@ def render(token: GitHubToken, issued: Issued, server: Server | None, *, adopted
         SPEC_HASH: issued.spec_hash,
         TOKEN_SHA256: access.token.sha256,
         NAME: token.name,
-        **origin.note(issued.origin),
+        **(origin.note(issued.origin) if token.revoke or token.secret.formats else {}),
         **_predecessors(issued),
     }
     if adopted:
