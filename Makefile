@@ -6,8 +6,8 @@ SECONDS ?=
 # How many SIGKILLs at random moments `make chaos` makes, instead of the fault matrix; SEED repeats their moments.
 ROUNDS ?=
 SEED ?=
-# Test processes; each has a control plane of its own, about 400 MB.
-WORKERS ?= 2
+# Test processes; each has control planes of its own, about 400 MB each. Three keep two cores busy: much of a test is waiting.
+WORKERS ?= 3
 
 BIN := .venv/bin
 READY := .venv/ready
