@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,16 @@ def proposals(shell: str, program: str) -> list[str]:
     if (found := shutil.which(shell)) is None:
         pytest.skip(f"{shell} is not installed")
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    run = subprocess.run(
-        [found, "-c", f"{script(shell)}\n{program}"],
-        env={**os.environ, "PATH": path, "HOME": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    # A shell keeps files of its own in the home folder, and makes it where it may.
+    with tempfile.TemporaryDirectory() as home:
+        run = subprocess.run(
+            [found, "-c", f"{script(shell)}\n{program}"],
+            env={**os.environ, "PATH": path, "HOME": home},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     return run.stdout.split()
 
 
