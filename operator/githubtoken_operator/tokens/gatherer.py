@@ -18,10 +18,7 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer, ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation import policy
-from githubtoken_operator.domain.objects.resources import (
-    GitHubToken,
-    parse_token,
-)
+from githubtoken_operator.domain.objects.resources import GitHubToken, parse_token
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of

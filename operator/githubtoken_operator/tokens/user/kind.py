@@ -117,7 +117,7 @@ class UserKind(Plain):
         Whether it is known now, and was not before.
         """
         seen = gathered.observation
-        if seen.token.user is None or seen.issued is None or not seen.valid or gathered.resolved.error is not None:
+        if seen.issued is None or not seen.valid or gathered.resolved.error is not None:
             return False
         if memory.account_looks is None:
             # A GitHubToken that was made anew takes up a pair of which its status says nothing.
