@@ -1,0 +1,57 @@
+"""What the operator's process does not import, though a library that it uses would."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+IMPORTED = """
+import sys
+from githubtoken_operator.process import imports
+imports.leave_out()
+import githubtoken_operator.process.serve, githubtoken_operator.cli
+print(*sorted(name for name, module in sys.modules.items() if module is not None))
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> set[str]:
+    ended = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=True)
+    return set(ended.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        "kubernetes.client",
+        "kubernetes.config",
+        "kubernetes.dynamic",
+        "kubernetes.stream",
+        "kubernetes_validate",
+        "jsonschema",
+        "oauthlib",
+        "requests",
+        "rich",
+        "websocket",
+    ],
+)
+def test_the_process_does_without(library: str, imported: set[str]) -> None:
+    assert library not in imported
+
+
+@pytest.mark.parametrize("library", ["kopf", "kubernetes.aio", "kubernetes.aio.client", "httpx", "prometheus_client"])
+def test_the_process_has_what_it_uses(library: str, imported: set[str]) -> None:
+    assert library in imported
+
+
+def test_both_commands_begin_with_it() -> None:
+    code = (
+        "import sys; sys.argv = ['githubtoken', 'version']\n"
+        "from githubtoken_operator.__main__ import main\n"
+        "try: main()\n"
+        "finally: print('rich' in sys.modules and sys.modules['rich'] is None)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "True"
