@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.crds.signers import EXCLUSIVE, REFUSED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,6 +31,11 @@ LABELS = "must be valid labels of Kubernetes, such as `team` or `example.com/tea
 LABEL_KEY = "must be a valid key of a label, such as `team` or `example.com/team`"
 LABEL_VALUES = "must be valid values of labels"
 EXPRESSION_VALUES = "`values` must be set with the operators In and NotIn, and only with these"
+
+NO_SIGNER = (
+    "`signer` is for a ClusterGitHubApp only: the operator's own identity signs, so whoever may name a key signs as "
+    "the App that it belongs to"
+)
 
 ID = {"appID": 1}
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -221,5 +228,9 @@ def test_every_rule_has_an_app_that_breaks_it(kind: str, rules: Callable[..., se
         broken |= {
             (f"spec.allowedNamespaces.{case.values[1]}".removesuffix("."), case.values[2]) for case in NAMESPACES
         }
+        broken |= {(f"spec.signer.{case.values[1]}".removesuffix("."), case.values[2]) for case in REFUSED}
+        broken |= {("spec", EXCLUSIVE)}
+    else:
+        broken |= {("spec", NO_SIGNER)}
 
     assert rules(kind, transitions=False) - broken == set()

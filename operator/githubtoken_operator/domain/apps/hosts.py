@@ -86,10 +86,11 @@ def is_enterprise_server(api_url: str) -> bool:
     return check_url(api_url) is not None
 
 
-def check_url(url: str, allowed: Iterable[str] = ()) -> str | None:
+def check_url(url: str, allowed: Iterable[str] = (), *, built_in: Iterable[str] = BUILT_IN) -> str | None:
     """Why an `apiURL` or `webURL` is not acceptable, as the end of "`spec.apiURL` …"; None where it is.
 
-    `check_form` alone tells a URL of the wrong form (`InvalidSpec`) from one on a foreign host (`HostNotAllowed`).
+    `built_in` are the hosts that are allowed in any case. `check_form` alone tells a URL of the wrong form
+    (`InvalidSpec`) from one on a foreign host (`HostNotAllowed`).
     """
     problem = check_form(url)
     if problem is not None:
@@ -99,7 +100,7 @@ def check_url(url: str, allowed: Iterable[str] = ()) -> str | None:
     if place is None:
         return "must name a host"
     port = place.port or _DEFAULT_PORTS[parts.scheme]
-    if not any(_fits(entry, place, port) for entry in (*BUILT_IN, *allowed)):
+    if not any(_fits(entry, place, port) for entry in (*built_in, *allowed)):
         return f"must be on a host that `--allowed-hosts` has; `{place.host}` is not on the list"
     return None
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from githubtoken_operator.domain.apps import hosts
+from githubtoken_operator.domain.apps import hosts, signers
 from githubtoken_operator.domain.apps.admission import AllowedNamespaces
+from githubtoken_operator.domain.apps.signers import SignerKey
 from githubtoken_operator.domain.objects import formats
 from githubtoken_operator.domain.objects.view import KindName
 from githubtoken_operator.domain.vocabulary import certificates, reasons
@@ -203,8 +204,8 @@ class GitHubToken:
 class GitHubApp:
     """A GitHubApp or a ClusterGitHubApp: ids, hosts, limits, and where its secrets are.
 
-    A ClusterGitHubApp has no namespace (""); `allowed_namespaces` concerns it alone. `client_certificate` is the name
-    of a Secret of the type kubernetes.io/tls.
+    A ClusterGitHubApp has no namespace (""); `allowed_namespaces` and `signer` concern it alone. It has `private_key`
+    or `signer`, or neither. `client_certificate` is the name of a Secret of the type kubernetes.io/tls.
     """
 
     namespace: str
@@ -223,6 +224,7 @@ class GitHubApp:
     limits: Limits
     allowed_namespaces: AllowedNamespaces
     status: JSON
+    signer: SignerKey | None = None
 
     @property
     def kind(self) -> AppKind:
@@ -287,6 +289,7 @@ def parse_app(body: JSON) -> GitHubApp:
         limits=_limits(spec),
         allowed_namespaces=_allowed_namespaces(spec.get("allowedNamespaces") or {}),
         status=body.get("status") or {},
+        signer=signers.parse(spec["signer"]) if spec.get("signer") and "namespace" not in meta else None,
     )
 
 

@@ -5,6 +5,8 @@
     │   ├── RateLimited      GitHub limits this App on this host: the whole App waits
     │   ├── LeaseShort       the Lease must be renewed before anything irrevocable is sent
     │   ├── Queued           the App's turn has not come, so GitHub was not asked
+    │   ├── SignerUnavailable    the service that signs for the App is away
+    │   │   └── SignerThrottled  it limits the operator: `retry_after` where it stated one
     │   ├── SignInPending    the human has not entered the code of a device flow yet
     │   ├── NotSent          the request has certainly not reached GitHub
     │   ├── Unsaved          GitHub's answer is not in the store yet, and waits in the journal
@@ -16,6 +18,8 @@
         ├── KeptOut               a rule of GitHub's or of an account's keeps a right credential out
         ├── RefreshTokenRefused   GitHub answered `bad_refresh_token`
         ├── TokenRefused          GitHub does not accept the access token that consumers have
+        ├── SignerDenied          the service that signs for the App refuses the operator's identity
+        ├── SignerKeyInvalid      the key there cannot serve: missing, disabled, or of another kind
         └── DeviceCodeUseless     the code of a device flow expired, or is not known any more
 
 Those that one module alone knows stand there: `BackingOff` and `Paused` (`decide`), `Awaiting`, `Resting` and `Ended`
@@ -67,6 +71,17 @@ class LeaseShort(Transient):
 
 class Queued(Transient):
     """Nothing failed: GitHub is asked for this App only so often, and others are before it."""
+
+
+class SignerUnavailable(Transient):
+    """Nothing was signed, and nobody refused it: a timeout, a sealed Vault, an answer that is none."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reasons.SIGNER_UNAVAILABLE, message, retry_after=retry_after)
+
+
+class SignerThrottled(SignerUnavailable):
+    """The service signs only so often."""
 
 
 class SignInPending(Transient):
@@ -134,6 +149,20 @@ class RefreshTokenRefused(Terminal):
 
 class TokenRefused(Terminal):
     """The access token itself is dead before its time: what is published cannot be called ready."""
+
+
+class SignerDenied(Terminal):
+    """A policy of the service; the message names the identity that was refused, where the service says it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(reasons.SIGNER_DENIED, message)
+
+
+class SignerKeyInvalid(Terminal):
+    """The message says what was found instead of an enabled RSA key that signs by PKCS#1 v1.5 with SHA-256."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(reasons.SIGNER_KEY_INVALID, message)
 
 
 class DeviceCodeUseless(Terminal):

@@ -36,6 +36,12 @@ PRIVATE_KEY_MISSING: Final = "PrivateKeyMissing"
 """The App names no private key, or the Secret or key that it names is not there."""
 PRIVATE_KEY_INVALID: Final = "PrivateKeyInvalid"
 """What is stored as private key is not an unencrypted RSA private key in PEM."""
+SIGNER_UNAVAILABLE: Final = "SignerUnavailable"
+"""The service that signs for the App does not answer, is sealed or overloaded; time heals it."""
+SIGNER_DENIED: Final = "SignerDenied"
+"""The service that signs for the App refuses the operator's identity."""
+SIGNER_KEY_INVALID: Final = "SignerKeyInvalid"
+"""The key that `spec.signer` names is not there, is disabled, or does not sign what GitHub takes."""
 CLIENT_SECRET_MISSING: Final = "ClientSecretMissing"
 """A user token cannot be refreshed without the App's client secret."""
 CREDENTIAL_MISSING: Final = "CredentialMissing"
@@ -122,6 +128,8 @@ HUMAN_NEEDED: Final = frozenset(
         APP_NOT_ALLOWED,
         PRIVATE_KEY_MISSING,
         PRIVATE_KEY_INVALID,
+        SIGNER_DENIED,
+        SIGNER_KEY_INVALID,
         CLIENT_SECRET_MISSING,
         CREDENTIAL_MISSING,
         AUTHENTICATION_FAILED,
