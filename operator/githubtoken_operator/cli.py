@@ -113,6 +113,12 @@ def cli() -> None:
 @_switch("--leader-elect/--no-leader-elect", "Let a Lease decide which replica writes.")
 @_option("--lease-duration", "duration", settings.parse_lease_duration, "Until a silent leader is replaced.")
 @_option("--ca-file", "file", Path, "CAs in PEM, trusted beside the usual ones where an App has no `caBundle`.")
+@_option(
+    "--signer-tokens",
+    "folder",
+    Path,
+    "Projected tokens for services that sign for Apps, one file for each audience.",
+)
 @_option("--journal-dir", "folder", Path, "Where rotated pairs are kept until they are stored; best in memory.")
 @_option(
     "--grace-period",

@@ -86,6 +86,9 @@ class Settings:
     ca_file: Path | None = None
     """PEM file with CAs that are trusted beside the usual ones. Default: none; the chart mounts a company's."""
 
+    signer_tokens: Path = Path("/var/run/secrets/githubtoken.dev/signers")
+    """Folder with projected tokens, one file for each audience, for services that sign. Default: the chart's mount."""
+
     journal_dir: Path | None = None
     """Where rotated pairs wait until they are stored. Default: nowhere; the chart mounts a memory-backed volume."""
 

@@ -26,8 +26,10 @@ from githubtoken_operator.adapters.kubernetes.lease import Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.kubernetes.stepwise import whole
 from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import AppReader
+from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.user.pod import Pod
@@ -73,6 +75,7 @@ from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.tokens.user.sign_in import SignIns
 from tests.unit.builders import NAMESPACE, NOW
+from tests.unit.signers import FakeSigners
 
 Moment = Literal["before", "after"]
 BEFORE: Final = "before"
@@ -617,6 +620,7 @@ class World:
         self.clock = Clock()
         self.api = ApiServer(self.faults, self.clock)
         self.github = FakeGitHub(self.faults, self.clock)
+        self.signers = FakeSigners()
         self.journal_folder: Path | None = None
         self._journal: Journal | None = None
 
@@ -656,11 +660,24 @@ class Process:
         clock, github = world.clock, world.github
         self.cluster = Cluster(world.api, announce=self._saw)
         self.pacing = Pacing()
+        self.signing = Signing(
+            Surroundings(token_folder=Path("/nowhere")),
+            observer=self.metrics,
+            now=clock,
+            changed=self._wake,
+            open_signer=world.signers.open,
+            monotonic=clock.monotonic,
+        )
         self.apps = Apps(
             cluster=self.cluster,
             github=github,
             reader=AppReader(
-                cluster=self.cluster, own_namespace=NAMESPACE, allowed_hosts=(), watched=self.watched, now=clock
+                cluster=self.cluster,
+                own_namespace=NAMESPACE,
+                allowed_hosts=(),
+                watched=self.watched,
+                signing=self.signing,
+                now=clock,
             ),
             watched=self.watched,
             metrics=self.metrics,

@@ -124,6 +124,18 @@ class Metrics:
             ("host", "operation"),
             registry=self.registry,
         )
+        self._signer_requests = Counter(
+            "githubtoken_signer_requests_total",
+            "Calls of the services that sign for Apps, by the field of `spec.signer` and how they ended.",
+            ("backend", "code"),
+            registry=self.registry,
+        )
+        self._signer_duration = Histogram(
+            "githubtoken_signer_request_duration_seconds",
+            "How long a service that signs for Apps took to answer.",
+            ("backend",),
+            registry=self.registry,
+        )
         self._leader = Gauge(
             "githubtoken_leader",
             "1 while this replica holds the Lease and writes, else 0.",
@@ -185,6 +197,13 @@ class Metrics:
         """Say whether this replica leads. Series of single objects are exported only while it does."""
         self._leader.set(leading)
         self._tokens.exported = self._apps.exported = leading
+
+    # --- The signers' observer ---
+
+    def signer_request(self, backend: str, code: str, seconds: float) -> None:
+        """Count a call of a service that signs; `code` is `ok` or what went wrong, of a handful of words."""
+        self._signer_requests.labels(backend, code).inc()
+        self._signer_duration.labels(backend).observe(seconds)
 
     # --- The GitHub client's observer ---
 

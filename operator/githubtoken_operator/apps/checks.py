@@ -17,6 +17,7 @@ from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.signers.remote_key import RemoteKey
 from githubtoken_operator.apps.reader import AppReader, Resolved
 from githubtoken_operator.domain.objects.view import AppView
 from githubtoken_operator.domain.runs import appcheck, causes
@@ -143,12 +144,16 @@ class Apps:
     async def ensure_checked(self, ref: Ref) -> None:
         """Asks GitHub about the App where that is due. Raises what GitHub refused, and its limit until it ends.
 
+        Where a service has the key, raises why it is not known which.
+
         No answer counts as no check.
         """
         resolved = await self.resolve(ref)
         source, app, key = resolved.source, resolved.app, resolved.key
         if source is None or app is None or key is None:
             return
+        if isinstance(key, RemoteKey):
+            await key.identify()
         async with self._lock(ref):
             check = self._checks.get(ref) or appcheck.remembered(source)
             if check is None or check.is_due(source, key.fingerprint, self._now()):
@@ -239,12 +244,16 @@ class Apps:
         if error is None:
             try:
                 await self.ensure_checked(ref)
-            except (Terminal, RateLimited) as refused:
+            except TokenError as refused:
                 logger.warning("%s: %s", ref, refused.message)
-        key, check = resolved.key, self._checks.get(ref)
+        key, check, users = resolved.key, self._checks.get(ref), self._watched.users(ref)
         concerned = check is not None and key is not None and check.concerns(resolved.source, key.fingerprint)
         check = check if concerned and error is None else None
-        users = self._watched.users(ref)
+        if isinstance(key, RemoteKey) and resolved.app is not None and error is None:
+            if users:
+                key.look_after(resolved.app.issuer, self._now() + self._github.skew(resolved.app.api_host))
+            # While there are web tokens, GitHub can be asked.
+            error = key.trouble
         status = appcheck.build_status(resolved.source, check=check, error=error, tokens=users, now=self._now())
         await self._record(ref, resolved.body, status)
         return self._again(ref, resolved, error, check)

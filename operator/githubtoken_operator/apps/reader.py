@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from githubtoken_operator.adapters import client_certificate, tls
 from githubtoken_operator.adapters.github.jwt import read_private_key
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.domain.apps import hosts
+from githubtoken_operator.apps.signing import Signing
+from githubtoken_operator.domain.apps import hosts, signers
 from githubtoken_operator.domain.objects.resources import GitHubApp, KeyRef, parse_app
 from githubtoken_operator.domain.objects.secrets import decoded_bytes, labels_of
 from githubtoken_operator.domain.vocabulary import reasons
@@ -60,9 +61,11 @@ class AppReader:
         own_namespace: str,
         allowed_hosts: Sequence[str],
         watched: Watched,
+        signing: Signing,
         now: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
+        self._signing = signing
         self._watched = watched
         self._own_namespace = own_namespace
         self._allowed_hosts = allowed_hosts
@@ -100,6 +103,7 @@ class AppReader:
         body = await self._cluster.read(ref.kind, ref.namespace, ref.name)
         source = parse_app(body) if body is not None else None
         if body is None or source is None or source.deleting:
+            self._signing.forget(ref)
             return Resolved(now, error=_not_found(ref), reads=frozenset({ref}))
         where = source.namespace or self._own_namespace
         names = [item.name for item in (source.private_key, source.client_secret) if item]
@@ -111,9 +115,11 @@ class AppReader:
         secret, secret_error = await self._read_key(
             where, source.client_secret, "client secret", reasons.CLIENT_SECRET_MISSING
         )
-        key: PrivateKey | None = None
+        unusable = await self._unusable(source)
+        # Whom it may not ask, it does not ask any more either.
+        key: PrivateKey | None = self._signing.key_of(ref, replace(source, signer=None) if unusable else source)
         try:
-            key = await read_private_key(key_pem) if key_pem else None
+            key = key or (await read_private_key(key_pem) if key_pem else None)
         except Terminal as error:
             key_error = error
         shown, certificate_error = await self._read_certificate(where, source.client_certificate)
@@ -134,8 +140,8 @@ class AppReader:
             source=source,
             body=body,
             app=app,
-            error=await self._unusable(source) or certificate_error,
-            key_error=key_error if source.private_key else _no_private_key(source),
+            error=unusable or certificate_error,
+            key_error=key_error if source.private_key or source.signer else _no_private_key(source),
             client_secret_error=secret_error,
             digest=_digest(source, key_pem, secret, shown.pem if shown else None),
             reads=reads,
@@ -178,8 +184,13 @@ class AppReader:
     async def _unusable(self, source: GitHubApp) -> TokenError | None:
         if denied := hosts.refusal(Server(source.api_url, source.web_url), self._allowed_hosts):
             return denied
-        problem = await tls.problem_of(source.ca_bundle) if source.ca_bundle else None
-        return Terminal(reasons.INVALID_SPEC, f"`spec.caBundle` {problem}") if problem else None
+        if source.signer and (denied := signers.refusal(source.signer, self._allowed_hosts)):
+            return denied
+        bundles = {"caBundle": source.ca_bundle, "signer.vault.caBundle": signers.ca_bundle(source.signer)}
+        for field, bundle in bundles.items():
+            if bundle is not None and (problem := await tls.problem_of(bundle)):
+                return Terminal(reasons.INVALID_SPEC, f"`spec.{field}` {problem}")
+        return None
 
 
 def _not_found(ref: Ref) -> Terminal:
@@ -194,8 +205,8 @@ def _not_found(ref: Ref) -> Terminal:
 def _no_private_key(source: GitHubApp) -> Terminal:
     return Terminal(
         reasons.PRIVATE_KEY_MISSING,
-        f"set `spec.privateKeySecretRef` of {source.kind} `{source.name}`: installation tokens need the App's private "
-        "key",
+        f"set `spec.privateKeySecretRef`{'' if source.namespace else ' or `spec.signer`'} of {source.kind} "
+        f"`{source.name}`: installation tokens need the App's private key",
     )
 
 

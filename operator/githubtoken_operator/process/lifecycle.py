@@ -134,7 +134,7 @@ async def run(settings: Settings) -> None:
         background.start("savings", parts.savings.late.run())
         recovery = parts.store.recover(settings.namespaces, begun=format_time(utc_now()))
         background.start("recovery", recovery, ends=True)
-        stack.push_async_callback(parts.savings.late.finish, _last_saves(settings.grace_period))
+        stack.push_async_callback(parts.finish, _last_saves(settings.grace_period))
         if leadership.contested:
             # A standby is ready to take over.
             health.waits_for = lambda: None

@@ -16,8 +16,10 @@ from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult
+from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import AppReader
+from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -60,12 +62,13 @@ SAVES_BEFORE_RELEASE: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the process begins and ends: what kopf's handlers need, the pairs of users, and the first lists."""
+    """What the process begins and ends: what kopf's handlers need, the pairs of users, the first lists, the signers."""
 
     wiring: handlers.Wiring
     store: CredentialStore
     savings: Savings
     first_lists: FirstLists
+    signing: Signing
 
     async def run_keys(self) -> None:
         """Runs keys until `drain`, as soon as it is known what there is."""
@@ -76,6 +79,11 @@ class Parts:
         """Returns once nothing runs any more, and what GitHub answered is in the store, as far as that takes it."""
         await self.wiring.scheduler.drain()
         await self.savings.late.finish(SAVES_BEFORE_RELEASE)
+
+    async def finish(self, seconds: float) -> None:
+        """The end: goes on with saving for so long, and says goodbye to the services that sign."""
+        await self.savings.late.finish(seconds)
+        await self.signing.aclose()
 
 
 def wire(
@@ -108,6 +116,12 @@ def wire(
         must_finish=fence.must_finish,
         tell=lambda ran: count(metrics.process, ran),
     )
+    signing = Signing(
+        Surroundings(token_folder=settings.signer_tokens, ca_file=settings.ca_file),
+        observer=metrics,
+        now=utc_now,
+        changed=scheduler.wake,
+    )
     apps = Apps(
         cluster=cluster,
         github=github,
@@ -116,6 +130,7 @@ def wire(
             own_namespace=settings.operator_namespace,
             allowed_hosts=settings.allowed_hosts,
             watched=watched,
+            signing=signing,
             now=utc_now,
         ),
         watched=watched,
@@ -237,7 +252,7 @@ def wire(
         sweep=sweep,
         clusterwide=clusterwide,
     )
-    return Parts(wiring, store, savings, first_lists)
+    return Parts(wiring, store, savings, first_lists, signing)
 
 
 def count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:

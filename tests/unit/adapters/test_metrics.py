@@ -88,6 +88,7 @@ def with_everything() -> Metrics:
     metrics.request("api.github.com", "mint", 201, 0.1)
     metrics.rate_limit("api.github.com", "12345", "678", 4999)
     metrics.clock_skew("api.github.com", 0.5)
+    metrics.signer_request("vault", "ok", 0.002)
     metrics.process.watch_scheduler(pending=lambda: 1, overdue=lambda: 0, waiting=lambda: {"renewal": 1})
     metrics.process.watch_journal(lambda: 0)
     metrics.process.watch_orphans(lambda: 1)

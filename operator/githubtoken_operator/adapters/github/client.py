@@ -6,7 +6,8 @@ it may have.
 
 - Nothing is repeated, except once a request whose JWT GitHub refused for its times, with a JWT for GitHub's time. A
   refresh never is: its caller decides, after it has read the store again.
-- Once more, too, a request whose JWT names the App by a client id that the host does not take, by the app id.
+- Once more, too, a request whose JWT names the App by a client id that the host does not take, by the app id; and one
+  whose key was replaced at the service that signs.
 - A refresh is sent over a connection of its own, so that one that went stale cannot make its outcome unknown.
 - Secrets are sent in headers and bodies only, never in a URL.
 """
@@ -24,7 +25,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import quote, urlencode
 
-from githubtoken_operator.adapters.github.jwt import app_bearer
+from githubtoken_operator.adapters.github.jwt import app_bearer, bearer_of_another_key, refused_key
 from githubtoken_operator.adapters.github.sending import (
     LARGEST_PAIR,
     REFRESH_READ_LIMIT,
@@ -290,8 +291,13 @@ class GitHub:
         return found
 
     async def _timed(self, app: App, call: Call, parse: Callable[[Answer], T]) -> T:
-        """Sends it with the App's JWT, and once more with one of GitHub's time where GitHub refuses its times."""
-        bearer = await app_bearer(app, self._sender.time_at(app.api_host))
+        """Sends it with the App's JWT.
+
+        Once more with one of GitHub's time where GitHub refuses its times, or by the key that has replaced a refused
+        one at the service that signs.
+        """
+        now = self._sender.time_at(app.api_host)
+        bearer = await app_bearer(app, now)
         answer = await self._sender.send_following(replace(call, headers=_headers(f"Bearer {bearer}")))
         try:
             return parse(answer)
@@ -299,7 +305,16 @@ class GitHub:
             # By the answer's own `Date`: what was known of the host's clock is what GitHub has just refused.
             said = http_date(answer.headers["date"]) or self._sender.time_at(app.api_host)
             bearer = await app_bearer(app, said, renew=True)
-        return parse(await self._sender.send_following(replace(call, headers=_headers(f"Bearer {bearer}"))))
+        except answers.KeyRefused as error:
+            other = await bearer_of_another_key(app, now, bearer)
+            if other is None:
+                raise refused_key(app, error) from error
+            bearer = other
+        answer = await self._sender.send_following(replace(call, headers=_headers(f"Bearer {bearer}")))
+        try:
+            return parse(answer)
+        except answers.KeyRefused as error:
+            raise refused_key(app, error) from error
 
     async def _with_token(
         self, server: Server, operation: str, path: str, token: Token, *, method: str = "GET"

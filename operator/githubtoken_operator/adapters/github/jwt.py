@@ -1,10 +1,11 @@
 """An App's private key, and the JSON web token that it signs.
 
-GitHub takes RS256 only, whole seconds only, and an `exp` at most ten minutes ahead ("Generating a JSON Web Token (JWT)
-for a GitHub App"). A signature costs half a millisecond with the keys that GitHub makes and a hundred times that with
-the largest that are accepted, which therefore sign beside the event loop. Web tokens are kept for five of their nine
-minutes, keys as long as an App is known that has them, by the SHA-256 of what is stored; a miss costs a computation and
-nothing else.
+GitHub takes RS256 only; for which minutes a web token is good is `domain.apps.web_tokens`. A signature costs half a
+millisecond with the keys that GitHub makes and a hundred times that with the largest that are accepted, which therefore
+sign beside the event loop. Web tokens are kept for five of their nine minutes, keys as long as an App is known that has
+them, by the SHA-256 of what is stored; a miss costs a computation and nothing else.
+
+An App may have its key with a service instead, which signs elsewhere and ahead (`adapters.signers.remote_key`).
 
 Any tenant can store a key: `domain.apps.key_text` and `domain.apps.rsa_key` judge it before a number of it is computed
 with, and the library does not test its primes, which would stop the loop for seconds, from a thread too.
@@ -26,15 +27,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers, RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from githubtoken_operator.adapters.signers.remote_key import RemoteKey
 from githubtoken_operator.domain.apps import key_text, rsa_key
+from githubtoken_operator.domain.apps.web_tokens import ISSUED_BEFORE, LIFE
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import App
 
-ISSUED_BEFORE: Final = 60
-"""Seconds that `iat` lies in the past, as GitHub recommends against clocks that differ."""
-LIFE: Final = 540
-"""Seconds that `exp` lies ahead: a minute less than GitHub allows."""
 REUSED_FOR: Final = 300
 """Seconds for which one web token serves all requests of its App."""
 
@@ -75,11 +74,32 @@ def load_private_key(text: bytes) -> RSAKey:
 
 
 async def app_bearer(app: App, now: datetime, *, renew: bool = False) -> str:
-    """As `app_jwt`; a large key signs beside the event loop."""
+    """As `app_jwt`; a large key signs beside the event loop, and a service wherever it is. Raises `TokenError`."""
+    if isinstance(app.private_key, RemoteKey):
+        return await app.private_key.bearer(app.issuer, now, renew=renew)
     key = _key(app)
     if key.key.key_size <= _SIGNS_AT_ONCE or (not renew and _made(app, key, now) is not None):
         return app_jwt(app, now, renew=renew)
     return _keep(app, key, now, await asyncio.to_thread(_sign, app, key, now))
+
+
+async def bearer_of_another_key(app: App, now: datetime, refused: str) -> str | None:
+    """A web token by a key that has replaced the one of `refused`, which GitHub does not take; None where none has."""
+    key = app.private_key
+    return await key.bearer_of_another_key(app.issuer, now, refused) if isinstance(key, RemoteKey) else None
+
+
+def refused_key(app: App, error: Terminal) -> Terminal:
+    """GitHub's refusal of the key, in words that are right for one that is with a service."""
+    key = app.private_key
+    if not isinstance(key, RemoteKey):
+        return error
+    return Terminal(
+        error.reason,
+        f"GitHub does not take the App's JWT, which `spec.signer` signs with {key.key_id} ({key.fingerprint}): that "
+        "must be a key of this App, as its page on GitHub lists them. A key that the service made or rotated by itself "
+        "is unknown to GitHub: import one that GitHub made. Check `spec.appID` and `spec.clientID` too.",
+    )
 
 
 def app_jwt(app: App, now: datetime, *, renew: bool = False) -> str:

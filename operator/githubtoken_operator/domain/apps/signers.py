@@ -108,6 +108,11 @@ def refusal(key: SignerKey, allowed: Iterable[str]) -> Terminal | None:
     return Terminal(reasons.HOST_NOT_ALLOWED, f"`spec.signer.{field}` {problem}") if problem else None
 
 
+def ca_bundle(key: SignerKey | None) -> CABundle | None:
+    """The CAs that its service is trusted by, where the object names them."""
+    return key.ca_bundle if isinstance(key, VaultKey) else None
+
+
 def _vault(vault: JSON) -> VaultKey:
     auth = vault["auth"]["kubernetes"]
     return VaultKey(

@@ -19,7 +19,7 @@ from http import HTTPStatus
 from typing import Final, TypeGuard
 
 from githubtoken_operator.domain.github import oauth_refusals, refusals
-from githubtoken_operator.domain.github.refusals import ClockSkewed, IssuerRefused, Rule, refusal
+from githubtoken_operator.domain.github.refusals import ClockSkewed, IssuerRefused, KeyRefused, Rule, refusal
 from githubtoken_operator.domain.github.reply import Reply, http_date, read
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import OutcomeUnknown
@@ -38,6 +38,7 @@ from githubtoken_operator.domain.vocabulary.model import (
 __all__ = [
     "ClockSkewed",
     "IssuerRefused",
+    "KeyRefused",
     "app_info",
     "created",
     "credentials_revoked",

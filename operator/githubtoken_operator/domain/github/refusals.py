@@ -48,6 +48,10 @@ class IssuerRefused(Terminal):
     """GitHub does not take the JWT's issuer: with the app id in place of the client id it may."""
 
 
+class KeyRefused(Terminal):
+    """GitHub does not take the JWT's signature: it knows no such key of this App."""
+
+
 Rule = Callable[[Reply], TokenError | None]
 
 
@@ -76,7 +80,7 @@ def key_is_not_the_apps(reply: Reply) -> TokenError | None:
     """A JWT that GitHub cannot decode: also what it says when a key is good but another App's."""
     if reply.status != HTTPStatus.UNAUTHORIZED or "could not be decoded" not in reply.message:
         return None
-    return Terminal(
+    return KeyRefused(
         reasons.AUTHENTICATION_FAILED,
         "GitHub cannot verify the App's JWT: the private key must be a key of this App. Check `spec.appID`, "
         "`spec.clientID` and the Secret of `spec.privateKeySecretRef`.",
@@ -87,7 +91,7 @@ def app_has_no_key(reply: Reply) -> TokenError | None:
     """`Integration must generate a public key`."""
     if "must generate a public key" not in reply.message:
         return None
-    return Terminal(
+    return KeyRefused(
         reasons.AUTHENTICATION_FAILED,
         "The App has no private key at GitHub: generate one in the App's settings and put it into the Secret of "
         "`spec.privateKeySecretRef`.",
@@ -119,7 +123,7 @@ def app_is_not_accepted(reply: Reply) -> TokenError | None:
     """Every other 401 that GitHub itself wrote, `Bad credentials` among them."""
     if reply.status != HTTPStatus.UNAUTHORIZED or not reply.message:
         return None
-    return Terminal(
+    return KeyRefused(
         reasons.AUTHENTICATION_FAILED,
         f"GitHub does not accept the App's key{_says(reply)}. Check `spec.appID`, `spec.clientID` and the Secret of "
         "`spec.privateKeySecretRef`.",

@@ -116,7 +116,7 @@ def build_status(
     """The whole status of a GitHubApp. `error` is what its spec and Secrets lack; `tokens` is how many use it."""
     if error is not None:
         ready = ("False", error.reason, error.message)
-    elif check is None and source.private_key is None:
+    elif check is None and source.private_key is None and source.signer is None:
         ready = ("True", reasons.NOT_CHECKED, "no private key: only user tokens can be served")
     elif check is None:
         ready = ("Unknown", reasons.PENDING, "GitHub has not answered yet")

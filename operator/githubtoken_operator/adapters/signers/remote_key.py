@@ -1,0 +1,328 @@
+"""The key of an App that is with a service: what stands in an App in place of a private key.
+
+It keeps the web tokens that were signed, and signs the next one ahead (`domain.apps.web_tokens`), so that a request
+finds one ready, and an outage of the service is not noticed before that one has served. As long as the App is asked
+for, that is looked after beside the requests.
+
+- At most one attempt is under way. Who finds no web token waits for it for a moment only (`PATIENCE`, counted from its
+  beginning) and then comes back: a service that hangs holds no place of another App's.
+- After a failure the next attempt comes after a pause that grows; who needs a web token now may cut it to
+  `SOONEST`, but never a time that the service stated.
+- A key that changed at the service signs from the next web token on, and then all of them are signed anew: there is one
+  key at a time, whose fingerprint is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from githubtoken_operator.adapters.signers.checked import CheckedSigner, fingerprint
+from githubtoken_operator.domain.apps import web_tokens
+from githubtoken_operator.domain.apps.web_tokens import WebToken
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import (
+    SignerThrottled,
+    SignerUnavailable,
+    Terminal,
+    TokenError,
+    Transient,
+)
+
+PATIENCE: Final = 0.3
+"""Seconds of an attempt for which requests wait in their places."""
+COME_BACK: Final = 1.0
+"""Seconds after which they look again."""
+SOONEST: Final = 2.0
+"""Seconds between two attempts at least."""
+FIRST_PAUSE: Final = 5.0
+LAST_PAUSE: Final = 30.0
+LAST_PAUSE_TERMINAL: Final = 60.0
+THROTTLED_PAUSE: Final = 5.0
+"""Seconds that a service is left alone which limits us and names no time."""
+LOOKED_AFTER: Final = 5400.0
+"""Seconds after its last use for which the next web token is signed ahead: more than an installation token's life."""
+_MOST_ISSUERS: Final = 4
+"""An App is known by its client id or its number."""
+_MOST_SIGNATURES: Final = 4
+"""For one issuer in one attempt; two are enough where the key does not change meanwhile."""
+_IDLE: Final = 60.0
+_REFUSED_AGAIN: Final = 60.0
+"""Seconds for which nothing is signed anew for a refusal of GitHub's, after that was done."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The web tokens for one issuer. `ahead`: how far GitHub's clock is ahead of ours; `used`: in monotonic seconds."""
+
+    made: tuple[WebToken, ...] = ()
+    ahead: timedelta = timedelta()
+    used: float = 0.0
+
+
+class RemoteKey:
+    """One App's key. `connect` makes its signer; `changed` is told of another key, of trouble, and of its end."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[CheckedSigner]],
+        *,
+        name: str,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        changed: Callable[[], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`name` is the App's, for the log."""
+        self._connect = connect
+        self._name = name
+        self._now = now
+        self._monotonic = monotonic
+        self._changed = changed
+        self._sleep = sleep
+        self._signer: CheckedSigner | None = None
+        self._kept: dict[str, _Kept] = {}
+        self._fingerprint = ""
+        self._key_id = ""
+        self._attempt: asyncio.Task[None] | None = None
+        self._begun = 0.0
+        self._ended = float("-inf")
+        self._doubted = float("-inf")
+        self._failures = 0
+        self._error: TokenError | None = None
+        self._told = False
+        self._sent_away = False
+        self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
+        self.signatures = 0
+        """How many were made."""
+
+    @property
+    def fingerprint(self) -> str:
+        """`SHA256:…` of the public key that signs, "" until it is known."""
+        return self._fingerprint
+
+    @property
+    def key_id(self) -> str:
+        """The key that signs, as its service calls it."""
+        return self._key_id
+
+    @property
+    def trouble(self) -> TokenError | None:
+        """Why no web token can be had; None while there is one, and before any was asked for."""
+        if self._error is None or any(web_tokens.in_use(each.made, self._time(each)) for each in self._kept.values()):
+            return None
+        return self._error
+
+    async def identify(self) -> str:
+        """The fingerprint, asked for where it is not known yet. Raises `TokenError`."""
+        if not self._fingerprint:
+            await self._wait(self._identify)
+        return self._fingerprint
+
+    def look_after(self, issuer: str, now: datetime) -> None:
+        """From now on there is to be a web token for this issuer; `now` is GitHub's time."""
+        kept = self._of(issuer, now)
+        if self._keeper is None and not self._closed:
+            self._keeper = asyncio.create_task(self._keep(), name=f"signer of {self._name}")
+        elif web_tokens.wanted(kept.made, self._time(kept)) is not None and self._may_begin():
+            self._begin(self._fill)
+
+    async def bearer(self, issuer: str, now: datetime, *, renew: bool = False) -> str:
+        """A web token that serves at `now`, GitHub's time; `renew`: GitHub has just refused the times of the last."""
+        self.look_after(issuer, now)
+        kept = self._kept[issuer]
+        if renew:
+            kept.made = ()
+        for _ in range(2):
+            if (made := web_tokens.in_use(kept.made, self._time(kept))) is not None:
+                return made.text
+            await self._wait(self._fill)
+        raise SignerUnavailable("the service that signs for the App has not signed yet", retry_after=COME_BACK)
+
+    async def bearer_of_another_key(self, issuer: str, now: datetime, refused: str) -> str | None:
+        """A web token by the key that signs now, after GitHub refused `refused`; None where that is the same."""
+        kept = self._of(issuer, now)
+        before = next((each.key_id for each in kept.made if each.text == refused), self._key_id)
+        now_seconds = self._monotonic()
+        if now_seconds - self._ended < SOONEST or now_seconds - self._doubted < _REFUSED_AGAIN:
+            return None
+        self._doubted, signed = now_seconds, kept.made
+        kept.made = ()
+        with suppress(Transient, Terminal):
+            await self._wait(self._fill)
+        made = web_tokens.in_use(kept.made, self._time(kept))
+        if made is None:
+            kept.made = signed
+        return made.text if made is not None and made.key_id != before else None
+
+    async def aclose(self) -> None:
+        """Ends what is under way, and the connection."""
+        self._closed = True
+        tasks = [task for task in (self._keeper, self._attempt) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._signer is not None:
+            await self._signer.aclose()
+
+    # --- One attempt at a time ---------------------------------------------------------------------------------------
+
+    async def _wait(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Waits for an attempt, for a moment. Raises what it failed with, or last did where it is not repeated yet."""
+        running = self._attempt
+        if running is None:
+            if not self._may_begin():
+                raise self._standing_error()
+            running = self._begin(attempt)
+        left = self._begun + PATIENCE - self._monotonic()
+        done, _ = await asyncio.wait({running}, timeout=max(left, 0.0))
+        if not done:
+            self._sent_away = True
+            raise Transient(
+                reasons.PENDING, "the service that signs for the App has not answered yet", retry_after=COME_BACK
+            )
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+
+    def _standing_error(self) -> TokenError:
+        if isinstance(self._error, SignerThrottled):
+            return SignerThrottled(self._error.message, retry_after=max(self._resumes() - self._monotonic(), 0.0))
+        if self._error is not None:
+            return self._error.with_traceback(None)
+        return SignerUnavailable("the signer of the App is being replaced", retry_after=COME_BACK)
+
+    def _may_begin(self) -> bool:
+        """Whether somebody who has no web token may begin one."""
+        if self._attempt is not None or self._closed:
+            return False
+        soonest = self._resumes() if isinstance(self._error, SignerThrottled) else self._ended + SOONEST
+        return self._error is None or self._monotonic() >= soonest
+
+    def _resumes(self) -> float:
+        """When the next attempt begins by itself, in monotonic seconds."""
+        if self._error is None:
+            return self._ended
+        if isinstance(self._error, SignerThrottled):
+            return self._ended + (self._error.retry_after or THROTTLED_PAUSE)
+        last = LAST_PAUSE_TERMINAL if isinstance(self._error, Terminal) else LAST_PAUSE
+        return self._ended + min(FIRST_PAUSE * 2.0 ** min(self._failures - 1, 8), last)
+
+    def _begin(self, attempt: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        self._begun = self._monotonic()
+        self._attempt = asyncio.create_task(self._try(attempt), name=f"signature for {self._name}")
+        return self._attempt
+
+    async def _try(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Never raises but when it is cancelled: what it failed with is kept."""
+        error: TokenError | None = None
+        try:
+            await attempt()
+        except TokenError as failed:
+            error = failed
+        except Exception as failed:  # noqa: BLE001 - a library's own; its text may hold anything
+            error = SignerUnavailable(f"the service that signs for the App cannot be asked: {type(failed).__name__}")
+        finally:
+            self._attempt = None
+            self._ended = self._monotonic()
+        self._failures = self._failures + 1 if error else 0
+        self._error = error
+        if error is not None:
+            logger.warning("%s: no signature: %s", self._name, error.message)
+        self._tell()
+
+    def _tell(self) -> None:
+        troubled = self.trouble is not None
+        if troubled != self._told or (self._sent_away and self._attempt is None):
+            self._told, self._sent_away = troubled, False
+            self._changed()
+
+    # --- What is attempted -------------------------------------------------------------------------------------------
+
+    async def _connected(self) -> CheckedSigner:
+        if self._signer is None:
+            self._signer = await self._connect()
+        return self._signer
+
+    async def _identify(self) -> None:
+        key = await (await self._connected()).identify()
+        self._signs(key.key_id, fingerprint(key))
+
+    async def _fill(self) -> None:
+        """Signs what is wanted, for each issuer that is in use."""
+        signer = await self._connected()
+        for issuer, kept in tuple(self._kept.items()):
+            for _ in range(_MOST_SIGNATURES):
+                begins = web_tokens.wanted(kept.made, self._time(kept)) if self._is_used(kept) else None
+                if begins is None:
+                    break
+                made = await self._sign(signer, issuer, begins)
+                if kept.made and made.key_id != kept.made[-1].key_id:
+                    # Another key signs now: what the former one signed is not sent beside it.
+                    now = self._time(kept)
+                    kept.made = (made if made.serves(now) else await self._sign(signer, issuer, now),)
+                else:
+                    kept.made = (*web_tokens.living(kept.made, self._time(kept)), made)
+
+    async def _sign(self, signer: CheckedSigner, issuer: str, begins: int) -> WebToken:
+        text = web_tokens.signing_input(issuer, begins)
+        signed = await signer.sign(text)
+        self.signatures += 1
+        self._signs(signed.key_id, signed.fingerprint)
+        return WebToken(begins, signed.key_id, web_tokens.complete(text, signed.signature))
+
+    def _signs(self, key_id: str, its_fingerprint: str) -> None:
+        """Notes which key signs."""
+        known, self._key_id = bool(self._fingerprint), key_id
+        if its_fingerprint == self._fingerprint:
+            return
+        self._fingerprint = its_fingerprint
+        if known:
+            logger.info("%s: another key signs now: %s, %s", self._name, key_id, its_fingerprint)
+            self._changed()
+
+    # --- Looking after it --------------------------------------------------------------------------------------------
+
+    async def _keep(self) -> None:
+        while True:
+            if self._attempt is None and self._monotonic() >= self._resumes() and self._wanting():
+                self._begin(self._fill)
+            if self._attempt is not None:
+                await asyncio.wait({self._attempt})
+            await self._sleep(self._pause())
+            self._tell()
+
+    def _wanting(self) -> bool:
+        return any(web_tokens.wanted(each.made, self._time(each)) is not None for each in self._in_use())
+
+    def _pause(self) -> float:
+        """Seconds until there is something to do."""
+        if self._error is not None and self._wanting():
+            return max(self._resumes() - self._monotonic(), 0.1)
+        waits = [web_tokens.next_wanted(each.made, self._time(each)) - self._time(each) for each in self._in_use()]
+        return min((*(max(wait, 0.1) for wait in waits), _IDLE))
+
+    def _in_use(self) -> list[_Kept]:
+        return [each for each in self._kept.values() if self._is_used(each)]
+
+    def _is_used(self, kept: _Kept) -> bool:
+        return self._monotonic() - kept.used <= LOOKED_AFTER
+
+    def _of(self, issuer: str, now: datetime) -> _Kept:
+        kept = self._kept.pop(issuer, None) or _Kept()
+        self._kept[issuer] = kept
+        kept.ahead, kept.used = now - self._now(), self._monotonic()
+        while len(self._kept) > _MOST_ISSUERS:
+            del self._kept[next(iter(self._kept))]
+        return kept
+
+    def _time(self, kept: _Kept) -> int:
+        """GitHub's time, in whole seconds."""
+        return int((self._now() + kept.ahead).timestamp())
