@@ -135,6 +135,10 @@ class ProcessMetrics:
         """How many credential Secrets no GitHubToken has any more; None until all lists are complete."""
         self._sources.numbers["githubtoken_orphaned_credentials"] = count
 
+    def watch_named(self, ways: Callable[[], Mapping[str, int]]) -> None:
+        """How many Secrets without the label are named, by the way in which their changes are noticed."""
+        self._sources.named = ways
+
     def watch_lease(self, seconds_left: Callable[[], float | None]) -> None:
         """For how long the Lease is held even if no renewal succeeds any more; None where it is not held."""
         self._sources.numbers["githubtoken_lease_seconds_left"] = seconds_left
@@ -159,6 +163,7 @@ class _Sources(Collector):
     def __init__(self) -> None:
         self.numbers: dict[str, Callable[[], float | None]] = {}
         self.waiting: Callable[[], Mapping[str, int]] | None = None
+        self.named: Callable[[], Mapping[str, int]] | None = None
 
     def collect(self) -> Iterator[Metric]:
         for name, source in self.numbers.items():
@@ -169,6 +174,12 @@ class _Sources(Collector):
             family = GaugeMetricFamily(name, meaning, labels=("next",))
             for cause, count in sorted(self.waiting().items()):
                 family.add_metric((cause,), count)
+            yield family
+        if self.named is not None:
+            meaning = "Secrets without the label that objects name, by how their changes are noticed."
+            family = GaugeMetricFamily("githubtoken_unlabelled_secrets", meaning, labels=("noticed",))
+            for way, count in sorted(self.named().items()):
+                family.add_metric((way,), count)
             yield family
 
 

@@ -32,7 +32,7 @@ from githubtoken_operator.engine.watched import Ref, Watched
 REUSE: Final = timedelta(seconds=10)
 """So long what was read of an App serves its tokens; a watched change ends it at once."""
 RECHECK_MISSING: Final = timedelta(seconds=10)
-"""A key Secret without our label makes no event, so while one is missing it is looked for again."""
+"""A key Secret may have no watch and so make no event: while one is missing it is looked for again."""
 
 COUNT_AFTER: Final = 5.0
 """Seconds that the count of an App's tokens waits, so that many that come together are counted once."""

@@ -39,10 +39,13 @@ class Sweep:
         gone: Callable[[Ref], None],
         kinds: Sequence[Kind],
         namespaces: Sequence[str],
+        elsewhere: Callable[[Ref], bool] = lambda _: False,
     ) -> None:
+        """Of what is watched `elsewhere`, and is in no list of these kinds, nothing is concluded."""
         self._cluster = cluster
         self._watched = watched
         self._gone = gone
+        self._elsewhere = elsewhere
         self._kinds = kinds
         self._namespaces = namespaces
         self._asked = asyncio.Event()
@@ -88,7 +91,9 @@ class Sweep:
         known = [ref for ref in self._watched.delivered(kind) if namespace in (None, ref.namespace)]
         present = await self._cluster.list_names(kind, [] if namespace is None else [namespace])
         for ref in known:
+            if (ref.namespace, ref.name) in present or self._elsewhere(ref):
+                continue
             # Its deletion may have been told meanwhile.
-            if (ref.namespace, ref.name) not in present and self._watched.is_delivered(ref):
+            if self._watched.is_delivered(ref):
                 logger.info("%s was deleted while no watch was looking", ref)
                 self._gone(ref)

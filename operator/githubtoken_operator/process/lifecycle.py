@@ -37,6 +37,7 @@ from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Un
 from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.domain.apps import hosts
+from githubtoken_operator.domain.objects.secrets import WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary.durations import format_duration
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.clock_watch import ClockWatch
@@ -98,6 +99,8 @@ async def run(settings: Settings) -> None:
         # Each run asks for one thing after the other; the rest is for what happens beside the runs.
         connections = 2 * settings.concurrency + AT_ONCE
         api = await stack.enter_async_context(await Api.connect(connections=connections, tell=asked))
+        # A watch keeps its connection; there are never so many that runs wait for one.
+        watching = await stack.enter_async_context(await Api.connect(connections=2 * WATCHED_BY_NAME, tell=asked))
         github = await stack.enter_async_context(
             GitHub(
                 now=utc_now,
@@ -122,6 +125,7 @@ async def run(settings: Settings) -> None:
         parts = wire(
             settings,
             api=api,
+            watches=watching,
             github=github,
             metrics=metrics,
             journal=journal,
@@ -145,10 +149,10 @@ async def run(settings: Settings) -> None:
         async with Leading(leadership, drain=parts.drain, background=background, metrics=metrics, stop=stop) as leading:
             ready = asyncio.Event()
             background.start("signals", _take_signals_back(ready, stop), ends=True)
-            background.start("sweep", parts.wiring.sweep.run())
             watch = ClockWatch(set_by=set_by, hosts=github, look_again=parts.wiring.scheduler.look_again)
             background.start("clock", watch.run())
-            background.start("scheduler", parts.run_keys())
+            for name, task in parts.tasks():
+                background.start(name, task)
             logger.info("started, version %s", __version__)
             stack.enter_context(watches.listening(metrics.process.heard, metrics.process.answered))
             await kopf.operator(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,7 @@ from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership
+from githubtoken_operator.adapters.kubernetes.one_secret import OneSecret
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult
@@ -54,6 +56,7 @@ from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.tokens.user.sign_in import SignIns
 from githubtoken_operator.watching import handlers
+from githubtoken_operator.watching.named_secrets import NamedSecrets
 from githubtoken_operator.watching.orphan_count import OrphanCount
 
 SAVES_BEFORE_RELEASE: Final = 2.0
@@ -69,14 +72,24 @@ class Parts:
     savings: Savings
     first_lists: FirstLists
     signing: Signing
+    named: NamedSecrets
 
-    async def run_keys(self) -> None:
+    def tasks(self) -> Iterator[tuple[str, Coroutine[None, None, None]]]:
+        """What the process does for as long as it leads, by names."""
+        listed = self.first_lists.complete
+        yield "sweep", self.wiring.sweep.run()
+        yield "named Secrets", self.named.run(listed)
+        yield "looks at Secrets", self.named.look_around(listed)
+        yield "scheduler", self._run_keys()
+
+    async def _run_keys(self) -> None:
         """Runs keys until `drain`, as soon as it is known what there is."""
         await self.first_lists.wait()
         await self.wiring.scheduler.run()
 
     async def drain(self) -> None:
         """Returns once nothing runs any more, and what GitHub answered is in the store, as far as that takes it."""
+        await self.named.end()
         await self.wiring.scheduler.drain()
         await self.savings.late.finish(SAVES_BEFORE_RELEASE)
 
@@ -90,6 +103,7 @@ def wire(
     settings: Settings,
     *,
     api: Api,
+    watches: Api,
     github: GitHub,
     metrics: Metrics,
     journal: Journal,
@@ -97,7 +111,7 @@ def wire(
     pods: Pods,
     stop: asyncio.Event,
 ) -> Parts:
-    """The parts of one process, made and connected."""
+    """The parts of one process, made and connected. `watches` has room for the watches of single Secrets."""
     watched = Watched()
 
     def announce(kind: Kind, namespace: str, name: str, body: JSON | None) -> None:
@@ -232,9 +246,27 @@ def wire(
     def gone(ref: Ref) -> None:
         handlers.gone(wiring, ref)
 
+    def found(ref: Ref, secret: JSON | None) -> None:
+        handlers.found(wiring, ref, secret)
+
+    named = NamedSecrets(
+        OneSecret(watches, silence=handlers.SILENCE),
+        own_namespace=settings.operator_namespace,
+        delivered=watched.is_delivered,
+        tell=found,
+        forget=watched.forget,
+    )
+    metrics.process.watch_named(lambda: {"watch": named.watched, "look": named.looked_at})
     clusterwide = not settings.namespaces
     listed = [Kind.TOKEN, Kind.APP, Kind.SECRET, *([Kind.CLUSTER_APP] if clusterwide else [])]
-    sweep = Sweep(cluster=cluster, watched=watched, gone=gone, kinds=listed, namespaces=settings.namespaces)
+    sweep = Sweep(
+        cluster=cluster,
+        watched=watched,
+        gone=gone,
+        kinds=listed,
+        namespaces=settings.namespaces,
+        elsewhere=named.watches,
+    )
     first_lists = FirstLists(cluster=cluster, watched=watched, kinds=listed, namespaces=settings.namespaces)
     metrics.process.watch_scheduler(
         pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
@@ -250,9 +282,10 @@ def wire(
         metrics=metrics,
         scheduler=scheduler,
         sweep=sweep,
+        named=named,
         clusterwide=clusterwide,
     )
-    return Parts(wiring, store, savings, first_lists, signing)
+    return Parts(wiring, store, savings, first_lists, signing, named)
 
 
 def count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:

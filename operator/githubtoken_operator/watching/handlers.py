@@ -29,6 +29,7 @@ from githubtoken_operator.engine.watched import KEYS, Ref, Watched
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.watching import connection
+from githubtoken_operator.watching.named_secrets import NamedSecrets
 from githubtoken_operator.watching.orphan_count import OrphanCount
 
 DELETED: Final = "DELETED"
@@ -79,6 +80,7 @@ class Wiring:
     metrics: Metrics
     scheduler: Scheduler[Ref]
     sweep: Sweep
+    named: NamedSecrets
     clusterwide: bool = True
 
 
@@ -131,7 +133,9 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
     async def on_secret(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
         if type != DELETED:
             note_seeds(body)
-            wiring.orphans.note(Ref(Kind.SECRET, body["metadata"]["namespace"], body["metadata"]["name"]), body)
+            ref = Ref(Kind.SECRET, body["metadata"]["namespace"], body["metadata"]["name"])
+            wiring.orphans.note(ref, body)
+            wiring.named.labelled(ref)
         seen(Kind.SECRET, type, body)
 
     if wiring.clusterwide:
@@ -156,9 +160,10 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
             return
         show(wiring, ref, body)
         named = wiring.watched.named_by(ref)
-        if keys := wiring.watched.deliver(ref, dict(body)):
-            wake(wiring, ref, dict(body), keys)
+        brought(wiring, ref, dict(body))
         count(wiring, named, wiring.watched.named_by(ref))
+        if kind in KEYS:
+            wiring.named.names(ref, body.get("spec") or {})
 
     def note_seeds(secret: kopf.Body) -> None:
         if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
@@ -182,10 +187,25 @@ def show(wiring: Wiring, ref: Ref, body: kopf.Body) -> None:
     wiring.metrics.show(view)
 
 
+def brought(wiring: Wiring, ref: Ref, body: JSON) -> None:
+    """A watch brought the object, or a look found it: wakes whom that concerns."""
+    if keys := wiring.watched.deliver(ref, body):
+        wake(wiring, ref, body, keys)
+
+
+def found(wiring: Wiring, ref: Ref, secret: JSON | None) -> None:
+    """What is known now of a Secret that has no label of ours and is named."""
+    if secret is not None:
+        brought(wiring, ref, secret)
+    elif wiring.watched.is_delivered(ref):
+        gone(wiring, ref)
+
+
 def gone(wiring: Wiring, ref: Ref) -> None:
     """The object is there no more."""
     count(wiring, wiring.watched.named_by(ref), None)
     wiring.watched.forget(ref)
+    wiring.named.gone(ref)
     if ref.kind is Kind.SECRET:
         wiring.seeds.forget((ref.namespace, ref.name))
         wiring.savings.gone((ref.namespace, ref.name))

@@ -104,6 +104,20 @@ def test_a_namespace_that_goes_with_its_role_hangs_on_nothing_and_the_other_one_
             assert "Traceback" not in served.log()
 
 
+def test_a_secret_without_a_label_is_noticed_with_the_rights_of_a_namespace_alone(
+    cluster_apart: Cluster,
+    simulator: SimulatorProcess,
+    start_in: Callable[..., OperatorProcess],
+    two: tuple[str, str],
+) -> None:
+    with new_namespace(cluster_apart) as own, world_in(cluster_apart, simulator, start_in(own, two), two[1]) as served:
+        served.personal_token(served.made_by_hand(), role=None)
+        served.wait_ready("robot")
+        served.secret_key("robot-pat", "token", served.made_by_hand("bob"))
+        assert served.wait_ready("robot", revision=2)["status"]["account"] == "bob"
+        assert "may not be watched" not in served.log()
+
+
 def test_a_late_pair_of_a_namespace_that_goes_with_its_role_is_given_up_and_holds_up_nothing(
     cluster_apart: Cluster,
     simulator: SimulatorProcess,

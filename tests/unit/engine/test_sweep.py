@@ -23,7 +23,13 @@ TOKEN = Ref(Kind.TOKEN, NAMESPACE, "ci")
 class Scene:
     """Watches that brought two Secrets and a GitHubToken; `present` is what the API server lists."""
 
-    def __init__(self, *, meanwhile: Callable[[Watched], object] | None = None, namespaces: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        meanwhile: Callable[[Watched], object] | None = None,
+        namespaces: Sequence[str] = (),
+        elsewhere: Callable[[Ref], bool] = lambda _: False,
+    ) -> None:
         self.watched = Watched()
         self.gone: list[Ref] = []
         self.lists = 0
@@ -42,6 +48,7 @@ class Scene:
             gone=self.gone.append,
             kinds=kinds,
             namespaces=namespaces,
+            elsewhere=elsewhere,
         )
 
     async def list_names(self, kind: Kind, namespaces: Sequence[str]) -> set[tuple[str, str]]:
@@ -59,6 +66,13 @@ class Scene:
             for ref in self.present
             if ref.kind is kind and (not namespaces or ref.namespace in namespaces)
         }
+
+
+async def test_of_what_is_watched_elsewhere_nothing_is_concluded() -> None:
+    scene = Scene(elsewhere=CI.__eq__)
+    scene.present = {TOKEN}
+    await scene.sweep.once()
+    assert scene.gone == [OTHER]
 
 
 async def test_of_a_namespace_whose_rights_are_gone_nothing_is_concluded_and_the_others_are_looked_at() -> None:

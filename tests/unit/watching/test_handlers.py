@@ -22,6 +22,7 @@ from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.watching import handlers
+from githubtoken_operator.watching.named_secrets import NamedSecrets, Source
 from githubtoken_operator.watching.orphan_count import OrphanCount
 from tests.unit.builders import NAMESPACE, app_body, cluster_app_body, githubtoken_body, namespace_body, secret
 
@@ -33,6 +34,14 @@ CONSUMER = Ref(Kind.SECRET, NAMESPACE, "ci")
 
 def as_kopf_gives(body: dict[str, Any]) -> kopf.Body:
     return kopf.Body(cast("Any", body))
+
+
+def unfollowed() -> NamedSecrets:
+    """Knows who names what, and follows nothing."""
+    source = cast("Source", None)
+    return NamedSecrets(
+        source, own_namespace="operators", delivered=lambda _: False, tell=lambda *_: None, forget=lambda _: None
+    )
 
 
 async def never() -> None:
@@ -55,7 +64,8 @@ class Kopf:
         self.metrics = Metrics("test")
         self.metrics.lead(True)
         sweep = cast("Sweep", SimpleNamespace(soon=self._sweep))
-        wiring = handlers.Wiring(
+        self.named = unfollowed()
+        self.wiring = handlers.Wiring(
             watched=self.watched,
             apps=apps,
             seeds=self.seeds,
@@ -64,9 +74,10 @@ class Kopf:
             metrics=self.metrics,
             scheduler=scheduler,
             sweep=sweep,
+            named=self.named,
             clusterwide=clusterwide,
         )
-        registry = handlers.registry(wiring, end=never)
+        registry = handlers.registry(self.wiring, end=never)
         self.handlers: dict[str, Callable[..., Any]] = {
             cast("Any", handler.fn).__name__: handler.fn for handler in registry._watching._handlers
         }
@@ -221,3 +232,23 @@ def test_kopf_remembers_nothing_of_an_object(body: dict[str, Any]) -> None:
     storage = handlers.NoDiffBase()
     assert dict(storage.build(body=as_kopf_gives(body))) == {}
     assert cast("Any", storage).fetch(body=as_kopf_gives(body)) is None
+
+
+async def test_a_secret_without_the_label_is_followed_from_the_object_that_names_it_to_its_label() -> None:
+    kopf_ = Kopf()
+    key = Ref(Kind.SECRET, NAMESPACE, "acme-app")
+    await kopf_.event("on_app", app_body(), None)
+    assert kopf_.named.watches(key)
+    await kopf_.event("on_app", app_body(), "DELETED")
+    assert not kopf_.named.watches(key)
+
+
+async def test_what_is_found_of_a_secret_without_the_label_wakes_whom_it_concerns() -> None:
+    kopf_ = Kopf()
+    key = Ref(Kind.SECRET, NAMESPACE, "acme-app")
+    kopf_.watched.depends(APP, [key])
+    for found in (secret("acme-app", {"a": "1"}), secret("acme-app", {"a": "1"}), secret("acme-app", {"a": "2"}), None):
+        handlers.found(kopf_.wiring, key, found)
+    assert kopf_.woken == [APP] * 3
+    handlers.found(kopf_.wiring, key, None)
+    assert kopf_.woken == [APP] * 3

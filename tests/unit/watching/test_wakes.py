@@ -42,6 +42,7 @@ class Scene:
             orphans=OrphanCount(self.process.watched),
             scheduler=cast("Any", scheduler),
             sweep=cast("Any", SimpleNamespace(soon=lambda: None)),
+            named=cast("Any", None),
             metrics=self.process.metrics,
         )
 

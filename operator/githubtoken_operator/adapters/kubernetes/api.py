@@ -15,14 +15,16 @@ quote the data of Secrets. Messages are the API server's own, redacted and cut.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio import client, config
+from kubernetes.aio.client.rest import RESTResponse
 
 from githubtoken_operator.adapters import tls
 from githubtoken_operator.adapters.kubernetes import stepwise
@@ -173,23 +175,69 @@ class Api:
             await _parsed(status, raw, stepwise.whole)
         return raw.decode(errors="replace")
 
+    async def lines(self, path: str, query: Mapping[str, str], *, silence: float) -> AsyncGenerator[bytes]:
+        """The lines of an answer that goes on, as that to a watch does, until the API server ends it.
+
+        Raises a subclass of `ApiError`: `Unavailable` also where nothing came for `silence` seconds.
+        """
+        url = f"{self.server}{path}?{urlencode(query)}"
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT, sock_read=silence)
+        began, status = time.monotonic(), 0
+        try:
+            try:
+                response = (await self._open("GET", url, {"Accept": "application/json"}, timeout=patience)).response
+                status = response.status
+            finally:
+                self._tell("watch", request_of("GET", path)[1], status, time.monotonic() - began)
+            try:
+                if status == HTTPStatus.UNAUTHORIZED and self._renew is not None:
+                    await self._renew()
+                if status != HTTPStatus.OK:
+                    await _parsed(status, await response.read(), stepwise.whole)
+                while line := await response.content.readline():
+                    yield line
+            finally:
+                # Nobody waits for the rest of it, nor for the farewell of TLS.
+                if response.connection is not None and response.connection.transport is not None:
+                    response.connection.transport.abort()
+                response.close()
+        except ValueError as error:
+            raise Unavailable(0, "the API server sent a line that is longer than any object") from error
+        except self._failures as error:
+            raise self._unreachable(error) from error
+
     async def _send(
         self, method: str, path: str, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
     ) -> tuple[int, bytes]:
         """Status and body of one answer. Raises `Unavailable`."""
-        signed, began, status = dict(headers), time.monotonic(), 0
-        await self._authenticate(signed, path, method)
+        began, status = time.monotonic(), 0
         try:
-            response = await self._client.call_api(method, url, signed, body=body, _request_timeout=REQUEST_TIMEOUT)
+            response = await self._open(method, url, headers, body)
             raw: bytes = await response.read()
             status = response.status
         except self._failures as error:
-            why = tls.refusal(error) or type(error).__name__
-            failure = f"the API server cannot be reached at {self.server}: {why}"
-            raise Unavailable(0, failure) from error
+            raise self._unreachable(error) from error
         finally:
             self._tell(*request_of(method, path), status, time.monotonic() - began)
         return status, raw
+
+    async def _open(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | aiohttp.ClientTimeout = REQUEST_TIMEOUT,  # noqa: ASYNC109 - aiohttp's own
+    ) -> RESTResponse:
+        """An answer whose body is still to be read. Raises `Unavailable`, and what aiohttp raises."""
+        signed = dict(headers)
+        await self._authenticate(signed, url, method)
+        return await self._client.call_api(method, url, signed, body=body, _request_timeout=timeout)
+
+    def _unreachable(self, error: Exception) -> Unavailable:
+        why = tls.refusal(error) or type(error).__name__
+        return Unavailable(0, f"the API server cannot be reached at {self.server}: {why}")
 
     async def _authenticate(self, headers: dict[str, str], path: str, method: str) -> None:
         """Adds the token, which the kubelet replaces from time to time: it is read anew once a minute."""

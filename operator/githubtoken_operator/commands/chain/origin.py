@@ -38,11 +38,6 @@ def source(chain: Chain) -> Check | None:
     needed = wanted.personal is not None or chain.token.ready != "True"
     rules = (
         lambda secret: of_key(name, ref, secret) if needed else None,
-        lambda secret: (
-            None
-            if ROLE in secret.labels
-            else Check(name, "ok", f"is there, without the label `{ROLE}`: a change is noticed later")
-        ),
         lambda _: Check(name, "ok", "is there"),
     )
     if not needed and chain.source.found is None:

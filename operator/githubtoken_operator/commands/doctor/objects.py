@@ -13,7 +13,7 @@ from githubtoken_operator.commands.checks import WORST_FIRST, Check, cut, items,
 from githubtoken_operator.commands.doctor.findings import Objects
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.domain.objects.resources import GitHubApp, parse_app
-from githubtoken_operator.domain.objects.secrets import ROLE
+from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import READY, find_condition, ready_of
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -159,7 +159,13 @@ def _labels(objects: Objects) -> Check:
         return unseen(name, found)
     if not found:
         return Check(name, "ok", "every Secret that Apps and GitHubTokens name has ours")
-    says = f"without `{ROLE}`, a change is noticed later: Secrets {_some([_named(*each) for each in found])}"
+    if len(found) <= WATCHED_BY_NAME:
+        of = "of the Secrets that Apps and GitHubTokens name"
+        return Check(name, "ok", f"{len(found)} {of} {'has' if len(found) == 1 else 'have'} a watch by name")
+    says = (
+        f"{len(found)} Secrets are without `{ROLE}`, and {WATCHED_BY_NAME} have a watch: a change of the others is noticed "
+        f"within a minute: {_some([_named(*each) for each in found])}"
+    )
     return Check(name, "warning", says, f"`kubectl label secret NAME {ROLE}=app` (of GitHubTokens: `=seed`)")
 
 

@@ -17,6 +17,8 @@ FIELD_MANAGER: Final = "githubtoken-operator"
 """By this name the API server keeps account of what the operator wrote."""
 ROLE: Final = PREFIX + "role"
 """The one label key by which the operator watches the Secrets that concern it."""
+WATCHED_BY_NAME: Final = 200
+"""So many named Secrets without that label have a watch each: a connection with TLS costs memory at both ends."""
 ROLE_TOKEN: Final = "token"
 """The consumer's Secret."""
 ROLE_CREDENTIAL: Final = "credential"

@@ -230,11 +230,7 @@ def test_a_credential_secret_of_another_is_told() -> None:
     ("source", "state", "says"),
     [
         (SecretLook("Opaque", ("token",), {"githubtoken.dev/role": "seed"}, {}), "ok", "is there"),
-        (
-            SecretLook("Opaque", ("token",), {}, {}),
-            "ok",
-            "is there, without the label `githubtoken.dev/role`: a change is noticed later",
-        ),
+        (SecretLook("Opaque", ("token",), {}, {}), "ok", "is there"),
         (SecretLook("Opaque", ("pat",), {}, {}), "failed", "the Secret has no key `token` (it has pat)"),
         (None, "failed", "the Secret is not there"),
     ],

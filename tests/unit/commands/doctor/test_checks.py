@@ -311,8 +311,15 @@ def test_permissions_that_were_taken_away_since_are_told() -> None:
         (
             {"unlabelled": Look("", [("team", "acme-app")])},
             "Labels",
+            "ok",
+            "1 of the Secrets that Apps and GitHubTokens name has a watch by name",
+        ),
+        (
+            {"unlabelled": Look("", [("team", f"pat-{number}") for number in range(201)])},
+            "Labels",
             "warning",
-            "without `githubtoken.dev/role`, a change is noticed later: Secrets team/acme-app",
+            "201 Secrets are without `githubtoken.dev/role`, and 200 have a watch: a change of the others is noticed "
+            "within a minute: team/pat-0, team/pat-1, team/pat-2, team/pat-3, team/pat-4 and 196 more",
         ),
         ({"unlabelled": Look("", DENIED)}, "Labels", "unknown", "not readable for you (User x cannot get it)"),
         (
