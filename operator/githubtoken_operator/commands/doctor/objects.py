@@ -163,8 +163,8 @@ def _labels(objects: Objects) -> Check:
         of = "of the Secrets that Apps and GitHubTokens name"
         return Check(name, "ok", f"{len(found)} {of} {'has' if len(found) == 1 else 'have'} a watch by name")
     says = (
-        f"{len(found)} Secrets are without `{ROLE}`, and {WATCHED_BY_NAME} have a watch: a change of the others is noticed "
-        f"within a minute: {_some([_named(*each) for each in found])}"
+        f"{len(found)} Secrets are without `{ROLE}`, and {WATCHED_BY_NAME} have a watch: a change of the others is "
+        f"noticed within a minute: {_some([_named(*each) for each in found])}"
     )
     return Check(name, "warning", says, f"`kubectl label secret NAME {ROLE}=app` (of GitHubTokens: `=seed`)")
 

@@ -305,6 +305,12 @@ def test_permissions_that_were_taken_away_since_are_told() -> None:
     assert (check.state, check.says) == ("failed", "not all that is asked for is granted: team/ci (contents: write)")
 
 
+MANY_UNLABELLED = (
+    "201 Secrets are without `githubtoken.dev/role`, and 200 have a watch: a change of the others is noticed within a "
+    "minute: team/pat-0, team/pat-1, team/pat-2, team/pat-3, team/pat-4 and 196 more"
+)
+
+
 @pytest.mark.parametrize(
     ("changes", "name", "state", "says"),
     [
@@ -318,8 +324,7 @@ def test_permissions_that_were_taken_away_since_are_told() -> None:
             {"unlabelled": Look("", [("team", f"pat-{number}") for number in range(201)])},
             "Labels",
             "warning",
-            "201 Secrets are without `githubtoken.dev/role`, and 200 have a watch: a change of the others is noticed "
-            "within a minute: team/pat-0, team/pat-1, team/pat-2, team/pat-3, team/pat-4 and 196 more",
+            MANY_UNLABELLED,
         ),
         ({"unlabelled": Look("", DENIED)}, "Labels", "unknown", "not readable for you (User x cannot get it)"),
         (
