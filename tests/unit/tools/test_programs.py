@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[3] / "tools" / "programs.sh"
-PROGRAMS = ("curl", "buildah", "docker-registry", "faketime", "gh", "git", "htpasswd", "lua5.4", "promtool", "skopeo")
+PROGRAMS = (
+    "curl", "buildah", "docker-registry", "faketime", "gh", "git", "htpasswd", "lua5.4", "promtool", "skopeo",
+    "softhsm2-util",
+)  # fmt: skip
 
 
 class Machine:
@@ -50,10 +53,10 @@ def test_nothing_is_done_where_all_is_there(machine: Machine) -> None:
 def test_only_what_is_missing_is_installed(machine: Machine) -> None:
     machine.has("buildah", "curl", "faketime", "git", "gh", "lua5.4", "promtool")
     machine.has("apt-get", script='echo "$@" >> "$TMPDIR/asked"')
-    assert machine.install().stdout == "installing from Debian: docker-registry apache2-utils skopeo\n"
+    assert machine.install().stdout == "installing from Debian: docker-registry apache2-utils skopeo softhsm2\n"
     assert (machine.folder / "asked").read_text().splitlines() == [
         "update",
-        "install --yes --no-install-recommends docker-registry apache2-utils skopeo",
+        "install --yes --no-install-recommends docker-registry apache2-utils skopeo softhsm2",
     ]
 
 
