@@ -119,6 +119,8 @@ def cli() -> None:
     Path,
     "Projected tokens for services that sign for Apps, one file for each audience.",
 )
+@_option("--pkcs11-module", "file", Path, "The PKCS#11 library of the HSM that signs for Apps; with --pkcs11-pin-file.")
+@_option("--pkcs11-pin-file", "file", Path, "File with the PIN of the HSM's user; with --pkcs11-module.")
 @_option("--journal-dir", "folder", Path, "Where rotated pairs are kept until they are stored; best in memory.")
 @_option(
     "--grace-period",
@@ -138,6 +140,8 @@ def run(**flags: Any) -> None:  # noqa: ANN401 - one keyword for each flag above
     """Run the operator until SIGTERM; every flag is also an environment variable, GITHUBTOKEN_ and its name."""
     if (flags["pod_name"] is None) != (flags["pod_uid"] is None):
         raise click.UsageError("--pod-name and --pod-uid go together: give both, or neither")
+    if (flags["pkcs11_module"] is None) != (flags["pkcs11_pin_file"] is None):
+        raise click.UsageError("--pkcs11-module and --pkcs11-pin-file go together: give both, or neither")
     try:
         proxies.read(os.environ)
     except proxies.UnusableProxy as error:

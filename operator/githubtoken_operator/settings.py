@@ -89,6 +89,12 @@ class Settings:
     signer_tokens: Path = Path("/var/run/secrets/githubtoken.dev/signers")
     """Folder with projected tokens, one file for each audience, for services that sign. Default: the chart's mount."""
 
+    pkcs11_module: Path | None = None
+    """The library of the HSM that signs for Apps. Default: none; it is a vendor's, and mounted or built in."""
+
+    pkcs11_pin_file: Path | None = None
+    """File with the PIN of the HSM's user. Default: none; the chart mounts a Secret."""
+
     journal_dir: Path | None = None
     """Where rotated pairs wait until they are stored. Default: nowhere; the chart mounts a memory-backed volume."""
 

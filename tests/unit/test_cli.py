@@ -30,6 +30,8 @@ from githubtoken_operator import cli
         (["status", "Ci"], "must be the name of an object"),
         (["run", "--pod-name", "a"], "--pod-name and --pod-uid go together"),
         (["run", "--pod-uid", "u"], "--pod-name and --pod-uid go together"),
+        (["run", "--pkcs11-module", "/m"], "--pkcs11-module and --pkcs11-pin-file go together"),
+        (["run", "--pkcs11-pin-file", "/p"], "--pkcs11-module and --pkcs11-pin-file go together"),
         (["run", "--pod-name", "a/b", "--pod-uid", "u"], "must be the name of a pod"),
         (["login"], "Missing argument 'NAME'"),
         (["login", "alice", "--timeout", "-1s"], "must be a duration such as `20m`"),

@@ -4,7 +4,8 @@ Every record that reaches the handler is redacted before anything else is done w
 fields of `extra`, the text of exceptions and stacks. So is what ends a thread or the process uncaught.
 
 Libraries are heard from `WARNING` on, whatever `--log-level` says: at `DEBUG`, kopf prints whole objects, Secrets among
-them, and HTTP clients print headers. kopf at `INFO` says of every event that its handler succeeded.
+them, and HTTP clients print headers. kopf at `INFO` says of every event that its handler succeeded. The clouds'
+libraries are not heard at all.
 
 A record about an object carries `extra=about(namespace, name)`; `name` alone is taken by the record's logger.
 """
@@ -31,6 +32,9 @@ OPERATOR: Final = "githubtoken_operator"
 
 LIBRARIES: Final = ("kopf", "kopf.objects", "kubernetes", "aiohttp", "httpx", "httpcore", "urllib3", "asyncio")
 """Loggers whose own levels are set too, as some of these libraries set them themselves."""
+
+SILENT: Final = ("azure", "botocore", "google.auth", "msal")
+"""Loggers that are not heard: of a refusal they say what the App's condition says, with an identity provider's text."""
 
 _OBJECT_NAME: Final = "object_name"
 _RESERVED: Final = frozenset({*RESERVED_ATTRS, "taskName"})
@@ -61,6 +65,9 @@ def configure(log_format: LogFormat, level: LogLevel, stream: TextIO | None = No
     root.setLevel(max(own, logging.WARNING))
     for library in LIBRARIES:
         logging.getLogger(library).setLevel(max(own, logging.WARNING))
+
+    for library in SILENT:
+        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
 
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught

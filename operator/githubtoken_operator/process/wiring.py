@@ -131,7 +131,12 @@ def wire(
         tell=lambda ran: count(metrics.process, ran),
     )
     signing = Signing(
-        Surroundings(token_folder=settings.signer_tokens, ca_file=settings.ca_file),
+        Surroundings(
+            token_folder=settings.signer_tokens,
+            ca_file=settings.ca_file,
+            pkcs11_module=settings.pkcs11_module,
+            pkcs11_pin_file=settings.pkcs11_pin_file,
+        ),
         observer=metrics,
         now=utc_now,
         changed=scheduler.wake,

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from githubtoken_operator.adapters.logs import LIBRARIES, about, configure
+from githubtoken_operator.adapters.logs import LIBRARIES, SILENT, about, configure
 from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.domain.vocabulary.redaction import TOKEN_PREFIXES
 from githubtoken_operator.settings import LogFormat, LogLevel
@@ -32,7 +32,7 @@ def logging_as_it_was() -> Iterator[None]:
     """Puts back what `configure` changes for the whole process."""
     root = logging.getLogger()
     handlers, hooks = tuple(root.handlers), (sys.excepthook, threading.excepthook)
-    loggers = [root, *(logging.getLogger(name) for name in (*LIBRARIES, "githubtoken_operator"))]
+    loggers = [root, *(logging.getLogger(name) for name in (*LIBRARIES, *SILENT, "githubtoken_operator"))]
     levels = [logger.level for logger in loggers]
     yield
     logging.captureWarnings(capture=False)
@@ -309,3 +309,13 @@ def test_an_interrupt_by_the_user_is_no_record(capfd: pytest.CaptureFixture[str]
     sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert log.text == ""
     assert "KeyboardInterrupt" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", [*SILENT, "azure.identity._internal.decorators", "botocore.credentials"])
+@pytest.mark.parametrize("level", get_args(LogLevel))
+def test_the_clouds_libraries_are_not_heard(level: LogLevel, name: str) -> None:
+    log = Log("text", level)
+
+    logging.getLogger(name).error("ManagedIdentityCredential.get_token failed: AADSTS700016 %s", CANARY)
+
+    assert not log.text
