@@ -29,6 +29,10 @@ NOBODY: Final = "localhost:1"
 """Where nothing listens."""
 
 
+TOKEN: Final = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.Y2FuYXJ5LXByb2plY3RlZC10b2tlbg"
+"""Of the operator's ServiceAccount."""
+
+
 @pytest.fixture(scope="session")
 def local_kms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with amazon.local_kms(tmp_path_factory.mktemp("local-kms")) as url:
@@ -76,7 +80,7 @@ def soft_hsm(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
 def token_file(tmp_path: Path) -> Path:
     """A projected ServiceAccount token."""
     path = tmp_path / "token"
-    path.write_text("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.Y2FuYXJ5LXByb2plY3RlZC10b2tlbg")
+    path.write_text(TOKEN)
     return path
 
 

@@ -58,33 +58,40 @@ class AWSKMS:
 
     async def sign(self, text: bytes) -> Signed:
         """Signs it; see the port."""
-        answer = await self._ask(
-            lambda kms: kms.sign(KeyId=self._key.key_id, Message=text, MessageType="RAW", SigningAlgorithm=aws.RS256)
-        )
-        return Signed(answer["Signature"], answer["KeyId"])
+
+        def call(kms: Any) -> Signed:
+            answer = kms.sign(KeyId=self._key.key_id, Message=text, MessageType="RAW", SigningAlgorithm=aws.RS256)
+            return Signed(answer["Signature"], answer["KeyId"])
+
+        return await self._ask(call)
 
     async def public_key(self, key_id: str | None) -> PublicKey:
         """The public key of that ARN, or of the key that would sign now; see the port."""
-        answer = await self._ask(lambda kms: kms.get_public_key(KeyId=key_id or self._key.key_id))
-        found = answer["KeyId"]
-        usage, algorithms = answer.get("KeyUsage", ""), answer.get("SigningAlgorithms", [])
-        if unfit := aws.unfit(usage=usage, algorithms=algorithms, spec=answer.get("KeySpec", ""), key=found):
-            raise unfit
-        return keys.from_der(found, answer["PublicKey"])
+
+        def call(kms: Any) -> PublicKey:
+            answer = kms.get_public_key(KeyId=key_id or self._key.key_id)
+            found, usage, algorithms = answer["KeyId"], answer["KeyUsage"], answer.get("SigningAlgorithms", [])
+            if unfit := aws.unfit(usage=usage, algorithms=algorithms, spec=answer.get("KeySpec", ""), key=found):
+                raise unfit
+            return keys.from_der(found, answer["PublicKey"])
+
+        return await self._ask(call)
 
     async def aclose(self) -> None:
         """Takes no more calls."""
         self._thread.close()
 
-    async def _ask(self, call: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    async def _ask(self, call: Callable[[Any], T]) -> T:
         return await self._thread.run(lambda: self._asked(call))
 
-    def _asked(self, call: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    def _asked(self, call: Callable[[Any], T]) -> T:
         try:
             if self._client is None:
                 self._client = _open(self._key)
             return call(self._client)
-        except Exception as error:  # noqa: BLE001 - an odd answer to the credentials' chain comes out as KeyError
+        except TokenError:
+            raise
+        except Exception as error:  # noqa: BLE001 - an odd answer, of the credentials' chain too, comes out as KeyError
             # Without the cause: an error of the credentials' chain quotes what an endpoint answered.
             raise _meaning(error, self._key.key_id) from None
 

@@ -132,12 +132,14 @@ def _meaning(error: Exception) -> TokenError:
             "Workload Identity Federation"
         )
     status = _STATUS.search(str(about))
-    refused = status is not None and status[1].startswith("4") and status[1] != "429"
-    if isinstance(error, google.auth.exceptions.RefreshError) and (refused or isinstance(about, str)):
-        if error.retryable:
-            return SignerUnavailable(f"Google Cloud gives the operator no token{after(': ', about)}")
+    refused = about.startswith("Error code ") if isinstance(about, str) and status is None else _is_refusal(status)
+    if isinstance(error, (google.auth.exceptions.RefreshError, google.auth.exceptions.OAuthError)) and refused:
+        shown = f" (HTTP {status[1]})" if status else after(": ", about)
         return SignerDenied(
-            f"Google Cloud gives the operator's identity no token{after(': ', about)}"
-            f"{f' (HTTP {status[1]})' if status else ''}. Check what its ServiceAccount is bound to"
+            f"Google Cloud gives the operator's identity no token{shown}. Check what its ServiceAccount is bound to"
         )
     return SignerUnavailable(f"Google Cloud gives the operator no token ({type(error).__name__})")
+
+
+def _is_refusal(status: re.Match[str] | None) -> bool:
+    return status is not None and status[1].startswith("4") and status[1] != "429"

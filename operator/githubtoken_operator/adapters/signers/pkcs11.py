@@ -3,6 +3,8 @@
 That library belongs to the process and not to an App, and what it does with several threads differs: sessions of their
 own in four threads ended the process with SoftHSM. So there is one thread for a module, and in it one session for each
 token, which all Apps share. A session that the module does not know any more (the HSM was away) is opened once more.
+Nothing else may run in that thread: where a module is built on OpenSSL, what it leaves in that thread's queue of errors
+comes out of the next TLS context that is made there.
 
 A wrong PIN locks a token after few tries. One that was refused is not tried again before the file has another.
 
@@ -101,7 +103,11 @@ class Token:
     def _find(self, session: Any) -> tuple[Any, PublicKey]:
         """The private key, and its public half."""
         token, key = self._key.token_label, self._key.key_label
-        private = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label=key)
+        # To its end and in this thread: a search that is left behind is ended by whoever collects it, under a lock.
+        found = list(session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.LABEL: key}))
+        if len(found) != 1:
+            raise pkcs11.refusal("MultipleObjectsReturned" if found else "NoSuchKey", token=token, key=key)
+        private = found[0]
         kind = private.key_type
         shown = kind.name if isinstance(kind, KeyType) else str(kind)
         if unfit := pkcs11.unfit(kind=shown, may_sign=bool(private[Attribute.SIGN]), token=token, key=key):
