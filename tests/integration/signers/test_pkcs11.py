@@ -33,7 +33,7 @@ def hsm(soft_hsm: SoftHSM, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftHSM]
 
 
 def _lose_sessions(hsm: SoftHSM) -> None:
-    """In a thread of its own: what SoftHSM leaves in OpenSSL's queue of errors comes out of a later TLS context there."""
+    """In a thread of its own: what SoftHSM leaves in OpenSSL's errors comes out of the next TLS context there."""
     thread = threading.Thread(target=lambda: pkcs11.lib(str(hsm.module)).reinitialize())
     thread.start()
     thread.join()
