@@ -111,7 +111,7 @@ class OpenBao:
             self._guard.close()
             self._guard = None
 
-    def start(self) -> None:
+    def start(self, *, unseal: bool = True) -> None:
         """Starts it, and unseals it; the first time it is initialised too."""
         if self._guard is None:
             raise ControlPlaneError("OpenBao runs inside its `with` block only")
@@ -122,7 +122,8 @@ class OpenBao:
         if not self._unseal_key:
             made = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
             self._unseal_key, self.root = made["keys_base64"][0], made["root_token"]
-        self.unseal()
+        if unseal:
+            self.unseal()
 
     def stop(self) -> None:
         """Stops the server; its storage stays."""
