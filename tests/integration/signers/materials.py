@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import traceback
 from functools import cache
 from typing import Final
 
@@ -25,6 +26,11 @@ def ec_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
+def pkcs1(key: rsa.RSAPrivateKey) -> str:
+    """As GitHub hands it out."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+
+
 def pkcs8(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
@@ -35,6 +41,11 @@ def sec1(key: ec.EllipticCurvePrivateKey) -> str:
 
 def public_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def told(error: BaseException) -> str:
+    """All that a log would tell of an error, its traceback included."""
+    return "".join(traceback.format_exception(error))
 
 
 def text() -> bytes:
