@@ -32,7 +32,8 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools oldest helm node kms programs pythons lint policy test chaos e2e alerts dashboard demo bench manifests \
+.PHONY: help venv tools oldest helm node kms programs pythons lint policy test chaos e2e alerts dashboard demo bench \
+	bench-scale manifests \
 	docs docs-serve sbom krew lock clean
 
 help: ## show this list
@@ -113,7 +114,10 @@ demo: tools ## start it all and watch tokens being renewed; SECONDS=90 ends by i
 	$(BIN)/python -m demo $(if $(SECONDS),--seconds $(SECONDS))
 
 bench: $(READY) ## measure, as JSON on standard output
-	@$(BIN)/python benchmarks/bench.py
+	@$(BIN)/python -m benchmarks.bench $(if $(AGAINST),--against $(AGAINST))
+
+bench-scale: $(READY) ## the same for 1,000, 3,000 and 10,000 tokens of 100 Apps, and renewals
+	@$(BIN)/python -m benchmarks.bench --tokens 1000 3000 10000 --apps 100 --renewals 1000 $(if $(AGAINST),--against $(AGAINST))
 
 manifests: helm ## write what is made from the CRDs and the chart: its README, deploy/rbac, deploy/install.yaml
 	$(BIN)/python tools/manifests.py
