@@ -32,6 +32,7 @@ _FILES = (
     "githubtoken.dev_githubtokens.yaml",
     "githubtoken.dev_githubapps.yaml",
     "githubtoken.dev_clustergithubapps.yaml",
+    "githubtoken.dev_clustergithubtokens.yaml",
 )
 
 _INTRODUCTION = """\
@@ -64,6 +65,7 @@ def behaviour(file: Path = BEHAVIOUR) -> Behaviour:
         kind: {
             path: {"change": words.get(entry["change"], entry["change"]), "reasons": entry.get("reasons", {})}
             for path, entry in entries.items()
+            if entry is not None
         }
         for kind, entries in said.items()
     }

@@ -33,7 +33,10 @@ NAMESPACE: Final = "githubtoken-system"
 # The operator's own; those of its users and the optional ones are the chart's alone.
 _RIGHTS: Final = (
     "serviceaccount",
-    *(f"rbac/{concern}" for concern in ("objects", "clusterapps", "secrets", "events", "lease", "replicas")),
+    *(
+        f"rbac/{concern}"
+        for concern in ("objects", "clusterapps", "clustertokens", "secrets", "events", "lease", "replicas")
+    ),
     *(f"admission/{concern}" for concern in ("secrets", "tokens")),
 )
 _OPTIONAL: Final = {
@@ -44,7 +47,8 @@ _HEAD: Final = "# Rendered from charts/githubtoken-operator by `make manifests`:
 # Whoever applies a manifest has no release: helm's own words would mislead.
 _OF_HELM: Final = re.compile(r"^ +(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n|^# Source: .*\n", re.MULTILINE)
 _NAMESPACE_MANIFEST: Final = f"""\
-# The operator's own namespace, which also holds its Lease and the Secrets of ClusterGitHubApps.
+# The operator's own namespace, which also holds its Lease, the Secrets of ClusterGitHubApps, and what ClusterGitHub-
+# Tokens read and keep.
 apiVersion: v1
 kind: Namespace
 metadata:

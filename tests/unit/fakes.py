@@ -51,6 +51,7 @@ from githubtoken_operator.engine.fence import Fence
 from githubtoken_operator.engine.pacing import Pacing
 from githubtoken_operator.engine.scheduler import Next
 from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.tokens.claims import Claims
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.followers import Followers
 from githubtoken_operator.tokens.gatherer import Gatherer
@@ -65,6 +66,8 @@ from githubtoken_operator.tokens.personal.kind import PersonalKind
 from githubtoken_operator.tokens.reconciler import Reconciler
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.revocation import Revocations
+from githubtoken_operator.tokens.spread.known import Known
+from githubtoken_operator.tokens.spread.spreads import Spreads
 from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.credentials import Credentials
@@ -728,6 +731,18 @@ class Process:
             ),
             "Personal": PersonalKind(cluster=self.cluster, tokens=PersonalTokens(github, allowed_hosts=())),
         }
+        self.known = Known()
+        claims = Claims(self.cluster, self.watched)
+        spreads = Spreads(
+            cluster=self.cluster,
+            known=self.known,
+            watched=self.watched,
+            claims=claims,
+            recorder=recorder,
+            metrics=self.metrics,
+            home=NAMESPACE,
+            now=clock,
+        )
         finalizer = Finalizer(self.cluster, now=clock, clusterwide=clusterwide)
         gatherer = Gatherer(
             cluster=self.cluster,
@@ -735,6 +750,9 @@ class Process:
             apps=self.apps,
             moments=moments,
             finalizer=finalizer,
+            claims=claims,
+            spreads=spreads,
+            home=NAMESPACE,
             pacing=self.pacing,
             watched=self.watched,
             now=clock,
@@ -754,6 +772,8 @@ class Process:
                 apps=self.apps,
                 credentials=self.credentials,
                 finalizer=finalizer,
+                spreads=spreads,
+                home=NAMESPACE,
                 recorder=recorder,
                 metrics=self.metrics,
                 allowed_hosts=("*.old.example",),
@@ -767,6 +787,7 @@ class Process:
                 metrics=self.metrics,
                 now=clock,
             ),
+            spreads=spreads,
             recorder=recorder,
             watched=self.watched,
             metrics=self.metrics,

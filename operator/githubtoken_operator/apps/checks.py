@@ -27,7 +27,7 @@ from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError, Transient
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.scheduler import Next
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
 
 REUSE: Final = timedelta(seconds=10)
 """So long what was read of an App serves its tokens; a watched change ends it at once."""
@@ -114,15 +114,20 @@ class Apps:
         """The App's own, as long as somebody holds it or waits for it."""
         return self._locks.setdefault(ref, asyncio.Lock())
 
-    async def resolve_for(self, ref: Ref, namespace: str) -> Resolved:
-        """The same as tokens of `namespace` may use it; of one that does not admit them, they learn nothing else."""
+    async def resolve_for(self, ref: Ref, namespace: str | None) -> Resolved:
+        """The same as tokens of `namespace` may use it; of one that does not admit them, they learn nothing else.
+
+        None is for an object of the cluster, whose namespaces are asked about one by one.
+        """
         if ref.kind is Kind.APP:
             return await self.resolve(ref)
         if not self._clusterwide:
             message = f"this operator serves namespaces only: use a GitHubApp instead of {ref}"
             return Resolved(self._now(), error=Terminal(reasons.APP_NOT_ALLOWED, message))
         resolved = await self.resolve(ref)
-        if resolved.source is not None and (refusal := await self._reader.not_admitted(resolved.source, namespace)):
+        if namespace is None or resolved.source is None:
+            return resolved
+        if refusal := await self._reader.not_admitted(resolved.source, namespace):
             # Nothing of the App is handed out: not its host, and not the client secret that is the cluster's.
             return Resolved(resolved.at, error=refusal, reads=resolved.reads)
         return resolved
@@ -223,7 +228,7 @@ class Apps:
         resolved = await self.resolve(ref)
         self._watched.depends(ref, resolved.reads)
         # The App's own key is among those that read it.
-        tokens = [key for key in self._watched.dependents(ref) if key.kind is Kind.TOKEN]
+        tokens = [key for key in self._watched.dependents(ref) if key.kind in TOKENS]
         if self._digests.get(ref) != resolved.digest:
             self._digests[ref] = resolved.digest
             for token in tokens:

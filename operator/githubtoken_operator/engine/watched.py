@@ -24,7 +24,9 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import data_digest
 from githubtoken_operator.domain.vocabulary.model import JSON
 
-KEYS: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.CLUSTER_APP})
+TOKENS: Final = frozenset({Kind.TOKEN, Kind.CLUSTER_TOKEN})
+"""The kinds whose objects get a token."""
+KEYS: Final = TOKENS | {Kind.APP, Kind.CLUSTER_APP}
 """The kinds whose objects have runs and series of their own."""
 
 
@@ -43,7 +45,7 @@ class Ref:
     def labels(self) -> tuple[str, ...]:
         """What names the object in metrics: namespace and name, of an App its kind too."""
         where = (self.namespace, self.name)
-        return where if self.kind is Kind.TOKEN else (self.kind.value[1], *where)
+        return where if self.kind in TOKENS else (self.kind.value[1], *where)
 
     def __str__(self) -> str:
         return f"{self.kind.value[1]} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
@@ -107,7 +109,7 @@ class Watched:
 
     def deliver(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
         """Takes an event in. The keys that have decided on another version, or not yet on any since the last event."""
-        if ref.kind is Kind.TOKEN:
+        if ref.kind in TOKENS:
             self._name(ref, _app_of(ref, body))
         version = _version(ref.kind, body)
         before = self._delivered[ref.kind].get(ref)
@@ -168,7 +170,7 @@ def _app_of(token: Ref, body: JSON) -> Ref | None:
     named = body.get("spec", {}).get("appRef")
     if named is None:
         return None
-    own = named.get("kind", "GitHubApp") == "GitHubApp"
+    own = token.kind is Kind.TOKEN and named.get("kind", "GitHubApp") == "GitHubApp"
     return Ref(Kind.APP, token.namespace, named["name"]) if own else Ref(Kind.CLUSTER_APP, "", named["name"])
 
 

@@ -153,7 +153,7 @@ async def run(settings: Settings) -> None:
             background.start("clock", watch.run())
             for name, task in parts.tasks():
                 background.start(name, task)
-            logger.info("started, version %s", __version__)
+            logger.info("started, version %s; %s", __version__, _scope(settings))
             stack.enter_context(watches.listening(metrics.process.heard, metrics.process.answered))
             await kopf.operator(
                 registry=handlers.registry(parts.wiring, end=leading.end),
@@ -178,6 +178,13 @@ async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
         return False
     acquiring.result()
     return True
+
+
+def _scope(settings: Settings) -> str:
+    if not settings.namespaces:
+        return "all namespaces are served"
+    named = ", ".join(settings.namespaces)
+    return f"these namespaces are served, and no ClusterGitHubApp and no ClusterGitHubToken: {named}"
 
 
 def _last_saves(grace_period: float | None) -> float:
@@ -207,7 +214,7 @@ async def _take_signals_back(ready: asyncio.Event, stop: asyncio.Event) -> None:
 
 
 async def _require_crds(cluster: Cluster, *, clusterwide: bool) -> None:
-    for kind in (Kind.TOKEN, Kind.APP, *((Kind.CLUSTER_APP,) if clusterwide else ())):
+    for kind in (Kind.TOKEN, Kind.APP, *((Kind.CLUSTER_APP, Kind.CLUSTER_TOKEN) if clusterwide else ())):
         if not await cluster.exists(kind):
             name = kind.value[1]
             raise CannotStart(

@@ -30,8 +30,9 @@ from githubtoken_operator.engine.first_lists import FirstLists
 from githubtoken_operator.engine.pacing import Pacing
 from githubtoken_operator.engine.scheduler import Next, Ran, Scheduler
 from githubtoken_operator.engine.sweep import Sweep
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
 from githubtoken_operator.settings import Settings
+from githubtoken_operator.tokens.claims import Claims
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.followers import Followers
 from githubtoken_operator.tokens.gatherer import Gatherer
@@ -46,6 +47,8 @@ from githubtoken_operator.tokens.personal.kind import PersonalKind
 from githubtoken_operator.tokens.reconciler import Reconciler
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.revocation import Revocations
+from githubtoken_operator.tokens.spread.known import Known
+from githubtoken_operator.tokens.spread.spreads import Spreads
 from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.credentials import Credentials
@@ -118,7 +121,7 @@ def wire(
         watched.saw(Ref(kind, namespace, name), body)
 
     async def run_key(key: Ref) -> Next | None:
-        return await (reconciler.run(key) if key.kind is Kind.TOKEN else apps.run(key))
+        return await (reconciler.run(key) if key.kind in TOKENS else apps.run(key))
 
     cluster = Cluster(api, announce=announce)
     pacing = Pacing(settings.github_requests_per_minute)
@@ -200,6 +203,17 @@ def wire(
         ),
         "Personal": PersonalKind(cluster=cluster, tokens=PersonalTokens(github, allowed_hosts=settings.allowed_hosts)),
     }
+    known, claims = Known(), Claims(cluster, watched)
+    spreads = Spreads(
+        cluster=cluster,
+        known=known,
+        watched=watched,
+        claims=claims,
+        recorder=recorder,
+        metrics=metrics,
+        home=settings.operator_namespace,
+        now=utc_now,
+    )
     finalizer = Finalizer(cluster, now=utc_now, clusterwide=not settings.namespaces)
     gatherer = Gatherer(
         cluster=cluster,
@@ -207,6 +221,9 @@ def wire(
         apps=apps,
         moments=moments,
         finalizer=finalizer,
+        claims=claims,
+        spreads=spreads,
+        home=settings.operator_namespace,
         pacing=pacing,
         watched=watched,
         now=utc_now,
@@ -219,6 +236,8 @@ def wire(
         apps=apps,
         credentials=credentials,
         finalizer=finalizer,
+        spreads=spreads,
+        home=settings.operator_namespace,
         recorder=recorder,
         metrics=metrics,
         allowed_hosts=settings.allowed_hosts,
@@ -241,6 +260,7 @@ def wire(
             metrics=metrics,
             now=utc_now,
         ),
+        spreads=spreads,
         recorder=recorder,
         watched=watched,
         metrics=metrics,
@@ -263,7 +283,8 @@ def wire(
     )
     metrics.process.watch_named(lambda: {"watch": named.watched, "look": named.looked_at})
     clusterwide = not settings.namespaces
-    listed = [Kind.TOKEN, Kind.APP, Kind.SECRET, *([Kind.CLUSTER_APP] if clusterwide else [])]
+    of_cluster = [Kind.CLUSTER_APP, Kind.CLUSTER_TOKEN, Kind.NAMESPACE] if clusterwide else []
+    listed = [Kind.TOKEN, Kind.APP, Kind.SECRET, *of_cluster]
     sweep = Sweep(
         cluster=cluster,
         watched=watched,
@@ -284,6 +305,7 @@ def wire(
         seeds=seeds,
         savings=savings,
         orphans=orphans,
+        known=known,
         metrics=metrics,
         scheduler=scheduler,
         sweep=sweep,

@@ -41,6 +41,7 @@ class Finalizer:
     async def set(self, body: JSON, *, held: bool) -> JSON:
         """The object with our finalizer, or without it. Raises `ApiError`, or `TokenError` where RBAC forbids it."""
         meta = body["metadata"]
+        kind = Kind.of_token(meta)
         changes = {
             "metadata": {
                 "resourceVersion": meta["resourceVersion"],
@@ -48,10 +49,10 @@ class Finalizer:
             }
         }
         try:
-            return await self._cluster.merge(Kind.TOKEN, meta, changes)
+            return await self._cluster.merge(kind, meta, changes)
         except Forbidden as error:
             message = (
-                f"`deletionPolicy: Revoke` needs the right to patch githubtokens, for a finalizer: {error.message}"
+                f"`deletionPolicy: Revoke` needs the right to patch {kind.plural}, for a finalizer: {error.message}"
             )
             raise Terminal(reasons.MISSING_PERMISSION, message) from error
 

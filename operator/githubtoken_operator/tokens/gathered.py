@@ -165,6 +165,11 @@ def with_target(token: GitHubToken, memory: Memory) -> GitHubToken:
     return replace(token, status={**token.status, **known})
 
 
+def ref_of(token: GitHubToken) -> Ref:
+    """The object itself."""
+    return Ref(Kind.CLUSTER_TOKEN if token.wish else Kind.TOKEN, *token.labels)
+
+
 def app_ref(token: GitHubToken) -> Ref:
     """The App that `appRef` names, whether or not it is there."""
     if token.app_kind == "GitHubApp":
@@ -190,7 +195,7 @@ def requester_of(token: GitHubToken, app: App | None) -> str:
     so it counts within the namespace of the App's object; that of a ClusterGitHubApp is the cluster's.
     """
     if token.personal is not None:
-        return f"token {token.namespace}/{token.name}"
+        return f"token {'/'.join(token.labels)}"
     if app is None:
         return ""
     if token.user is not None:

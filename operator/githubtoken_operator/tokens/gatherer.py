@@ -15,7 +15,7 @@ from githubtoken_operator.adapters.kubernetes.api import Forbidden, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import Resolved
-from githubtoken_operator.domain.consumer import consumer, ownership
+from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation import policy
 from githubtoken_operator.domain.objects.resources import GitHubToken, parse_token
@@ -27,6 +27,7 @@ from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.pacing import Pacing
 from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.tokens.claims import Claims
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.gathered import (
     Gathered,
@@ -40,10 +41,11 @@ from githubtoken_operator.tokens.gathered import (
 )
 from githubtoken_operator.tokens.kind import TokenKinds
 from githubtoken_operator.tokens.moments import Moments
+from githubtoken_operator.tokens.spread.spreads import Spreads
 
 
 class Gatherer:
-    """Observes GitHubTokens."""
+    """Observes GitHubTokens. `home` is the operator's namespace, where ClusterGitHubTokens keep what is theirs."""
 
     def __init__(
         self,
@@ -53,6 +55,9 @@ class Gatherer:
         apps: Apps,
         moments: Moments,
         finalizer: Finalizer,
+        claims: Claims,
+        spreads: Spreads,
+        home: str,
         pacing: Pacing,
         watched: Watched,
         now: Callable[[], datetime],
@@ -63,6 +68,9 @@ class Gatherer:
         self._apps = apps
         self._moments = moments
         self._finalizer = finalizer
+        self._claims = claims
+        self._spreads = spreads
+        self._home = home
         self._pacing = pacing
         self._watched = watched
         self._now = now
@@ -74,20 +82,23 @@ class Gatherer:
         if (brought := self._watched.take(key)) is not None:
             self._watched.saw(key, brought)
             return brought
-        return body or await self._cluster.read(Kind.TOKEN, key.namespace, key.name)
+        return body or await self._cluster.read(key.kind, key.namespace, key.name)
 
     async def gather(self, key: Ref, body: JSON, memory: Memory) -> Gathered:
         """The observation of one GitHubToken. Raises `ApiError`."""
-        token = with_target(parse_token(body), memory)
+        token = with_target(parse_token(body, self._home), memory)
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
         # Said before anything is waited for, so that of two that begin at once each knows of the other.
         kind = self._kinds[token.kind]
-        secrets = (Ref(Kind.SECRET, token.namespace, name) for name in (token.secret.name, *kind.secrets(token)))
-        self._watched.depends(key, [*_inputs_of_app(token), *secrets])
+        secrets = [Ref(Kind.SECRET, token.namespace, name) for name in kind.secrets(token)]
+        consumers = self._spreads.secrets(key, token) if token.wish else [_consumer(token)]
+        self._watched.depends(key, [*_inputs_of_app(token), *secrets, *consumers])
         unresolved = token.invalid is not None or token.personal is not None
         resolved = (
-            Resolved(self._now()) if unresolved else await self._apps.resolve_for(app_ref(token), token.namespace)
+            Resolved(self._now())
+            if unresolved
+            else await self._apps.resolve_for(app_ref(token), None if token.wish else token.namespace)
         )
         local_time = self._now()
         now = local_time + self._moments.ahead(token, resolved.app)
@@ -106,12 +117,14 @@ class Gatherer:
         inputs = [resolved.digest, *ready_of(resolved.source.status)] if resolved.source else []
         stored: Issued | None = None
         try:
-            secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
-            abandoned = await self._abandoned(token, ownership.giver(secret, token))
-            conflict = ownership.conflict(secret, token, abandoned=abandoned)
-            conflict = conflict or await self._outranked(key, token, secret)
-            stored = consumer.read(secret) if secret is not None and not conflict else None
-            seen = replace(seen, secret=secret, conflict=conflict)
+            if token.wish is not None:
+                spread = await self._spreads.observe(key, token, resolved)
+                seen, stored = replace(seen, spread=spread), spread.published
+            else:
+                secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
+                conflict = await self._claims.conflict(key, token, secret)
+                stored = consumer.read(secret) if secret is not None and not conflict else None
+                seen = replace(seen, secret=secret, conflict=conflict)
             seen, found = await kind.observe(seen, resolved, memory, stored)
             inputs += found
             if stored is not None and seen.issued is not None and stored.access.token == seen.issued.access.token:
@@ -141,21 +154,6 @@ class Gatherer:
             inputs=digest,
         )
 
-    async def _abandoned(self, token: GitHubToken, owner: str | None) -> bool:
-        """Whether the GitHubToken `owner` is gone, or keeps its token elsewhere."""
-        if owner is None:
-            return False
-        body = await self._cluster.read(Kind.TOKEN, token.namespace, owner)
-        return body is None or parse_token(body).secret.name != token.secret.name
-
-    async def _outranked(self, key: Ref, token: GitHubToken, secret: JSON | None) -> str | None:
-        """Which other GitHubToken goes first, where several want one Secret."""
-        wanted = Ref(Kind.SECRET, token.namespace, token.secret.name)
-        others = [ref for ref in self._watched.dependents(wanted) if ref.kind is Kind.TOKEN and ref != key]
-        bodies = [await self._cluster.read(Kind.TOKEN, ref.namespace, ref.name) for ref in others]
-        rivals = [rival for body in bodies if body is not None and not (rival := parse_token(body)).deleting]
-        return ownership.outranked(token, secret, rivals)
-
     def _limit(self, token: GitHubToken, app: App | None) -> RateLimited | None:
         server = server_of(token, app)
         if server is None:
@@ -173,6 +171,10 @@ class Gatherer:
         return RateLimited(reasons.RATE_LIMITED, message, retry_after=left)
 
 
+def _consumer(token: GitHubToken) -> Ref:
+    return Ref(Kind.SECRET, token.namespace, token.secret.name)
+
+
 def _app_trouble(token: GitHubToken, resolved: Resolved) -> TokenError | None:
     if resolved.error is not None:
         if resolved.error.reason == reasons.INVALID_SPEC:
@@ -187,5 +189,5 @@ def _inputs_of_app(token: GitHubToken) -> list[Ref]:
     """The App, and the namespace by whose labels a ClusterGitHubApp may go."""
     if token.personal is not None:
         return []
-    cluster_app = token.app_kind == "ClusterGitHubApp"
+    cluster_app = token.app_kind == "ClusterGitHubApp" and token.wish is None
     return [app_ref(token), *([Ref(Kind.NAMESPACE, "", token.namespace)] if cluster_app else [])]

@@ -43,7 +43,7 @@ class Issuer:
         memory.obtained_from = started
         memory.request = memory.answered = token.refresh_requested
         memory.error, memory.inputs = None, ""
-        logger.info("%s because %s", kind.deed, cause, extra=about(token.namespace, token.name))
+        logger.info("%s because %s", kind.deed, cause, extra=about(*token.labels))
         return issued
 
     @contextmanager

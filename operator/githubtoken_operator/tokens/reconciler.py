@@ -23,8 +23,9 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
-from githubtoken_operator.domain.consumer import consumer, rollout
-from githubtoken_operator.domain.objects.resources import Failures, GitHubToken
+from githubtoken_operator.domain.consumer import rollout, spread
+from githubtoken_operator.domain.consumer.spread import Distribution
+from githubtoken_operator.domain.objects.resources import Failures
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import (
     Halt,
@@ -68,6 +69,7 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.pacing import Pacing
 from githubtoken_operator.engine.scheduler import Next
 from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.tokens.consumer_secret import write
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.followers import Followers
 from githubtoken_operator.tokens.gathered import Gathered, Memory
@@ -77,6 +79,7 @@ from githubtoken_operator.tokens.kind import TokenKinds
 from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.revocation import Revocations
+from githubtoken_operator.tokens.spread.spreads import Spreads
 from githubtoken_operator.tokens.user.credential_store import StartOver
 
 MOST_PASSES: Final = 5
@@ -101,6 +104,7 @@ class Reconciler:
         revocations: Revocations,
         finalizer: Finalizer,
         followers: Followers,
+        spreads: Spreads,
         recorder: Recorder,
         watched: Watched,
         metrics: Metrics,
@@ -117,6 +121,7 @@ class Reconciler:
         self._revocations = revocations
         self._finalizer = finalizer
         self._followers = followers
+        self._spreads = spreads
         self._recorder = recorder
         self._watched = watched
         self._metrics = metrics
@@ -226,7 +231,7 @@ class Reconciler:
         if gathered.resolved.source is None or not await self._apps.changed_since(gathered.app_ref, gathered.resolved):
             return False
         token = gathered.observation.token
-        logger.info("the App was changed meanwhile: trying again", extra=about(token.namespace, token.name))
+        logger.info("the App was changed meanwhile: trying again", extra=about(*token.labels))
         return True
 
     async def _publish(self, gathered: Gathered, memory: Memory, hindrance: TokenError | None) -> Outcome:
@@ -236,8 +241,10 @@ class Reconciler:
         if seen.issued is None or body is None:
             return await self._settle(gathered, memory, hindrance)
         self._kinds[seen.token.kind].keep(memory, seen.issued)
+        if seen.spread is not None:
+            return await self._publish_everywhere(gathered, memory, hindrance, body)
         try:
-            await self._write(seen.token, body, seen.secret)
+            await write(self._cluster, seen.token, body, seen.secret)
         except Terminating:
             raise
         except (Forbidden, Invalid) as refused:
@@ -251,22 +258,27 @@ class Reconciler:
             self._metrics.repaired()
         return await self._settle(replace(gathered, stored=seen.issued), memory, hindrance)
 
-    async def _write(self, token: GitHubToken, body: dict[str, Any], present: JSON | None) -> None:
-        """Applies a Secret under what was read of it. The type of one cannot be changed: it is made anew."""
-        if consumer.size(body) > consumer.SIZE_LIMIT:
-            raise Invalid(0, "it would hold more than 1 MiB: shorten `spec.secret.data`")
-        if present is not None and present.get("type") != body["type"]:
-            await self._cluster.delete(ObjectKind.SECRET, present["metadata"])
-            where = about(token.namespace, token.name)
-            logger.info("deleted the Secret to make it anew with another type", extra=where)
-            present = None
-        if present is not None:
-            meta = present["metadata"]
-            body["metadata"] |= {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
-        else:
-            # An apply with a resourceVersion creates what is absent, and conflicts with what appeared meanwhile.
-            body["metadata"]["resourceVersion"] = "1"
-        await self._cluster.apply(ObjectKind.SECRET, body)
+    async def _publish_everywhere(
+        self, gathered: Gathered, memory: Memory, hindrance: TokenError | None, body: dict[str, Any]
+    ) -> Outcome:
+        """The same for a ClusterGitHubToken. What one namespace refuses is that namespace's failure alone.
+
+        Status goes first where the token is new and nobody else keeps it: a process that comes after a crash trusts a
+        Secret of a tenant only where it says what status says.
+        """
+        seen = gathered.observation
+        present, issued = seen.spread, seen.issued
+        if present is None or issued is None:
+            raise AssertionError("there is nothing to publish")
+        published = replace(gathered, stored=issued)
+        if present.is_new(issued):
+            memory.published = rollout.mark(issued)
+            if seen.token.user is None:
+                ahead = spread.distribution(present, body, ahead=True)
+                result = self._result(published, memory, hindrance, ahead)
+                published = replace(published, body=await self._recorder.record(published, memory, result))
+        written = await self._spreads.publish(seen, body)
+        return await self._settle(replace(published, observation=replace(seen, spread=written)), memory, hindrance)
 
     # --- record ------------------------------------------------------------------------------------------------------
 
@@ -300,13 +312,8 @@ class Reconciler:
         if memory.obtained_from is not None:
             self._metrics.took(seen.token.kind, self._monotonic() - memory.obtained_from)
             memory.obtained_from = None
-        result = Result(
-            issued=gathered.stored,
-            granted=kind.granted(seen, memory),
-            due=gathered.renewal.due if gathered.renewal else None,
-            error=error,
-            failures=Failures() if error is None or isinstance(error, Awaiting) else seen.failures,
-        )
+        distribution, retry = await self._spreads.finish(seen) if seen.spread else (None, None)
+        result = self._result(gathered, memory, error, distribution)
         if memory.held is None:
             kind.keep(memory, gathered.stored)
         body = await self._recorder.record(gathered, memory, result)
@@ -316,8 +323,23 @@ class Reconciler:
             body = await self._recorder.record(replace(gathered, body=body), memory, known)
         if gathered.stored is not None and memory.restarted == gathered.stored.revision and seen.token.restart_targets:
             await self._recorder.restarted(body, memory.restarted)
-        consumers = again - gathered.local_time if again is not None else None
+        waits = [retry] if retry else []
+        waits += [again - gathered.local_time] if again is not None else []
+        consumers = min(waits, default=None)
         return Settled(seen, result, gathered.local_time, recheck, consumers)
+
+    def _result(
+        self, gathered: Gathered, memory: Memory, error: TokenError | None, distribution: Distribution | None
+    ) -> Result:
+        seen = gathered.observation
+        return Result(
+            issued=gathered.stored,
+            granted=self._kinds[seen.token.kind].granted(seen, memory),
+            due=gathered.renewal.due if gathered.renewal else None,
+            error=error,
+            failures=Failures() if error is None or isinstance(error, Awaiting) else seen.failures,
+            distribution=distribution,
+        )
 
     def _count_refusal(self, key: Ref, error: ApiError) -> int:
         memory = self._memories.get(key)
@@ -337,6 +359,7 @@ class Reconciler:
         secrets = [ref for ref in self._watched.reads(key) if ref.kind is ObjectKind.SECRET]
         for kind in self._kinds.values():
             kind.forget(secrets)
+        self._spreads.forget(key)
         self._watched.depends(key, ())
         self._metrics.forget(*key.labels)
 

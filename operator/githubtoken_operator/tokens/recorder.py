@@ -22,7 +22,7 @@ from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.durations import format_duration
 from githubtoken_operator.domain.vocabulary.errors import Queued
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.tokens.gathered import Gathered, Memory, Told
+from githubtoken_operator.tokens.gathered import Gathered, Memory, Told, ref_of
 
 ANY: str = "*"
 """An earlier process saw a failure whose reason status does not tell; any failure counts as the same one."""
@@ -50,9 +50,9 @@ class Recorder:
         self._metrics.show(TokenView.of(gathered.body, new))
         if new != written:
             try:
-                body = await self._cluster.apply_status(Kind.TOKEN, body["metadata"], new)
+                body = await self._cluster.apply_status(ref_of(token).kind, body["metadata"], new)
             except Forbidden as error:
-                logger.warning("status of %s/%s cannot be written: %s", token.namespace, token.name, error.message)
+                logger.warning("status of %s cannot be written: %s", ref_of(token), error.message)
         await self._tell(token, memory, memory.told or _told_by(written), result, new)
         if not token.seen or token.status.get("revision") is None:
             await self._tell_ignored(gathered, token)
@@ -63,7 +63,7 @@ class Recorder:
         """Notes in status that all workloads have the token of this revision: a restarted operator looks at none."""
         status = {**(body.get("status") or {}), "restartedRevision": revision}
         if status != body.get("status"):
-            await self._cluster.apply_status(Kind.TOKEN, body["metadata"], status)
+            await self._cluster.apply_status(Kind.of_token(body["metadata"]), body["metadata"], status)
 
     async def _tell(self, token: GitHubToken, memory: Memory, before: Told, result: Result, new: JSON) -> None:
         """One event for a transition. While nothing is attempted, what was said of the last attempt stands."""
@@ -119,11 +119,11 @@ class Recorder:
             await self._emit(token, warning=True, reason=reason, message=message)
 
     async def _emit(self, token: GitHubToken, *, warning: bool, reason: str, message: str) -> None:
-        where = logs.about(token.namespace, token.name) | {"reason": reason}
-        involved = {"name": token.name, "namespace": token.namespace, "uid": token.uid}
+        where = logs.about(*token.labels) | {"reason": reason}
+        involved = {"name": token.name, "uid": token.uid} | ({} if token.wish else {"namespace": token.namespace})
         try:
             await self._cluster.emit(
-                Kind.TOKEN, involved, warning=warning, reason=reason, message=message, now=self._now()
+                ref_of(token).kind, involved, warning=warning, reason=reason, message=message, now=self._now()
             )
         except (Conflict, NotFound, Terminating):
             # A namespace that goes takes Apps and Secrets before their tokens: what is missing then is no news.

@@ -36,8 +36,9 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Token
 from githubtoken_operator.tokens.finalizer import Finalizer
-from githubtoken_operator.tokens.gathered import Memory, app_ref, with_target
+from githubtoken_operator.tokens.gathered import Memory, app_ref, ref_of, with_target
 from githubtoken_operator.tokens.recorder import Recorder
+from githubtoken_operator.tokens.spread.spreads import Spreads
 from githubtoken_operator.tokens.user.credentials import Credentials
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ class Revocations:
         apps: Apps,
         credentials: Credentials,
         finalizer: Finalizer,
+        spreads: Spreads,
+        home: str,
         recorder: Recorder,
         metrics: Metrics,
         allowed_hosts: Sequence[str],
@@ -64,6 +67,8 @@ class Revocations:
         self._apps = apps
         self._credentials = credentials
         self._finalizer = finalizer
+        self._spreads = spreads
+        self._home = home
         self._recorder = recorder
         self._metrics = metrics
         self._allowed_hosts = allowed_hosts
@@ -71,14 +76,14 @@ class Revocations:
 
     async def end(self, body: JSON, memory: Memory) -> Revoking | Gone:
         """One attempt for an object that is being deleted; `Gone` once we hold it no longer. Raises `ApiError`."""
-        token, deadline = parse_token(body), deletion.deadline(body)
+        token, deadline = parse_token(body, self._home), deletion.deadline(body)
         if not token.held or deadline is None:
             return Gone()
         # What a watch has brought may be older than its end, and that is not told twice.
-        current = await self._cluster.read(Kind.TOKEN, token.namespace, token.name)
+        current = await self._cluster.read(ref_of(token).kind, *token.labels)
         if current is None or current["metadata"]["uid"] != token.uid:
             return Gone()
-        body, token = current, parse_token(current)
+        body, token = current, parse_token(current, self._home)
         if not token.held:
             return Gone()
         if not token.revoke:
@@ -99,7 +104,7 @@ class Revocations:
             return ended
         self._metrics.revoked("success" if left is None else "failed")
         if left is None:
-            logger.info("revoked what it had", extra=about(token.namespace, token.name))
+            logger.info("revoked what it had", extra=about(*token.labels))
         return ended
 
     async def _let_go(self, body: JSON) -> Revoking | Gone:
@@ -108,7 +113,8 @@ class Revocations:
         try:
             await self._finalizer.set(body, held=False)
         except Terminal as refused:
-            logger.warning("it cannot be let go: %s", refused.message, extra=about(meta["namespace"], meta["name"]))
+            where = about(meta.get("namespace", ""), meta["name"])
+            logger.warning("it cannot be let go: %s", refused.message, extra=where)
             pause = timedelta(seconds=deletion.LONGEST_PAUSE)
             return Revoking(pause, pause)
         return Gone()
@@ -122,7 +128,7 @@ class Revocations:
         if attempts == 1:
             await self._recorder.warn(token, reasons.REVOCATION_DELAYED, message)
         else:
-            logger.info("%s", message, extra=about(token.namespace, token.name))
+            logger.info("%s", message, extra=about(*token.labels))
         retry_after = error.retry_after if isinstance(error, Transient) else None
         now = self._now()
         return Revoking(deletion.next_attempt(now, attempts, retry_after, deadline) - now, deadline - now)
@@ -133,14 +139,12 @@ class Revocations:
         Raises `TokenError` or `ApiError` to be tried again.
         """
         unread: Forbidden | None = None
-        secret: JSON | None = None
+        known = [memory.held] if memory.held is not None else []
         try:
-            secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
+            known = [*await self._given_out(token), *known]
         except Forbidden as error:
             # A namespace that goes takes our Role along: what this process remembers is revoked all the same.
             unread = error
-        published = consumer.read(secret) if secret is not None and ownership.is_ours(secret, token) else None
-        known = [issued for issued in (published, memory.held) if issued is not None]
         now = self._now()
         if token.user is not None:
             return await self._revoke_pair(body, token, memory, known)
@@ -156,6 +160,14 @@ class Revocations:
         if left is not None and unread is not None:
             raise unread
         return body, refused or left or deletion.left_before(known, revoked, now)
+
+    async def _given_out(self, token: GitHubToken) -> Sequence[Issued]:
+        """What consumers have: one token, and those that some namespaces still had of a ClusterGitHubToken."""
+        if token.wish is not None:
+            return await self._spreads.given_out(token)
+        secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
+        published = consumer.read(secret) if secret is not None and ownership.is_ours(secret, token) else None
+        return [published] if published is not None else []
 
     async def _revoke_installation_tokens(
         self, token: GitHubToken, memory: Memory, living: Mapping[Token, Origin | None]
@@ -214,12 +226,13 @@ class Revocations:
     async def _without_token(self, body: JSON) -> JSON:
         """The object, whose status does not speak of a token any more."""
         status = deletion.without_token(body)
-        return body if status is None else await self._cluster.apply_status(Kind.TOKEN, body["metadata"], status)
+        meta = body["metadata"]
+        return body if status is None else await self._cluster.apply_status(Kind.of_token(meta), meta, status)
 
     async def _app(self, token: GitHubToken, memory: Memory) -> App:
         """The App as it is, or as it was when this process last used it: it may be deleted together with its tokens."""
         try:
-            resolved = await self._apps.resolve_for(app_ref(token), token.namespace)
+            resolved = await self._apps.resolve_for(app_ref(token), None if token.wish else token.namespace)
         except Forbidden:
             if memory.app is None:
                 raise

@@ -25,7 +25,8 @@ from githubtoken_operator.domain.user.credential import SEEDS_TAKEN, read_hashes
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduler import Scheduler
 from githubtoken_operator.engine.sweep import Sweep
-from githubtoken_operator.engine.watched import KEYS, Ref, Watched
+from githubtoken_operator.engine.watched import KEYS, TOKENS, Ref, Watched
+from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.watching import connection
@@ -77,6 +78,7 @@ class Wiring:
     seeds: Seeds
     savings: Savings
     orphans: OrphanCount
+    known: Known
     metrics: Metrics
     scheduler: Scheduler[Ref]
     sweep: Sweep
@@ -140,11 +142,16 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
 
     if wiring.clusterwide:
 
+        @kopf.on.event(GROUP, VERSION, "clustergithubtokens", registry=handlers)
+        async def on_cluster_token(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
+            seen(Kind.CLUSTER_TOKEN, type, body)
+
         @kopf.on.event(GROUP, VERSION, "clustergithubapps", registry=handlers)
         async def on_cluster_app(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
             seen(Kind.CLUSTER_APP, type, body)
 
-        # Their labels decide who may use a ClusterGitHubApp. They are few, small, and seldom change.
+        # Their labels decide who may use a ClusterGitHubApp, and who has a ClusterGitHubToken's Secret. They are few,
+        # small, and seldom change.
         @kopf.on.event("", "v1", "namespaces", registry=handlers)
         async def on_namespace(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
             seen(Kind.NAMESPACE, type, body)
@@ -182,14 +189,15 @@ def show(wiring: Wiring, ref: Ref, body: kopf.Body) -> None:
     if ref.kind not in KEYS or wiring.metrics.shows(*ref.labels):
         return
     status = body.get("status") or {}
-    of_app = ref.kind is not Kind.TOKEN
+    of_app = ref.kind not in TOKENS
     view = AppView.of(ref.kind.value[1], body, status) if of_app else TokenView.of(body, status)
     wiring.metrics.show(view)
 
 
 def brought(wiring: Wiring, ref: Ref, body: JSON) -> None:
     """A watch brought the object, or a look found it: wakes whom that concerns."""
-    if keys := wiring.watched.deliver(ref, body):
+    concerned = wiring.known.note(ref, body)
+    if keys := {*wiring.watched.deliver(ref, body), *concerned}:
         wake(wiring, ref, body, keys)
 
 
@@ -210,7 +218,7 @@ def gone(wiring: Wiring, ref: Ref) -> None:
         wiring.seeds.forget((ref.namespace, ref.name))
         wiring.savings.gone((ref.namespace, ref.name))
         wiring.orphans.forget(ref)
-    wake(wiring, ref, None, wiring.watched.concerned(ref))
+    wake(wiring, ref, None, {*wiring.watched.concerned(ref), *wiring.known.gone(ref)})
 
 
 def count(wiring: Wiring, before: Ref | None, after: Ref | None) -> None:
@@ -222,7 +230,7 @@ def count(wiring: Wiring, before: Ref | None, after: Ref | None) -> None:
 
 def wake(wiring: Wiring, ref: Ref, body: JSON | None, keys: Iterable[Ref]) -> None:
     """Makes `keys` due, which the object concerns; a GitHubToken's run gets the body that came."""
-    if ref.kind is Kind.TOKEN:
+    if ref.kind in TOKENS:
         if body is not None:
             wiring.watched.put(ref, body)
     else:

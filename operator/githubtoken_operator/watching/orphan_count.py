@@ -26,7 +26,9 @@ class OrphanCount:
         if owner is None:
             self.forget(ref)
         else:
-            self._owners[ref] = Ref(Kind.TOKEN, ref.namespace, owner if len(owner) <= LONGEST_NAME else "")
+            name, clusterwide = owner
+            kind, namespace = (Kind.CLUSTER_TOKEN, "") if clusterwide else (Kind.TOKEN, ref.namespace)
+            self._owners[ref] = Ref(kind, namespace, name if len(name) <= LONGEST_NAME else "")
 
     def forget(self, ref: Ref) -> None:
         """It is gone."""

@@ -150,7 +150,7 @@ def test_the_operator_makes_no_token_of_a_serviceaccount(account: Account) -> No
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"spec": {"installation": {"owner": "evil"}}}, "the spec of a GitHubToken"),
     ({"spec": {"suspend": True}}, "the spec of a GitHubToken"),
-    ({"metadata": {"finalizers": []}}, "no finalizer of a GitHubToken but"),
+    ({"metadata": {"finalizers": []}}, "no finalizer of a GitHubToken or ClusterGitHubToken but"),
     ({"metadata": {"labels": {"team": None}}}, "labels, annotations and owners"),
     ({"metadata": {"annotations": {"githubtoken.dev/refresh-requested-at": "now"}}}, "labels, annotations and owners"),
     ({"metadata": {"ownerReferences": [{**ANOTHER, "uid": "1"}]}}, "labels, annotations and owners"),

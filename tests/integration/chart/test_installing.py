@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("chart-releases")
 
-CRDS = ("clustergithubapps", "githubapps", "githubtokens")
+CRDS = ("clustergithubapps", "clustergithubtokens", "githubapps", "githubtokens")
 VERSIONS = pytest.mark.parametrize("version", ["helm3", "helm4"])
 
 

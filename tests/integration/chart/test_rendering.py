@@ -185,7 +185,7 @@ def test_with_namespaces_nothing_cluster_wide_is_granted(helm: Helm) -> None:
     assert rendered.of_kind(*CLUSTER_WIDE) == []
     where = [each["metadata"]["namespace"] for each in rendered.of_kind("Role")]
     assert sorted(where) == sorted(["githubtoken-system"] * 2 + ["a", "b"] * 5)
-    assert "clustergithubapps" not in str(rendered.of_kind("Role"))
+    assert "clustergithub" not in str(rendered.of_kind("Role"))
 
 
 def test_crds_are_kept_when_the_release_goes_unless_told_otherwise(helm: Helm) -> None:

@@ -26,11 +26,12 @@ OURS = "githubtoken.dev"
 
 Right = tuple[str, str, str]
 
-_KINDS = ("githubtokens", "githubapps", "clustergithubapps")
+_KINDS = ("githubtokens", "githubapps", "clustergithubapps", "clustergithubtokens")
 EVERYWHERE: set[Right] = {
     *((OURS, kind, verb) for kind in _KINDS for verb in ("get", "list", "watch")),
     *((OURS, f"{kind}/status", "patch") for kind in _KINDS),
     (OURS, "githubtokens", "patch"),
+    (OURS, "clustergithubtokens", "patch"),
     *(("", "secrets", verb) for verb in ("get", "list", "watch", "create", "update", "patch", "delete")),
     ("", "events", "create"),
     *(("", "namespaces", verb) for verb in ("get", "list", "watch")),
@@ -131,7 +132,7 @@ def test_with_namespaces_the_same_rights_are_given_there_only(helm: Helm) -> Non
         "--set=rbac.immediatePropagation.enabled=true",
         "--set=rbac.restartTargets.enabled=true",
     ).objects
-    of_the_cluster = {right for right in EVERYWHERE if right[1].startswith(("clustergithubapps", "namespaces"))}
+    of_the_cluster = {right for right in EVERYWHERE if right[1].startswith(("clustergithub", "namespaces"))}
     there = [each for each in objects if each["metadata"].get("namespace") == "a"]
     assert rights(there, "Role") == EVERYWHERE - of_the_cluster | IMMEDIATE | RESTARTS
     own = [each for each in objects if each["metadata"].get("namespace") == NAMESPACE]
@@ -149,10 +150,10 @@ def test_users_get_their_rights_through_the_built_in_roles(helm: Helm) -> None:
         if label.endswith("aggregate-to-view")
     }
     assert {verb for _, _, verb in given["view"]} == {"get", "list", "watch"}
-    assert not any("secrets" in resource for _, resource, _ in given["view"])
+    assert not any("secrets" in resource or "clustergithub" in resource for _, resource, _ in given["view"])
     edit = next(role for role in objects if role["metadata"]["name"].endswith("-edit"))
     assert "rbac.authorization.k8s.io/aggregate-to-view" not in edit["metadata"]["labels"]
-    assert not any(kind.startswith("clustergithubapps") for _, kind, _ in rights([edit], "ClusterRole"))
+    assert not any(kind.startswith("clustergithub") for _, kind, _ in rights([edit], "ClusterRole"))
 
 
 @pytest.mark.usefixtures("_applied")

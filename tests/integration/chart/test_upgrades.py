@@ -29,7 +29,7 @@ from tests.integration.operator.conftest import ALLOWED_HOSTS, Cluster, World, n
 
 pytestmark = pytest.mark.xdist_group("chart-releases")
 
-OURS: Final = ("githubtokens", "githubapps", "clustergithubapps")
+OURS: Final = ("githubtokens", "githubapps", "clustergithubapps", "clustergithubtokens")
 TOKENS: Final = ("ci", "alice")
 SECRETS: Final = ("ci", "alice", "alice-credential")
 

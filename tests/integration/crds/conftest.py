@@ -25,6 +25,14 @@ REPOSITORY = Path(__file__).parents[3]
 Object = Mapping[str, Any]
 
 
+ALL_NAMESPACES: Object = {"namespaces": {"selector": {}}}
+
+
+def fits_the_cluster(spec: Any) -> bool:  # noqa: ANN401 - as a case of a test has it
+    """Whether a ClusterGitHubToken has all of the fields of this spec of a GitHubToken."""
+    return "restartTargets" not in spec and "kind" not in (spec.get("appRef") or {})
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the API server said to a write: the object as it would be stored, or why it was refused."""

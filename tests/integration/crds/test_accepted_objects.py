@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.crds.conftest import ALL_NAMESPACES, fits_the_cluster
+
 if TYPE_CHECKING:
     from tests.integration.crds.conftest import API
 
@@ -284,6 +286,13 @@ _LARGEST_APP = {
     "allowedRepositories": [f"{'o' * 100}/{key}" for key in keys(100, 100)],
 }
 
+_LARGEST_SELECTOR = {
+    "matchLabels": {f"{'d' * 253}/{key}": "v" * 63 for key in keys(32, 63)},
+    "matchExpressions": [
+        {"key": f"{'d' * 253}/{key}", "operator": "In", "values": keys(32, 63)} for key in keys(32, 63)
+    ],
+}
+
 SELECTORS = [
     pytest.param({}, id="nothing said, which is Same"),
     pytest.param({"from": "Same"}, id="Same"),
@@ -306,12 +315,7 @@ SELECTORS = [
     pytest.param(
         {
             "from": "Selector",
-            "selector": {
-                "matchLabels": {f"{'d' * 253}/{key}": "v" * 63 for key in keys(32, 63)},
-                "matchExpressions": [
-                    {"key": f"{'d' * 253}/{key}", "operator": "In", "values": keys(32, 63)} for key in keys(32, 63)
-                ],
-            },
+            "selector": _LARGEST_SELECTOR,
         },
         id="the largest selector",
     ),
@@ -321,6 +325,23 @@ SELECTORS = [
 @pytest.mark.parametrize("spec", TOKENS)
 def test_a_valid_token_is_accepted(api: API, spec: dict[str, Any]) -> None:
     answer = api.create(manifest("GitHubToken", spec))
+
+    assert answer.accepted, answer.body["message"]
+
+
+@pytest.mark.parametrize("spec", [case for case in TOKENS if fits_the_cluster(case.values[0])])
+def test_a_valid_token_of_the_cluster_is_accepted(api: API, spec: dict[str, Any]) -> None:
+    answer = api.create(manifest("ClusterGitHubToken", {**ALL_NAMESPACES, **spec}))
+
+    assert answer.accepted, answer.body["message"]
+
+
+@pytest.mark.parametrize("spec", LARGEST_TOKENS)
+def test_the_largest_token_of_the_cluster_is_within_the_cost_budget(api: API, spec: dict[str, Any]) -> None:
+    own = {key: value for key, value in spec.items() if key not in {"restartTargets", "appRef"}}
+    own |= {"appRef": {"name": spec["appRef"]["name"]}} if "appRef" in spec else {}
+    largest = {"names": keys(1000, 63), "selector": _LARGEST_SELECTOR}
+    answer = api.apply(manifest("ClusterGitHubToken", {**own, "namespaces": largest}, name="m" * 253))
 
     assert answer.accepted, answer.body["message"]
 

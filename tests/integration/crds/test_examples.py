@@ -44,6 +44,8 @@ def test_the_examples_refer_to_what_they_bring() -> None:
     references = {
         (spec["appRef"].get("kind", "GitHubApp"), spec["appRef"]["name"]) for spec in tokens if "appRef" in spec
     }
+    clusterwide = [each["spec"] for each in objects() if each["kind"] == "ClusterGitHubToken"]
+    references |= {("ClusterGitHubApp", spec["appRef"]["name"]) for spec in clusterwide if "appRef" in spec}
     references |= {
         ("Secret", spec["user"]["seedSecretRef"]["name"]) for spec in tokens if "seedSecretRef" in spec.get("user", {})
     }

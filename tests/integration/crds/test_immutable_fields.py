@@ -1,4 +1,4 @@
-"""What of a GitHubToken can be changed, and what cannot: asked of objects that really exist."""
+"""What of a token of either kind can be changed, and what cannot: asked of objects that really exist."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.crds.conftest import ALL_NAMESPACES, fits_the_cluster
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.integration.crds.conftest import API, Answer
 
@@ -24,17 +26,26 @@ USER = {"appRef": APP, "user": {}}
 PERSONAL = {"personal": {"secretRef": {"name": "s"}}}
 
 
-@pytest.fixture
-def change(api: API, namespace: str) -> Callable[[dict[str, Any], dict[str, Any]], Answer]:
-    """Stores a GitHubToken called `ci` with a spec, and asks for a merge patch of the spec."""
+@pytest.fixture(params=["GitHubToken", "ClusterGitHubToken"])
+def change(
+    request: pytest.FixtureRequest, api: API, namespace: str
+) -> Iterator[Callable[[dict[str, Any], dict[str, Any]], Answer]]:
+    """Stores a token called `ci` with a spec, and asks for a merge patch of the spec."""
+    kind: str = request.param
+    manifest = {"apiVersion": "githubtoken.dev/v1alpha1", "kind": kind, "metadata": {"name": "ci"}}
+    of_cluster = kind == "ClusterGitHubToken"
 
     def ask(spec: dict[str, Any], patch: dict[str, Any]) -> Answer:
-        manifest = {"apiVersion": "githubtoken.dev/v1alpha1", "kind": "GitHubToken", "metadata": {"name": "ci"}}
-        stored = api.create(manifest | {"spec": spec}, namespace, dry_run=False)
+        if of_cluster and not fits_the_cluster(patch):
+            pytest.skip("the kind does not have that field")
+        stored = api.create(
+            manifest | {"spec": {**(ALL_NAMESPACES if of_cluster else {}), **spec}}, namespace, dry_run=False
+        )
         assert stored.accepted, stored.body["message"]
         return api.patch(manifest, {"spec": patch}, namespace)
 
-    return ask
+    yield ask
+    api.delete(manifest, namespace)
 
 
 # The spec that is stored, the merge patch of the spec, the field and the message of the refusal.

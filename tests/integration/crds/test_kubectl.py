@@ -1,4 +1,4 @@
-"""What a human sees of the three kinds through kubectl."""
+"""What a human sees of the kinds through kubectl."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GitHubTokens that the API server must refuse, each with the field and the message that it gives."""
+"""Tokens of both kinds that the API server must refuse, each with the field and the message that it gives."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.integration.crds.conftest import ALL_NAMESPACES, fits_the_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -543,15 +545,82 @@ REST = [
 
 UNFIT_NAMES = [case.values[0] for case in INSTALLATIONS if case.values[2] in {OWNER, "must be owner/name"}]
 CASES = [*KINDS_AND_APPS, *USERS, *INSTALLATIONS, *PERSONALS, *SECRETS, *REST]
+OF_THE_CLUSTER = [case for case in CASES if fits_the_cluster(case.values[0])]
+
+NAMESPACES = "`names`, `selector` or both must be set (a selector for all namespaces is written as `selector: {}`)"
+NAMESPACE_NAMES = "must be names of namespaces, of lower-case letters, digits and `-`"
+VALUES = "`values` must be set with the operators In and NotIn, and only with these"
+LABEL_KEY = "must be a valid key of a label, such as `team` or `example.com/team`"
+LABEL_VALUES = "must be valid values of labels"
+NAMESPACE_CASES = [
+    pytest.param(None, "spec.namespaces", "Required value", id="no namespaces"),
+    pytest.param({}, "spec.namespaces", NAMESPACES, id="namespaces left empty"),
+    pytest.param({"selector": None}, "spec.namespaces", NAMESPACES, id="a selector left empty, which is null"),
+    pytest.param({"names": []}, "spec.namespaces.names", "should have at least 1 items", id="no names"),
+    pytest.param({"names": ["a", "a"]}, "spec.namespaces.names", 'Duplicate value: "a"', id="a name twice"),
+    *(
+        pytest.param({"names": [name]}, "spec.namespaces.names", NAMESPACE_NAMES, id=f"a namespace called {name!r}")
+        for name in ("", "Team", "team_a", "-team", "team-", "*", "a.b", "a/b", "team\n")
+    ),
+    pytest.param({"names": ["n" * 64]}, "spec.namespaces.names", "may not be more than 63 bytes", id="a long name"),
+    pytest.param(
+        {"selector": {"matchLabels": {"not a label": "x"}}},
+        "spec.namespaces.selector.matchLabels",
+        LABELS,
+        id="a label that cannot be",
+    ),
+    pytest.param(
+        {"selector": {"matchExpressions": [{"key": "team", "operator": "In"}]}},
+        "spec.namespaces.selector.matchExpressions",
+        VALUES,
+        id="In nothing",
+    ),
+    pytest.param(
+        {"selector": {"matchExpressions": [{"key": "not a key", "operator": "Exists"}]}},
+        "spec.namespaces.selector.matchExpressions.key",
+        LABEL_KEY,
+        id="a key that cannot be",
+    ),
+    pytest.param(
+        {"selector": {"matchExpressions": [{"key": "team", "operator": "Like"}]}},
+        "spec.namespaces.selector.matchExpressions.operator",
+        'supported values: "In", "NotIn", "Exists", "DoesNotExist"',
+        id="an unknown operator",
+    ),
+    pytest.param(
+        {"selector": {"matchExpressions": [{"key": "team", "operator": "In", "values": ["not a value"]}]}},
+        "spec.namespaces.selector.matchExpressions.values",
+        LABEL_VALUES,
+        id="a value that cannot be",
+    ),
+]
 
 
-def token(spec: dict[str, Any], name: str = "t") -> dict[str, Any]:
-    return {"apiVersion": "githubtoken.dev/v1alpha1", "kind": "GitHubToken", "metadata": {"name": name}, "spec": spec}
+def token(spec: dict[str, Any], name: str = "t", kind: str = "GitHubToken") -> dict[str, Any]:
+    return {"apiVersion": "githubtoken.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 @pytest.mark.parametrize(("spec", "field", "message"), CASES)
 def test_a_wrong_token_is_refused_and_told_why(api: API, spec: dict[str, Any], field: str, message: str) -> None:
     answer = api.create(token(spec))
+
+    assert answer.code == 422
+    assert [text for where, text in answer.causes if where == field and text.endswith(message)]
+
+
+@pytest.mark.parametrize(("spec", "field", "message"), OF_THE_CLUSTER)
+def test_so_is_one_of_the_cluster(api: API, spec: dict[str, Any], field: str, message: str) -> None:
+    answer = api.create(token({**ALL_NAMESPACES, **spec}, kind="ClusterGitHubToken"))
+
+    assert answer.code == 422
+    assert [text for where, text in answer.causes if where == field and text.endswith(message)]
+
+
+@pytest.mark.parametrize(("namespaces", "field", "message"), NAMESPACE_CASES)
+def test_a_wrong_choice_of_namespaces_is_refused_and_told_why(
+    api: API, namespaces: object, field: str, message: str
+) -> None:
+    answer = api.create(token({**installation(id=1), "namespaces": namespaces}, kind="ClusterGitHubToken"))
 
     assert answer.code == 422
     assert [text for where, text in answer.causes if where == field and text.endswith(message)]
@@ -596,3 +665,21 @@ def test_every_rule_has_a_token_that_breaks_it(rules: Callable[..., set[tuple[st
     broken = {(case.values[1], case.values[2]) for case in CASES} | {LONG_NAME}
 
     assert rules("GitHubToken", transitions=False) - broken == set()
+    broken |= {(case.values[1], case.values[2]) for case in NAMESPACE_CASES}
+    assert rules("ClusterGitHubToken", transitions=False) - broken == set()
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"appRef": {"kind": "GitHubApp", "name": "acme"}}, "spec.appRef.kind"),
+        ({"restartTargets": [{"kind": "Deployment", "name": "web"}]}, "spec.restartTargets"),
+    ],
+)
+def test_a_token_of_the_cluster_has_no_app_and_no_workloads_of_a_namespace(
+    api: API, spec: dict[str, Any], field: str
+) -> None:
+    answer = api.create(token({**installation(id=1), **ALL_NAMESPACES, **spec}, kind="ClusterGitHubToken"))
+
+    assert answer.code == 400
+    assert f'unknown field "{field}"' in answer.body["message"]

@@ -1,4 +1,4 @@
-"""What holds of every field of the three CRDs, read from their files."""
+"""What holds of every field of the CRDs, read from their files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 Schemas = dict[str, list[tuple[str, dict[str, Any]]]]
 
 
-@pytest.fixture(params=["GitHubToken", "GitHubApp", "ClusterGitHubApp"])
+@pytest.fixture(params=["GitHubToken", "GitHubApp", "ClusterGitHubApp", "ClusterGitHubToken"])
 def kind(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -89,6 +89,34 @@ def test_the_two_kinds_of_app_differ_in_allowed_namespaces_and_signers_only(crds
 
     assert cluster_app["spec"] == _replaced(app["spec"], own, shared)
     assert cluster_app["status"] == app["status"]
+
+
+def test_the_two_kinds_of_token_differ_in_namespaces_apps_and_restarts_only(crds: dict[str, Any]) -> None:
+    token, cluster_token = (
+        _without_descriptions(crds[kind]["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+        for kind in ("GitHubToken", "ClusterGitHubToken")
+    )
+    own, shared = token["properties"], cluster_token["properties"]
+    del own["spec"]["properties"]["appRef"]["properties"]["kind"]
+    del own["spec"]["properties"]["restartTargets"]
+    del own["status"]["properties"]["restartedRevision"]
+    del shared["spec"]["properties"]["namespaces"]
+    assert shared["spec"].pop("required") == ["namespaces"]
+    for field in ("namespaces", "failures", "notesSHA256"):
+        del shared["status"]["properties"][field]
+
+    assert cluster_token == token
+
+
+def _without_descriptions(part: Any) -> Any:  # noqa: ANN401 - whatever a schema has
+    if isinstance(part, dict):
+        # A field may be called so too.
+        return {
+            key: _without_descriptions(value)
+            for key, value in part.items()
+            if key != "description" or not isinstance(value, str)
+        }
+    return [_without_descriptions(value) for value in part] if isinstance(part, list) else part
 
 
 def _replaced(part: object, old: str, new: str) -> object:

@@ -1,10 +1,12 @@
-"""The status of the three kinds: what it holds before the operator saw an object, and what can be written to it."""
+"""The status of each kind: what it holds before the operator saw an object, and what can be written to it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.integration.crds.conftest import ALL_NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,11 +16,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.every_kubernetes
 
 TIME = "2026-01-01T00:00:00Z"
-SPECS = {
+SPECS: dict[str, dict[str, Any]] = {
     "GitHubToken": {"appRef": {"name": "acme"}, "installation": {"id": 1}},
     "GitHubApp": {"appID": 1},
     "ClusterGitHubApp": {"appID": 1},
 }
+SPECS["ClusterGitHubToken"] = {**SPECS["GitHubToken"], **ALL_NAMESPACES}
 FULL_STATUS = {
     "GitHubToken": {
         "kind": "User",
@@ -64,6 +67,12 @@ FULL_STATUS = {
     },
 }
 FULL_STATUS["ClusterGitHubApp"] = FULL_STATUS["GitHubApp"]
+FULL_STATUS["ClusterGitHubToken"] = {
+    **{key: value for key, value in FULL_STATUS["GitHubToken"].items() if key != "restartedRevision"},
+    "namespaces": {"wanted": 200, "current": 199, "failed": 1, "summary": "199/200"},
+    "failures": [{"namespace": f"n{each}", "reason": "SecretConflict", "message": "m" * 1024} for each in range(20)],
+    "notesSHA256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+}
 
 
 def condition(**changes: object) -> dict[str, object]:
@@ -77,7 +86,7 @@ def condition(**changes: object) -> dict[str, object]:
     } | changes
 
 
-@pytest.fixture(params=["GitHubToken", "GitHubApp", "ClusterGitHubApp"])
+@pytest.fixture(params=["GitHubToken", "GitHubApp", "ClusterGitHubApp", "ClusterGitHubToken"])
 def stored(request: pytest.FixtureRequest, api: API, namespace: str) -> Iterator[dict[str, Any]]:
     """One stored object of each kind."""
     kind = request.param

@@ -55,9 +55,10 @@ _PATHS: Final = {
     "GitHubToken": "/apis/githubtoken.dev/v1alpha1/namespaces/{}/githubtokens",
     "GitHubApp": "/apis/githubtoken.dev/v1alpha1/namespaces/{}/githubapps",
     "ClusterGitHubApp": "/apis/githubtoken.dev/v1alpha1/clustergithubapps",
+    "ClusterGitHubToken": "/apis/githubtoken.dev/v1alpha1/clustergithubtokens",
 }
 OPERATOR_NAMESPACE: Final = "default"
-"""Where the operator looks for the Secrets of ClusterGitHubApps."""
+"""Where the operator looks for the Secrets of ClusterGitHubApps, and keeps what ClusterGitHubTokens keep."""
 _NUMBERS = itertools.count(1)
 
 _TOKEN: Final = re.compile(r"gh[oprsu]_\w{8,}|github_pat_\w{8,}|eyJ[\w-]{8,}\.eyJ|PRIVATE KEY-----")
@@ -148,6 +149,8 @@ class World:
     operator: OperatorProcess
     canaries: list[str] = field(default_factory=list, repr=False)
     cluster_apps: list[str] = field(default_factory=list)
+    cluster_tokens: list[str] = field(default_factory=list)
+    namespaces: list[str] = field(default_factory=list)
     _identities: set[int | str | None] = field(default_factory=set)
     _log_start: int = 0
 
@@ -267,6 +270,21 @@ class World:
     def token(self, name: str, spec: Mapping[str, Any]) -> None:
         self.create("GitHubToken", name, spec)
 
+    def cluster_token(self, spec: Mapping[str, Any], name: str | None = None) -> str:
+        """A ClusterGitHubToken, named as nobody else's."""
+        name = name or f"pull-{self.namespace}"
+        self.cluster_tokens.append(name)
+        self.create("ClusterGitHubToken", name, spec)
+        return name
+
+    def another_namespace(self, suffix: str, **labels: str) -> str:
+        """A namespace beside the test's own, with these labels and one that names the test."""
+        name = f"{self.namespace}-{suffix}"
+        labels = {"test": self.namespace, **labels}
+        self.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}, "")
+        self.namespaces.append(name)
+        return name
+
     def create(self, kind: str, name: str, spec: Mapping[str, Any]) -> None:
         manifest = {"apiVersion": "githubtoken.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
         self.cluster.create(manifest, self.namespace)
@@ -357,7 +375,11 @@ class World:
 
     def data(self, name: str) -> dict[str, str]:
         """The keys of a Secret as text, empty where there is no Secret. Tokens seen here are canaries from now on."""
-        found = (self.get("Secret", name) or {}).get("data") or {}
+        return self.data_in(self.namespace, name)
+
+    def data_in(self, namespace: str, name: str) -> dict[str, str]:
+        """The same in any namespace."""
+        found = (self.cluster.get("Secret", namespace, name) or {}).get("data") or {}
         decoded = {key: base64.b64decode(value).decode() for key, value in found.items()}
         self.canaries += [decoded[key] for key in ("token", "refresh_token", "device_code") if decoded.get(key)]
         self.canaries += [line for line in decoded.get("tls.key", "").splitlines() if len(line) > 40]
@@ -468,6 +490,13 @@ class World:
         for kind in ("GitHubToken", "GitHubApp", "Event"):
             for item in self.cluster.list(kind, self.namespace):
                 places[f"{kind} {item['metadata']['name']}"] = json.dumps(item)
+        for name in self.cluster_tokens:
+            places[f"ClusterGitHubToken {name}"] = json.dumps(self.get("ClusterGitHubToken", name))
+            places[f"events of {name}"] = json.dumps(self.events(name, kind="ClusterGitHubToken"))
+        for namespace in self.namespaces:
+            places[f"events in {namespace}"] = json.dumps(self.cluster.list("Event", namespace))
+            for secret in self.cluster.list("Secret", namespace):
+                places[f"metadata of a Secret in {namespace}"] = json.dumps(secret["metadata"])
         for name in self.cluster_apps:
             places[f"ClusterGitHubApp {name}"] = json.dumps(self.get("ClusterGitHubApp", name))
             places[f"events of {name}"] = json.dumps(self.events(name, kind="ClusterGitHubApp"))
@@ -519,6 +548,10 @@ def world_in(
         simulator.control.clear_faults()
         cluster.delete("GitHubToken", namespace)
         cluster.delete("GitHubApp", namespace)
+        for name in world.cluster_tokens:
+            cluster.delete("ClusterGitHubToken", "", name)
+        for name in world.namespaces:
+            cluster.delete("Namespace", "", name)
         for name in world.cluster_apps:
             cluster.delete("ClusterGitHubApp", "", name)
             cluster.delete("Secret", OPERATOR_NAMESPACE, f"{name}-app")

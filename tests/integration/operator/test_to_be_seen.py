@@ -36,7 +36,7 @@ def test_the_process_counts_its_runs_and_what_it_asks_of_the_api_server(world: W
 
 
 def test_every_watch_is_heard_of(world: World) -> None:
-    for resource in ("githubtokens", "githubapps", "clustergithubapps", "secrets", "namespaces"):
+    for resource in ("githubtokens", "githubapps", "clustergithubapps", "clustergithubtokens", "secrets", "namespaces"):
         age = value(world, f'githubtoken_watch_age_seconds{{resource="{resource}"}}')
         assert age is not None
         assert age >= 0

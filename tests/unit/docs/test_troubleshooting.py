@@ -24,7 +24,7 @@ def test_reasons_were_found() -> None:
 def test_every_reason_has_a_row_that_says_what_it_means_and_what_to_do(reason: str) -> None:
     assert reason in ROWS
     _, of, meaning, cure = ROWS[reason].groups()
-    assert of in {"GitHubToken", "GitHubApp", "both"}
+    assert of in {"GitHubToken", "GitHubApp", "ClusterGitHubToken", "both"}
     assert meaning.endswith(".")
     assert cure.endswith((".", "?"))
 

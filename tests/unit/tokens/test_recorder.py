@@ -190,7 +190,7 @@ async def test_a_status_that_may_not_be_written_is_logged(desk: Desk, caplog: py
     desk.world.faults.on(STATUS, raising(Forbidden(403, "githubtokens/status is forbidden")))
     with caplog.at_level(logging.WARNING):
         await desk.record(None, held=True)
-    assert "status of team/ci cannot be written" in caplog.text
+    assert "status of GitHubToken team/ci cannot be written" in caplog.text
 
 
 async def test_an_event_that_is_lost_repeats_nothing(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

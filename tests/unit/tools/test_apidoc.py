@@ -10,7 +10,7 @@ import pytest
 
 import apidoc
 
-KINDS = ("GitHubToken", "GitHubApp", "ClusterGitHubApp")
+KINDS = ("GitHubToken", "GitHubApp", "ClusterGitHubApp", "ClusterGitHubToken")
 SCHEMAS = {crd["spec"]["names"]["kind"]: crd["spec"]["versions"][0]["schema"] for crd in apidoc.load()}
 # Reasons that no field is to blame for: of the state of things, or of GitHub's.
 NOBODYS = {"Fresh", "Pending", "AnswerNotUnderstood", "Accepted", "NotChecked", "Expired", "RateLimited"}
@@ -63,7 +63,7 @@ def test_of_every_field_it_is_said_what_happens_when_it_changes(kind: str) -> No
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_reasons_are_those_of_the_api(kind: str) -> None:
     given = {reason for entry in apidoc.behaviour()[kind].values() for reason in entry["reasons"]}
-    known = {*reasons_of("GitHubToken"), *reasons_of(kind), "RenewBeforeIgnored"}
+    known = {*reasons_of("GitHubToken"), *reasons_of(kind), "RenewBeforeIgnored", "NamespaceNotFound"}
     assert given <= known
 
 

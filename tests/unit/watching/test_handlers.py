@@ -19,6 +19,7 @@ from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.engine.scheduler import Scheduler
 from githubtoken_operator.engine.sweep import Sweep
 from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.watching import handlers
@@ -71,6 +72,7 @@ class Kopf:
             seeds=self.seeds,
             savings=cast("Savings", SimpleNamespace(gone=self.gone.append)),
             orphans=OrphanCount(self.watched),
+            known=Known(),
             metrics=self.metrics,
             scheduler=scheduler,
             sweep=sweep,
@@ -157,6 +159,7 @@ async def test_only_the_labels_of_a_namespace_are_news_and_only_to_those_who_go_
 def test_an_operator_of_some_namespaces_watches_nothing_of_the_cluster() -> None:
     assert set(Kopf(clusterwide=True).handlers) - set(Kopf(clusterwide=False).handlers) == {
         "on_cluster_app",
+        "on_cluster_token",
         "on_namespace",
     }
 

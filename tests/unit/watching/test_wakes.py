@@ -40,6 +40,7 @@ class Scene:
             seeds=self.process.seeds,
             savings=self.process.savings,
             orphans=OrphanCount(self.process.watched),
+            known=self.process.known,
             scheduler=cast("Any", scheduler),
             sweep=cast("Any", SimpleNamespace(soon=lambda: None)),
             named=cast("Any", None),

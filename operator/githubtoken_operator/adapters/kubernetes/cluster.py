@@ -31,6 +31,7 @@ class Kind(Enum):
     """The kinds that the operator reads and writes: API version, kind, path."""
 
     TOKEN = (API_VERSION, "GitHubToken", "/apis/githubtoken.dev/v1alpha1/namespaces/{namespace}/githubtokens")
+    CLUSTER_TOKEN = (API_VERSION, "ClusterGitHubToken", "/apis/githubtoken.dev/v1alpha1/clustergithubtokens")
     APP = (API_VERSION, "GitHubApp", "/apis/githubtoken.dev/v1alpha1/namespaces/{namespace}/githubapps")
     CLUSTER_APP = (API_VERSION, "ClusterGitHubApp", "/apis/githubtoken.dev/v1alpha1/clustergithubapps")
     NAMESPACE = ("v1", "Namespace", "/api/v1/namespaces")
@@ -40,6 +41,16 @@ class Kind(Enum):
     STATEFUL_SET = ("apps/v1", "StatefulSet", "/apis/apps/v1/namespaces/{namespace}/statefulsets")
     DAEMON_SET = ("apps/v1", "DaemonSet", "/apis/apps/v1/namespaces/{namespace}/daemonsets")
     ROLLOUT = ("argoproj.io/v1alpha1", "Rollout", "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts")
+
+    @classmethod
+    def of_token(cls, meta: JSON) -> Kind:
+        """Of an object with these metadata that gets a token: the two kinds differ in the namespace."""
+        return cls.TOKEN if "namespace" in meta else cls.CLUSTER_TOKEN
+
+    @property
+    def plural(self) -> str:
+        """What the API calls the collection."""
+        return self.value[2].rpartition("/")[2]
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
         """The URL path of one object, or of the collection; what is cluster-scoped has no namespace ("")."""
@@ -115,7 +126,7 @@ class Cluster:
 
     async def merge(self, kind: Kind, of: JSON, changes: JSON, *, subresource: str = "") -> JSON:
         """Merges `changes` into the object whose metadata are `of`; under a resourceVersion where `changes` has one."""
-        path = kind.path(of["namespace"], of["name"], subresource)
+        path = kind.path(of.get("namespace", ""), of["name"], subresource)
         manager = {"fieldManager": FIELD_MANAGER}
         return await self._api.request("PATCH", path, body=changes, content_type=_MERGE, query=manager)
 
@@ -148,7 +159,7 @@ class Cluster:
     async def may(self, verb: str, kind: Kind) -> bool:
         """Whether the operator's account may do this to objects of the kind in all namespaces."""
         group, _, _ = kind.value[0].rpartition("/")
-        asked = {"verb": verb, "group": group, "resource": kind.value[2].rpartition("/")[2]}
+        asked = {"verb": verb, "group": group, "resource": kind.plural}
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",

@@ -29,8 +29,8 @@ EVERYWHERE: Final = (
 )
 """What the operator needs in any case."""
 CLUSTERWIDE: Final = (
-    *_each("get list watch", _OURS, "clustergithubapps"),
-    *_each("patch", _OURS, "clustergithubapps/status"),
+    *_each("get list watch", _OURS, "clustergithubapps", "clustergithubtokens"),
+    *_each("patch", _OURS, "clustergithubapps/status", "clustergithubtokens/status", "clustergithubtokens"),
     *_each("get list watch", "", "namespaces"),
 )
 """What it needs where it does not serve some namespaces only."""

@@ -21,7 +21,6 @@ from githubtoken_operator.domain.objects.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ADOPTED,
     FIELD_MANAGER,
-    NAME,
     REVISION,
     ROLE,
     ROLE_TOKEN,
@@ -29,6 +28,7 @@ from githubtoken_operator.domain.objects.secrets import (
     annotations_of,
     decoded,
     encoded,
+    owner_note,
     revision_of,
 )
 from githubtoken_operator.domain.vocabulary.documents import parsed
@@ -115,7 +115,7 @@ def render(token: GitHubToken, issued: Issued, server: Server | None, *, adopted
         REVISION: str(issued.revision),
         SPEC_HASH: issued.spec_hash,
         TOKEN_SHA256: access.token.sha256,
-        NAME: token.name,
+        **owner_note(token.name, clusterwide=token.wish is not None),
         **(origin.note(issued.origin) if token.revoke or token.secret.formats else {}),
         **_predecessors(issued),
     }
@@ -208,7 +208,7 @@ def size(body: JSON) -> int:
 def _owner_reference(token: GitHubToken) -> dict[str, Any]:
     return {
         "apiVersion": "githubtoken.dev/v1alpha1",
-        "kind": "GitHubToken",
+        "kind": token.object_kind,
         "name": token.name,
         "uid": token.uid,
         "controller": True,

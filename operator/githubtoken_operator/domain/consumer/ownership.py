@@ -1,7 +1,8 @@
 """Whose the consumer's Secret is: when it may be written, and why not.
 
-A Secret that somebody else made is never touched unless it was given to the operator. Of several GitHubTokens that name
-one Secret, the one that the Secret is annotated with has it, else the oldest, then the first by name.
+A Secret that somebody else made is never touched unless it was given to the operator. Of several GitHubTokens and
+ClusterGitHubTokens that want one Secret, the one that the Secret is annotated with has it, else the oldest, then the
+first by name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from githubtoken_operator.domain.objects.resources import GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ADOPT,
     ADOPTED,
-    NAME,
     ROLE,
     ROLE_APP,
     ROLE_CREDENTIAL,
@@ -22,7 +22,10 @@ from githubtoken_operator.domain.objects.secrets import (
     annotations_of,
     controller_of,
     controller_uid,
+    in_words,
+    is_noted_for,
     labels_of,
+    noted_owner,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON
 
@@ -41,31 +44,39 @@ def conflict(secret: JSON | None, token: GitHubToken, *, abandoned: bool = False
     return None
 
 
-def giver(secret: JSON | None, token: GitHubToken) -> str | None:
-    """The other GitHubToken that a Secret was kept for, where somebody hands it on; it has to be gone for that."""
+def giver(secret: JSON | None, token: GitHubToken) -> tuple[str, bool] | None:
+    """The other object that a Secret was kept for, where somebody hands it on; it has to be gone for that.
+
+    Its name, and whether it is a ClusterGitHubToken.
+    """
     if secret is None or not _is_given(secret) or labels_of(secret).get(ROLE) != ROLE_TOKEN:
         return None
-    name = annotations_of(secret).get(NAME)
-    return str(name) if name and name != token.name else None
+    return None if is_noted_for(secret, token) else noted_owner(secret)
 
 
 def outranked(token: GitHubToken, secret: JSON | None, rivals: Iterable[GitHubToken]) -> str | None:
-    """Which of the `rivals` goes before this GitHubToken, where their Secret does not say whose it is."""
-    if secret is not None and NAME in annotations_of(secret):
+    """Which of the `rivals` goes before this object, where their Secret does not say whose it is."""
+    if secret is not None and noted_owner(secret) is not None:
         return None
     ahead = [
-        (other.created, other.name)
+        (_rank(other), other)
         for other in rivals
-        if other.secret.name == token.secret.name and (other.created, other.name) < (token.created, token.name)
+        if other.secret.name == token.secret.name and _rank(other) < _rank(token)
     ]
     if not ahead:
         return None
-    wanted = f"Secret `{token.secret.name}` is also wanted by GitHubToken `{min(ahead)[1]}`, which was there first"
+    _, first = min(ahead, key=lambda item: item[0])
+    wanted = f"Secret `{token.secret.name}` is also wanted by {first.object_kind} `{first.name}`, which was there first"
     return f"{wanted}: make this one anew with another `spec.secret.name`"
 
 
+def _rank(token: GitHubToken) -> tuple[str, str, str]:
+    """Who comes first: the oldest, then by name; of two that share both, a ClusterGitHubToken."""
+    return token.created, token.name, token.object_kind
+
+
 def is_ours(secret: JSON, token: GitHubToken) -> bool:
-    """Whether this GitHubToken wrote the Secret, or a retained one of its name did before.
+    """Whether this object wrote the Secret, or a retained one of its name did before.
 
     A Secret that it controls stays its own, whatever became of its label and annotations. In one without controller,
     a removed label is an edit like any other while the annotations still speak of the token in it.
@@ -74,7 +85,7 @@ def is_ours(secret: JSON, token: GitHubToken) -> bool:
         return False
     if (controller := controller_uid(secret)) is not None:
         return controller == token.uid
-    if annotations_of(secret).get(NAME) != token.name:
+    if not is_noted_for(secret, token):
         return False
     role = labels_of(secret).get(ROLE)
     return role == ROLE_TOKEN or (role is None and consumer.read(secret) is not None)
@@ -104,17 +115,17 @@ def _kept_for_something_else(secret: JSON, _token: GitHubToken) -> str | None:
 
 
 def _predecessor(secret: JSON, token: GitHubToken) -> str | None:
-    by_a_token = (controller_of(secret) or {}).get("kind") == "GitHubToken"
-    if by_a_token and annotations_of(secret).get(NAME) == token.name and labels_of(secret).get(ROLE) == ROLE_TOKEN:
-        return f"still belongs to an earlier GitHubToken `{token.name}`: it is taken over once that one is gone"
+    by_a_token = (controller_of(secret) or {}).get("kind") == token.object_kind
+    if by_a_token and is_noted_for(secret, token) and labels_of(secret).get(ROLE) == ROLE_TOKEN:
+        return f"still belongs to an earlier {token.object_kind} `{token.name}`: it is taken over once that one is gone"
     return None
 
 
 def _another_githubtoken(secret: JSON, token: GitHubToken) -> str | None:
-    name = annotations_of(secret).get(NAME)
-    if labels_of(secret).get(ROLE) == ROLE_TOKEN and name and name != token.name:
+    owner = noted_owner(secret)
+    if labels_of(secret).get(ROLE) == ROLE_TOKEN and owner is not None and not is_noted_for(secret, token):
         return (
-            f"belongs to GitHubToken `{name}`: name another in `spec.secret.name`, or, if that one is gone, annotate "
+            f"belongs to {in_words(owner)}: name another in `spec.secret.name`, or, if that one is gone, annotate "
             f'the Secret `{ADOPT}: "true"`'
         )
     return None

@@ -15,6 +15,7 @@ from githubtoken_operator.domain.apps import hosts, signers
 from githubtoken_operator.domain.apps.admission import AllowedNamespaces
 from githubtoken_operator.domain.apps.signers import SignerKey
 from githubtoken_operator.domain.objects import formats
+from githubtoken_operator.domain.objects.namespaces import Wish
 from githubtoken_operator.domain.objects.view import KindName
 from githubtoken_operator.domain.vocabulary import certificates, reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
@@ -24,6 +25,7 @@ from githubtoken_operator.domain.vocabulary.model import JSON, Limits, Server
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
 AppKind = Literal["GitHubApp", "ClusterGitHubApp"]
+ObjectKind = Literal["GitHubToken", "ClusterGitHubToken"]
 
 PREFIX: Final = "githubtoken.dev/"
 """Of every label and annotation that is ours."""
@@ -140,6 +142,8 @@ NO_FAILURES: Final = Failures()
 class GitHubToken:
     """A GitHubToken: exactly one of `user`, `installation` and `personal` is set. `app` is empty for `personal`.
 
+    With `wish` it is a ClusterGitHubToken, whose consumers are in the namespaces that it wishes for. `namespace` is
+    then the operator's: what it reads and keeps is there.
     `created` is its `creationTimestamp`, whose text sorts as the time does.
     `revoke` says that its tokens are to be revoked when it is deleted, `held` that our finalizer sees to that.
     `immediate` says that pods which mount the Secret are touched after it was written.
@@ -169,6 +173,17 @@ class GitHubToken:
     login_requested: str | None
     status: JSON
     invalid: Terminal | None
+    wish: Wish | None = None
+
+    @property
+    def object_kind(self) -> ObjectKind:
+        """The kind of the object, as the API calls it."""
+        return "ClusterGitHubToken" if self.wish else "GitHubToken"
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What names the object: its namespace, "" of what is cluster-scoped, and its name."""
+        return ("" if self.wish else self.namespace), self.name
 
     @property
     def kind(self) -> KindName:
@@ -232,23 +247,27 @@ class GitHubApp:
         return "GitHubApp" if self.namespace else "ClusterGitHubApp"
 
 
-def parse_token(body: JSON) -> GitHubToken:
-    """The value of a GitHubToken object that the API server accepted."""
+def parse_token(body: JSON, home: str = "") -> GitHubToken:
+    """The value of a GitHubToken or ClusterGitHubToken that the API server accepted: one spec, but for the namespaces.
+
+    `home` is the operator's namespace, where what a ClusterGitHubToken reads and keeps is.
+    """
     meta, spec = body["metadata"], body.get("spec", {})
+    clusterwide = "namespace" not in meta
     name = meta["name"]
     secret = _secret(name, spec.get("secret") or {})
     installation = _installation(spec["installation"]) if "installation" in spec else None
     renew_before = spec.get("renewBefore")
     annotations = meta.get("annotations") or {}
     return GitHubToken(
-        namespace=meta["namespace"],
+        namespace=meta.get("namespace", home),
         name=name,
         uid=meta["uid"],
         created=meta.get("creationTimestamp", ""),
         generation=meta.get("generation", 0),
         deleting="deletionTimestamp" in meta,
         app=(spec.get("appRef") or {}).get("name", ""),
-        app_kind=(spec.get("appRef") or {}).get("kind", "GitHubApp"),
+        app_kind="ClusterGitHubApp" if clusterwide else (spec.get("appRef") or {}).get("kind", "GitHubApp"),
         user=_user(name, spec["user"]) if "user" in spec else None,
         installation=installation,
         personal=_personal(spec["personal"]) if "personal" in spec else None,
@@ -265,6 +284,7 @@ def parse_token(body: JSON) -> GitHubToken:
         login_requested=_request(annotations.get(LOGIN_REQUESTED_AT)),
         status=body.get("status") or {},
         invalid=_unwritable(secret, installation),
+        wish=Wish.of(spec.get("namespaces") or {}) if clusterwide else None,
     )
 
 

@@ -9,7 +9,7 @@ from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from githubtoken_operator.domain.objects.resources import PREFIX
+from githubtoken_operator.domain.objects.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken
 from githubtoken_operator.domain.vocabulary.times import format_time
 
@@ -29,6 +29,9 @@ ROLE_APP: Final = "app"
 """A human's Secret with an App's private key or client secret."""
 NAME: Final = PREFIX + "name"
 """Annotation with the GitHubToken that a Secret of ours belongs to."""
+CLUSTER_NAME: Final = PREFIX + "cluster-name"
+"""The same with the ClusterGitHubToken: it has one of the two."""
+OWNER_NOTES: Final = (NAME, CLUSTER_NAME)
 REVISION: Final = PREFIX + "revision"
 """Annotation that counts the tokens of one GitHubToken."""
 ADOPT: Final = PREFIX + "adopt"
@@ -100,6 +103,30 @@ def annotations_of(secret: JSON) -> JSON:
 def labels_of(secret: JSON) -> JSON:
     """The labels, empty where there are none."""
     return secret["metadata"].get("labels") or {}
+
+
+def owner_note(name: str, *, clusterwide: bool) -> dict[str, str]:
+    """The annotation that names the GitHubToken, or the ClusterGitHubToken, that a Secret of ours belongs to."""
+    return {CLUSTER_NAME if clusterwide else NAME: name}
+
+
+def noted_owner(secret: JSON) -> tuple[str, bool] | None:
+    """The name in that annotation, and whether it is a ClusterGitHubToken's; None where there is none."""
+    notes = annotations_of(secret)
+    if cluster_name := notes.get(CLUSTER_NAME):
+        return str(cluster_name), True
+    return (str(notes[NAME]), False) if notes.get(NAME) else None
+
+
+def is_noted_for(secret: JSON, token: GitHubToken) -> bool:
+    """Whether the annotation names this object."""
+    return noted_owner(secret) == (token.name, token.wish is not None)
+
+
+def in_words(owner: tuple[str, bool]) -> str:
+    """The object that `noted_owner` found, for a message."""
+    name, clusterwide = owner
+    return f"{'ClusterGitHubToken' if clusterwide else 'GitHubToken'} `{name}`"
 
 
 def revision_of(text: str | None) -> int | None:

@@ -25,7 +25,9 @@ _KINDS: tuple[KindName, ...] = ("User", "Installation", "Personal")
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """The present state of one GitHubToken. It holds no secret; times are aware, and None until they are known.
+    """The present state of one GitHubToken, or of a ClusterGitHubToken, whose namespace is empty.
+
+    It holds no secret; times are aware, and None until they are known.
 
     `app` is the App's name as `appRef` gives it, `secret` the name of the consumer's Secret.
     `needs_human` is a reason, set only while a human must act.
@@ -54,7 +56,7 @@ class TokenView:
         meta, spec = body["metadata"], body.get("spec") or {}
         secret = status.get("secretName") or (spec.get("secret") or {}).get("name") or meta["name"]
         return cls(
-            namespace=meta["namespace"],
+            namespace=meta.get("namespace", ""),
             name=meta["name"],
             kind=next((kind for kind in _KINDS if kind.lower() in spec), None),
             app=str((spec.get("appRef") or {}).get("name", "")),

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from githubtoken_operator.domain.consumer import consumer, ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.consumer.spread import Spread
 from githubtoken_operator.domain.objects.resources import NO_FAILURES, Failures, GitHubToken
 from githubtoken_operator.domain.user import device_flow
 from githubtoken_operator.domain.user.device_flow import Ask, Poll, SignIn
@@ -48,6 +49,8 @@ class Observation:
     For personal tokens, `candidate` is what the human's Secret holds, `checked` is when GitHub last accepted the token
     that is held, `refused` says that it has refused it since, and `due` is when it is asked again. `server` is the
     GitHub that the App or the spec names, None until the App was seen.
+
+    `spread` is set for a ClusterGitHubToken: then `secret` is not, and no namespace's Secret is a `conflict`.
     """
 
     now: datetime
@@ -75,6 +78,7 @@ class Observation:
     account: str | None = None
     retry_now: bool = False
     failures: Failures = NO_FAILURES
+    spread: Spread | None = None
 
     @property
     def valid(self) -> bool:
@@ -327,13 +331,18 @@ def _first(rules: Sequence[_HindranceRule], seen: Observation) -> TokenError | N
 def must_publish(seen: Observation) -> bool:
     """Whether the Secret lacks the valid token that is held, or looks otherwise than the spec says."""
     desired = desired_secret(seen)
-    if desired is None:
+    if desired is None or seen.issued is None:
         return False
+    if seen.spread is not None:
+        return seen.spread.lacks(desired, seen.issued, seen.now)
     return seen.secret is None or not seen.token.seen or consumer.differs(seen.secret, desired)
 
 
 def desired_secret(seen: Observation) -> dict[str, Any] | None:
-    """What the Secret must look like; None without a valid token, or where formats need to know whose token it is."""
+    """What the Secret, or each of them, must look like.
+
+    None without a valid token, or where formats need to know whose token it is.
+    """
     server = seen.server_of_token
     if seen.issued is None or not seen.valid or seen.unadmitted or (server is None and seen.token.secret.formats):
         return None

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.consumer.spread import Distribution
 from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.installation.target import Target
 from githubtoken_operator.domain.objects.resources import Failures
@@ -46,13 +47,17 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one run ended: the token that the Secret now holds, the error that stands, what is counted of failures."""
+    """How one run ended: the token that the Secret now holds, the error that stands, what is counted of failures.
+
+    `distribution` is of a ClusterGitHubToken, and says which namespaces have it.
+    """
 
     issued: Issued | None
     granted: Granted
     due: datetime | None
     error: TokenError | None
     failures: Failures
+    distribution: Distribution | None = None
 
 
 def build(seen: Observation, result: Result) -> dict[str, Any]:
@@ -88,8 +93,15 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
             "lastFailureTime": _time(result.failures.last),
             "nextAttemptTime": _time(result.failures.next),
         }
+    spread = result.distribution
+    status |= spread.document if spread else {}
     status["conditions"] = conditions.conditions(
-        token.status, _readiness(seen, result), _needs_human(seen, result), generation=token.generation, now=seen.now
+        token.status,
+        _readiness(seen, result),
+        _needs_human(seen, result),
+        generation=token.generation,
+        now=seen.now,
+        distributed=spread.condition if spread else None,
     )
     return {key: value for key, value in status.items() if value is not None}
 

@@ -18,7 +18,6 @@ from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ADOPT,
-    NAME,
     REVISION,
     ROLE,
     ROLE_APP,
@@ -27,7 +26,10 @@ from githubtoken_operator.domain.objects.secrets import (
     annotations_of,
     controller_uid,
     decoded,
+    in_words,
+    is_noted_for,
     labels_of,
+    noted_owner,
     revision_of,
 )
 from githubtoken_operator.domain.user import device_flow, kept_answer
@@ -181,8 +183,9 @@ def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
     if annotations_of(secret).get(ADOPT) == "true":
         return None
     if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
+        owner = noted_owner(secret)
         return (
-            f"Secret `{name}` is the credential of GitHubToken `{annotations_of(secret).get(NAME)}`: name another in "
+            f"Secret `{name}` is the credential of {in_words(owner) if owner else 'another object'}: name another in "
             f'`spec.user.credentialSecretName`, or, if that one is gone, annotate the Secret `{ADOPT}: "true"`'
         )
     return (
@@ -198,7 +201,7 @@ def lacks_label(secret: JSON) -> bool:
 
 def _is_ours(secret: JSON, token: GitHubToken) -> bool:
     right = labels_of(secret).get(ROLE) == ROLE_CREDENTIAL or lacks_label(secret)
-    return right and annotations_of(secret).get(NAME) == token.name
+    return right and is_noted_for(secret, token)
 
 
 @dataclass(frozen=True, slots=True)

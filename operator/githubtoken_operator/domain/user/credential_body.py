@@ -17,7 +17,7 @@ from githubtoken_operator.domain.objects.secrets import (
     ACCESS_TOKEN_KEYS,
     ADOPT,
     ADOPTED,
-    NAME,
+    OWNER_NOTES,
     REVISION,
     ROLE,
     ROLE_CREDENTIAL,
@@ -26,6 +26,7 @@ from githubtoken_operator.domain.objects.secrets import (
     decoded,
     encoded,
     labels_of,
+    owner_note,
 )
 from githubtoken_operator.domain.user import device_flow
 from githubtoken_operator.domain.user.credential import (
@@ -65,7 +66,7 @@ def with_seed(secret: JSON | None, seed: Token, token: GitHubToken, client_id: s
 
     What was said of the one before goes: intent, refusal, account, a code that is shown, and an answer that is kept.
     """
-    base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id)
+    base = _ours(secret, _credential_name(token), token.namespace, _note(token), client_id)
     taken = [*read_hashes(annotations_of(base).get(SEEDS_TAKEN)), seed.sha256][-REMEMBERED:]
     return _changed(
         base,
@@ -82,7 +83,7 @@ def with_flow(secret: JSON | None, flow: Flow, token: GitHubToken) -> dict[str, 
     """
     stored = read(secret) if secret is not None else None
     client_id = stored.client_id if stored and stored.refresh_token else None
-    base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id or flow.client_id)
+    base = _ours(secret, _credential_name(token), token.namespace, _note(token), client_id or flow.client_id)
     notes, code = {FLOW: device_flow.text(flow)}, {}
     if flow.secret is not None:
         notes, code = notes | _ROOM_OF_NOTES, encoded({DEVICE_CODE: flow.secret.reveal()}) | _ROOM
@@ -120,7 +121,7 @@ def with_intent(
     if intent.pod is not None:
         said["pod"] = intent.pod.content
     said |= {"attempt": intent.attempt, "startedAt": intent.started}
-    base = _ours(secret, _credential_name(token), token.namespace, token.name, client_id)
+    base = _ours(secret, _credential_name(token), token.namespace, _note(token), client_id)
     return _changed(
         base,
         data={**_without(base, KEPT_ANSWER), **_ROOM},
@@ -177,7 +178,8 @@ def with_sign_in(secret: JSON | None, key: tuple[str, str], grant: Grant) -> dic
     """
     namespace, name = key
     signed_in = grant.signed_in or SignedIn("", "")
-    base = _ours(secret, name, namespace, signed_in.name, signed_in.client_id)
+    owner = owner_note(signed_in.name, clusterwide=signed_in.clusterwide)
+    base = _ours(secret, name, namespace, owner, signed_in.client_id)
     refresh = grant.access.refresh_token
     keys = access_token_keys(grant.access) | ({"refresh_token": refresh.reveal()} if refresh else {})
     notes = {REVISION: str((read(base).revision) + 1), SPENT: _spent(base, grant)}
@@ -201,7 +203,8 @@ def with_kept_answer(secret: JSON | None, key: SecretKey, entry: Entry) -> dict[
     namespace, name = key
     base: JSON = secret or {}
     if entry.name is not None:
-        base = _ours(secret, name, namespace, entry.name, entry.client_id or "")
+        owner = owner_note(entry.name, clusterwide=entry.clusterwide)
+        base = _ours(secret, name, namespace, owner, entry.client_id or "")
     answer = encoded({KEPT_ANSWER: encode(key, entry).decode()})
     return _changed(base, data={**_without(base, DEVICE_CODE), **answer}, without=(INTENT, FLOW))
 
@@ -228,12 +231,16 @@ def _spent(secret: JSON, grant: Grant) -> str:
     return json.dumps(list(dict.fromkeys([*known, *replaced]))[-REMEMBERED:])
 
 
+def _note(token: GitHubToken) -> dict[str, str]:
+    return owner_note(token.name, clusterwide=token.wish is not None)
+
+
 def _credential_name(token: GitHubToken) -> str:
     return token.user.credential if token.user else ""
 
 
-def _ours(secret: JSON | None, name: str, namespace: str, owner: str, client_id: str) -> dict[str, Any]:
-    """A Secret that names its GitHubToken (`owner`) and App; a new one where there is none."""
+def _ours(secret: JSON | None, name: str, namespace: str, owner: JSON, client_id: str) -> dict[str, Any]:
+    """A Secret that names its object (by the annotation `owner`) and App; a new one where there is none."""
     base: JSON = secret or {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -243,7 +250,7 @@ def _ours(secret: JSON | None, name: str, namespace: str, owner: str, client_id:
     # What was given to us once is ours from now on; it is not for the next one to take. One that somebody else made is
     # not ours to delete.
     adopted = {ADOPTED: "true"} if secret is not None and labels_of(base).get(ROLE) != ROLE_CREDENTIAL else {}
-    return _changed(base, notes={NAME: owner, CLIENT_ID: client_id, **adopted}, without=(ADOPT,))
+    return _changed(base, notes={**owner, CLIENT_ID: client_id, **adopted}, without=(ADOPT, *OWNER_NOTES))
 
 
 def _changed(

@@ -38,6 +38,7 @@ class Entry:
     `parent`: the refresh token that was stored, and in a rotation sent. `seed`: the first of the chain. `ours`: the
     annotation `refresh-token-sha256` as it was read before. `date`: the answer's `Date` header, the only one that a
     pair needs. `name` and `client_id`: the GitHubToken and the App of a sign-in by device flow; None for a rotation.
+    `clusterwide`: it is a ClusterGitHubToken.
     `origin`: the GitHub that answered; None where an earlier version kept it. `headers`: all of them, while the answer
     is new: a refusal says there how long to wait. They are not kept.
     """
@@ -51,6 +52,7 @@ class Entry:
     name: str | None = None
     client_id: str | None = None
     origin: Origin | None = None
+    clusterwide: bool = False
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -74,6 +76,8 @@ def encode(secret: SecretKey, entry: Entry) -> bytes:
         "body": b64encode(entry.body).decode(),
         "signedIn": {"name": entry.name, "clientID": entry.client_id} if entry.name else None,
     }
+    if entry.clusterwide:
+        document["clusterwide"] = True
     if entry.origin is not None:
         document["origin"] = entry.origin.document
     return json.dumps(document).encode()
@@ -106,4 +110,5 @@ def decode(content: bytes) -> tuple[SecretKey, Entry]:
     namespace, secret, parent, seed, date = texts
     name, client_id = whose
     answered = origins.read(raw.get("origin"))
-    return (namespace, secret), Entry(parent, seed, ours, status, date, body, name, client_id, answered)
+    clusterwide = raw.get("clusterwide") is True
+    return (namespace, secret), Entry(parent, seed, ours, status, date, body, name, client_id, answered, clusterwide)

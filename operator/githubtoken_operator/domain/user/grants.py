@@ -42,11 +42,15 @@ _SECRET: Final = re.compile(r"[A-Za-z0-9_+=.~-]{32}")
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """What a sign-in by device flow brings beside the pair: GitHubToken, the App's client id, the login if known."""
+    """What a sign-in by device flow brings beside the pair: GitHubToken, the App's client id, the login if known.
+
+    `clusterwide`: it is a ClusterGitHubToken.
+    """
 
     name: str
     client_id: str
     account: str | None = None
+    clusterwide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ def pair_in(key: SecretKey, entry: Entry, *, account: str | None = None) -> Gran
         if not _is_success(entry.answer):
             raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, _of_defect(defect)) from None
         raise NotUnderstood(_of_defect(defect), kept_in=key[1]) from None
-    signed_in = SignedIn(entry.name, entry.client_id or "", account) if entry.name is not None else None
+    signed_in = (
+        SignedIn(entry.name, entry.client_id or "", account, entry.clusterwide) if entry.name is not None else None
+    )
     return Grant(access, entry.parent, entry.seed, entry.ours, signed_in, entry.origin)
 
 

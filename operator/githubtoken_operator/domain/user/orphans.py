@@ -11,38 +11,52 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from githubtoken_operator.domain.objects.resources import parse_token
-from githubtoken_operator.domain.objects.secrets import NAME, ROLE, ROLE_CREDENTIAL, annotations_of, decoded, labels_of
+from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, decoded, labels_of, noted_owner
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A credential Secret: the GitHubToken that it was of ("" where it does not say), and the end of its sign-in."""
+    """A credential Secret: the GitHubToken that it was of ("" where it does not say), and the end of its sign-in.
+
+    `clusterwide`: it was a ClusterGitHubToken.
+    """
 
     namespace: str
     name: str
     of: str
     expires: datetime | None
     created: datetime | None
+    clusterwide: bool = False
 
 
-def owner_of(secret: JSON) -> str | None:
-    """The name of the GitHubToken that a credential Secret is of; None where it is no credential Secret."""
+def owner_of(secret: JSON) -> tuple[str, bool] | None:
+    """The name of the object that a credential Secret is of, and whether that is a ClusterGitHubToken.
+
+    None where it is no credential Secret.
+    """
     if labels_of(secret).get(ROLE) != ROLE_CREDENTIAL:
         return None
-    return str(annotations_of(secret).get(NAME) or "")
+    return noted_owner(secret) or ("", False)
 
 
 def orphans(secrets: Iterable[JSON], tokens: Iterable[JSON]) -> list[Orphan]:
-    """Of these Secrets those that no GitHubToken keeps its pair in, by namespace and name. No token is kept."""
+    """Of these Secrets those that no GitHubToken keeps its pair in, by namespace and name. No token is kept.
+
+    `tokens` are of both kinds. ClusterGitHubTokens keep theirs in the operator's namespace, wherever that is.
+    """
     parsed = [parse_token(body) for body in tokens]
-    kept = {(token.namespace, token.user.credential, token.name) for token in parsed if token.user is not None}
+    kept = {
+        (token.labels[0], token.user.credential, (token.name, token.wish is not None))
+        for token in parsed
+        if token.user is not None
+    }
     found = []
     for secret in secrets:
         meta, owner = secret["metadata"], owner_of(secret)
-        if owner is not None and (meta["namespace"], meta["name"], owner) not in kept:
+        if owner is not None and ("" if owner[1] else meta["namespace"], meta["name"], owner) not in kept:
             expires = parse_time(decoded(secret, "refresh_expires_at"))
             created = parse_time(meta.get("creationTimestamp"))
-            found.append(Orphan(meta["namespace"], meta["name"], owner, expires, created))
+            found.append(Orphan(meta["namespace"], meta["name"], owner[0], expires, created, owner[1]))
     return sorted(found, key=lambda orphan: (orphan.namespace, orphan.name))

@@ -1,6 +1,7 @@
 """Conditions of a status: how one is made, which there are, and what they say to whoever waits for the object.
 
     Ready         always there once the operator saw the object
+    Distributed   of a ClusterGitHubToken: whether each wanted namespace has the token, which says nothing of `Ready`
     NeedsHuman    True while a human must act, with the reason; also beside `Ready=True`: an object that works can need
                   somebody before it ceases to
     Stalled       True beside `NeedsHuman` where the object has also failed
@@ -22,6 +23,7 @@ from githubtoken_operator.domain.vocabulary.times import format_time
 
 MESSAGE_LIMIT: Final = 1024
 READY: Final = "Ready"
+DISTRIBUTED: Final = "Distributed"
 NEEDS_HUMAN: Final = "NeedsHuman"
 STALLED: Final = "Stalled"
 
@@ -33,19 +35,26 @@ def conditions(
     *,
     generation: int,
     now: datetime,
+    distributed: tuple[str, str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """All conditions. `ready` is status, reason and message; `needs_human` reason and message, while somebody must act.
+
+    `distributed` is like `ready`, of a ClusterGitHubToken.
 
     `before` is the status so far: a condition keeps its transition time while its status stays.
     """
     return [
         _condition(before, kind, state, reason, message, generation=generation, now=now)
-        for kind, state, reason, message in _shown(ready, needs_human)
+        for kind, state, reason, message in _shown(ready, needs_human, distributed)
     ]
 
 
-def _shown(ready: tuple[str, str, str], needs_human: tuple[str, str] | None) -> Iterator[tuple[str, str, str, str]]:
+def _shown(
+    ready: tuple[str, str, str], needs_human: tuple[str, str] | None, distributed: tuple[str, str, str] | None
+) -> Iterator[tuple[str, str, str, str]]:
     yield (READY, *ready)
+    if distributed is not None:
+        yield (DISTRIBUTED, *distributed)
     if needs_human is not None:
         reason, message = needs_human
         yield NEEDS_HUMAN, "True", reason, message

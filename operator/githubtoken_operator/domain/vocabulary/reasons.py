@@ -78,6 +78,14 @@ MISSING_PERMISSION: Final = "MissingPermission"
 EXPIRES_SOON: Final = "ExpiresSoon"
 """The personal token is good for a while only: a human must make another."""
 
+# --- ClusterGitHubToken, Distributed and failures --------------------------------------------------------------------
+COMPLETE: Final = "Complete"
+"""Each wanted namespace has the present token."""
+INCOMPLETE: Final = "Incomplete"
+"""Some wanted namespaces do not have the present token."""
+NAMESPACE_NOT_FOUND: Final = "NamespaceNotFound"
+"""`spec.namespaces.names` has a namespace that is not there."""
+
 # --- GitHubApp -------------------------------------------------------------------------------------------------------
 ACCEPTED: Final = "Accepted"
 """GitHub accepts the App's id and key."""
@@ -85,6 +93,8 @@ NOT_CHECKED: Final = "NotChecked"
 """The App has no private key, so nothing can be checked; user tokens work."""
 
 # --- Events that are not conditions ----------------------------------------------------------------------------------
+DISTRIBUTED: Final = "Distributed"
+"""In a tenant's namespace: its Secret is a ClusterGitHubToken's."""
 RENEW_BEFORE_IGNORED: Final = "RenewBeforeIgnored"
 """`renewBefore` is not less than the token's life."""
 DATA_WITHOUT_TOKEN: Final = "DataWithoutToken"
@@ -104,6 +114,7 @@ REVOCATION_FAILED: Final = "RevocationFailed"
 
 OF_EVENTS: Final = frozenset(
     {
+        DISTRIBUTED,
         RENEW_BEFORE_IGNORED,
         DATA_WITHOUT_TOKEN,
         NOT_VERIFIED,
@@ -115,6 +126,9 @@ OF_EVENTS: Final = frozenset(
     }
 )
 """Reasons that no condition has."""
+
+OF_NAMESPACES: Final = frozenset({COMPLETE, INCOMPLETE, NAMESPACE_NOT_FOUND})
+"""Reasons that only a ClusterGitHubToken has."""
 
 HUMAN_NEEDED: Final = frozenset(
     {

@@ -128,7 +128,7 @@ class UserKind(Plain):
         try:
             login = await self._github.get_login(gathered.app, seen.issued.access.token)
         except TokenError as error:
-            where = about(seen.token.namespace, seen.token.name)
+            where = about(*seen.token.labels)
             logger.info("it is not known yet whose token this is: %s", error.message, extra=where)
             return False
         memory.account_looks = 0

@@ -195,6 +195,7 @@ class SignIns:
             date=answer.headers["date"],
             body=answer.body,
             name=shown.token.name,
+            clusterwide=shown.token.wish is not None,
             client_id=shown.app.client_id,
             origin=origin.of(shown.app),
             headers=answer.headers,

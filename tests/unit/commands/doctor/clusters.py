@@ -51,7 +51,7 @@ def platform(**changes: Any) -> Platform:  # noqa: ANN401 - fields of any kind
     whole: dict[str, Any] = {
         "server": "https://api",
         "api_server": Look("version", "v1.34.4"),
-        "served": Look("served", frozenset({"githubtokens", "githubapps", "clustergithubapps"})),
+        "served": Look("served", frozenset({"githubtokens", "githubapps", "clustergithubapps", "clustergithubtokens"})),
         "crds": {crd["metadata"]["name"]: Look(crd["metadata"]["name"], crd) for crd in CRDS},
         "packaged": CRDS,
         "namespace": SYSTEM,

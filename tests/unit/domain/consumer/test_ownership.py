@@ -75,7 +75,7 @@ def test_a_secret_that_is_not_ours_is_refused_with_a_word_of_what_to_do(found: d
 
 def test_what_a_githubtoken_that_is_gone_has_left_can_be_handed_on() -> None:
     left = secret(labels={ROLE: "token"}, annotations={NAME: "web", **GIVEN})
-    assert ownership.giver(left, githubtoken()) == "web"
+    assert ownership.giver(left, githubtoken()) == ("web", False)
     assert ownership.conflict(left, githubtoken(), abandoned=True) is None
     controlled = secret(labels={ROLE: "token"}, annotations={NAME: "web", **GIVEN}, owner="uid-web")
     assert "is controlled by another object" in (ownership.conflict(controlled, githubtoken(), abandoned=True) or "")

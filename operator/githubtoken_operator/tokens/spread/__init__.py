@@ -1,0 +1,1 @@
+"""ClusterGitHubTokens: one token, whose Secrets are in many namespaces."""

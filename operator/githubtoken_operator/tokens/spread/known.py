@@ -1,0 +1,103 @@
+"""What the watches have told for ClusterGitHubTokens: the namespaces of the cluster, and the Secrets in them.
+
+Secrets are kept as they were brought, trimmed, and as our own writes left them, whichever is newer: so a run reads none
+of them. What an event concerns is told by namespace, since a new one is in nobody's list of inputs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.domain.objects.namespaces import Namespace, Wish
+from githubtoken_operator.domain.objects.secrets import noted_owner, trimmed
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.watched import Ref
+
+SecretKey = tuple[str, str]
+"""Namespace and name of a Secret."""
+
+
+class Known:
+    """Namespaces and Secrets by name, and the wishes of the ClusterGitHubTokens that have run."""
+
+    def __init__(self) -> None:
+        self.namespaces: dict[str, Namespace] = {}
+        self._secrets: defaultdict[str, dict[SecretKey, JSON]] = defaultdict(dict)
+        self._owners: dict[SecretKey, str] = {}
+        self._wishes: dict[Ref, Wish] = {}
+
+    def wish(self, key: Ref, wish: Wish) -> None:
+        """What the ClusterGitHubToken wishes for now."""
+        self._wishes[key] = wish
+
+    def forget(self, key: Ref) -> None:
+        """The ClusterGitHubToken is gone."""
+        self._wishes.pop(key, None)
+
+    def secrets(self, name: str) -> Mapping[SecretKey, JSON]:
+        """The Secrets that name this ClusterGitHubToken as theirs, by namespace and name."""
+        return self._secrets.get(name, {})
+
+    def note(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
+        """Takes in what a watch brought; the keys that it concerns beside those that read it."""
+        if ref.kind is Kind.NAMESPACE:
+            return self._note_namespace(ref.name, Namespace.of(body))
+        if ref.kind is Kind.SECRET:
+            self.wrote(body)
+        return ()
+
+    def wrote(self, body: JSON) -> None:
+        """Takes in a Secret, as an answer to a write of ours, unless what is known of it is newer."""
+        meta = body["metadata"]
+        where = meta["namespace"], meta["name"]
+        owner = noted_owner(body)
+        before = self.secrets(self._owners.get(where, "")).get(where)
+        if before is not None and before["metadata"].get("uid") == meta.get("uid") and _is_newer(before, body):
+            return
+        self._drop(where)
+        if owner is not None and owner[1]:
+            self._owners[where] = owner[0]
+            self._secrets[owner[0]][where] = _kept(body)
+
+    def gone(self, ref: Ref) -> tuple[Ref, ...]:
+        """It is there no more; the keys that it concerns beside those that read it."""
+        if ref.kind is Kind.NAMESPACE:
+            before = self.namespaces.pop(ref.name, None)
+            return tuple(key for key, wish in self._wishes.items() if before and wish.has(ref.name, before))
+        if ref.kind is Kind.SECRET:
+            self._drop((ref.namespace, ref.name))
+        return ()
+
+    def _drop(self, where: SecretKey) -> None:
+        owner = self._owners.pop(where, None)
+        if owner is not None:
+            del self._secrets[owner][where]
+            if not self._secrets[owner]:
+                del self._secrets[owner]
+
+    def _note_namespace(self, name: str, now: Namespace) -> tuple[Ref, ...]:
+        before = self.namespaces.get(name)
+        self.namespaces[name] = now
+        if before == now:
+            return ()
+        return tuple(
+            key for key, wish in self._wishes.items() if wish.has(name, now) or (before and wish.has(name, before))
+        )
+
+
+def _is_newer(one: JSON, other: JSON) -> bool:
+    """Whether `one` is of a later resourceVersion; where these are no numbers, what comes last is.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+    """
+    versions = [str(each["metadata"].get("resourceVersion", "")) for each in (one, other)]
+    return all(version.isdecimal() for version in versions) and int(versions[0]) > int(versions[1])
+
+
+def _kept(body: JSON) -> JSON:
+    """What is kept of a Secret: no data, and no bookkeeping."""
+    kept: dict[str, Any] = {**body, "metadata": dict(body["metadata"])}
+    return trimmed(kept)
