@@ -21,7 +21,7 @@ COPY operator operator
 # The import leaves the bytecode of what a start needs, and of nothing else: the root is read-only later.
 RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
     && /build/bin/pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --no-index /wheel/*.whl \
-    && /app/bin/python -c 'import githubtoken_operator.cli'
+    && /app/bin/python -c 'import githubtoken_operator.cli; from githubtoken_operator.adapters.signers import aws_kms, azure_key_vault, gcp_kms, pkcs11'
 
 FROM ${PYTHON_IMAGE} AS runtime
 ARG PYTHON_IMAGE

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CHART = Path(__file__).parents[1] / "charts" / "githubtoken-operator"
 README = CHART / "README.md"
-_KEY = re.compile(r"( *)([A-Za-z]+):")
+_KEY = re.compile(r"( *)([A-Za-z][A-Za-z0-9]*):")
 
 _INTRODUCTION = """\
 # The chart githubtoken-operator

@@ -206,6 +206,11 @@ secret:
 {{- if and .Values.trustedCA.configMap .Values.trustedCA.secret }}
 {{- fail "trustedCA names a ConfigMap and a Secret: leave one of them empty" }}
 {{- end }}
+{{- with .Values.signers.pkcs11 }}
+{{- if ne (empty .module) (empty .pinSecret) }}
+{{- fail "signers.pkcs11.module and signers.pkcs11.pinSecret go together: set both, or neither" }}
+{{- end }}
+{{- end }}
 {{- /* Without a cluster, as for `helm template`, nothing is known of it. */}}
 {{- $connected := lookup "v1" "Namespace" "" "kube-system" }}
 {{- $ready := .Capabilities.APIVersions.Has "githubtoken.dev/v1alpha1" }}

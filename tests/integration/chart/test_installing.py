@@ -190,6 +190,18 @@ def test_a_ca_from_two_places_is_refused(helm: Helm) -> None:
     assert "leave one of them empty" in result.error
 
 
+def test_the_pin_of_an_hsm_comes_from_a_secret(helm: Helm) -> None:
+    values = ("--set=signers.pkcs11.module=/hsm/lib.so", "--set=signers.pkcs11.pinSecret=hsm")
+    rendered = render(helm, *values, "--set=signers.pkcs11.pinKey=user")
+    operator, pod = rendered.operator(), rendered.one("Deployment")["spec"]["template"]["spec"]
+    assert "--pkcs11-module=/hsm/lib.so" in operator["args"]
+    assert "--pkcs11-pin-file=/etc/githubtoken/pkcs11/user" in operator["args"]
+    assert {"name": "pkcs11-pin", "secret": {"secretName": "hsm", "defaultMode": 0o440}} in pod["volumes"]
+    mount = {"name": "pkcs11-pin", "mountPath": "/etc/githubtoken/pkcs11", "readOnly": True}
+    assert mount in operator["volumeMounts"]
+    assert "pkcs11" not in str(render(helm).one("Deployment"))
+
+
 def test_further_volumes_are_mounted(helm: Helm) -> None:
     rendered = render(
         helm,

@@ -77,6 +77,9 @@ def test_the_manifests_in_deploy_are_what_the_chart_renders(helm: Helm) -> None:
             "needs metrics.service.enabled",
         ),
         (["--set=serviceAccount.create=false"], "serviceAccount.name must be set"),
+        (["--set=signers.pkcs11.module=/hsm.so"], "module and signers.pkcs11.pinSecret go together"),
+        (["--set=signers.pkcs11.pinSecret=pin"], "module and signers.pkcs11.pinSecret go together"),
+        (["--set=signers.pkcs11.module=hsm.so"], "/signers/pkcs11/module"),
         (
             ["--set=simulator.enabled=true", "--set=scope.namespaces={elsewhere}"],
             "the simulator's namespace where must be one of scope.namespaces",
@@ -223,3 +226,20 @@ def test_the_network_policy_lets_in_probes_and_metrics_and_out_dns_the_api_serve
     outgoing = {(port["port"], port["protocol"]) for rule in policy["egress"] for port in rule["ports"]}
     assert incoming == {"http-metrics", "http-health"}
     assert outgoing == {(53, "UDP"), (53, "TCP"), (443, "TCP"), (6443, "TCP")}
+
+
+def test_the_network_policy_lets_out_to_where_a_pods_identity_at_a_cloud_comes_from(helm: Helm) -> None:
+    values = ("--set=networkPolicy.enabled=true", "--set=signers.aws.podIdentity=true")
+    policy = render(helm, *values, "--set=signers.gcp.metadataServer=true").one("NetworkPolicy")["spec"]
+    ways = {
+        (to["ipBlock"]["cidr"], port["port"])
+        for rule in policy["egress"]
+        for to in rule.get("to", ())
+        for port in rule["ports"]
+    }
+    assert ways == {
+        ("169.254.170.23/32", 80),
+        ("fd00:ec2::23/128", 80),
+        ("169.254.169.254/32", 80),
+        ("169.254.169.252/32", 988),
+    }
