@@ -261,6 +261,11 @@ class Apps:
             error = key.trouble
         status = appcheck.build_status(resolved.source, check=check, error=error, tokens=users, now=self._now())
         await self._record(ref, resolved.body, status)
+        if ready_of(resolved.source.status)[1] in reasons.OF_SIGNERS and ready_of(status)[1] not in reasons.OF_SIGNERS:
+            # It signs again. They back off, and read that it is so before they are asked to be less patient.
+            self._drop(ref)
+            for token in tokens:
+                self._wake(token)
         return self._again(ref, resolved, error, check)
 
     def _again(self, ref: Ref, resolved: Resolved, error: TokenError | None, check: Check | None) -> Next | None:

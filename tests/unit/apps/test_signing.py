@@ -223,3 +223,20 @@ def replace_signer(world: World) -> Ref:
     )
     world.api.put(body)
     return Ref(Kind.CLUSTER_APP, "", "other")
+
+
+async def test_when_a_service_signs_again_the_tokens_that_wait_for_it_are_woken() -> None:
+    signer = FakeSigner(error=SignerDenied("permission denied"))
+    world = world_with(signer)
+    process = world.start()
+    token = Ref(Kind.TOKEN, NAMESPACE, "ci")
+    process.watched.depends(token, [ACME])
+    await process.apps.run(ACME)
+    process.woken.clear()
+    signer.error = None
+    world.clock.advance(timedelta(seconds=10))
+    await process.apps.run(ACME)
+
+    assert ready_of(status(world)) == ("True", "Accepted")
+    assert (token, 0.0) in process.woken
+    await ended(process)

@@ -159,5 +159,8 @@ HUMAN_NEEDED: Final = frozenset(
     }
 )
 
+OF_SIGNERS: Final = frozenset({SIGNER_UNAVAILABLE, SIGNER_DENIED, SIGNER_KEY_INVALID})
+"""What an App says while the service of `spec.signer` does not sign, which no event of the cluster ends."""
+
 SIGN_IN_HEALS: Final = frozenset({CREDENTIAL_MISSING, REAUTHORIZATION_REQUIRED, WRONG_ACCOUNT})
 """Where the device flow is allowed, one of these begins it."""
