@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from localcluster import Binaries, ControlPlane
+from tests.integration.docs import pages
 
 PAGE = Path(__file__).parents[3] / "docs" / "tutorial.md"
 PORTS = ("8401", "8402", "8403")
@@ -26,15 +27,8 @@ pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is mi
 
 
 def typed(block: str) -> str:
-    """What is typed in a block: after a prompt, in lines that go on, and in a here-document; the rest is output."""
-    lines: list[str] = []
-    until = ""
-    for line in block.splitlines():
-        goes_on = bool(lines) and lines[-1].endswith("\\")
-        if until or goes_on or line.startswith("$ "):
-            lines.append(line if until or goes_on else line.removeprefix("$ "))
-            until = "" if line == until else until or ("EOF" if line.endswith("<<EOF") else "")
-    return "\n".join(line for line in lines if not line.startswith("make "))
+    """What is typed in a block, but for what makes the tests' own environment."""
+    return "\n".join(line for line in pages.typed(block).splitlines() if not line.startswith("make "))
 
 
 def blocks() -> list[str]:
