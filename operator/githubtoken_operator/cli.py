@@ -129,7 +129,7 @@ def cli() -> None:
     "From SIGTERM to SIGKILL, such as the pod's terminationGracePeriodSeconds: one that is too short is told.",
 )
 @_option("--concurrency", "number", _count(100), "GitHubTokens that are worked on at once.")
-@_option("--github-requests-per-minute", "number", _count(100_000), "Pace of requests for each App and host.")
+@_option("--github-requests-per-minute", "number", _count(100_000), "New tokens a minute for each App and host.")
 @_switch(
     "--verify-before-publish/--no-verify-before-publish",
     "See GitHub accept a new installation token before it is published.",

@@ -31,6 +31,7 @@ from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import AppReader
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.github.device_answers import DeviceCode
+from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, TokenRefused
@@ -48,8 +49,8 @@ from githubtoken_operator.domain.vocabulary.model import (
 )
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.fence import Fence
-from githubtoken_operator.engine.pacing import Pacing
 from githubtoken_operator.engine.scheduler import Next
+from githubtoken_operator.engine.turns import Turns
 from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.tokens.claims import Claims
 from githubtoken_operator.tokens.finalizer import Finalizer
@@ -662,7 +663,6 @@ class Process:
         self.watched = Watched()
         clock, github = world.clock, world.github
         self.cluster = Cluster(world.api, announce=self._saw)
-        self.pacing = Pacing()
         self.signing = Signing(
             Surroundings(token_folder=Path("/nowhere")),
             observer=self.metrics,
@@ -671,6 +671,8 @@ class Process:
             open_signer=world.signers.open,
             monotonic=clock.monotonic,
         )
+        self.lanes: Lanes[Ref] = Lanes()
+        self.turns = Turns(self.lanes, monotonic=clock.monotonic, wake=self._wake)
         self.apps = Apps(
             cluster=self.cluster,
             github=github,
@@ -684,6 +686,7 @@ class Process:
             ),
             watched=self.watched,
             metrics=self.metrics,
+            turns=self.turns,
             wake=self._wake,
             now=clock,
             clusterwide=clusterwide,
@@ -711,7 +714,7 @@ class Process:
         )
         recorder = Recorder(cluster=self.cluster, metrics=self.metrics, now=clock)
         moments = Moments(github, now=clock)
-        minting = InstallationTokens(github, verify=True, monotonic=clock.monotonic, sleep=clock.sleep)
+        minting = InstallationTokens(github, verify=True, monotonic=clock.monotonic)
         kinds: TokenKinds = {
             "Installation": InstallationKind(apps=self.apps, tokens=minting, moments=moments, recorder=recorder),
             "User": UserKind(
@@ -731,6 +734,7 @@ class Process:
             ),
             "Personal": PersonalKind(cluster=self.cluster, tokens=PersonalTokens(github, allowed_hosts=())),
         }
+        self.kinds = kinds
         self.known = Known()
         claims = Claims(self.cluster, self.watched)
         spreads = Spreads(
@@ -753,7 +757,7 @@ class Process:
             claims=claims,
             spreads=spreads,
             home=NAMESPACE,
-            pacing=self.pacing,
+            turns=self.turns,
             watched=self.watched,
             now=clock,
             monotonic=clock.monotonic,
@@ -765,7 +769,7 @@ class Process:
             moments=moments,
             apps=self.apps,
             issuer=Issuer(kinds=kinds, metrics=self.metrics, monotonic=clock.monotonic),
-            pacing=self.pacing,
+            turns=self.turns,
             revocations=Revocations(
                 cluster=self.cluster,
                 github=github,

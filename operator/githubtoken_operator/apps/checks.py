@@ -19,14 +19,18 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.adapters.signers.remote_key import RemoteKey
 from githubtoken_operator.apps.reader import AppReader, Resolved
+from githubtoken_operator.domain.lanes.budget import READ
+from githubtoken_operator.domain.lanes.lane import Lane
+from githubtoken_operator.domain.objects.resources import GitHubApp
 from githubtoken_operator.domain.objects.view import AppView
 from githubtoken_operator.domain.runs import appcheck, causes
 from githubtoken_operator.domain.runs.appcheck import Check
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError, Transient
-from githubtoken_operator.domain.vocabulary.model import JSON, App
+from githubtoken_operator.domain.vocabulary.model import JSON, App, PrivateKey
 from githubtoken_operator.engine.scheduler import Next
+from githubtoken_operator.engine.turns import Turns, Waits
 from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
 
 REUSE: Final = timedelta(seconds=10)
@@ -63,6 +67,7 @@ class Apps:
         reader: AppReader,
         watched: Watched,
         metrics: Metrics,
+        turns: Turns[Ref],
         wake: Wake,
         now: Callable[[], datetime],
         clusterwide: bool = True,
@@ -72,6 +77,7 @@ class Apps:
         self._reader = reader
         self._watched = watched
         self._metrics = metrics
+        self._turns = turns
         self._wake = wake
         self._now = now
         self._clusterwide = clusterwide
@@ -80,6 +86,7 @@ class Apps:
         self._digests: dict[Ref, str] = {}
         self._client_ids: dict[Ref, tuple[tuple[str, str, str], str]] = {}
         self._limits: dict[Ref, tuple[datetime, RateLimited]] = {}
+        self._unchecked: dict[Ref, set[Ref]] = {}
         self._reading: set[Ref] = set()
         self._locks: WeakValueDictionary[Ref, asyncio.Lock] = WeakValueDictionary()
         self._sweep_at = _SWEEP
@@ -146,12 +153,12 @@ class Apps:
         self._resolved.pop(ref, None)
         self._reading.discard(ref)
 
-    async def ensure_checked(self, ref: Ref) -> None:
+    async def ensure_checked(self, ref: Ref, *, asks: Ref) -> None:
         """Asks GitHub about the App where that is due. Raises what GitHub refused, and its limit until it ends.
 
+        One asks for all: others have to wait (`Waits`) without a place, and are woken once GitHub has answered. No
+        answer counts as no check; an App that GitHub accepted before is used nevertheless.
         Where a service has the key, raises why it is not known which.
-
-        No answer counts as no check.
         """
         resolved = await self.resolve(ref)
         source, app, key = resolved.source, resolved.app, resolved.key
@@ -159,26 +166,48 @@ class Apps:
             return
         if isinstance(key, RemoteKey):
             await key.identify()
-        async with self._lock(ref):
-            check = self._checks.get(ref) or appcheck.remembered(source)
-            if check is None or check.is_due(source, key.fingerprint, self._now()):
-                self._raise_limit(ref)
-                try:
-                    info = await self._github.get_app(app)
-                except RateLimited as error:
-                    self._limits[ref] = self._now() + timedelta(seconds=error.retry_after or 0), error
-                    raise
-                except Transient as error:
-                    logger.info("%s was not checked: %s", ref, error.message)
-                    return
-                except Terminal as error:
-                    check = appcheck.refused(source, key.fingerprint, self._now(), error, check)
-                else:
-                    check = appcheck.accepted(source, key.fingerprint, self._now(), info)
-                self._wake(ref)
-            self._checks[ref] = check
+        check = self._checks.get(ref) or appcheck.remembered(source)
+        if check is None or check.is_due(source, key.fingerprint, self._now()):
+            check = await self._check(ref, source, app, key, before=check, asks=asks)
+        self._checks[ref] = check
         if check.error is not None:
             raise check.error
+
+    async def _check(
+        self, ref: Ref, source: GitHubApp, app: App, key: PrivateKey, *, before: Check | None, asks: Ref
+    ) -> Check:
+        self._raise_limit(ref)
+        worked = before is not None and before.error is None and before.concerns(source, key.fingerprint)
+        lane = Lane(app.api_host, app.credential)
+        self._unchecked.setdefault(ref, set()).add(asks)
+        try:
+            with self._turns.turn(asks, lane, deadline=0, points=READ):
+                info = await self._github.get_app(app)
+        except Waits:
+            if before is None or not worked:
+                raise
+            return before
+        except RateLimited as error:
+            self._limits[ref] = self._now() + timedelta(seconds=error.retry_after or 0), error
+            self._tell(ref, asks)
+            raise
+        except Transient as error:
+            logger.info("%s was not checked: %s", ref, error.message)
+            if before is None or not worked:
+                self._turns.reserve(asks, lane, deadline=0, points=READ)
+                raise
+            return before
+        except Terminal as error:
+            check = appcheck.refused(source, key.fingerprint, self._now(), error, before)
+        else:
+            check = appcheck.accepted(source, key.fingerprint, self._now(), info)
+        self._tell(ref, asks)
+        return check
+
+    def _tell(self, ref: Ref, asked: Ref) -> None:
+        """Wakes the App, and those that wait for what GitHub says of it."""
+        for waiting in {ref, *self._unchecked.pop(ref, ())} - {asked}:
+            self._wake(waiting)
 
     def _raise_limit(self, ref: Ref) -> None:
         """Raises the limit that GitHub stated at the last look, as long as it lasts."""
@@ -220,7 +249,7 @@ class Apps:
         except ApiError as error:
             logger.warning("%s: %s", ref, error.message)
             due = (self._now() + RECHECK_MISSING).timestamp()
-            return Next(due, due, causes.API_SERVER)
+            return Next(due, cause=causes.API_SERVER)
 
     async def _run(self, ref: Ref) -> Next | None:
         """Read, check where due, write status, wake the tokens that a change concerns."""
@@ -237,18 +266,20 @@ class Apps:
             # Nothing is known of the App, so nothing is forgotten either. A right that is granted makes no event.
             logger.warning("%s: %s", ref, resolved.error.message)
             due = (self._now() + RECHECK_MISSING).timestamp()
-            return Next(due, due, causes.API_SERVER)
+            return Next(due, cause=causes.API_SERVER)
         if resolved.source is None or resolved.body is None:
             self._watched.depends(ref, ())
             self._drop(ref)
-            for kept in (self._checks, self._digests, self._limits, self._client_ids):
+            for kept in (self._checks, self._digests, self._limits, self._client_ids, self._unchecked):
                 kept.pop(ref, None)
             self._metrics.forget(*ref.labels)
             return None
         error = resolved.error or (resolved.key_error if resolved.source.private_key else None)
         if error is None:
             try:
-                await self.ensure_checked(ref)
+                await self.ensure_checked(ref, asks=ref)
+            except Waits:
+                pass
             except TokenError as refused:
                 logger.warning("%s: %s", ref, refused.message)
         key, check, users = resolved.key, self._checks.get(ref), self._watched.users(ref)
@@ -278,7 +309,7 @@ class Apps:
             due = check.next_look
         else:
             return None
-        return Next(due.timestamp(), due.timestamp(), causes.CHECK)
+        return Next(due.timestamp(), cause=causes.CHECK)
 
     async def _record(self, ref: Ref, body: JSON, status: JSON) -> None:
         """Writes status where it differs, and tells a transition as an event."""

@@ -12,6 +12,7 @@ import asyncio
 import heapq
 import itertools
 import logging
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import suppress
@@ -31,6 +32,8 @@ TELL_EVERY: Final = 5.0
 
 PATIENCE: Final = 60.0
 """Seconds for which a run of which nothing depends may wait for a place: what dies sooner is renewed first."""
+LONGEST_WAIT: Final = 300.0
+"""Seconds after which one that is due goes before whatever dies later, so that none starves."""
 
 WOKEN: Final = "event"
 """The cause of a run that something asked for: a change, an annotation, another run."""
@@ -42,14 +45,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """When a key runs next, and until when it matters; both Unix seconds. `cause` is a word for what it is for.
+    """When a key runs next, and until when that matters; both Unix seconds. `cause` is a word for what it is for.
 
-    Where the two are the same, nothing dies if it runs later.
+    The deadline is a property of the key: None says that it is what was said of the key before.
     """
 
     due: float
-    deadline: float
+    deadline: float | None = None
     cause: str = WOKEN
+
+    @property
+    def rank(self) -> float:
+        """By what those that are due are ordered."""
+        return self.due + PATIENCE if self.deadline is None else min(self.deadline, self.due + LONGEST_WAIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +71,14 @@ class Ran(Generic[K]):
 
 
 class DueQueue(Generic[K]):
-    """Keys with a due time and a deadline; of those that are due, the one with the earliest deadline comes first."""
+    """Keys with a due time and a deadline; of those that are due, the one with the earliest deadline comes first.
+
+    A deadline stays with its key, also while that is not queued, until another is said or the key is forgotten.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[K, tuple[Next, int]] = {}
+        self._deadlines: dict[K, float] = {}
         self._by_due: list[tuple[float, int, K]] = []
         self._by_deadline: list[tuple[float, int, K]] = []
         self._serial = itertools.count()
@@ -75,22 +87,33 @@ class DueQueue(Generic[K]):
         return len(self._entries)
 
     def add(self, key: K, entry: Next) -> None:
-        """Queues `key`; an entry that is already queued stays if it is due earlier, and its deadline in any case."""
+        """Queues `key`; an entry that is already queued stays if it is due earlier, but for its deadline."""
         queued = self._entries.get(key)
-        if queued is not None:
-            if queued[0].due <= entry.due:
-                return
-            entry = replace(entry, deadline=min(queued[0].deadline, entry.deadline))
+        if entry.deadline is not None:
+            self._deadlines[key] = entry.deadline
+        elif queued is not None and queued[0].due <= entry.due:
+            return
+        earliest = queued[0] if queued is not None and queued[0].due <= entry.due else entry
+        entry = replace(earliest, deadline=self._deadlines.get(key))
         serial = next(self._serial)
         self._entries[key] = (entry, serial)
         heapq.heappush(self._by_due, (entry.due, serial, key))
+
+    def expect(self, key: K, deadline: float | None) -> None:
+        """Says until when a key matters that may not have run yet; None: the key is gone."""
+        if deadline is None:
+            self._deadlines.pop(key, None)
+        elif key in self._entries:
+            self.add(key, replace(self._entries[key][0], deadline=deadline))
+        else:
+            self._deadlines[key] = deadline
 
     def pop(self, now: float) -> K | None:
         """Takes out the due key with the earliest deadline, or None."""
         while self._by_due and self._by_due[0][0] <= now:
             _, serial, key = heapq.heappop(self._by_due)
             if self._is_current(key, serial):
-                heapq.heappush(self._by_deadline, (self._entries[key][0].deadline, serial, key))
+                heapq.heappush(self._by_deadline, (self._entries[key][0].rank, serial, key))
         while self._by_deadline:
             _, serial, key = heapq.heappop(self._by_deadline)
             if self._is_current(key, serial):
@@ -119,7 +142,7 @@ class DueQueue(Generic[K]):
 
     def by_deadline(self) -> list[tuple[K, Next]]:
         """All that is queued, the most urgent first."""
-        return sorted(self.entries(), key=lambda item: item[1].deadline)
+        return sorted(self.entries(), key=lambda item: math.inf if item[1].deadline is None else item[1].deadline)
 
     def _is_current(self, key: K, serial: int) -> bool:
         queued = self._entries.get(key)
@@ -183,8 +206,11 @@ class Scheduler(Generic[K]):
 
     def wake(self, key: K, *, delay: float = 0.0) -> None:
         """Makes `key` due in `delay` seconds at the latest."""
-        due = self._now() + delay
-        self.add(key, Next(due, due))
+        self.add(key, Next(self._now() + delay))
+
+    def expect(self, key: K, deadline: float | None) -> None:
+        """Says until when a key matters that may not have run yet; None: the key is gone."""
+        self._queue.expect(key, deadline)
 
     def add(self, key: K, entry: Next) -> None:
         """Makes `key` due; while it runs, the entry is queued for afterwards."""
@@ -192,13 +218,8 @@ class Scheduler(Generic[K]):
             waiting = self._woken.get(key)
             self._woken[key] = entry if waiting is None or entry.due < waiting.due else waiting
             return
-        self._enqueue(key, entry)
-        self._changed.set()
-
-    def _enqueue(self, key: K, entry: Next) -> None:
-        if entry.deadline == entry.due:
-            entry = replace(entry, deadline=entry.due + PATIENCE)
         self._queue.add(key, entry)
+        self._changed.set()
 
     def look_again(self) -> None:
         """Makes all keys due soon, one after the other, the most urgent first."""
@@ -248,12 +269,12 @@ class Scheduler(Generic[K]):
         except Exception:  # A defect in one run must not end the others; it is logged and tried again.
             logger.exception("the run of %s failed", key)
             now, crashed = self._now(), True
-            entry = Next(now + RETRY_AFTER_CRASH, now + RETRY_AFTER_CRASH, CRASH)
+            entry = Next(now + RETRY_AFTER_CRASH, cause=CRASH)
         finally:
             del self._running[key], self._begun[key]
             for item in (entry, self._woken.pop(key, None)):
                 if item is not None:
-                    self._enqueue(key, item)
+                    self._queue.add(key, item)
             self._changed.set()
             # Last: whatever goes wrong with being told, the key is queued again.
             self._tell(Ran(key, self._now() - began, entry, crashed))

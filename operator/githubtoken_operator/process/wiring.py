@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from githubtoken_operator.adapters.clock import unix_now, utc_now, wall_now
+from githubtoken_operator.adapters.clock import boottime, unix_now, utc_now, wall_now
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.api import Api
@@ -22,14 +22,15 @@ from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import AppReader
 from githubtoken_operator.apps.signing import Signing
+from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.fence import Fence, send_limit
 from githubtoken_operator.engine.first_lists import FirstLists
-from githubtoken_operator.engine.pacing import Pacing
 from githubtoken_operator.engine.scheduler import Next, Ran, Scheduler
 from githubtoken_operator.engine.sweep import Sweep
+from githubtoken_operator.engine.turns import Turns
 from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.tokens.claims import Claims
@@ -71,6 +72,7 @@ class Parts:
     """What the process begins and ends: what kopf's handlers need, the pairs of users, the first lists, the signers."""
 
     wiring: handlers.Wiring
+    turns: Turns[Ref]
     store: CredentialStore
     savings: Savings
     first_lists: FirstLists
@@ -84,6 +86,7 @@ class Parts:
         yield "named Secrets", self.named.run(listed)
         yield "looks at Secrets", self.named.look_around(listed)
         yield "scheduler", self._run_keys()
+        yield "turns", self.turns.run()
 
     async def _run_keys(self) -> None:
         """Runs keys until `drain`, as soon as it is known what there is."""
@@ -124,7 +127,6 @@ def wire(
         return await (reconciler.run(key) if key.kind in TOKENS else apps.run(key))
 
     cluster = Cluster(api, announce=announce)
-    pacing = Pacing(settings.github_requests_per_minute)
     fence = Fence(leadership, stopping=stop.is_set, send_margin=send_limit(settings.lease_duration))
     scheduler: Scheduler[Ref] = Scheduler(
         run_key,
@@ -144,6 +146,8 @@ def wire(
         now=utc_now,
         changed=scheduler.wake,
     )
+    lanes: Lanes[Ref] = Lanes(requests_per_minute=settings.github_requests_per_minute, places=settings.concurrency)
+    turns = Turns(lanes, monotonic=boottime, wake=scheduler.wake)
     apps = Apps(
         cluster=cluster,
         github=github,
@@ -157,6 +161,7 @@ def wire(
         ),
         watched=watched,
         metrics=metrics,
+        turns=turns,
         wake=scheduler.wake,
         now=utc_now,
         clusterwide=not settings.namespaces,
@@ -224,10 +229,10 @@ def wire(
         claims=claims,
         spreads=spreads,
         home=settings.operator_namespace,
-        pacing=pacing,
+        turns=turns,
         watched=watched,
         now=utc_now,
-        monotonic=time.monotonic,
+        monotonic=boottime,
     )
     # It looks at what the API server's clock wrote, which is the machine's or as good.
     revocations = Revocations(
@@ -250,7 +255,7 @@ def wire(
         moments=moments,
         apps=apps,
         issuer=Issuer(kinds=kinds, metrics=metrics, monotonic=time.monotonic),
-        pacing=pacing,
+        turns=turns,
         revocations=revocations,
         finalizer=finalizer,
         followers=Followers(
@@ -312,7 +317,7 @@ def wire(
         named=named,
         clusterwide=clusterwide,
     )
-    return Parts(wiring, store, savings, first_lists, signing, named)
+    return Parts(wiring, turns, store, savings, first_lists, signing, named)
 
 
 def count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.installation.target import FIELD
+from githubtoken_operator.domain.installation.target import FIELD, Target
 from githubtoken_operator.domain.objects.resources import Failures, GitHubToken
 from githubtoken_operator.domain.personal_token import CHECK_EVERY
 from githubtoken_operator.domain.runs import schedule
@@ -16,7 +16,7 @@ from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
-from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
+from githubtoken_operator.domain.vocabulary.model import JSON, App, InstallationToken, Server
 from githubtoken_operator.engine.watched import Ref
 
 
@@ -27,6 +27,20 @@ class Told:
     ready: str
     reason: str
     failing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A new installation token that GitHub was not seen to accept at so many `looks`, and where it is from.
+
+    `began` is when the attempt did, in monotonic seconds.
+    """
+
+    issued: Issued
+    minted: InstallationToken
+    found: Target
+    looks: int = 0
+    began: float | None = None
 
 
 @dataclass(slots=True)
@@ -45,7 +59,7 @@ class Memory:
     `touched` is the mark of the token that all pods were touched for, `told_consumers` of which token which consumers
     were told, `consumer_attempts` how often that failed, `revocations` how often the revocation did, `refusals` how
     many runs in a row the API server refused, `restarted` the revision that every workload has, and `warned` what
-    events have said of it.
+    events have said of it. `trial` is a token that is not published yet.
     """
 
     uid: str
@@ -71,6 +85,7 @@ class Memory:
     refusals: int = 0
     restarted: int | None = None
     warned: set[str] = field(default_factory=set)
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,12 @@ class Gathered:
     stored: Issued | None
     renewal: schedule.Renewal | None
     inputs: str
+
+    @property
+    def key(self) -> Ref:
+        """The object's own."""
+        token = self.observation.token
+        return Ref(Kind.CLUSTER_TOKEN if token.wish else Kind.TOKEN, *token.labels)
 
     @property
     def app(self) -> App:
@@ -112,15 +133,9 @@ class Gathered:
         return host_of(self.observation.token, self.server)
 
     @property
-    def share(self) -> str:
-        """With whom requests to the host are paced: the requester, or all personal tokens of the namespace."""
-        token = self.observation.token
-        return f"namespace {token.namespace}" if token.personal else self.requester
-
-    @property
-    def requester(self) -> str:
-        """Whom GitHub limits."""
-        return requester_of(self.observation.token, self.resolved.app)
+    def credential(self) -> str:
+        """Whose requests GitHub counts together."""
+        return credential_of(self.observation.token, self.resolved.app)
 
     @property
     def next_revision(self) -> int:
@@ -187,20 +202,20 @@ def host_of(token: GitHubToken, server: Server) -> str:
     return server.web_host if token.user else server.api_host
 
 
-def requester_of(token: GitHubToken, app: App | None) -> str:
-    """Whom GitHub limits, by nothing that somebody could claim for another.
+def credential_of(token: GitHubToken, app: App | None) -> str:
+    """Whose requests GitHub counts together, by nothing that somebody could claim for another; "" where nobody's.
 
-    For installation tokens it is the App's private key, which GitHub has accepted before anything is counted; for user
-    tokens the client id, and for a personal one, whose user is not known, the GitHubToken alone. A client id is public,
-    so it counts within the namespace of the App's object; that of a ClusterGitHubApp is the cluster's.
+    For installation tokens it is the App's key, which GitHub has accepted before anything is counted; for user tokens
+    the client id, and for personal ones, whose users are not known, their namespace. A client id is public, so it
+    counts within the namespace of the App's object; that of a ClusterGitHubApp is the cluster's.
     """
     if token.personal is not None:
-        return f"token {'/'.join(token.labels)}"
+        return f"namespace {token.labels[0]}"
     if app is None:
         return ""
     if token.user is not None:
         return f"client {app_ref(token).namespace}/{app.client_id or app.app_id}"
-    return f"key {app.private_key.fingerprint} of {app.issuer}" if app.private_key else ""
+    return app.credential
 
 
 def renewal_of(seen: Observation) -> schedule.Renewal | None:

@@ -18,6 +18,7 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation import policy
+from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.resources import GitHubToken, parse_token
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.vocabulary import reasons
@@ -25,7 +26,7 @@ from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.engine.pacing import Pacing
+from githubtoken_operator.engine.turns import Turns
 from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.tokens.claims import Claims
 from githubtoken_operator.tokens.finalizer import Finalizer
@@ -33,9 +34,9 @@ from githubtoken_operator.tokens.gathered import (
     Gathered,
     Memory,
     app_ref,
+    credential_of,
     host_of,
     renewal_of,
-    requester_of,
     server_of,
     with_target,
 )
@@ -58,7 +59,7 @@ class Gatherer:
         claims: Claims,
         spreads: Spreads,
         home: str,
-        pacing: Pacing,
+        turns: Turns[Ref],
         watched: Watched,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -71,7 +72,7 @@ class Gatherer:
         self._claims = claims
         self._spreads = spreads
         self._home = home
-        self._pacing = pacing
+        self._turns = turns
         self._watched = watched
         self._now = now
         self._monotonic = monotonic
@@ -140,6 +141,8 @@ class Gatherer:
         token = seen.token
         asked = token.refresh_pending and memory.request != token.refresh_requested
         asked = asked or (token.login_pending and memory.login != token.login_requested)
+        # Its turn has come: GitHub may be asked again, whatever our own back-off says.
+        asked = asked or self._turns.is_granted(key)
         return Gathered(
             observation=replace(
                 seen,
@@ -158,17 +161,15 @@ class Gatherer:
         server = server_of(token, app)
         if server is None:
             return None
-        host = host_of(token, server)
-        until = self._pacing.paused_until(requester_of(token, app), host) or 0.0
-        left = until - self._monotonic()
-        if left <= 0:
+        lane = Lane(host_of(token, server), credential_of(token, app), self._kinds[token.kind].installation(token, app))
+        ends = self._turns.paused_until(lane)
+        if ends is None:
             return None
         limited = "the App" if app else "the token's user"
         # A time, and the same at each look: what is left of it would be another status each time.
-        message = (
-            f"GitHub limits {limited} on {host}: waiting until {format_time(self._begun + timedelta(seconds=until))}"
-        )
-        return RateLimited(reasons.RATE_LIMITED, message, retry_after=left)
+        until = format_time(self._begun + timedelta(seconds=ends))
+        message = f"GitHub limits {limited} on {lane.host}: waiting until {until}"
+        return RateLimited(reasons.RATE_LIMITED, message, retry_after=ends - self._monotonic())
 
 
 def _consumer(token: GitHubToken) -> Ref:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import TokenError, Transient
+from githubtoken_operator.domain.vocabulary.errors import NotHonoured, TokenError, Transient
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.kind import TokenKinds
 
@@ -37,6 +38,8 @@ class Issuer:
         """Gets a token; None says that it is stored, and published from there. Raises `TokenError`."""
         token = gathered.observation.token
         kind, started = self._kinds[token.kind], self._monotonic()
+        if memory.trial is not None and memory.trial.began is not None:
+            started = memory.trial.began
         with self._attempt(gathered, memory):
             issued = await kind.obtain(gathered, memory)
         self._metrics.refreshed(token.kind, "success")
@@ -52,6 +55,10 @@ class Issuer:
         token, started = gathered.observation.token, self._monotonic()
         try:
             yield
+        except NotHonoured:
+            if memory.trial is not None and memory.trial.began is None:
+                memory.trial = replace(memory.trial, began=started)
+            raise
         except TokenError as error:
             memory.request = token.refresh_requested
             if error.reason != reasons.PENDING:

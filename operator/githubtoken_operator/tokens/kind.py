@@ -16,6 +16,7 @@ from githubtoken_operator.domain.objects.view import KindName
 from githubtoken_operator.domain.runs.decide import Observation, Step
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import TokenError
+from githubtoken_operator.domain.vocabulary.model import App
 from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 
@@ -38,8 +39,14 @@ class TokenKind(Protocol):
         `stored` is the token in the consumer's Secret. Raises `ApiError`.
         """
 
+    def installation(self, token: GitHubToken, app: App | None) -> str:
+        """Whom of those that share a credential a limit of GitHub's concerns; "" where it is all of them."""
+
     async def prove(self, gathered: Gathered) -> None:
-        """Sees that GitHub accepts the credential, before an attempt counts among its. Raises `TokenError`."""
+        """Sees that GitHub accepts the credential, before an attempt counts among its.
+
+        Raises `TokenError`, and `Waits` where others do so already.
+        """
 
     async def step(self, gathered: Gathered, memory: Memory, step: Step) -> TokenError | None:
         """Does what the rules of this kind ask for. What is returned has to be waited for. Raises `TokenError`."""
@@ -68,6 +75,10 @@ class Plain:
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """None."""
         return ()
+
+    def installation(self, token: GitHubToken, app: App | None) -> str:
+        """All of them."""
+        return ""
 
     async def prove(self, gathered: Gathered) -> None:
         """Nothing can be proved."""

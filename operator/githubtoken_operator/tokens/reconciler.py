@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -25,14 +26,20 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.consumer import rollout, spread
 from githubtoken_operator.domain.consumer.spread import Distribution
+from githubtoken_operator.domain.lanes.budget import READ, WRITE
+from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.resources import Failures
-from githubtoken_operator.domain.runs import doubt
+from githubtoken_operator.domain.runs import doubt, urgency
 from githubtoken_operator.domain.runs.decide import (
+    BackingOff,
     Halt,
     Hold,
+    Label,
     Observation,
     Obtain,
     Publish,
+    Step,
+    TakeSeed,
     Wait,
     decide,
     desired_secret,
@@ -40,6 +47,7 @@ from githubtoken_operator.domain.runs.decide import (
 )
 from githubtoken_operator.domain.runs.followup import (
     Gone,
+    Lagging,
     Later,
     Moved,
     NamespaceGoes,
@@ -56,7 +64,10 @@ from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.domain.user.device_flow import Awaiting
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.errors import (
+    NotHonoured,
+    NotSent,
     NotUnderstood,
+    OutcomeUnknown,
     Queued,
     RateLimited,
     RefreshTokenRefused,
@@ -66,8 +77,8 @@ from githubtoken_operator.domain.vocabulary.errors import (
     Unsaved,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.pacing import Pacing
 from githubtoken_operator.engine.scheduler import Next
+from githubtoken_operator.engine.turns import LOOK_AGAIN, Turns, Waits
 from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.tokens.consumer_secret import write
 from githubtoken_operator.tokens.finalizer import Finalizer
@@ -85,6 +96,9 @@ from githubtoken_operator.tokens.user.credential_store import StartOver
 MOST_PASSES: Final = 5
 """Of observe, decide, act in one run: holding, taking a seed, rotating, admitting and publishing are one pass each."""
 
+WORTH_A_WORD: Final = 3.0
+"""Seconds that an object waits for its turn before its status says so, which costs the API server a write."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -100,7 +114,7 @@ class Reconciler:
         moments: Moments,
         apps: Apps,
         issuer: Issuer,
-        pacing: Pacing,
+        turns: Turns[Ref],
         revocations: Revocations,
         finalizer: Finalizer,
         followers: Followers,
@@ -117,7 +131,7 @@ class Reconciler:
         self._moments = moments
         self._apps = apps
         self._issuer = issuer
-        self._pacing = pacing
+        self._turns = turns
         self._revocations = revocations
         self._finalizer = finalizer
         self._followers = followers
@@ -132,10 +146,13 @@ class Reconciler:
     async def run(self, key: Ref) -> Next | None:
         """One run; never raises for what the cluster or GitHub do."""
         outcome = await self._outcome(key)
+        if not _keeps_its_turn(outcome):
+            self._turns.leave(key)
         match next_run(outcome):
             case Later(wait, cause, urgent):
                 since = outcome.local_time if isinstance(outcome, Settled) else self._now()
-                return Next((since + wait).timestamp(), (since + urgent).timestamp(), cause)
+                deadline = None if urgent is None else (since + urgent).timestamp()
+                return Next((since + wait).timestamp(), deadline, cause)
             case OnEvent():
                 return None
 
@@ -190,9 +207,13 @@ class Reconciler:
                     return await self._settle(gathered, memory, hindrance)
                 case Halt(error, recheck):
                     return await self._settle(gathered, memory, error, recheck=recheck)
+                case Label() | TakeSeed() as step:
+                    return await self._step(gathered, memory, step)
                 case step:
-                    waiting = await self._kinds[seen.token.kind].step(gathered, memory, step)
-                    return await self._settle(gathered, memory, waiting) if waiting else gathered.body
+                    with self._turn(gathered):
+                        return await self._step(gathered, memory, step)
+        except Waits as waits:
+            return await self._wait(gathered, memory, waits)
         except TokenError as error:
             if _another_look_tells(error, seen):
                 return gathered.body
@@ -203,19 +224,51 @@ class Reconciler:
     async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> Outcome | JSON:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
         await self._issuer.prove(gathered, memory)
-        if delay := self._pacing.delay(gathered.share, gathered.host, self._monotonic()):
-            seen = gathered.observation
-            if not conditions.is_decided(seen.token.status, seen.token.generation):
-                before = self._pacing.before(delay)
-                message = f"waiting for its App's turn, {before} before it"
-                await self._settle(gathered, memory, Queued(reasons.PENDING, message))
-            return NotItsTurn(timedelta(seconds=delay))
-        issued = await self._issuer.obtain(gathered, memory, cause)
+        with self._turn(gathered, READ if memory.trial else WRITE):
+            try:
+                issued = await self._issuer.obtain(gathered, memory, cause)
+            except NotHonoured as early:
+                return Lagging(timedelta(seconds=early.retry_after or 0))
         if issued is None:
             return gathered.body
         obtained = self._moments.timed(gathered).holding(issued, memory)
         act = self._publish if must_publish(obtained.observation) else self._settle
         return await act(obtained, memory, None)
+
+    async def _step(self, gathered: Gathered, memory: Memory, step: Step) -> Outcome | JSON:
+        waiting = await self._kinds[gathered.observation.token.kind].step(gathered, memory, step)
+        return await self._settle(gathered, memory, waiting) if waiting else gathered.body
+
+    def _turn(self, gathered: Gathered, points: float = WRITE) -> AbstractContextManager[None]:
+        """Inside of it GitHub may be asked for the object. Raises `Waits`."""
+        seen = gathered.observation
+        points = READ if seen.token.personal else points
+        deadline = urgency.deadline(seen).timestamp()
+        return self._turns.turn(
+            gathered.key,
+            self._lane(gathered),
+            deadline=deadline,
+            points=points,
+            learnt=lambda: self._lane(gathered),
+        )
+
+    def _lane(self, gathered: Gathered) -> Lane:
+        token = gathered.observation.token
+        installation = self._kinds[token.kind].installation(token, gathered.resolved.app)
+        return Lane(gathered.host, gathered.credential, installation)
+
+    async def _wait(self, gathered: Gathered, memory: Memory, waits: Waits) -> Outcome:
+        """It has a reservation. Status says so once, where it says nothing of this spec yet, or has become untrue."""
+        seen, status = gathered.observation, gathered.observation.token.status
+        untrue = not seen.valid and conditions.ready_of(status)[0] == "True"
+        if not untrue and waits.waited < WORTH_A_WORD:
+            return NotItsTurn(timedelta(seconds=WORTH_A_WORD - waits.waited))
+        if untrue or not conditions.is_decided(status, seen.token.generation):
+            what = f"until {gathered.host} answers again" if waits.out else "for its App's turn"
+            message = f"waiting {what}, {waits.before} before it"
+            await self._settle(gathered, memory, Queued(reasons.PENDING, message))
+        left = (urgency.deadline(seen) - seen.now).total_seconds()
+        return NotItsTurn(timedelta(seconds=min(left, LOOK_AGAIN) if left > 0 else LOOK_AGAIN))
 
     async def _end(self, key: Ref, body: JSON | None) -> Outcome:
         """The object is gone, or going."""
@@ -291,8 +344,10 @@ class Reconciler:
             return await self._settle(gathered, memory, error)
         error = doubt.doubted(seen, error)
         memory.error, memory.inputs = error, gathered.inputs
+        if isinstance(error, NotSent | OutcomeUnknown):
+            deadline = urgency.deadline(seen).timestamp()
+            self._turns.reserve(gathered.key, self._lane(gathered), deadline=deadline, points=WRITE)
         if isinstance(error, RateLimited) and error.retry_after is not None:
-            self._pacing.pause(gathered.requester, gathered.host, self._monotonic() + error.retry_after)
             app = gathered.app_ref if gathered.resolved.app else Ref(ObjectKind.APP, seen.token.namespace, "")
             self._metrics.process.paused(
                 self._metrics.host_label(gathered.host), app.namespace, app.name, error.retry_after
@@ -362,6 +417,13 @@ class Reconciler:
         self._spreads.forget(key)
         self._watched.depends(key, ())
         self._metrics.forget(*key.labels)
+
+
+def _keeps_its_turn(outcome: Outcome) -> bool:
+    """Whether the object waits at GitHub: for its turn, or until GitHub answers again."""
+    if isinstance(outcome, Settled):
+        return isinstance(outcome.result.error, NotSent | OutcomeUnknown | BackingOff)
+    return isinstance(outcome, NotItsTurn)
 
 
 def _another_look_tells(error: TokenError, seen: Observation) -> bool:

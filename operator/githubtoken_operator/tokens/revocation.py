@@ -148,7 +148,7 @@ class Revocations:
         now = self._now()
         if token.user is not None:
             return await self._revoke_pair(body, token, memory, known)
-        known += memory.superseded
+        known += memory.superseded + ((memory.trial.issued,) if memory.trial else ())
         living = {
             issued.access.token: issued.origin
             for issued in known

@@ -21,6 +21,7 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, annotations_of, labels_of
 from githubtoken_operator.domain.objects.view import AppView, TokenView
+from githubtoken_operator.domain.runs import urgency
 from githubtoken_operator.domain.user.credential import SEEDS_TAKEN, read_hashes
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduler import Scheduler
@@ -166,6 +167,8 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
             gone(wiring, ref)
             return
         show(wiring, ref, body)
+        if kind in TOKENS and not wiring.watched.is_delivered(ref):
+            wiring.scheduler.expect(ref, urgency.remembered(dict(body)))
         named = wiring.watched.named_by(ref)
         brought(wiring, ref, dict(body))
         count(wiring, named, wiring.watched.named_by(ref))
@@ -214,6 +217,7 @@ def gone(wiring: Wiring, ref: Ref) -> None:
     count(wiring, wiring.watched.named_by(ref), None)
     wiring.watched.forget(ref)
     wiring.named.gone(ref)
+    wiring.scheduler.expect(ref, None)
     if ref.kind is Kind.SECRET:
         wiring.seeds.forget((ref.namespace, ref.name))
         wiring.savings.gone((ref.namespace, ref.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,10 +13,14 @@ import pytest
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.checks import RECHECK_MISSING, REUSE, Apps
+from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE
 from githubtoken_operator.domain.objects.secrets import encoded
+from githubtoken_operator.domain.runs.appcheck import CHECK_EVERY
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import needs_human, ready_of
-from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.errors import NotSent, RateLimited, Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.model import App, AppInfo
+from githubtoken_operator.engine.turns import Waits
 from githubtoken_operator.engine.watched import Ref
 from tests.unit.builders import (
     NAMESPACE,
@@ -26,10 +31,11 @@ from tests.unit.builders import (
     secret,
     user_body,
 )
-from tests.unit.fakes import API_AWAY, NOT_SENT, Process, World, raising, token_ref
+from tests.unit.fakes import API_AWAY, NOT_SENT, FakeGitHub, Process, World, raising, token_ref
 from tests.unit.keys import pem
 
 ACME = Ref(Kind.APP, NAMESPACE, "acme")
+CI, OTHER = token_ref("ci"), token_ref("other")
 KEY_SECRET = Ref(Kind.SECRET, NAMESPACE, "acme-app")
 
 
@@ -381,7 +387,7 @@ async def test_github_is_asked_once_for_all_tokens_of_an_app() -> None:
     world = world_with()
     apps = world.start().apps
     for _ in range(3):
-        await apps.ensure_checked(ACME)
+        await apps.ensure_checked(ACME, asks=CI)
     assert looks(world) == 1
 
 
@@ -399,21 +405,70 @@ async def test_a_refusal_is_raised_for_every_token_until_the_next_look() -> None
     apps = world.start().apps
     for _ in range(3):
         with pytest.raises(Terminal, match="another App's key"):
-            await apps.ensure_checked(ACME)
+            await apps.ensure_checked(ACME, asks=CI)
     assert looks(world) == 1
     world.clock.advance(timedelta(minutes=1))
     del world.github.refuses["get_app"]
-    await apps.ensure_checked(ACME)
+    await apps.ensure_checked(ACME, asks=CI)
     assert looks(world) == 2
 
 
-async def test_no_answer_is_no_check_and_no_refusal() -> None:
+async def test_no_answer_is_no_check_and_no_refusal_and_one_looks_again_after_a_while() -> None:
     world = world_with()
     world.github.refuses["get_app"] = NOT_SENT
     apps = world.start().apps
-    await apps.ensure_checked(ACME)
-    await apps.ensure_checked(ACME)
+    with pytest.raises(NotSent):
+        await apps.ensure_checked(ACME, asks=CI)
+    for key in (CI, OTHER):
+        with pytest.raises(Waits):
+            await apps.ensure_checked(ACME, asks=key)
+    assert looks(world) == 1
+    world.clock.advance(timedelta(seconds=FIRST_PAUSE + 1))
+    del world.github.refuses["get_app"]
+    with pytest.raises(Waits):
+        await apps.ensure_checked(ACME, asks=CI)
+    await apps.ensure_checked(ACME, asks=OTHER)
     assert looks(world) == 2
+
+
+async def test_an_app_that_worked_is_used_while_nobody_answers_how_it_is() -> None:
+    world = world_with()
+    apps = world.start().apps
+    await apps.ensure_checked(ACME, asks=CI)
+    world.clock.advance(CHECK_EVERY)
+    world.github.refuses["get_app"] = NOT_SENT
+    await apps.ensure_checked(ACME, asks=CI)
+    await apps.ensure_checked(ACME, asks=OTHER)
+    assert looks(world) == 2
+
+
+class Slow(FakeGitHub):
+    """A GitHub that answers once the test says so."""
+
+    answers: asyncio.Event
+
+    async def get_app(self, app: App) -> AppInfo:
+        await self.answers.wait()
+        return await super().get_app(app)
+
+
+async def test_one_asks_for_all_and_the_others_wait_for_nobody_and_are_woken() -> None:
+    world = world_with()
+    world.github = github = Slow(world.faults, world.clock)
+    github.answers = asyncio.Event()
+    process = world.start()
+    asking = asyncio.create_task(process.apps.ensure_checked(ACME, asks=CI))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    with pytest.raises(Waits):
+        await process.apps.ensure_checked(ACME, asks=OTHER)
+    # What is known of the App is read meanwhile, by whoever wants it.
+    assert (await process.apps.resolve(ACME)).app is not None
+    github.answers.set()
+    await asking
+    assert OTHER in [key for key, _ in process.woken]
+    await process.apps.ensure_checked(ACME, asks=OTHER)
+    assert looks(world) == 1
 
 
 async def test_a_limit_is_waited_for() -> None:
@@ -421,10 +476,10 @@ async def test_a_limit_is_waited_for() -> None:
     world.github.refuses["get_app"] = RateLimited(reasons.RATE_LIMITED, "slow down", retry_after=60)
     apps = world.start().apps
     with pytest.raises(RateLimited):
-        await apps.ensure_checked(ACME)
+        await apps.ensure_checked(ACME, asks=CI)
     world.clock.advance(timedelta(seconds=20))
     with pytest.raises(RateLimited) as caught:
-        await apps.ensure_checked(ACME)
+        await apps.ensure_checked(ACME, asks=CI)
     assert caught.value.retry_after == 40
     assert looks(world) == 1
 

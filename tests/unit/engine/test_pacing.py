@@ -1,4 +1,4 @@
-"""Requests go as fast as GitHub takes them, by App and host."""
+"""Requests of one sort go as fast as they may, by whoever makes them and host."""
 
 from __future__ import annotations
 
@@ -65,49 +65,11 @@ def test_one_app_does_not_slow_another() -> None:
     assert taken(pacing, 0, app="1", host="ghes.example.com") == 10
 
 
-def test_a_pause_holds_up_that_app_on_that_host_only() -> None:
-    pacing = Pacing(10)
-    pacing.pause("1", HOST, 100)
-    assert pacing.delay("1", HOST, 40) == 60
-    assert pacing.delay("2", HOST, 40) == 0
-    assert pacing.delay("1", "ghes.example.com", 40) == 0
-
-
-def test_after_a_pause_requests_go_one_at_a_time() -> None:
+def test_idle_apps_are_forgotten() -> None:
     pacing = Pacing(60)
-    pacing.pause("1", HOST, 100)
-    assert taken(pacing, 100) == 1
-    assert taken(pacing, 101) == 1
-    assert taken(pacing, 100 + 120) == 60
-
-
-def test_waiters_of_a_pause_come_back_one_after_another() -> None:
-    pacing = Pacing(60)
-    pacing.pause("1", HOST, 100)
-    assert [pacing.delay("1", HOST, 0) for _ in range(3)] == pytest.approx([100, 101, 102])
-
-
-def test_a_longer_pause_stays_when_a_shorter_one_is_stated() -> None:
-    pacing = Pacing(60)
-    pacing.pause("1", HOST, 100)
-    pacing.pause("1", HOST, 50)
-    assert pacing.paused_until("1", HOST) == 100
-
-
-def test_an_app_that_was_never_paused_has_no_end_of_a_pause() -> None:
-    pacing = Pacing(60)
-    pacing.delay("1", HOST, 0)
-    assert pacing.paused_until("1", HOST) is None
-    assert pacing.paused_until("2", HOST) is None
-
-
-def test_idle_apps_are_forgotten_and_busy_ones_are_not() -> None:
-    pacing = Pacing(60)
-    pacing.pause("paused", HOST, 10_000_000)
     for number in range(20_000):
         pacing.delay(str(number), HOST, float(number))
     assert len(pacing._buckets) <= 512
-    assert pacing.paused_until("paused", HOST) == 10_000_000
 
 
 @pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf])
@@ -137,24 +99,12 @@ def test_no_minute_sees_more_than_burst_and_rate_allow(rate: int, steps: list[fl
 
 
 @settings(deadline=None)
-@given(
-    rate=st.integers(1, 600),
-    events=st.lists(st.tuples(st.sampled_from(["ask", "pause"]), st.floats(0, 100)), max_size=60),
-)
-def test_nothing_goes_during_a_pause_and_a_lone_waiter_goes_in_the_end(
-    rate: int, events: list[tuple[str, float]]
-) -> None:
-    pacing = Pacing(rate)
-    now, paused = 0.0, 0.0
-    for kind, seconds in events:
-        if kind == "pause":
-            paused = max(paused, now + seconds)
-            pacing.pause("1", HOST, now + seconds)
-            continue
+@given(rate=st.integers(1, 600), steps=st.lists(st.floats(0, 100), max_size=60))
+def test_a_lone_waiter_goes_in_the_end(rate: int, steps: list[float]) -> None:
+    pacing, now = Pacing(rate), 0.0
+    for seconds in steps:
         now += seconds
-        delay = pacing.delay("1", HOST, now)
-        assert delay >= 0
-        assert delay > 0 or now >= paused - 1e-3
+        assert pacing.delay("1", HOST, now) >= 0
     waits = 0
     while (delay := pacing.delay("1", HOST, now)) > 0:
         now += delay

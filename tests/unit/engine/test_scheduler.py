@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.engine import scheduler as scheduler_module
-from githubtoken_operator.engine.scheduler import RETRY_AFTER_CRASH, DueQueue, Next, Ran, Scheduler
+from githubtoken_operator.engine.scheduler import LONGEST_WAIT, RETRY_AFTER_CRASH, DueQueue, Next, Ran, Scheduler
 
 # --- The queue -------------------------------------------------------------------------------------------------------
 
@@ -91,14 +91,58 @@ def test_whatever_is_added_the_queue_gives_each_due_key_once_by_deadline(
     expected: dict[str, Next] = {}
     for key, due, deadline in steps:
         one.add(key, Next(due, deadline))
-        if key not in expected:
-            expected[key] = Next(due, deadline)
-        elif due < expected[key].due:
-            expected[key] = Next(due, min(deadline, expected[key].deadline))
+        earliest = min(due, expected[key].due) if key in expected else due
+        expected[key] = Next(earliest, deadline)
     assert len(one) == len(expected)
     found = popped(one, now)
     assert sorted(found) == sorted(key for key, entry in expected.items() if entry.due <= now)
     assert [expected[key].deadline for key in found] == sorted(expected[key].deadline for key in found)
+
+
+def test_a_wake_changes_when_a_key_is_due_and_nothing_else() -> None:
+    one = queue(dies_soon=(500, 50), dies_late=(500, 290))
+    one.add("nothing known", Next(0))
+    for key in ("dies_late", "dies_soon"):
+        one.add(key, Next(0))
+    assert popped(one, 0) == ["dies_soon", "nothing known", "dies_late"]
+
+
+def test_the_deadline_that_was_said_last_counts_also_of_a_key_that_is_not_queued() -> None:
+    one = queue(a=(0, 10), b=(0, 20))
+    assert popped(one, 0) == ["a", "b"]
+    one.add("a", Next(1, 40))
+    one.add("a", Next(2))
+    one.add("b", Next(1))
+    one.add("c", Next(1, 30))
+    assert popped(one, 1) == ["b", "c", "a"]
+
+
+def test_a_key_that_has_not_run_is_as_urgent_as_its_object_says() -> None:
+    one: DueQueue[str] = DueQueue()
+    one.expect("a", 30)
+    for key in "abc":
+        one.add(key, Next(0))
+    one.expect("c", 10)
+    assert popped(one, 0) == ["c", "a", "b"]
+    one.expect("a", None)
+    one.add("b", Next(0, 20))
+    one.add("a", Next(0))
+    assert popped(one, 0) == ["b", "a"]
+
+
+def test_ten_thousand_that_were_woken_do_not_go_before_one_that_dies() -> None:
+    one = queue(dies=(0, 200))
+    for number in range(10_000):
+        one.expect(f"woken {number}", 3000)
+        one.add(f"woken {number}", Next(0))
+    assert one.pop(0) == "dies"
+
+
+def test_whoever_is_due_long_enough_goes_before_all_that_die_later() -> None:
+    one = queue(patient=(0, 100_000))
+    for number in range(100):
+        one.add(f"urgent {number}", Next(number, number + LONGEST_WAIT + 0.5))
+    assert one.pop(99) == "patient"
 
 
 # --- The loop --------------------------------------------------------------------------------------------------------
@@ -315,7 +359,7 @@ async def test_each_run_that_ended_is_told(workshop: Workshop) -> None:
     await workshop.finish("a", "b")
     workshop.now = 3
     await workshop.finish("c")
-    crashed = Next(2 + RETRY_AFTER_CRASH, 2 + RETRY_AFTER_CRASH, "crash")
+    crashed = Next(2 + RETRY_AFTER_CRASH, cause="crash")
     assert workshop.told == [
         Ran("a", 2, wanted, crashed=False),
         Ran("b", 2, crashed, crashed=True),

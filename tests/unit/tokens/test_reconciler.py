@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Terminating
-from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT
+from githubtoken_operator.domain.lanes.lane import Lane
+from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT, parse_token
 from githubtoken_operator.domain.objects.secrets import ADOPT, NAME, annotations_of, decoded, encoded
 from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, needs_human, ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.engine.pacing import REQUESTS_PER_MINUTE, Pacing
+from githubtoken_operator.tokens.gathered import app_ref
+from githubtoken_operator.tokens.installation.kind import PROBE_DELAYS
+from githubtoken_operator.tokens.reconciler import WORTH_A_WORD
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
 from tests.unit.fakes import (
     AFTER,
@@ -130,11 +133,29 @@ async def test_a_token_that_is_renewed_counts_on() -> None:
 async def test_a_token_is_not_published_before_github_accepts_it() -> None:
     world = declared()
     world.github.accepted_after = 3
-    await world.start().run()
+    process = world.start()
+    for delay in PROBE_DELAYS[:3]:
+        due = await process.run()
+        assert due is not None
+        assert (due.due - world.clock.now.timestamp(), due.cause) == (delay, causes.PROBE)
+        assert "conditions" not in world.status()
+        world.clock.advance(timedelta(seconds=delay))
+    await process.run()
     calls = world.faults.calls
+    assert mints(world) == 1
     assert calls.count("probe") == 4
     assert calls.index(APPLY) > len(calls) - 1 - calls[::-1].index("probe")
     assert_published(world)
+
+
+async def looked_at(process: Process) -> None:
+    """Runs it whenever it is looked at again whether GitHub accepts the new token, and once more."""
+    for delay in PROBE_DELAYS:
+        due = await process.run()
+        assert due is not None
+        assert due.cause == causes.PROBE
+        process.world.clock.advance(timedelta(seconds=delay))
+    await process.run()
 
 
 async def test_a_token_that_github_does_not_accept_is_not_published_while_the_one_before_is_valid() -> None:
@@ -143,7 +164,7 @@ async def test_a_token_that_github_does_not_accept_is_not_published_while_the_on
     world.github.accepted_after = 10**6
     annotate(world, "now")
     process = world.start()
-    await process.run()
+    await looked_at(process)
     assert mints(world) == 2
     assert decoded(world.secret(), "token") == before
     assert ready_of(world.status()) == FRESH
@@ -153,10 +174,21 @@ async def test_a_token_that_github_does_not_accept_is_not_published_while_the_on
     assert_published(world)
 
 
+async def test_a_token_that_was_left_alone_for_long_before_it_was_accepted_is_minted_anew() -> None:
+    world = declared()
+    world.github.accepted_after = 1
+    process = world.start()
+    await process.run()
+    world.clock.advance(timedelta(minutes=30))
+    await process.run()
+    assert mints(world) == 2
+    assert_published(world)
+
+
 async def test_a_token_that_github_does_not_accept_is_better_than_none() -> None:
     world = declared()
     world.github.accepted_after = 10**6
-    await world.start().run()
+    await looked_at(world.start())
     assert_published(world)
     assert reasons.NOT_VERIFIED in world.event_reasons
 
@@ -669,22 +701,25 @@ async def test_the_time_of_a_renewal_ends_when_the_secret_holds_its_token() -> N
     assert value(took["sum"], {"kind": "Installation"}) == 2
 
 
-class Busy(Pacing):
-    """Whoever asks is told to wait for four others."""
-
-    def delay(self, app: str, host: str, now: float) -> float:  # noqa: ARG002 - to everybody
-        return 4 * 60 / REQUESTS_PER_MINUTE
-
-
-def paced(world: World) -> Process:
+async def paced(world: World) -> Process:
+    """One token of the App is being minted, which takes long, and four others wait."""
     process = world.start()
-    process.reconciler._pacing = Busy()
+    token = parse_token(world.api.objects["githubtokens/ci"])
+    app = (await process.apps.resolve(app_ref(token))).app
+    assert app is not None
+    installation = process.kinds["Installation"].installation(token, app)
+    lane = Lane(app.api_host, app.credential, installation)
+    for name in "abcde":
+        process.lanes.ask(token_ref(name), lane, deadline=0, points=5, now=world.clock.monotonic())
     return process
 
 
 async def test_a_token_that_waits_for_its_apps_turn_says_so_once_and_makes_no_event() -> None:
     world = declared()
-    process = paced(world)
+    process = await paced(world)
+    await process.run()
+    assert "conditions" not in world.status()
+    world.clock.advance(timedelta(seconds=WORTH_A_WORD))
     due = await process.run()
     assert due is not None
     assert due.cause == causes.TURN
@@ -702,7 +737,7 @@ async def test_a_token_that_waits_for_its_apps_turn_says_so_once_and_makes_no_ev
 async def test_a_valid_token_that_waits_for_its_apps_turn_stays_as_it_is() -> None:
     world = await fresh()
     world.clock.advance(timedelta(minutes=45))
-    process = paced(world)
+    process = await paced(world)
     await process.run()
     assert (mints(world), ready_of(world.status())) == (1, FRESH)
 

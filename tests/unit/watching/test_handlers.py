@@ -56,7 +56,8 @@ class Kopf:
         self.watched = Watched()
         self.woken: list[Ref] = []
         self.forgotten: list[Ref] = []
-        scheduler = cast("Scheduler[Ref]", SimpleNamespace(wake=self.woken.append))
+        self.deadlines: dict[Ref, float | None] = {}
+        scheduler = cast("Scheduler[Ref]", SimpleNamespace(wake=self.woken.append, expect=self.deadlines.__setitem__))
         self.counted: list[Ref] = []
         apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append, count_again=self.counted.append))
         self.seeds = Seeds()

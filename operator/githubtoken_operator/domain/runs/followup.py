@@ -10,14 +10,14 @@ Of all that speaks for another run, the earliest counts (`_TIMES`). Times are Gi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
 from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.objects.resources import Failures, GitHubToken
-from githubtoken_operator.domain.runs import causes, schedule
+from githubtoken_operator.domain.runs import causes, schedule, urgency
 from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING, Observation
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.domain.user.device_flow import Ended, Resting
@@ -76,7 +76,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotItsTurn:
-    """Its App has to wait."""
+    """Others go first at GitHub, or GitHub is to be left alone; it is woken when its turn has come."""
+
+    wait: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Lagging:
+    """GitHub's replicas are not seen to know the new token yet."""
 
     wait: timedelta
 
@@ -99,7 +106,7 @@ class Gone:
     """The object is not there any more, or not ours to hold."""
 
 
-Outcome = Settled | Moved | Unreachable | Refused | NotItsTurn | NamespaceGoes | Revoking | Gone
+Outcome = Settled | Moved | Unreachable | Refused | NotItsTurn | Lagging | NamespaceGoes | Revoking | Gone
 
 
 # --- What follows ----------------------------------------------------------------------------------------------------
@@ -117,11 +124,14 @@ class Event(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """It runs after so long at the latest, whatever comes. `urgent`: how long what its consumers have is good for."""
+    """It runs after so long at the latest, whatever comes. `urgent`: how long what its consumers have is good for.
+
+    None: as long as was known before.
+    """
 
     wait: timedelta
     cause: str
-    urgent: timedelta
+    urgent: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +171,8 @@ def next_run(outcome: Outcome) -> Later | OnEvent:
             return _later(RECHECK_DENIED, causes.RETRY)
         case NotItsTurn(wait):
             return _later(wait, causes.TURN)
+        case Lagging(wait):
+            return _later(wait, causes.PROBE)
         case Revoking(wait, left):
             return _later(wait, causes.END, left)
         case NamespaceGoes():
@@ -190,12 +202,12 @@ def stated_wait(error: TokenError | None) -> float | None:
 
 
 def _later(wait: timedelta, cause: str, urgent: timedelta | None = None) -> Later:
-    return Later(wait, cause, urgent if urgent is not None else wait)
+    return Later(wait, cause, urgent)
 
 
 def _after(ended: Settled) -> Later | OnEvent:
-    now, error, access = ended.seen.now, ended.result.error, ended.result.issued and ended.result.issued.access
-    urgent = access.expires_at - now if access and access.expires_at else None
+    now, error = ended.seen.now, ended.result.error
+    urgent = urgency.deadline(replace(ended.seen, issued=ended.result.issued or ended.seen.issued)) - now
     ahead = [(time - now, cause) for rule in _TIMES for time, cause in rule(ended) if time > now]
     if ahead:
         wait, cause = min(ahead)

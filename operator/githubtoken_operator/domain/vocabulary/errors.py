@@ -5,6 +5,7 @@
     │   ├── RateLimited      GitHub limits this App on this host: the whole App waits
     │   ├── LeaseShort       the Lease must be renewed before anything irrevocable is sent
     │   ├── Queued           the App's turn has not come, so GitHub was not asked
+    │   ├── NotHonoured      a new token is there, and GitHub is not seen to accept it yet
     │   ├── SignerUnavailable    the service that signs for the App is away
     │   │   └── SignerThrottled  it limits the operator: `retry_after` where it stated one
     │   ├── SignInPending    the human has not entered the code of a device flow yet
@@ -82,6 +83,13 @@ class SignerUnavailable(Transient):
 
 class SignerThrottled(SignerUnavailable):
     """The service signs only so often."""
+
+
+class NotHonoured(Transient):
+    """Nothing failed: GitHub's replicas lag behind, and it is looked at again after `retry_after`."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(reasons.PENDING, "GitHub does not accept the new token yet", retry_after=retry_after)
 
 
 class SignInPending(Transient):

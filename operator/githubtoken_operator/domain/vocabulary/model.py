@@ -206,6 +206,11 @@ class App:
         return str(self.app_id) if self.app_id is not None else str(self.client_id)
 
     @property
+    def credential(self) -> str:
+        """What GitHub knows the App by and nobody can merely claim: its key, for that issuer. "" where it has none."""
+        return f"key {self.private_key.fingerprint} of {self.issuer}" if self.private_key else ""
+
+    @property
     def server(self) -> Server:
         """The GitHub that the App is on."""
         return Server(self.api_url, self.web_url, self.ca_bundle, self.client_certificate)

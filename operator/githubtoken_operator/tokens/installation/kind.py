@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
+from typing import Final
 
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import Resolved
@@ -11,15 +13,22 @@ from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import MOST_PREDECESSORS, Issued, Predecessor
 from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.objects import origin
+from githubtoken_operator.domain.objects.resources import GitHubToken, InstallationSource
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import Transient
-from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
+from githubtoken_operator.domain.vocabulary.errors import NotHonoured, Transient
+from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.tokens.gathered import Gathered, Memory, Trial, newer
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
 from githubtoken_operator.tokens.kind import Plain
 from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.recorder import Recorder
+
+PROBE_DELAYS: Final = (1.0, 2.0, 3.0, 4.0)
+"""Seconds between looks at a new token, ten in all. GitHub's replicas lag by less than a second as a rule."""
+TRIED_FOR: Final = timedelta(minutes=1)
+"""After that, one that was not published is no new token any more."""
 
 
 class InstallationKind(Plain):
@@ -41,20 +50,34 @@ class InstallationKind(Plain):
         """The token that is held: from the consumer's Secret, or remembered where that was deleted."""
         return replace(seen, issued=newer(memory.held, stored, seen.now)), []
 
+    def installation(self, token: GitHubToken, app: App | None) -> str:
+        """Its number, or what the spec calls it while that is not known."""
+        source = token.installation
+        if source is None or app is None:
+            return ""
+        known = target.known(token.status, source, app.server)
+        number = known.installation_id if known is not None else self._tokens.number(app, source)
+        return str(number) if number is not None else source.selector
+
     async def prove(self, gathered: Gathered) -> None:
         """Has the App's key checked."""
-        await self._apps.ensure_checked(gathered.app_ref)
+        await self._apps.ensure_checked(gathered.app_ref, asks=gathered.key)
 
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
-        """Mints; a token that GitHub was not seen to accept is published only where there is no other."""
+        """Mints, and sees GitHub accept it: raises `NotHonoured` where that is to be looked at again.
+
+        A token that GitHub was never seen to accept is published only where there is no other.
+        """
         source = gathered.observation.token.installation
         if source is None:
             raise AssertionError("the token is of another kind")
         token, app = gathered.observation.token, gathered.app
-        known = target.known(token.status, source, app.server)
-        minted, found, accepted = await self._tokens.obtain(app, source, known)
-        fresh = Issued(minted.access, gathered.next_revision, consumer.spec_hash(token, app), origin.of(app))
-        if not accepted:
+        trial = _present(gathered, memory) or await self._mint(gathered, source)
+        minted, found, fresh, memory.trial = trial.minted, trial.found, trial.issued, None
+        if not await self._tokens.is_accepted(app, source, found, minted):
+            if trial.looks < len(PROBE_DELAYS):
+                memory.trial = replace(trial, looks=trial.looks + 1)
+                raise NotHonoured(PROBE_DELAYS[trial.looks])
             message = "GitHub was not seen to accept the token that it has just issued"
             if self._moments.timed(gathered).observation.valid:
                 _supersede(gathered, memory, fresh)
@@ -67,12 +90,31 @@ class InstallationKind(Plain):
         memory.granted = Granted(found.account, minted.permissions, minted.repository_selection, found)
         return memory.held
 
+    async def _mint(self, gathered: Gathered, source: InstallationSource) -> Trial:
+        token, app = gathered.observation.token, gathered.app
+        minted, found = await self._tokens.obtain(app, source, target.known(token.status, source, app.server))
+        spec_hash = consumer.spec_hash(token, app)
+        return Trial(Issued(minted.access, gathered.next_revision, spec_hash, origin.of(app)), minted, found)
+
     def granted(self, seen: Observation, memory: Memory) -> Granted:
         """The same; a token that was taken up from its Secret is of the account in the spec, if it names one."""
         known, source = super().granted(seen, memory), seen.token.installation
         if known.account is None and source is not None and seen.issued is not None and seen.for_present_spec:
             return replace(known, account=source.account)
         return known
+
+
+def _present(gathered: Gathered, memory: Memory) -> Trial | None:
+    """The token that is being looked at, unless the spec has changed since, or it was left alone for long."""
+    seen, trial = gathered.observation, memory.trial
+    if trial is None:
+        return None
+    wanted = trial.issued.spec_hash == consumer.spec_hash(seen.token, gathered.app)
+    if wanted and seen.now - trial.issued.access.created < TRIED_FOR:
+        return trial
+    _supersede(gathered, memory, trial.issued)
+    memory.trial = None
+    return None
 
 
 def _predecessors(gathered: Gathered, memory: Memory) -> tuple[Predecessor, ...]:

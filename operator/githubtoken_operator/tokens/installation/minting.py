@@ -1,4 +1,4 @@
-"""Getting an installation's token: find the installation, mint, and see GitHub accept the token before it is published.
+"""Getting an installation's token: find the installation, mint, and look whether GitHub accepts the token yet.
 
 What a selector means is remembered by GitHub's numbers (`domain.installation.target`), so a name that moved is
 followed, before and after a restart alike. Where GitHub refuses what was remembered, it is looked up once more in the
@@ -10,8 +10,7 @@ Minting never invalidates an earlier token, so an attempt may be repeated at any
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,8 +23,6 @@ from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import App, Installation, InstallationToken
 from githubtoken_operator.engine.lately import Lately
 
-PROBE_DELAYS: Final = (1.0, 2.0, 3.0, 4.0)
-"""Seconds between looks at a new token, ten in all. GitHub's replicas lag by less than a second as a rule."""
 NAME_SERVES: Final = 300.0
 """Seconds for which what was found by a name serves others that give the same name."""
 ACCOUNT_SERVES: Final = 86_400.0
@@ -60,18 +57,21 @@ class InstallationTokens:
         *,
         verify: bool,
         monotonic: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._github = github
         self._verify = verify
-        self._sleep = sleep
         self._names: Lately[tuple[_Proof, str], Target] = Lately(monotonic)
         self._installations: Lately[tuple[_Proof, int], Installation] = Lately(monotonic)
 
+    def number(self, app: App, source: InstallationSource) -> int | None:
+        """The installation's number, as far as that was found for the same selector lately."""
+        found = self._names.get((_proof(app), source.selector), NAME_SERVES)
+        return source.id or (found.installation_id if found is not None else None)
+
     async def obtain(
         self, app: App, source: InstallationSource, known: Target | None = None
-    ) -> tuple[InstallationToken, Target, bool]:
-        """A new token, where it is from, and whether GitHub was seen to accept it.
+    ) -> tuple[InstallationToken, Target]:
+        """A new token, and where it is from.
 
         `known` is what the selector was found to mean before. Raises `TokenError`, `PolicyDenied` too.
         """
@@ -82,9 +82,19 @@ class InstallationTokens:
             if error.reason not in _MOVED:
                 raise
             minted, found = await self._mint_moved(app, source, found, error)
-        target = _seen_in(minted, source, found.target)
-        accepted = not self._verify or await self._is_accepted(app, source, target, minted)
-        return minted, target, accepted
+        return minted, _seen_in(minted, source, found.target)
+
+    async def is_accepted(
+        self, app: App, source: InstallationSource, target: Target, minted: InstallationToken
+    ) -> bool:
+        """Whether GitHub is seen to accept a token, or need not be. Raises `KeptOut`."""
+        return not self._verify or await self._github.probe(
+            app,
+            minted.access.token,
+            installation_id=target.installation_id,
+            permissions=minted.permissions,
+            narrowed=bool(source.narrowed_to or source.repository_ids or minted.repositories),
+        )
 
     # --- Finding -----------------------------------------------------------------------------------------------------
 
@@ -215,22 +225,6 @@ class InstallationTokens:
             return minted
         await self._github.revoke_installation_token(app, minted.access.token)
         raise denied
-
-    async def _is_accepted(
-        self, app: App, source: InstallationSource, target: Target, minted: InstallationToken
-    ) -> bool:
-        for delay in (*PROBE_DELAYS, None):
-            if await self._github.probe(
-                app,
-                minted.access.token,
-                installation_id=target.installation_id,
-                permissions=minted.permissions,
-                narrowed=bool(source.narrowed_to or source.repository_ids or minted.repositories),
-            ):
-                return True
-            if delay is not None:
-                await self._sleep(delay)
-        return False
 
 
 def _proof(app: App) -> _Proof:

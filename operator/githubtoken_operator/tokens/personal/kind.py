@@ -14,6 +14,7 @@ from githubtoken_operator.domain.objects.resources import GitHubToken, PersonalS
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.model import App
 from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
 from githubtoken_operator.tokens.kind import Plain
 from githubtoken_operator.tokens.personal.checking import PersonalTokens
@@ -31,6 +32,10 @@ class PersonalKind(Plain):
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """The human's."""
         return [token.personal.secret.name] if token.personal else []
+
+    def installation(self, token: GitHubToken, app: App | None) -> str:
+        """The object itself: whose token it is, is not known before GitHub says so."""
+        return token.name
 
     async def observe(
         self,

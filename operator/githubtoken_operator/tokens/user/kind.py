@@ -145,7 +145,7 @@ class UserKind(Plain):
         """Asks for a code, or whether it was entered. What is returned says that the App's polls have to wait."""
         token = gathered.observation.token
         app = replace(gathered.app, client_id=await self._client_id(gathered))
-        if delay := self._sign_ins.delay(gathered.requester, app.web_host):
+        if delay := self._sign_ins.delay(gathered.credential, app.web_host):
             if isinstance(step, Poll):
                 return Awaiting(step.flow, delay)
             return Transient(reasons.PENDING, "many sign-ins of this App are under way", retry_after=delay)

@@ -20,6 +20,7 @@ from githubtoken_operator.domain.runs.followup import (
     RETRY_CONFLICT,
     Event,
     Gone,
+    Lagging,
     Later,
     Moved,
     NamespaceGoes,
@@ -114,15 +115,14 @@ def test_a_further_failure_counts_on() -> None:
 @pytest.mark.parametrize(
     ("outcome", "expected"),
     [
-        pytest.param(Moved(), Later(RETRY_CONFLICT, causes.CONFLICT, RETRY_CONFLICT), id="somebody else wrote"),
-        pytest.param(Unreachable(), Later(RETRY_API, causes.API_SERVER, RETRY_API), id="the API server is away"),
-        pytest.param(Unreachable(1), Later(RETRY_API, causes.API_SERVER, RETRY_API), id="it refuses once"),
-        pytest.param(Unreachable(3), Later(4 * RETRY_API, causes.API_SERVER, 4 * RETRY_API), id="it refuses again"),
-        pytest.param(
-            Unreachable(10**6), Later(RECHECK_DENIED, causes.API_SERVER, RECHECK_DENIED), id="it goes on refusing"
-        ),
-        pytest.param(Refused(), Later(RECHECK_DENIED, causes.RETRY, RECHECK_DENIED), id="the rights are gone"),
-        pytest.param(NotItsTurn(7 * SECOND), Later(7 * SECOND, causes.TURN, 7 * SECOND), id="the App has to wait"),
+        pytest.param(Moved(), Later(RETRY_CONFLICT, causes.CONFLICT), id="somebody else wrote"),
+        pytest.param(Unreachable(), Later(RETRY_API, causes.API_SERVER), id="the API server is away"),
+        pytest.param(Unreachable(1), Later(RETRY_API, causes.API_SERVER), id="it refuses once"),
+        pytest.param(Unreachable(3), Later(4 * RETRY_API, causes.API_SERVER), id="it refuses again"),
+        pytest.param(Unreachable(10**6), Later(RECHECK_DENIED, causes.API_SERVER), id="it goes on refusing"),
+        pytest.param(Refused(), Later(RECHECK_DENIED, causes.RETRY), id="the rights are gone"),
+        pytest.param(NotItsTurn(7 * SECOND), Later(7 * SECOND, causes.TURN), id="the App has to wait"),
+        pytest.param(Lagging(SECOND), Later(SECOND, causes.PROBE), id="replicas lag"),
         pytest.param(Revoking(2 * SECOND, 5 * MINUTE), Later(2 * SECOND, causes.END, 5 * MINUTE), id="not revoked yet"),
         pytest.param(NamespaceGoes(), OnEvent(Event.DELETED), id="the namespace goes"),
         pytest.param(Gone(), OnEvent(Event.MADE), id="the object is gone"),
@@ -233,6 +233,7 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(Unreachable, refusals=st.integers(0, 10**9)),
     st.builds(Refused),
     st.builds(NotItsTurn, seconds),
+    st.builds(Lagging, seconds),
     st.builds(Revoking, seconds, seconds),
     st.builds(NamespaceGoes),
     st.builds(Gone),
@@ -240,7 +241,17 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
 
 
 def test_the_properties_are_of_all_outcomes() -> None:
-    assert set(get_args(Outcome)) == {Settled, Moved, Unreachable, Refused, NotItsTurn, Revoking, NamespaceGoes, Gone}
+    assert set(get_args(Outcome)) == {
+        Settled,
+        Moved,
+        Unreachable,
+        Refused,
+        NotItsTurn,
+        Lagging,
+        Revoking,
+        NamespaceGoes,
+        Gone,
+    }
 
 
 @given(outcomes)

@@ -7,15 +7,15 @@ import pytest
 from githubtoken_operator.domain.objects.resources import InstallationSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.tokens.installation.minting import PROBE_DELAYS, InstallationTokens
-from tests.unit.builders import NOW, app
+from githubtoken_operator.tokens.installation.minting import InstallationTokens
+from tests.unit.builders import app
 from tests.unit.fakes import World, raising
 
 BY_OWNER = InstallationSource(owner="acme")
 
 
 def tokens(world: World, *, verify: bool = True) -> InstallationTokens:
-    return InstallationTokens(world.github, verify=verify, monotonic=world.clock.monotonic, sleep=world.clock.sleep)
+    return InstallationTokens(world.github, verify=verify, monotonic=world.clock.monotonic)
 
 
 async def test_an_installation_is_looked_for_once() -> None:
@@ -65,24 +65,19 @@ async def test_a_refusal_of_another_kind_says_nothing_of_where_the_app_is_instal
     assert world.faults.calls.count("find_installation") == 1
 
 
-async def test_replicas_that_lag_behind_are_waited_for() -> None:
+async def test_a_new_token_is_looked_at_once_at_a_time() -> None:
     world = World()
-    world.github.accepted_after = len(PROBE_DELAYS)
-    minted, installation, accepted = await tokens(world).obtain(app(), BY_OWNER)
-    assert (installation.account, minted.access.token, accepted) == ("acme", world.github.minted[0], True)
-    assert (world.clock.now - NOW).total_seconds() == sum(PROBE_DELAYS)
-
-
-async def test_a_token_that_github_does_not_accept_within_ten_seconds_is_told_apart() -> None:
-    world = World()
-    world.github.accepted_after = len(PROBE_DELAYS) + 1
-    minted, _, accepted = await tokens(world).obtain(app(), BY_OWNER)
-    assert (minted.access.token, accepted) == (world.github.minted[0], False)
-    assert (world.clock.now - NOW).total_seconds() == 10
+    world.github.accepted_after = 2
+    made = tokens(world)
+    minted, found = await made.obtain(app(), BY_OWNER)
+    assert (found.account, minted.access.token) == ("acme", world.github.minted[0])
+    assert [await made.is_accepted(app(), BY_OWNER, found, minted) for _ in range(3)] == [False, False, True]
+    assert world.faults.calls.count("probe") == 3
 
 
 async def test_without_verification_nothing_is_probed() -> None:
     world = World()
-    _, _, accepted = await tokens(world, verify=False).obtain(app(), BY_OWNER)
-    assert accepted
+    made = tokens(world, verify=False)
+    minted, found = await made.obtain(app(), BY_OWNER)
+    assert await made.is_accepted(app(), BY_OWNER, found, minted)
     assert "probe" not in world.faults.calls

@@ -1,0 +1,124 @@
+"""The lanes of a running process: who asks is let in or told to wait, and is woken when its turn has come.
+
+A run asks before it sends anything, says what came of it, and leaves when it ends; whoever still wants a turn then has
+its reservation, and no place of the scheduler's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, Generic, TypeVar
+
+from githubtoken_operator.domain.lanes.lane import Lane
+from githubtoken_operator.domain.lanes.order import Lanes
+from githubtoken_operator.domain.vocabulary.errors import (
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+    TokenError,
+    Unexplained,
+)
+
+K = TypeVar("K")
+
+LOOK_AGAIN: Final = 300.0
+"""Seconds after which one that waits runs in any case; its turn wakes it before."""
+_LONGEST_SLEEP: Final = 30.0
+
+
+class Waits(Exception):
+    """It is not its turn: `before` others of the same credential go first, and it waits for so many seconds already.
+
+    `out`: GitHub does not answer there.
+    """
+
+    def __init__(self, before: int, *, waited: float, out: bool) -> None:
+        super().__init__(before)
+        self.before = before
+        self.waited = waited
+        self.out = out
+
+
+class Turns(Generic[K]):
+    """The lanes, with the time and somebody to wake. `monotonic` gives seconds; `wake` makes a key due at once."""
+
+    def __init__(self, lanes: Lanes[K], *, monotonic: Callable[[], float], wake: Callable[[K], None]) -> None:
+        self.lanes = lanes
+        self._monotonic = monotonic
+        self._wake = wake
+        self._changed = asyncio.Event()
+
+    @contextmanager
+    def turn(
+        self, key: K, lane: Lane, *, deadline: float, points: float, learnt: Callable[[], Lane] | None = None
+    ) -> Iterator[None]:
+        """Inside of it GitHub may be asked, and the lanes are told what came of it. Raises `Waits`.
+
+        `learnt` says at its end which lane it was, where GitHub may have told meanwhile.
+        """
+        now = self._monotonic()
+        entered = self.lanes.ask(key, lane, deadline=deadline, points=points, now=now)
+        self._changed.set()
+        if not entered:
+            raise Waits(self.lanes.before(key), waited=self.lanes.waited(key, now), out=self.lanes.is_out(lane))
+        self.lanes.used(key)
+        try:
+            yield
+        except TokenError as error:
+            self._failed(key, learnt() if learnt else lane, error, now)
+            raise
+        else:
+            for each in {lane, learnt() if learnt else lane}:
+                self.lanes.answered(each, self._monotonic())
+        finally:
+            self.lanes.leave(key, self._monotonic())
+            self._changed.set()
+
+    def reserve(self, key: K, lane: Lane, *, deadline: float, points: float) -> None:
+        """Keeps a turn for one that failed as GitHub failed: it is woken when GitHub may be asked again."""
+        if self.lanes.is_out(lane):
+            self.lanes.wait(key, lane, deadline=deadline, points=points, now=self._monotonic())
+            self._changed.set()
+
+    def leave(self, key: K) -> None:
+        """It wants no turn any more."""
+        self.lanes.withdraw(key, self._monotonic())
+        self._changed.set()
+
+    def paused_until(self, lane: Lane) -> float | None:
+        """When the pause ends that GitHub stated for the lane; None where there is none."""
+        until = self.lanes.paused_until(lane)
+        return until if until is not None and until > self._monotonic() else None
+
+    def is_granted(self, key: K) -> bool:
+        """Whether its turn has come, and it has not asked yet."""
+        return self.lanes.is_granted(key)
+
+    async def run(self) -> None:
+        """Wakes those whose turn has come, until it is cancelled."""
+        while True:
+            self._changed.clear()
+            self.pump()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause()):
+                    await self._changed.wait()
+
+    def pump(self) -> None:
+        """Wakes those whose turn has come by now."""
+        for key in self.lanes.grant(self._monotonic()):
+            self._wake(key)
+
+    def _pause(self) -> float:
+        now = self._monotonic()
+        at = self.lanes.next_at(now)
+        return _LONGEST_SLEEP if at is None else min(max(at - now, 0.001), _LONGEST_SLEEP)
+
+    def _failed(self, key: K, lane: Lane, error: TokenError, began: float) -> None:
+        """What an error says of the lane. One that may be of our own making says nothing."""
+        now = self._monotonic()
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            self.lanes.limited(key, lane, error.retry_after, now)
+        elif isinstance(error, NotSent | OutcomeUnknown) and not isinstance(error, Unexplained):
+            self.lanes.failed(key, lane, now, took=now - began)

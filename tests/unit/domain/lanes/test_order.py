@@ -1,0 +1,297 @@
+"""Whose turn it is: a limit concerns whom it was told to, few hold what hangs, the earliest deadline goes first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from githubtoken_operator.domain.lanes.budget import WRITE
+from githubtoken_operator.domain.lanes.lane import TOGETHER, Lane
+from githubtoken_operator.domain.lanes.order import KEPT, Lanes
+from tests.unit.domain.lanes.rehearsal import Rehearsal, Said
+
+HOST = "api.github.com"
+ONE, TWO = Lane(HOST, "key", "1"), Lane(HOST, "key", "2")
+OTHER = Lane(HOST, "other key", "1")
+
+
+def in_order(*lanes: Lane) -> list[tuple[Lane, float]]:
+    """Each wants a token, with deadlines in this order."""
+    return [(lane, float(number)) for number, lane in enumerate(lanes)]
+
+
+def ask(lanes: Lanes[str], key: str, lane: Lane = ONE, *, deadline: float = 0.0, now: float = 0.0) -> bool:
+    return lanes.ask(key, lane, deadline=deadline, points=WRITE, now=now)
+
+
+def served(lanes: Lanes[str], key: str, lane: Lane = ONE, *, now: float = 0.0) -> None:
+    """GitHub answers it, and it is done."""
+    lanes.used(key)
+    lanes.answered(lane, now)
+    lanes.leave(key, now)
+
+
+# --- One lane --------------------------------------------------------------------------------------------------------
+
+
+def test_a_lane_begins_with_one_request_and_gets_more_as_github_answers() -> None:
+    lanes: Lanes[str] = Lanes(places=24)
+    assert [ask(lanes, key) for key in "abcdef"] == [True, False, False, False, False, False]
+    served(lanes, "a")
+    assert lanes.grant(0.0) == ["b", "c"]
+    served(lanes, "b")
+    assert lanes.grant(0.0) == ["d", "e", "f"]
+
+
+def test_the_earliest_deadline_goes_first_whoever_came_first() -> None:
+    lanes: Lanes[str] = Lanes()
+    ask(lanes, "inside")
+    for key, deadline in (("late", 30.0), ("soon", 10.0), ("middle", 20.0)):
+        ask(lanes, key, deadline=deadline)
+    assert [lanes.before(key) for key in ("soon", "middle", "late", "inside", "unknown")] == [0, 1, 2, 0, 0]
+    served(lanes, "inside")
+    assert lanes.grant(0.0) == ["soon", "middle"]
+
+
+def test_whoever_asks_again_keeps_its_place_in_the_queue() -> None:
+    lanes: Lanes[str] = Lanes()
+    ask(lanes, "inside")
+    ask(lanes, "a", deadline=5.0)
+    ask(lanes, "b", deadline=5.0)
+    ask(lanes, "a", deadline=5.0, now=7.0)
+    served(lanes, "inside", now=8.0)
+    assert lanes.grant(8.0) == ["a", "b"]
+
+
+def test_a_turn_is_kept_and_let_in_and_goes_to_the_next_where_nobody_comes() -> None:
+    lanes: Lanes[str] = Lanes()
+    for key in "abc":
+        ask(lanes, key)
+    lanes.leave("a", 0.0)
+    assert lanes.grant(0.0) == ["b"]
+    assert lanes.is_granted("b")
+    assert lanes.grant(KEPT - 1) == []
+    assert lanes.next_at(KEPT - 1) == KEPT
+    assert lanes.grant(KEPT) == ["c"]
+    assert ask(lanes, "c", now=KEPT)
+    assert not lanes.is_granted("c")
+
+
+def test_who_wants_nothing_any_more_gives_its_turn_and_its_points_back() -> None:
+    lanes: Lanes[str] = Lanes(requests_per_minute=1)
+    assert ask(lanes, "a")
+    lanes.withdraw("a", 0.0)
+    assert ask(lanes, "b")
+    served(lanes, "b")
+    assert not ask(lanes, "c")
+
+
+def test_who_comes_to_be_of_another_lane_waits_there() -> None:
+    lanes: Lanes[str] = Lanes()
+    ask(lanes, "a")
+    ask(lanes, "b")
+    assert ask(lanes, "b", TWO)
+    assert [key for key, _, _ in lanes.waiting()] == []
+
+
+# --- Limits ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [0, 5, 10])
+def test_a_limited_installation_holds_up_none_of_the_others(place: int) -> None:
+    """Eleven installations of ten tokens each; wherever the limited one stands, it is asked once in a minute."""
+    numbers = [str(number) for number in range(11)]
+    numbers.insert(place, numbers.pop(0))
+    wanted = in_order(*(Lane(HOST, "key", number) for number in numbers for _ in range(10)))
+
+    def answer(lane: Lane, _now: float) -> Said:
+        return 60.0 if lane.installation == "0" else "ok"
+
+    tried = Rehearsal(Lanes(), answer, latency=lambda _lane: 0.2)
+    tried.run(wanted, until=59.0)
+    assert sum(at <= 10 for at in tried.served.values()) == 100
+    assert sum(asked.lane.installation == "0" for asked in tried.asked) == 1
+
+
+def test_the_others_of_the_app_go_on_at_half_pace() -> None:
+    wanted = in_order(*(Lane(HOST, "key", str(number)) for number in range(200)))
+    free = Rehearsal(Lanes(places=90))
+    free.run(wanted, until=4.0)
+    limited = Rehearsal(Lanes(places=90), answer=lambda lane, _now: 60.0 if lane.installation == "0" else "ok")
+    limited.run(wanted, until=4.0)
+    assert len(limited.served) < 0.6 * len(free.served)
+
+
+def test_a_second_installation_that_is_limited_within_the_window_pauses_the_app() -> None:
+    lanes: Lanes[str] = Lanes()
+    lanes.limited("a", ONE, 600.0, 0.0)
+    assert lanes.paused_until(TWO) is None
+    assert ask(lanes, "c", Lane(HOST, "key", "3"))
+    lanes.limited("b", TWO, 600.0, TOGETHER - 1)
+    third = Lane(HOST, "key", "3")
+    assert lanes.paused_until(third) == TOGETHER - 1 + 600
+    assert not ask(lanes, "d", third, now=TOGETHER)
+    assert ask(lanes, "e", OTHER, now=TOGETHER)
+
+
+def test_a_second_one_later_than_that_pauses_alone() -> None:
+    lanes: Lanes[str] = Lanes()
+    lanes.limited("a", ONE, 600.0, 0.0)
+    lanes.limited("b", TWO, 600.0, TOGETHER)
+    assert lanes.paused_until(Lane(HOST, "key", "3")) is None
+
+
+def test_what_has_no_installation_is_limited_as_a_whole() -> None:
+    lanes: Lanes[str] = Lanes()
+    lanes.limited("a", Lane(HOST, "key"), 10.0, 0.0)
+    assert lanes.paused_until(ONE) == 10.0
+
+
+def test_after_a_pause_one_goes_first_and_the_refused_one_last() -> None:
+    lanes: Lanes[str] = Lanes()
+    ask(lanes, "refused", deadline=1.0)
+    for key, deadline in (("b", 2.0), ("c", 3.0)):
+        ask(lanes, key, deadline=deadline)
+    lanes.limited("refused", ONE, 10.0, 0.0)
+    lanes.leave("refused", 0.0)
+    ask(lanes, "refused", deadline=1.0)
+    assert lanes.grant(9.9) == []
+    assert lanes.next_at(9.9) == 10.0
+    assert lanes.grant(10.0) == ["b"]
+    served(lanes, "b", now=10.5)
+    assert lanes.grant(10.5) == ["c", "refused"]
+
+
+def test_a_shorter_pause_never_cuts_a_longer_one_off() -> None:
+    lanes: Lanes[str] = Lanes()
+    lanes.limited("a", ONE, 60.0, 0.0)
+    lanes.limited("b", ONE, 1.0, 1.0)
+    assert lanes.paused_until(ONE) == 60.0
+
+
+# --- What fails or hangs ---------------------------------------------------------------------------------------------
+
+
+def test_an_app_that_hangs_does_not_delay_another() -> None:
+    bad, good = Lane(HOST, "bad", "1"), Lane(HOST, "good", "1")
+    alone = Rehearsal(Lanes())
+    alone.run(in_order(*[good] * 40))
+    beside = Rehearsal(
+        Lanes(),
+        answer=lambda lane, _now: "failed" if lane == bad else "ok",
+        latency=lambda lane: 30.0 if lane == bad else 0.05,
+    )
+    beside.run(in_order(*[bad] * 40, *[good] * 40), until=300.0)
+    last = max(at for key, at in beside.served.items() if key >= 40)
+    assert last <= 1.2 * max(alone.served.values())
+
+
+def test_an_installation_that_fails_does_not_delay_the_others() -> None:
+    wanted = in_order(*(Lane(HOST, "key", str(number % 11)) for number in range(110)))
+    tried = Rehearsal(
+        Lanes(), answer=lambda lane, _now: "failed" if lane.installation == "0" else "ok", latency=lambda _lane: 0.2
+    )
+    tried.run(wanted, until=60.0)
+    assert sum(at <= 5 for at in tried.served.values()) == 100
+
+
+@pytest.mark.parametrize("end", [29.0, 30.0, 31.0])
+def test_half_a_minute_of_failures_is_looked_at_by_one_at_a_time(end: float) -> None:
+    tried = Rehearsal(Lanes(), answer=lambda _lane, now: "failed" if now < end else "ok", latency=lambda _lane: 0.1)
+    tried.run(in_order(*[ONE] * 50))
+    failed = [asked for asked in tried.asked if asked.said == "failed"]
+    assert len(failed) <= 20
+    assert max(Counter(int(asked.at) for asked in failed).values()) == 1
+    assert max(tried.served.values()) - end <= 3
+    assert [asked.key for asked in failed] == list(range(len(failed)))
+
+
+def test_where_two_apps_fail_their_host_is_looked_at_by_one_for_all() -> None:
+    wanted = in_order(*(Lane(HOST, f"key {number % 10}", "1") for number in range(50)))
+    tried = Rehearsal(Lanes(), answer=lambda _lane, now: "failed" if now < 30 else "ok")
+    tried.run(wanted)
+    late = Counter(int(asked.at) for asked in tried.asked if asked.at >= 1 and asked.said == "failed")
+    assert max(late.values()) == 1
+
+
+def test_while_a_host_is_away_one_who_has_not_failed_looks_first() -> None:
+    lanes: Lanes[str] = Lanes()
+    for key, lane in (("a", ONE), ("b", TWO)):
+        ask(lanes, key, lane)
+        lanes.failed(key, lane, 0.0)
+        lanes.leave(key, 0.0)
+        lanes.wait(key, lane, deadline=1.0, points=WRITE, now=0.0)
+    assert not ask(lanes, "c", OTHER, deadline=99.0)
+    assert lanes.is_out(OTHER)
+    assert not lanes.is_out(Lane("ghe.example.com", "key", "1"))
+    at = lanes.next_at(0.0)
+    assert at is not None
+    assert lanes.grant(at) == ["c"]
+    served(lanes, "c", OTHER, now=at)
+    assert sorted(lanes.grant(at)) == ["a", "b"]
+
+
+# --- Whatever comes --------------------------------------------------------------------------------------------------
+
+LANES = [Lane(host, key, where) for host in ("one", "two") for key in ("k", "l") for where in ("1", "2", "3")]
+
+
+@settings(max_examples=60)
+@given(
+    wanted=st.lists(st.tuples(st.sampled_from(LANES), st.floats(0, 100)), min_size=1, max_size=60),
+    ill=st.dictionaries(st.sampled_from(LANES), st.sampled_from(["failed", 20.0, 70.0]), max_size=5),
+    heals=st.floats(0, 200),
+    slow=st.sets(st.sampled_from(LANES), max_size=3),
+    places=st.integers(1, 40),
+    per_minute=st.integers(1, 300),
+)
+def test_everybody_is_served_in_the_end_and_no_bound_is_passed_on_the_way(
+    *,
+    wanted: list[tuple[Lane, float]],
+    ill: dict[Lane, Said],
+    heals: float,
+    slow: set[Lane],
+    places: int,
+    per_minute: int,
+) -> None:
+    def answer(lane: Lane, now: float) -> Said:
+        return ill.get(lane, "ok") if now < heals else "ok"
+
+    lanes: Lanes[int] = Lanes(requests_per_minute=per_minute, places=places)
+    tried = Rehearsal(lanes, answer, latency=lambda lane: 30.0 if lane in slow else 0.05)
+    tried.run(wanted, until=100_000.0)
+    assert len(tried.served) == len(wanted)
+    assert tried.most_inside <= 2 * lanes.host_share
+    for credential in {(lane.host, lane.credential) for lane, _ in wanted}:
+        mine = [asked for asked in tried.asked if (asked.lane.host, asked.lane.credential) == credential]
+        for first in mine:
+            within = [asked.points for asked in mine if first.at <= asked.at < first.at + 60]
+            assert sum(within) <= per_minute * WRITE
+    for lane in ill:
+        limits = [asked for asked in tried.asked if asked.lane == lane and isinstance(asked.said, float)]
+        for one, two in pairwise(limits):
+            assert two.at >= one.at + float(one.said)
+
+
+@given(st.lists(st.tuples(st.sampled_from(LANES[:3]), st.floats(0, 100)), min_size=2, max_size=40))
+def test_of_one_credential_that_waits_for_its_points_the_earliest_deadline_goes_first(
+    wanted: list[tuple[Lane, float]],
+) -> None:
+    lanes: Lanes[int] = Lanes(requests_per_minute=1, places=100)
+    tried = Rehearsal(lanes)
+    tried.run(wanted, until=1_000_000.0)
+    order = [asked.key for asked in tried.asked][1:]
+    assert order == sorted(order, key=lambda key: (wanted[key][1], key))
+
+
+def test_what_is_idle_is_forgotten() -> None:
+    lanes: Lanes[str] = Lanes()
+    for number in range(3000):
+        lane = Lane(HOST, f"key {number}", "1")
+        ask(lanes, "a", lane, now=1000.0 * number)
+        served(lanes, "a", lane, now=1000.0 * number)
+    assert sum(len(host.credentials) for host in lanes._hosts.values()) < 600

@@ -1,0 +1,135 @@
+"""The lanes of a running process: who waits is woken, and the lanes learn what came of each turn."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from githubtoken_operator.domain.lanes.budget import WRITE
+from githubtoken_operator.domain.lanes.lane import Lane
+from githubtoken_operator.domain.lanes.order import Lanes
+from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import (
+    NotSent,
+    OutcomeUnexplained,
+    OutcomeUnknown,
+    RateLimited,
+    Terminal,
+    TokenError,
+)
+from githubtoken_operator.engine.turns import Turns, Waits
+
+LANE = Lane("api.github.com", "key", "1")
+AWAY = NotSent(reasons.GITHUB_UNAVAILABLE, "no connection")
+BROKEN = OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, "502")
+LIMIT = RateLimited(reasons.RATE_LIMITED, "slow down", retry_after=60)
+REFUSED = Terminal(reasons.INSTALLATION_NOT_FOUND, "not installed")
+ODD = OutcomeUnexplained(reasons.GITHUB_UNAVAILABLE, "odd words", lasting=reasons.REAUTHORIZATION_REQUIRED)
+
+
+class Scene:
+    """Turns with a clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.woken: list[str] = []
+        self.lanes: Lanes[str] = Lanes()
+        self.turns = Turns(self.lanes, monotonic=lambda: self.now, wake=self.woken.append)
+
+    def take(self, key: str, error: TokenError | None = None, *, took: float = 0.0) -> None:
+        """A turn that ends so."""
+        with self.turns.turn(key, LANE, deadline=0.0, points=WRITE):
+            self.now += took
+            if error is not None:
+                raise error
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_who_has_to_wait_is_told_how_many_go_first_and_is_woken(scene: Scene) -> None:
+    with scene.turns.turn("a", LANE, deadline=0.0, points=WRITE):
+        for number, key in enumerate("bc"):
+            with pytest.raises(Waits) as waits:
+                scene.take(key)
+            assert (waits.value.before, waits.value.out) == (number, False)
+        scene.turns.pump()
+        assert scene.woken == []
+    scene.turns.pump()
+    assert scene.woken == ["b", "c"]
+    assert scene.turns.is_granted("b")
+    scene.take("b")
+    assert not scene.turns.is_granted("b")
+
+
+@pytest.mark.parametrize("error", [AWAY, BROKEN])
+def test_what_fails_is_asked_by_one_at_a_time(scene: Scene, error: TokenError) -> None:
+    with pytest.raises(type(error)):
+        scene.take("a", error)
+    with pytest.raises(Waits) as waits:
+        scene.take("b")
+    assert waits.value.out
+    scene.now = FIRST_PAUSE
+    scene.take("b")
+
+
+@pytest.mark.parametrize("error", [REFUSED, ODD], ids=["a refusal", "words that no rule knows"])
+def test_a_refusal_stops_nobody_else(scene: Scene, error: TokenError) -> None:
+    with pytest.raises(type(error)):
+        scene.take("a", error)
+    scene.take("b")
+
+
+def test_a_limit_pauses_the_lane(scene: Scene) -> None:
+    with pytest.raises(RateLimited):
+        scene.take("a", LIMIT)
+    assert scene.turns.paused_until(LANE) == 60
+    with pytest.raises(Waits):
+        scene.take("b")
+    scene.now = 60.0
+    assert scene.turns.paused_until(LANE) is None
+    scene.take("b")
+
+
+def test_who_failed_as_github_failed_can_reserve_a_turn_and_give_it_up(scene: Scene) -> None:
+    for key in "ab":
+        with pytest.raises((NotSent, Waits)):
+            scene.take(key, AWAY)
+        scene.turns.reserve(key, LANE, deadline=0.0, points=WRITE)
+    scene.turns.leave("b")
+    scene.now = FIRST_PAUSE
+    scene.turns.pump()
+    assert scene.woken == ["a"]
+
+
+def test_nobody_reserves_a_turn_where_github_answers(scene: Scene) -> None:
+    scene.turns.reserve("a", LANE, deadline=0.0, points=WRITE)
+    scene.turns.pump()
+    assert scene.woken == []
+
+
+def test_a_turn_that_is_not_taken_is_given_up_by_leaving(scene: Scene) -> None:
+    with scene.turns.turn("a", LANE, deadline=0.0, points=WRITE), pytest.raises(Waits):
+        scene.take("b")
+    scene.turns.pump()
+    scene.turns.leave("b")
+    assert not scene.turns.is_granted("b")
+    scene.take("c")
+
+
+async def test_who_waits_for_a_time_is_woken_by_the_task_that_lives_beside_the_runs() -> None:
+    woken = asyncio.Event()
+    lanes: Lanes[str] = Lanes()
+    loop = asyncio.get_running_loop()
+    turns = Turns(lanes, monotonic=loop.time, wake=lambda _key: woken.set())
+    lanes.limited("a", LANE, 0.01, loop.time())
+    task = asyncio.create_task(turns.run())
+    with pytest.raises(Waits), turns.turn("a", LANE, deadline=0.0, points=WRITE):
+        pass
+    async with asyncio.timeout(10):
+        await woken.wait()
+    task.cancel()
