@@ -52,7 +52,7 @@ class Scene:
     async def obtain(self, source: InstallationSource) -> tuple[InstallationToken, Target]:
         """One attempt, and what status says after it."""
         known = target.known(self.status, source, self.app.server)
-        minted, found, _ = await self.tokens.obtain(self.app, source, known)
+        minted, found = await self.tokens.obtain(self.app, source, known)
         self.status = {"account": found.account, target.FIELD: found.document()}
         return minted, found
 

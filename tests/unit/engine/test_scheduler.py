@@ -96,7 +96,7 @@ def test_whatever_is_added_the_queue_gives_each_due_key_once_by_deadline(
     assert len(one) == len(expected)
     found = popped(one, now)
     assert sorted(found) == sorted(key for key, entry in expected.items() if entry.due <= now)
-    assert [expected[key].deadline for key in found] == sorted(expected[key].deadline for key in found)
+    assert [expected[key].rank for key in found] == sorted(expected[key].rank for key in found)
 
 
 def test_a_wake_changes_when_a_key_is_due_and_nothing_else() -> None:
