@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from githubtoken_operator.adapters.signers.vault import token_file
+from githubtoken_operator.settings import Settings
 from localcluster import ControlPlane
 from tests.integration.chart.conftest import CHART, NAMESPACE, RELEASE, REPOSITORY, Release, render, run
 from tests.integration.standins import know
@@ -188,6 +190,22 @@ def test_a_companys_ca_is_one_value(helm: Helm, value: str, source: dict[str, ob
 def test_a_ca_from_two_places_is_refused(helm: Helm) -> None:
     result = run(helm.helm3, "template", "name", CHART, "--set=trustedCA.configMap=a,trustedCA.secret=b")
     assert "leave one of them empty" in result.error
+
+
+def test_each_audience_of_a_vault_has_a_token_where_the_operator_looks_for_it(helm: Helm) -> None:
+    audiences = ["vault", "https://vault.example.com:8200"]
+    rendered = render(helm, f"--set-json=signers.vault.audiences={json.dumps(audiences)}")
+    operator, pod = rendered.operator(), rendered.one("Deployment")["spec"]["template"]["spec"]
+    [volume] = [each for each in pod["volumes"] if each["name"] == "signer-tokens"]
+    sources = [each["serviceAccountToken"] for each in volume["projected"]["sources"]]
+    folder = Settings().signer_tokens
+    assert f"--signer-tokens={folder}" in operator["args"]
+    assert {"name": "signer-tokens", "mountPath": str(folder), "readOnly": True} in operator["volumeMounts"]
+    assert [(each["audience"], folder / each["path"]) for each in sources] == [
+        (audience, token_file(folder, audience)) for audience in audiences
+    ]
+    assert {each["expirationSeconds"] for each in sources} == {3600}
+    assert "signer" not in str(render(helm).one("Deployment"))
 
 
 def test_the_pin_of_an_hsm_comes_from_a_secret(helm: Helm) -> None:

@@ -77,6 +77,7 @@ def test_the_manifests_in_deploy_are_what_the_chart_renders(helm: Helm) -> None:
             "needs metrics.service.enabled",
         ),
         (["--set=serviceAccount.create=false"], "serviceAccount.name must be set"),
+        (['--set-json=signers.vault.audiences=["a b"]'], "/signers/vault/audiences/0"),
         (["--set=signers.pkcs11.module=/hsm.so"], "module and signers.pkcs11.pinSecret go together"),
         (["--set=signers.pkcs11.pinSecret=pin"], "module and signers.pkcs11.pinSecret go together"),
         (["--set=signers.pkcs11.module=hsm.so"], "/signers/pkcs11/module"),
@@ -226,6 +227,16 @@ def test_the_network_policy_lets_in_probes_and_metrics_and_out_dns_the_api_serve
     outgoing = {(port["port"], port["protocol"]) for rule in policy["egress"] for port in rule["ports"]}
     assert incoming == {"http-metrics", "http-health"}
     assert outgoing == {(53, "UDP"), (53, "TCP"), (443, "TCP"), (6443, "TCP")}
+
+
+def test_the_network_policy_lets_out_to_a_vault_where_there_is_one(helm: Helm) -> None:
+    values = ("--set=networkPolicy.enabled=true", "--set=signers.vault.ports={8200,8443}")
+
+    def ports(*more: str) -> set[object]:
+        policy = render(helm, *values, *more).one("NetworkPolicy")["spec"]
+        return {port["port"] for rule in policy["egress"] for port in rule["ports"]}
+
+    assert ports("--set=signers.vault.audiences={vault}") - ports() == {8200, 8443}
 
 
 def test_the_network_policy_lets_out_to_where_a_pods_identity_at_a_cloud_comes_from(helm: Helm) -> None:
