@@ -18,10 +18,12 @@ RUN python -m venv --without-pip /app && python -m venv /build \
 COPY pyproject.toml README.md LICENSE ./
 COPY deploy/crds deploy/crds
 COPY operator operator
-# The import leaves the bytecode of what a start needs, and of nothing else: the root is read-only later.
+# The imports leave the bytecode of what a start and the services that sign need, and of nothing else: the root is read-only
+# later.
 RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
     && /build/bin/pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --no-index /wheel/*.whl \
-    && /app/bin/python -c 'import githubtoken_operator.cli; from githubtoken_operator.adapters.signers import aws_kms, azure_key_vault, gcp_kms, pkcs11'
+    && /app/bin/python -c 'import githubtoken_operator.cli; from githubtoken_operator.adapters.signers import \
+        aws_kms, azure_key_vault, gcp_kms, pkcs11'
 
 FROM ${PYTHON_IMAGE} AS runtime
 ARG PYTHON_IMAGE
