@@ -32,6 +32,7 @@ from githubtoken_operator.apps.reader import AppReader
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.lanes.order import Lanes
+from githubtoken_operator.domain.objects.secrets import ROLE, labels_of, trimmed
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, TokenRefused
@@ -49,9 +50,10 @@ from githubtoken_operator.domain.vocabulary.model import (
 )
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.fence import Fence
+from githubtoken_operator.engine.objects import Objects
 from githubtoken_operator.engine.scheduler import Next
 from githubtoken_operator.engine.turns import Turns
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.watched import WATCHED, Ref, Watched
 from githubtoken_operator.tokens.claims import Claims
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.followers import Followers
@@ -183,6 +185,8 @@ class ApiServer(Api):
         self._now = now
         self.objects: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
+        self.watcher: Callable[[str, JSON | None, str], None] = lambda *_: None
+        """Told of each change: the key, the object or None, and the version since when it is so."""
         self.allows = False
         """Whether it says that the operator has rights in all namespaces."""
         self._applied: dict[str, set[tuple[str, str]]] = {}
@@ -211,8 +215,7 @@ class ApiServer(Api):
             gone = format_time(self._now())
             self.edit(key, lambda stored: stored["metadata"].setdefault("deletionTimestamp", gone))
             return
-        del self.objects[key]
-        self._applied.pop(key, None)
+        self._remove(key)
 
     # --- The API ---
 
@@ -323,7 +326,7 @@ class ApiServer(Api):
         self._check(present, body["metadata"])
         merged = _merged(present, body)
         if "deletionTimestamp" in merged["metadata"] and not merged["metadata"].get("finalizers"):
-            del self.objects[key]
+            self._remove(key)
             return merged
         return self._store(key, merged)
 
@@ -346,7 +349,14 @@ class ApiServer(Api):
         self._version += 1
         meta["resourceVersion"] = str(self._version)
         self.objects[key] = body
+        self.watcher(key, copy.deepcopy(body), meta["resourceVersion"])
         return body
+
+    def _remove(self, key: str) -> None:
+        del self.objects[key]
+        self._applied.pop(key, None)
+        self._version += 1
+        self.watcher(key, None, str(self._version))
 
 
 def _merged(present: JSON, changes: JSON) -> dict[str, Any]:
@@ -619,6 +629,9 @@ class FakeLease(Uncontested):
 class World:
     """A cluster, a GitHub and a clock that outlive the operator's processes."""
 
+    watching = True
+    """Whether processes read what their watches bring, where a test does not say so itself."""
+
     def __init__(self) -> None:
         self.faults = Faults()
         self.clock = Clock()
@@ -628,13 +641,20 @@ class World:
         self.journal_folder: Path | None = None
         self._journal: Journal | None = None
 
-    def start(self, *, clusterwide: bool = True, pod: Pod | None = None) -> Process:
-        """A new process of the operator, which remembers nothing but what its journal's folder has."""
+    def start(self, *, clusterwide: bool = True, pod: Pod | None = None, watching: bool | None = None) -> Process:
+        """A new process of the operator, which remembers nothing but what its journal's folder has.
+
+        `watching`: its lists are complete, and its runs read what the watches bring.
+        """
         if self._journal is not None:
             # The system gives up the folder of a process that is gone.
             self._journal.close()
         self._journal = Journal(self.journal_folder)
-        return Process(self, self._journal, clusterwide=clusterwide, pod=pod)
+        process = Process(self, self._journal, clusterwide=clusterwide, pod=pod)
+        self.api.watcher = lambda *_: None
+        if self.watching if watching is None else watching:
+            process.watch()
+        return process
 
     def status(self, name: str = "ci") -> dict[str, Any]:
         found: dict[str, Any] = self.api.objects[f"githubtokens/{name}"]["status"]
@@ -662,7 +682,10 @@ class Process:
         self.metrics.lead(True)
         self.watched = Watched()
         clock, github = world.clock, world.github
-        self.cluster = Cluster(world.api, announce=self._saw)
+        self.lags = False
+        self._events: list[tuple[str, JSON | None, str]] = []
+        self.cluster = Cluster(world.api, announce=self._saw, answered=self.watched.answered)
+        objects = Objects(self.cluster, self.watched)
         self.signing = Signing(
             Surroundings(token_folder=Path("/nowhere")),
             observer=self.metrics,
@@ -677,7 +700,7 @@ class Process:
             cluster=self.cluster,
             github=github,
             reader=AppReader(
-                cluster=self.cluster,
+                objects=objects,
                 own_namespace=NAMESPACE,
                 allowed_hosts=(),
                 watched=self.watched,
@@ -721,7 +744,6 @@ class Process:
                 github=github,
                 apps=self.apps,
                 inputs=UserInputs(
-                    cluster=self.cluster,
                     credentials=self.credentials,
                     savings=self.savings,
                     seeds=self.seeds,
@@ -732,11 +754,11 @@ class Process:
                 rotation=self.rotation,
                 sign_ins=self.sign_ins,
             ),
-            "Personal": PersonalKind(cluster=self.cluster, tokens=PersonalTokens(github, allowed_hosts=())),
+            "Personal": PersonalKind(PersonalTokens(github, allowed_hosts=())),
         }
         self.kinds = kinds
         self.known = Known()
-        claims = Claims(self.cluster, self.watched)
+        claims = Claims(objects, self.watched)
         spreads = Spreads(
             cluster=self.cluster,
             known=self.known,
@@ -749,7 +771,7 @@ class Process:
         )
         finalizer = Finalizer(self.cluster, now=clock, clusterwide=clusterwide)
         gatherer = Gatherer(
-            cluster=self.cluster,
+            objects=objects,
             kinds=kinds,
             apps=self.apps,
             moments=moments,
@@ -814,9 +836,42 @@ class Process:
         await self.savings.late.save_due()
         await self.store.recover([], begun=format_time(self.world.clock.now))
 
+    def watch(self) -> None:
+        """The watches bring what there is, and from now on each change: at once, or when `catch_up` says so."""
+        for key, body in self.world.api.objects.items():
+            self._bring(key, copy.deepcopy(body), body["metadata"]["resourceVersion"])
+        for kind in WATCHED:
+            self.watched.store.complete(kind)
+        self.world.api.watcher = self._event
+
+    def catch_up(self, events: int | None = None) -> None:
+        """The watches bring the oldest of what they have not brought yet, or all of it."""
+        now, self._events = self._events[:events], self._events[len(self._events[:events]) :]
+        for event in now:
+            self._bring(*event)
+
+    def _event(self, key: str, body: JSON | None, version: str) -> None:
+        self._events.append((key, body, version))
+        if not self.lags:
+            self.catch_up()
+
+    def _bring(self, key: str, body: JSON | None, version: str) -> None:
+        plural, name = key.split("/")
+        kind = next((kind for kind in WATCHED if f"{kind.value[1].lower()}s" == plural), None)
+        if kind is None:
+            return
+        ref = Ref(kind, "" if kind in (Kind.CLUSTER_APP, Kind.NAMESPACE) else NAMESPACE, name)
+        selected = kind is not Kind.SECRET or (body is not None and ROLE in labels_of(body))
+        if body is not None and selected:
+            changed = bool(self.watched.deliver(ref, trimmed(dict(body))))
+        else:
+            changed = self.watched.is_delivered(ref) and self.watched.forget(ref, version)
+        if changed and kind is not Kind.TOKEN:
+            self.apps.forget(ref)
+
     def listed(self) -> None:
         """The watches bring every GitHubToken that there is."""
-        for body in self.world.api.objects.values():
+        for body in () if self.world.api.watcher == self._event else self.world.api.objects.values():
             if body["kind"] == "GitHubToken":
                 self.watched.deliver(token_ref(body["metadata"]["name"]), body)
 

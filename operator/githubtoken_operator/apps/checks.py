@@ -91,19 +91,19 @@ class Apps:
         self._locks: WeakValueDictionary[Ref, asyncio.Lock] = WeakValueDictionary()
         self._sweep_at = _SWEEP
 
-    async def resolve(self, ref: Ref) -> Resolved:
-        """The App as it is, or as it was read within `REUSE`."""
+    async def resolve(self, ref: Ref, *, fresh: bool = False) -> Resolved:
+        """The App as it is, or as it was read within `REUSE`; `fresh`: as the API server has it at this moment."""
         async with self._lock(ref):
             known = self._resolved.get(ref)
-            if known is None or self._now() - known.at > REUSE:
-                known = await self._read(ref)
+            if known is None or fresh or self._now() - known.at > REUSE:
+                known = await self._read(ref, fresh=fresh)
             return known
 
-    async def _read(self, ref: Ref) -> Resolved:
+    async def _read(self, ref: Ref, *, fresh: bool) -> Resolved:
         """Reads it; what was changed meanwhile serves the caller, whom the change wakes, and nobody else."""
         self._reading.add(ref)
         try:
-            known = await self._reader.read(ref)
+            known = await self._reader.read(ref, fresh=fresh)
             if ref in self._reading:
                 self._keep(ref, known)
         finally:
@@ -142,7 +142,7 @@ class Apps:
     async def changed_since(self, ref: Ref, resolved: Resolved) -> bool:
         """Whether the App or a Secret of it is another by now: reads them anew."""
         self._drop(ref)
-        return (await self.resolve(ref)).digest != resolved.digest
+        return (await self.resolve(ref, fresh=True)).digest != resolved.digest
 
     def forget(self, changed: Ref) -> None:
         """Ends the reuse of what `changed` (the App or a Secret of it) was part of."""

@@ -15,7 +15,7 @@ from datetime import datetime
 from githubtoken_operator.adapters import client_certificate, tls
 from githubtoken_operator.adapters.github.jwt import read_private_key
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.apps import hosts, signers
 from githubtoken_operator.domain.objects.resources import GitHubApp, KeyRef, parse_app
@@ -24,6 +24,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App, ClientCertificate, PrivateKey, Server, Token
+from githubtoken_operator.engine.objects import Objects, Read
 from githubtoken_operator.engine.watched import Ref, Watched
 
 
@@ -57,14 +58,14 @@ class AppReader:
     def __init__(
         self,
         *,
-        cluster: Cluster,
+        objects: Objects,
         own_namespace: str,
         allowed_hosts: Sequence[str],
         watched: Watched,
         signing: Signing,
         now: Callable[[], datetime],
     ) -> None:
-        self._cluster = cluster
+        self._objects = objects
         self._signing = signing
         self._watched = watched
         self._own_namespace = own_namespace
@@ -72,10 +73,13 @@ class AppReader:
         self._now = now
         self._bundles: weakref.WeakValueDictionary[str, CABundle] = weakref.WeakValueDictionary()
 
-    async def read(self, ref: Ref) -> Resolved:
-        """The App with its Secrets; what is missing of them is an error in the answer. Raises `ApiError`."""
+    async def read(self, ref: Ref, *, fresh: bool = False) -> Resolved:
+        """The App with its Secrets, `fresh` as the API server has them at this moment. Raises `ApiError`.
+
+        What is missing of them is an error in the answer.
+        """
         try:
-            return await self._read(ref)
+            return await self._read(ref, self._objects.now if fresh else self._objects.known)
         except Forbidden as error:
             return Resolved(self._now(), error=_may_not_read(error), reads=frozenset({ref}))
 
@@ -95,12 +99,12 @@ class AppReader:
         )
 
     async def _labels(self, namespace: str) -> Mapping[str, str]:
-        found = await self._cluster.read(Kind.NAMESPACE, "", namespace)
+        found = await self._objects.known(Kind.NAMESPACE, "", namespace)
         return labels_of(found) if found is not None else {}
 
-    async def _read(self, ref: Ref) -> Resolved:
+    async def _read(self, ref: Ref, read: Read) -> Resolved:
         now = self._now()
-        body = await self._cluster.read(ref.kind, ref.namespace, ref.name)
+        body = await read(ref.kind, ref.namespace, ref.name)
         source = parse_app(body) if body is not None else None
         if body is None or source is None or source.deleting:
             self._signing.forget(ref)
@@ -111,9 +115,11 @@ class AppReader:
         reads = frozenset({ref, *(Ref(Kind.SECRET, where, name) for name in names)})
         # Said before they are read, so that what changes meanwhile wakes the App.
         self._watched.depends(ref, reads)
-        key_pem, key_error = await self._read_key(where, source.private_key, "private key", reasons.PRIVATE_KEY_MISSING)
+        key_pem, key_error = await self._read_key(
+            read, where, source.private_key, "private key", reasons.PRIVATE_KEY_MISSING
+        )
         secret, secret_error = await self._read_key(
-            where, source.client_secret, "client secret", reasons.CLIENT_SECRET_MISSING
+            read, where, source.client_secret, "client secret", reasons.CLIENT_SECRET_MISSING
         )
         unusable = await self._unusable(source)
         # Whom it may not ask, it does not ask any more either.
@@ -122,7 +128,7 @@ class AppReader:
             key = key or (await read_private_key(key_pem) if key_pem else None)
         except Terminal as error:
             key_error = error
-        shown, certificate_error = await self._read_certificate(where, source.client_certificate)
+        shown, certificate_error = await self._read_certificate(read, where, source.client_certificate)
         app = App(
             app_id=source.app_id,
             client_id=source.client_id,
@@ -148,12 +154,12 @@ class AppReader:
         )
 
     async def _read_key(
-        self, namespace: str, where: KeyRef | None, what: str, reason: str
+        self, read: Read, namespace: str, where: KeyRef | None, what: str, reason: str
     ) -> tuple[bytes | None, Terminal | None]:
         """The bytes under a Secret's key, or why there are none."""
         if where is None:
             return None, None
-        secret = await self._cluster.read(Kind.SECRET, namespace, where.name)
+        secret = await read(Kind.SECRET, namespace, where.name)
         if secret is None:
             missing = f"there is no Secret `{where.name}` in namespace `{namespace}`; create it"
             return None, Terminal(reason, f"the {what} is missing: {missing}")
@@ -163,12 +169,12 @@ class AppReader:
         return value, None
 
     async def _read_certificate(
-        self, namespace: str, name: str | None
+        self, read: Read, namespace: str, name: str | None
     ) -> tuple[ClientCertificate | None, Terminal | None]:
         """The client certificate in a Secret, or what is wrong with it."""
         if name is None:
             return None, None
-        secret = await self._cluster.read(Kind.SECRET, namespace, name)
+        secret = await read(Kind.SECRET, namespace, name)
         if secret is None:
             problem = (
                 f"there is no Secret `{name}` in namespace `{namespace}`; create it, of the type kubernetes.io/tls"

@@ -59,7 +59,7 @@ class FirstLists:
                 logger.info("%s: %s", self.missing, error.message)
                 await self._sleep(LISTED_ANEW)
             else:
-                del self._missing[0]
+                self._watched.store.complete(self._missing.pop(0))
         self.complete.set()
 
     async def _names(self, kind: Kind) -> set[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What the watches have told: which keys an object concerns, and the newest body of what has not been worked on yet.
+"""What the watches have told, and which keys an object concerns. What an object is, the `store` has.
 
 A run reports which objects it reads; an event about one of them wakes the key. Each key remembers for itself the
 version that its last decision saw: an object that it read, or a write of its own. An event wakes the keys that saw
@@ -14,20 +14,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.objects.secrets import data_digest
+from githubtoken_operator.domain.objects.secrets import LAST_APPLIED, data_digest
 from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.store import Store
 
 TOKENS: Final = frozenset({Kind.TOKEN, Kind.CLUSTER_TOKEN})
 """The kinds whose objects get a token."""
 KEYS: Final = TOKENS | {Kind.APP, Kind.CLUSTER_APP}
 """The kinds whose objects have runs and series of their own."""
+WATCHED: Final = KEYS | {Kind.SECRET, Kind.NAMESPACE}
+"""The kinds that are watched; what is cluster-scoped only where all namespaces are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,12 @@ class Ref:
 class Watched:
     """The index from objects to the keys that depend on them."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Collection[Kind] = WATCHED) -> None:
+        self.store: Final = Store(kinds)
         self._dependents: defaultdict[Ref, set[Ref]] = defaultdict(set)
         self._reads: dict[Ref, frozenset[Ref]] = {}
         self._saw: defaultdict[Ref, dict[Ref, bytes]] = defaultdict(dict)
         self._delivered: defaultdict[Kind, dict[Ref, bytes]] = defaultdict(dict)
-        self._unhandled: dict[Ref, JSON] = {}
         self._named: dict[Ref, Ref] = {}
         self._users: Counter[Ref] = Counter()
 
@@ -108,11 +111,17 @@ class Watched:
             self._saw[key][ref] = _version(ref.kind, body)
 
     def deliver(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
-        """Takes an event in. The keys that have decided on another version, or not yet on any since the last event."""
-        if ref.kind in TOKENS:
-            self._name(ref, _app_of(ref, body))
+        """Takes an event in. The keys that have decided on another version, or not yet on any since the last event.
+
+        None of one that is older than what is known: the newer one's event comes, and is for them.
+        """
         version = _version(ref.kind, body)
         before = self._delivered[ref.kind].get(ref)
+        if not self.store.bring(ref.kind, (ref.namespace, ref.name), body):
+            self._delivered[ref.kind].setdefault(ref, version)
+            return ()
+        if ref.kind in TOKENS:
+            self._name(ref, _app_of(ref, body))
         self._delivered[ref.kind][ref] = version
         return tuple(key for key in self.concerned(ref) if self._seen_by(key).get(ref, before) != version)
 
@@ -124,13 +133,22 @@ class Watched:
         """All of that kind."""
         return tuple(self._delivered[kind])
 
-    def forget(self, ref: Ref) -> None:
-        """The object is gone: one of the same name is news again."""
-        self._unhandled.pop(ref, None)
+    def forget(self, ref: Ref, version: str | None = None) -> bool:
+        """The object is gone, since that version where it is known: one of the same name is news again.
+
+        False where another of that name is known to have been made since.
+        """
+        if not self.store.drop(ref.kind, (ref.namespace, ref.name), version):
+            return False
         self._name(ref, None)
         self._delivered[ref.kind].pop(ref, None)
         for key in self.concerned(ref):
             self._seen_by(key).pop(ref, None)
+        return True
+
+    def answered(self, kind: Kind, namespace: str, name: str, body: JSON | None) -> None:
+        """The API server has told what the object is; None: there is none."""
+        self.store.answer(kind, (namespace, name), body)
 
     def named_by(self, token: Ref) -> Ref | None:
         """The App that a GitHubToken names, as the watch has told."""
@@ -139,14 +157,6 @@ class Watched:
     def users(self, app: Ref) -> int:
         """How many GitHubTokens name this App."""
         return self._users[app]
-
-    def put(self, ref: Ref, body: JSON) -> None:
-        """Keeps the newest body until a run takes it, which saves that run a read."""
-        self._unhandled[ref] = body
-
-    def take(self, ref: Ref) -> JSON | None:
-        """The body that an event brought and no run has used yet."""
-        return self._unhandled.pop(ref, None)
 
     def _name(self, token: Ref, app: Ref | None) -> None:
         before = self._named.pop(token, None)
@@ -183,10 +193,15 @@ def _version(kind: Kind, body: JSON | None) -> bytes:
     if kind is Kind.NAMESPACE:
         noted = [meta.get("labels") or {}]
     else:
-        noted = [meta.get("annotations") or {}, bool(meta.get("deletionTimestamp"))]
+        noted = [_annotations(meta), bool(meta.get("deletionTimestamp"))]
     if kind is Kind.SECRET:
         owners = sorted(owner.get("uid", "") for owner in meta.get("ownerReferences") or ())
         noted += [data_digest(body), meta.get("labels") or {}, owners, body.get("immutable")]
     elif kind in KEYS:
         noted += [meta.get("uid"), meta.get("generation")]
     return hashlib.blake2b(json.dumps(noted, sort_keys=True).encode(), digest_size=16).digest()
+
+
+def _annotations(meta: JSON) -> JSON:
+    """Without what kubectl keeps of an object's spec: a change of that is the spec's."""
+    return {name: text for name, text in (meta.get("annotations") or {}).items() if name != LAST_APPLIED}

@@ -28,6 +28,7 @@ from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.fence import Fence, send_limit
 from githubtoken_operator.engine.first_lists import FirstLists
+from githubtoken_operator.engine.objects import Objects
 from githubtoken_operator.engine.scheduler import Next, Ran, Scheduler
 from githubtoken_operator.engine.sweep import Sweep
 from githubtoken_operator.engine.turns import Turns
@@ -118,7 +119,10 @@ def wire(
     stop: asyncio.Event,
 ) -> Parts:
     """The parts of one process, made and connected. `watches` has room for the watches of single Secrets."""
-    watched = Watched()
+    clusterwide = not settings.namespaces
+    of_cluster = [Kind.CLUSTER_APP, Kind.CLUSTER_TOKEN, Kind.NAMESPACE] if clusterwide else []
+    listed = [Kind.TOKEN, Kind.APP, Kind.SECRET, *of_cluster]
+    watched = Watched(listed)
 
     def announce(kind: Kind, namespace: str, name: str, body: JSON | None) -> None:
         watched.saw(Ref(kind, namespace, name), body)
@@ -126,7 +130,8 @@ def wire(
     async def run_key(key: Ref) -> Next | None:
         return await (reconciler.run(key) if key.kind in TOKENS else apps.run(key))
 
-    cluster = Cluster(api, announce=announce)
+    cluster = Cluster(api, announce=announce, answered=watched.answered)
+    objects = Objects(cluster, watched)
     fence = Fence(leadership, stopping=stop.is_set, send_margin=send_limit(settings.lease_duration))
     scheduler: Scheduler[Ref] = Scheduler(
         run_key,
@@ -152,7 +157,7 @@ def wire(
         cluster=cluster,
         github=github,
         reader=AppReader(
-            cluster=cluster,
+            objects=objects,
             own_namespace=settings.operator_namespace,
             allowed_hosts=settings.allowed_hosts,
             watched=watched,
@@ -164,7 +169,7 @@ def wire(
         turns=turns,
         wake=scheduler.wake,
         now=utc_now,
-        clusterwide=not settings.namespaces,
+        clusterwide=clusterwide,
     )
 
     def wake_for(key: SecretKey) -> None:
@@ -198,17 +203,15 @@ def wire(
         "User": UserKind(
             github=github,
             apps=apps,
-            inputs=UserInputs(
-                cluster=cluster, credentials=credentials, savings=savings, seeds=seeds, sign_ins=sign_ins
-            ),
+            inputs=UserInputs(credentials=credentials, savings=savings, seeds=seeds, sign_ins=sign_ins),
             credentials=credentials,
             savings=savings,
             rotation=rotation,
             sign_ins=sign_ins,
         ),
-        "Personal": PersonalKind(cluster=cluster, tokens=PersonalTokens(github, allowed_hosts=settings.allowed_hosts)),
+        "Personal": PersonalKind(PersonalTokens(github, allowed_hosts=settings.allowed_hosts)),
     }
-    known, claims = Known(), Claims(cluster, watched)
+    known, claims = Known(), Claims(objects, watched)
     spreads = Spreads(
         cluster=cluster,
         known=known,
@@ -219,9 +222,9 @@ def wire(
         home=settings.operator_namespace,
         now=utc_now,
     )
-    finalizer = Finalizer(cluster, now=utc_now, clusterwide=not settings.namespaces)
+    finalizer = Finalizer(cluster, now=utc_now, clusterwide=clusterwide)
     gatherer = Gatherer(
-        cluster=cluster,
+        objects=objects,
         kinds=kinds,
         apps=apps,
         moments=moments,
@@ -287,9 +290,6 @@ def wire(
         forget=watched.forget,
     )
     metrics.process.watch_named(lambda: {"watch": named.watched, "look": named.looked_at})
-    clusterwide = not settings.namespaces
-    of_cluster = [Kind.CLUSTER_APP, Kind.CLUSTER_TOKEN, Kind.NAMESPACE] if clusterwide else []
-    listed = [Kind.TOKEN, Kind.APP, Kind.SECRET, *of_cluster]
     sweep = Sweep(
         cluster=cluster,
         watched=watched,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.consumer import ownership
 from githubtoken_operator.domain.objects.resources import GitHubToken, parse_token
 from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.objects import Objects
 from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
 
 
 class Claims:
     """What GitHubTokens and ClusterGitHubTokens claim."""
 
-    def __init__(self, cluster: Cluster, watched: Watched) -> None:
-        self._cluster = cluster
+    def __init__(self, objects: Objects, watched: Watched) -> None:
+        self._objects = objects
         self._watched = watched
 
     async def conflict(self, key: Ref, token: GitHubToken, secret: JSON | None) -> str | None:
@@ -28,13 +29,13 @@ class Claims:
             return False
         name, clusterwide = owner
         kind, namespace = (Kind.CLUSTER_TOKEN, "") if clusterwide else (Kind.TOKEN, token.namespace)
-        body = await self._cluster.read(kind, namespace, name)
+        body = await self._objects.known(kind, namespace, name)
         return body is None or parse_token(body).secret.name != token.secret.name
 
     async def _outranked(self, key: Ref, token: GitHubToken, secret: JSON | None) -> str | None:
         """Which other object goes first, where several want one Secret."""
         wanted = Ref(Kind.SECRET, token.namespace, token.secret.name)
         others = [ref for ref in self._watched.dependents(wanted) if ref.kind in TOKENS and ref != key]
-        bodies = [await self._cluster.read(ref.kind, ref.namespace, ref.name) for ref in others]
+        bodies = [await self._objects.known(ref.kind, ref.namespace, ref.name) for ref in others]
         rivals = [rival for body in bodies if body is not None and not (rival := parse_token(body)).deleting]
         return ownership.outranked(token, secret, rivals)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from githubtoken_operator.adapters.kubernetes.api import Forbidden, Terminating
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer
@@ -26,6 +26,7 @@ from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.domain.vocabulary.times import format_time
+from githubtoken_operator.engine.objects import Objects, Read
 from githubtoken_operator.engine.turns import Turns
 from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.tokens.claims import Claims
@@ -51,7 +52,7 @@ class Gatherer:
     def __init__(
         self,
         *,
-        cluster: Cluster,
+        objects: Objects,
         kinds: TokenKinds,
         apps: Apps,
         moments: Moments,
@@ -64,7 +65,7 @@ class Gatherer:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
-        self._cluster = cluster
+        self._objects = objects
         self._kinds = kinds
         self._apps = apps
         self._moments = moments
@@ -78,22 +79,24 @@ class Gatherer:
         self._monotonic = monotonic
         self._begun = now() - timedelta(seconds=monotonic())
 
-    async def current(self, key: Ref, body: JSON | None) -> JSON | None:
-        """The object as an event has just brought it, else `body` where it was just read; None where it is gone."""
-        if (brought := self._watched.take(key)) is not None:
-            self._watched.saw(key, brought)
-            return brought
-        return body or await self._cluster.read(key.kind, key.namespace, key.name)
+    async def current(self, key: Ref, body: JSON | None, *, fresh: bool) -> JSON | None:
+        """The object; None where it is gone. `body` is it as it was just read or written, which may be old by now."""
+        where = key.kind, key.namespace, key.name
+        return (self._objects.at_hand(*where) or body) if body is not None else await self._read(fresh=fresh)(*where)
 
-    async def gather(self, key: Ref, body: JSON, memory: Memory) -> Gathered:
-        """The observation of one GitHubToken. Raises `ApiError`."""
+    def _read(self, *, fresh: bool) -> Read:
+        return self._objects.now if fresh else self._objects.known
+
+    async def gather(self, key: Ref, body: JSON, memory: Memory, *, fresh: bool) -> Gathered:
+        """The observation of one GitHubToken, `fresh` of its Secrets as they are at this moment. Raises `ApiError`."""
+        read = self._read(fresh=fresh)
         token = with_target(parse_token(body, self._home), memory)
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
         # Said before anything is waited for, so that of two that begin at once each knows of the other.
         kind = self._kinds[token.kind]
         secrets = [Ref(Kind.SECRET, token.namespace, name) for name in kind.secrets(token)]
-        consumers = self._spreads.secrets(key, token) if token.wish else [_consumer(token)]
+        consumers = self._spreads.secrets(key, token) if token.wish else [Ref(*_place_of(token))]
         self._watched.depends(key, [*_inputs_of_app(token), *secrets, *consumers])
         unresolved = token.invalid is not None or token.personal is not None
         resolved = (
@@ -122,11 +125,11 @@ class Gatherer:
                 spread = await self._spreads.observe(key, token, resolved)
                 seen, stored = replace(seen, spread=spread), spread.published
             else:
-                secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
+                secret = None if self._is_first(token) and not fresh else await read(*_place_of(token))
                 conflict = await self._claims.conflict(key, token, secret)
                 stored = consumer.read(secret) if secret is not None and not conflict else None
                 seen = replace(seen, secret=secret, conflict=conflict)
-            seen, found = await kind.observe(seen, resolved, memory, stored)
+            seen, found = await kind.observe(seen, resolved, memory, stored, read)
             inputs += found
             if stored is not None and seen.issued is not None and stored.access.token == seen.issued.access.token:
                 # The consumer's Secret says where its token came from only where that matters to who reads it.
@@ -157,6 +160,12 @@ class Gatherer:
             inputs=digest,
         )
 
+    def _is_first(self, token: GitHubToken) -> bool:
+        """Whether there can be no Secret yet, as far as is known: if there is one, its creation conflicts."""
+        status = token.status
+        had = status.get("revision") is not None or ready_of(status)[1] == reasons.SECRET_CONFLICT
+        return not had and self._objects.lacks(*_place_of(token))
+
     def _limit(self, token: GitHubToken, app: App | None) -> RateLimited | None:
         server = server_of(token, app)
         if server is None:
@@ -172,10 +181,6 @@ class Gatherer:
         return RateLimited(reasons.RATE_LIMITED, message, retry_after=ends - self._monotonic())
 
 
-def _consumer(token: GitHubToken) -> Ref:
-    return Ref(Kind.SECRET, token.namespace, token.secret.name)
-
-
 def _app_trouble(token: GitHubToken, resolved: Resolved) -> TokenError | None:
     if resolved.error is not None:
         if resolved.error.reason == reasons.INVALID_SPEC:
@@ -184,6 +189,11 @@ def _app_trouble(token: GitHubToken, resolved: Resolved) -> TokenError | None:
     if resolved.app is not None and (denied := policy.refusal(token, resolved.app.limits)):
         return denied
     return resolved.key_error if token.installation else resolved.client_secret_error
+
+
+def _place_of(token: GitHubToken) -> tuple[Kind, str, str]:
+    """Where the consumer's Secret is."""
+    return Kind.SECRET, token.namespace, token.secret.name
 
 
 def _inputs_of_app(token: GitHubToken) -> list[Ref]:

@@ -17,6 +17,7 @@ from githubtoken_operator.domain.runs.decide import Observation, Step
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 
@@ -31,12 +32,16 @@ class TokenKind(Protocol):
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """Names of the Secrets that `observe` reads, so that a change of one wakes the object."""
 
+    @property
+    def spends(self) -> bool:
+        """Whether what it does cannot be undone: it is decided on what the API server says at that moment."""
+
     async def observe(
-        self, seen: Observation, resolved: Resolved, memory: Memory, stored: Issued | None
+        self, seen: Observation, resolved: Resolved, memory: Memory, stored: Issued | None, read: Read
     ) -> tuple[Observation, Sequence[str]]:
         """What this kind adds to `seen`, the token that is held above all, and what could mend a failure.
 
-        `stored` is the token in the consumer's Secret. Raises `ApiError`.
+        `stored` is the token in the consumer's Secret, and `read` has the others. Raises `ApiError`.
         """
 
     def installation(self, token: GitHubToken, app: App | None) -> str:
@@ -71,6 +76,7 @@ class Plain:
     """What a kind answers that needs nothing of the sort."""
 
     deed = "obtained a token"
+    spends = False
 
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """None."""

@@ -32,6 +32,7 @@ from githubtoken_operator.domain.objects.resources import Failures
 from githubtoken_operator.domain.runs import doubt, urgency
 from githubtoken_operator.domain.runs.decide import (
     BackingOff,
+    Decision,
     Halt,
     Hold,
     Label,
@@ -41,6 +42,7 @@ from githubtoken_operator.domain.runs.decide import (
     Step,
     TakeSeed,
     Wait,
+    acts,
     decide,
     desired_secret,
     must_publish,
@@ -93,8 +95,8 @@ from githubtoken_operator.tokens.revocation import Revocations
 from githubtoken_operator.tokens.spread.spreads import Spreads
 from githubtoken_operator.tokens.user.credential_store import StartOver
 
-MOST_PASSES: Final = 5
-"""Of observe, decide, act in one run: holding, taking a seed, rotating, admitting and publishing are one pass each."""
+MOST_PASSES: Final = 6
+"""Of observe, decide, act in one run: asking, holding, taking a seed, rotating, admitting, publishing are one each."""
 
 WORTH_A_WORD: Final = 3.0
 """Seconds that an object waits for its turn before its status says so, which costs the API server a write."""
@@ -142,12 +144,16 @@ class Reconciler:
         self._now = now
         self._monotonic = monotonic
         self._memories: dict[Ref, Memory] = {}
+        self._moved: set[Ref] = set()
 
     async def run(self, key: Ref) -> Next | None:
         """One run; never raises for what the cluster or GitHub do."""
         outcome = await self._outcome(key)
         if not _keeps_its_turn(outcome):
             self._turns.leave(key)
+        if isinstance(outcome, Moved):
+            # What the watches brought was old: the next run asks.
+            self._moved.add(key)
         match next_run(outcome):
             case Later(wait, cause, urgent):
                 since = outcome.local_time if isinstance(outcome, Settled) else self._now()
@@ -178,25 +184,32 @@ class Reconciler:
 
     async def _run(self, key: Ref) -> Outcome:
         body: JSON | None = None
+        fresh = key in self._moved
+        self._moved.discard(key)
         for _ in range(MOST_PASSES):
-            body = await self._gatherer.current(key, body)
+            body = await self._gatherer.current(key, body, fresh=fresh)
             if body is None or "deletionTimestamp" in body["metadata"]:
                 return await self._end(key, body)
             memory = self._memory(key, body["metadata"]["uid"])
-            gathered = await self._gatherer.gather(key, body, memory)
+            gathered = await self._gatherer.gather(key, body, memory, fresh=fresh)
             if gathered.resolved.error is None:
                 memory.app = gathered.resolved.app or memory.app
-            passed = await self._pass(gathered, memory)
+            decision = decide(gathered.observation)
+            if self._kinds[gathered.observation.token.kind].spends and not fresh and acts(decision):
+                # It cannot be undone, so it is decided again on what is there at this moment.
+                fresh, body = True, None
+                continue
+            passed = await self._pass(gathered, memory, decision)
             if isinstance(passed, Outcome):
                 return passed
             body = passed
         return Moved()
 
-    async def _pass(self, gathered: Gathered, memory: Memory) -> Outcome | JSON:
-        """Decides and acts once. An object that is returned says: the world has changed, look again."""
+    async def _pass(self, gathered: Gathered, memory: Memory, decision: Decision) -> Outcome | JSON:
+        """Acts once. An object that is returned says: the world has changed, look again."""
         seen = gathered.observation
         try:
-            match decide(seen):
+            match decision:
                 case Hold(held):
                     return await self._finalizer.set(gathered.body, held=held)
                 case Obtain(cause):
@@ -411,6 +424,7 @@ class Reconciler:
 
     def _forget(self, key: Ref) -> None:
         self._memories.pop(key, None)
+        self._moved.discard(key)
         secrets = [ref for ref in self._watched.reads(key) if ref.kind is ObjectKind.SECRET]
         for kind in self._kinds.values():
             kind.forget(secrets)

@@ -23,7 +23,6 @@ from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, a
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs import urgency
 from githubtoken_operator.domain.user.credential import SEEDS_TAKEN, read_hashes
-from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduler import Scheduler
 from githubtoken_operator.engine.sweep import Sweep
 from githubtoken_operator.engine.watched import KEYS, TOKENS, Ref, Watched
@@ -164,7 +163,7 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
             # A list that was made anew says nothing of what has gone.
             wiring.sweep.soon()
         if change == DELETED:
-            gone(wiring, ref)
+            gone(wiring, ref, meta.get("resourceVersion"))
             return
         show(wiring, ref, body)
         if kind in TOKENS and not wiring.watched.is_delivered(ref):
@@ -201,7 +200,7 @@ def brought(wiring: Wiring, ref: Ref, body: JSON) -> None:
     """A watch brought the object, or a look found it: wakes whom that concerns."""
     concerned = wiring.known.note(ref, body)
     if keys := {*wiring.watched.deliver(ref, body), *concerned}:
-        wake(wiring, ref, body, keys)
+        wake(wiring, ref, keys)
 
 
 def found(wiring: Wiring, ref: Ref, secret: JSON | None) -> None:
@@ -212,17 +211,19 @@ def found(wiring: Wiring, ref: Ref, secret: JSON | None) -> None:
         gone(wiring, ref)
 
 
-def gone(wiring: Wiring, ref: Ref) -> None:
-    """The object is there no more."""
-    count(wiring, wiring.watched.named_by(ref), None)
-    wiring.watched.forget(ref)
+def gone(wiring: Wiring, ref: Ref, version: str | None = None) -> None:
+    """The object is there no more, since that version where it is known."""
+    named = wiring.watched.named_by(ref)
+    if not wiring.watched.forget(ref, version):
+        return
+    count(wiring, named, None)
     wiring.named.gone(ref)
     wiring.scheduler.expect(ref, None)
     if ref.kind is Kind.SECRET:
         wiring.seeds.forget((ref.namespace, ref.name))
         wiring.savings.gone((ref.namespace, ref.name))
         wiring.orphans.forget(ref)
-    wake(wiring, ref, None, {*wiring.watched.concerned(ref), *wiring.known.gone(ref)})
+    wake(wiring, ref, {*wiring.watched.concerned(ref), *wiring.known.gone(ref)})
 
 
 def count(wiring: Wiring, before: Ref | None, after: Ref | None) -> None:
@@ -232,12 +233,9 @@ def count(wiring: Wiring, before: Ref | None, after: Ref | None) -> None:
             wiring.apps.count_again(app)
 
 
-def wake(wiring: Wiring, ref: Ref, body: JSON | None, keys: Iterable[Ref]) -> None:
-    """Makes `keys` due, which the object concerns; a GitHubToken's run gets the body that came."""
-    if ref.kind in TOKENS:
-        if body is not None:
-            wiring.watched.put(ref, body)
-    else:
+def wake(wiring: Wiring, ref: Ref, keys: Iterable[Ref]) -> None:
+    """Makes `keys` due, which the object concerns."""
+    if ref.kind not in TOKENS:
         wiring.apps.forget(ref)
     for key in keys:
         wiring.scheduler.wake(key)

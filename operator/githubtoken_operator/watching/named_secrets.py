@@ -61,7 +61,7 @@ class NamedSecrets:
         own_namespace: str,
         delivered: Callable[[Ref], bool],
         tell: Callable[[Ref, JSON | None], None],
-        forget: Callable[[Ref], None],
+        forget: Callable[[Ref], object],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         watches: int = WATCHED_BY_NAME,
     ) -> None:

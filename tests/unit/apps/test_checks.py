@@ -238,6 +238,7 @@ async def test_a_cluster_app_that_is_not_there_is_not_found() -> None:
 
 async def test_labels_that_may_not_be_read_admit_nobody() -> None:
     world = cluster_world(allowedNamespaces={"from": "Selector", "selector": {}})
+    world.watching = False
     world.faults.once(f"GET namespaces/{NAMESPACE}", raising(Forbidden(403, "not yours")))
     assert await reason_for(world, NAMESPACE) == reasons.MISSING_PERMISSION
 
@@ -580,7 +581,7 @@ async def test_an_app_whose_key_is_missing_is_looked_at_again_soon() -> None:
 async def test_an_app_that_may_not_be_read_is_read_again_soon_and_then_wakes_its_tokens() -> None:
     world = world_with()
     world.api.put(githubtoken_body())
-    process = world.start()
+    process = world.start(watching=False)
     await process.settle()
     await process.apps.run(ACME)
     process.apps.forget(ACME)
@@ -605,7 +606,7 @@ async def test_an_app_that_is_gone_is_forgotten() -> None:
 @pytest.mark.parametrize("call", ["GET githubapps/acme", "PATCH githubapps/acme/status", "POST events"])
 async def test_while_the_api_server_is_away_an_app_comes_back(call: str) -> None:
     world = world_with()
-    apps = world.start().apps
+    apps = world.start(watching=False).apps
     world.faults.once(call, raising(API_AWAY))
     due = await apps.run(ACME)
     assert due is not None

@@ -210,20 +210,5 @@ def test_what_a_watch_brought_is_known_until_it_is_forgotten() -> None:
     assert watched.delivered(Kind.SECRET) == ()
 
 
-def test_the_newest_body_is_taken_once() -> None:
-    watched = Watched()
-    watched.put(TOKEN, githubtoken_body(generation=1))
-    watched.put(TOKEN, githubtoken_body(generation=2))
-    assert watched.take(TOKEN) == githubtoken_body(generation=2)
-    assert watched.take(TOKEN) is None
-
-
-def test_a_body_that_was_deleted_is_not_worked_on() -> None:
-    watched = Watched()
-    watched.put(TOKEN, githubtoken_body())
-    watched.forget(TOKEN)
-    assert watched.take(TOKEN) is None
-
-
 def test_a_ref_reads_as_a_human_would_say_it() -> None:
     assert str(TOKEN) == "GitHubToken team/ci"

@@ -547,13 +547,18 @@ async def test_a_secret_that_appeared_meanwhile_is_never_overwritten() -> None:
 
 
 async def test_somebody_elses_secret_is_left_alone_until_it_is_given_to_us() -> None:
+    """It has not our label, so that it is there is known when the operator's own cannot be made, and from then on."""
     world = declared()
     world.api.put(secret("ci", {"mine": "1"}))
     process = world.start()
+    moved = await process.run()
+    assert moved is not None
+    assert moved.cause == causes.CONFLICT
     due = await process.run()
     assert due is not None
     assert due.due == (world.clock.now + timedelta(seconds=15)).timestamp()
-    assert mints(world) == 0
+    await world.start().run()
+    assert mints(world) == 1
     assert needs_human(world.status()) == reasons.SECRET_CONFLICT
     world.api.edit("secrets/ci", lambda body: body["metadata"].update(annotations={ADOPT: "true"}))
     await process.settle()
@@ -584,7 +589,7 @@ async def test_a_secret_that_may_not_be_written_is_said_and_nothing_is_minted_an
 async def test_a_secret_that_may_not_be_read_is_said() -> None:
     world = declared()
     world.faults.on("GET secrets/ci", raising(Forbidden(403, "secrets is forbidden: User cannot get")))
-    due = await world.start().run()
+    due = await world.start(watching=False).run()
     assert due is not None
     assert mints(world) == 0
     assert ready_of(world.status()) == ("False", reasons.MISSING_PERMISSION)
@@ -594,7 +599,7 @@ async def test_an_app_that_may_not_be_read_for_a_moment_is_read_again_without_an
     """So answers an API server that has just started and has not read the roles yet."""
     world = declared()
     world.faults.once("GET githubapps/acme", raising(Forbidden(403, "githubapps is forbidden: User cannot get")))
-    process = world.start()
+    process = world.start(watching=False)
     due = await process.run()
     assert due is not None
     assert ready_of(world.status()) == ("False", reasons.MISSING_PERMISSION)

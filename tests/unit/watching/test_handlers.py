@@ -92,12 +92,13 @@ class Kopf:
         await self.handlers[handler](type=kind, body=as_kopf_gives(body))
 
 
-async def test_a_new_token_is_run_and_its_body_kept_for_that_run() -> None:
+async def test_a_new_token_is_run_and_its_run_reads_what_came() -> None:
     kopf_ = Kopf()
     body = githubtoken_body()
     await kopf_.event("on_token", body, None)
+    kopf_.watched.store.complete(Kind.TOKEN)
     assert kopf_.woken == [TOKEN]
-    assert kopf_.watched.take(TOKEN) == body
+    assert kopf_.watched.store.find(Kind.TOKEN, (NAMESPACE, "ci")) == body
 
 
 async def test_an_object_has_its_series_from_its_first_sight_on() -> None:
@@ -131,7 +132,21 @@ async def test_a_deleted_token_is_run_once_more_and_read_anew() -> None:
     await kopf_.event("on_token", githubtoken_body())
     await kopf_.event("on_token", githubtoken_body(), "DELETED")
     assert kopf_.woken == [TOKEN, TOKEN]
-    assert kopf_.watched.take(TOKEN) is None
+    kopf_.watched.store.complete(Kind.TOKEN)
+    assert kopf_.watched.store.find(Kind.TOKEN, (NAMESPACE, "ci")) is None
+
+
+async def test_the_end_of_an_object_that_was_made_anew_since_says_nothing_of_the_new_one() -> None:
+    """kopf has a queue for each uid, so the two events may come in either order."""
+    kopf_ = Kopf()
+    old, new = githubtoken_body(), githubtoken_body(uid="uid-second")
+    new["metadata"]["resourceVersion"] = "9"
+    old["metadata"]["resourceVersion"] = "8"
+    await kopf_.event("on_token", new, "ADDED")
+    await kopf_.event("on_token", old, "DELETED")
+    kopf_.watched.store.complete(Kind.TOKEN)
+    assert kopf_.watched.store.find(Kind.TOKEN, (NAMESPACE, "ci")) == new
+    assert kopf_.woken == [TOKEN]
 
 
 async def test_an_app_that_changed_is_forgotten_and_run() -> None:

@@ -57,7 +57,7 @@ class Scene:
         self.woken.clear()
         ref = Ref(Kind.SECRET, NAMESPACE, body["metadata"]["name"])
         if concerned := self.process.watched.deliver(ref, body):
-            handlers.wake(self._wiring, ref, body, concerned)
+            handlers.wake(self._wiring, ref, concerned)
         return set(self.woken)
 
 

@@ -1,6 +1,7 @@
 """What the operator does with Kubernetes objects: reads, writes under a resourceVersion, applies, events.
 
-Reads are quorum reads, never a cache. Every write of ours goes by one field manager.
+Reads are quorum reads, never a cache; what the watches brought, `engine.objects` has. Every write of ours goes by one
+field manager.
 """
 
 from __future__ import annotations
@@ -63,16 +64,25 @@ class Kind(Enum):
         return [self.path(namespace) for namespace in namespaces] or [everywhere]
 
 
+Noted = Callable[[Kind, str, str, JSON | None], None]
+"""Told of an object: kind, namespace, name, and the object, or None where there is none."""
+
+
+def _unnoted(_kind: Kind, _namespace: str, _name: str, _body: JSON | None) -> None:
+    """Where nobody needs to know."""
+
+
 class Cluster:
     """The objects of one cluster."""
 
-    def __init__(self, api: Api, *, announce: Callable[[Kind, str, str, JSON | None], None] | None = None) -> None:
+    def __init__(self, api: Api, *, announce: Noted = _unnoted, answered: Noted = _unnoted) -> None:
         """`announce` is told of each object that was read, None where it is not there, and of each Secret to write.
 
-        It gets kind, namespace and name with it.
+        `answered` is told of each object as the API server had it when it answered.
         """
         self._api = api
         self._announce = announce
+        self._answered = answered
 
     async def read(self, kind: Kind, namespace: str, name: str) -> JSON | None:
         """The object as it is now, or None."""
@@ -84,8 +94,8 @@ class Cluster:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             found = None
-        if self._announce is not None:
-            self._announce(kind, namespace, name, found)
+        self._answered(kind, namespace, name, found)
+        self._announce(kind, namespace, name, found)
         return found
 
     async def each_secret(self, role: str, namespaces: Sequence[str]) -> AsyncIterator[JSON]:
@@ -128,7 +138,9 @@ class Cluster:
         """Merges `changes` into the object whose metadata are `of`; under a resourceVersion where `changes` has one."""
         path = kind.path(of.get("namespace", ""), of["name"], subresource)
         manager = {"fieldManager": FIELD_MANAGER}
-        return await self._api.request("PATCH", path, body=changes, content_type=_MERGE, query=manager)
+        merged = await self._api.request("PATCH", path, body=changes, content_type=_MERGE, query=manager)
+        self._answered(kind, of["namespace"], of["name"], merged)
+        return merged
 
     async def apply(self, kind: Kind, body: JSON, *, subresource: str = "") -> JSON:
         """Server-side apply with force; `Conflict` where `metadata.uid` or `resourceVersion` is not the present one.
@@ -155,6 +167,7 @@ class Cluster:
         preconditions = {key: of[key] for key in ("uid", "resourceVersion")}
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
         await self._api.request("DELETE", kind.path(of["namespace"], of["name"]), body=options)
+        self._answered(kind, of["namespace"], of["name"], None)
 
     async def may(self, verb: str, kind: Kind) -> bool:
         """Whether the operator's account may do this to objects of the kind in all namespaces."""
@@ -218,10 +231,16 @@ class Cluster:
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
     ) -> JSON:
-        if kind is Kind.SECRET and self._announce is not None:
-            self._announce(kind, body["metadata"]["namespace"], body["metadata"]["name"], body)
+        where = body["metadata"].get("namespace", ""), body["metadata"]["name"]
+        if kind is Kind.SECRET:
+            # Before the answer: the watch may be faster.
+            self._announce(kind, *where, body)
         manager = {"fieldManager": FIELD_MANAGER, **(query or {})}
-        return await self._api.request(method, path, body=body, content_type=content_type, query=manager)
+        written = await self._api.request(method, path, body=body, content_type=content_type, query=manager)
+        self._answered(kind, *where, written)
+        if kind is Kind.SECRET:
+            self._announce(kind, *where, written)
+        return written
 
 
 def _name(item: JSON) -> tuple[str, str]:

@@ -38,6 +38,10 @@ ADOPT: Final = PREFIX + "adopt"
 """Annotation by which somebody hands a Secret of theirs to the operator."""
 ADOPTED: Final = PREFIX + "adopted"
 """Annotation by which the operator remembers it, whatever becomes of the other: the Secret is never deleted by us."""
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+"""Annotation in which kubectl keeps the object as it was applied."""
+MOST_DATA: Final = 12 * 1024
+"""Characters of data that are kept of a Secret with a role; tokens and keys have a few thousand."""
 _DATA_DIGEST: Final = "dataDigest"
 _REVISION_DIGITS: Final = 15
 """More than there can be tokens, and well within the 64 bits of status."""
@@ -55,14 +59,29 @@ ACCESS_TOKEN_KEYS: Final = frozenset(
 def trimmed(body: dict[str, Any]) -> dict[str, Any]:
     """An object that a list or a watch brought, less what nobody reads of it there; changes `body`.
 
-    It loses the bookkeeping of field managers, which is as long as the object itself, and a Secret its data but for
-    their digest.
+    It loses the bookkeeping of field managers, which is as long as the object itself. A Secret loses its data but for
+    their digest, unless it has a role, and no more than a role needs.
     """
     body.get("metadata", {}).pop("managedFields", None)
+    needed = ROLE in labels_of(body) and _length(body.get("data") or {}) <= MOST_DATA
+    return body if needed else without_data(body)
+
+
+def without_data(body: dict[str, Any]) -> dict[str, Any]:
+    """A Secret with the digest of its data in their place; changes `body`."""
     if "data" in body:
         body[_DATA_DIGEST] = data_digest(body)
         del body["data"]
     return body
+
+
+def is_whole(secret: JSON) -> bool:
+    """Whether a Secret still has its data."""
+    return _DATA_DIGEST not in secret
+
+
+def _length(data: JSON) -> int:
+    return sum(len(key) + len(value or "") for key, value in data.items())
 
 
 def data_digest(secret: JSON) -> str:
@@ -102,7 +121,8 @@ def annotations_of(secret: JSON) -> JSON:
 
 def labels_of(secret: JSON) -> JSON:
     """The labels, empty where there are none."""
-    return secret["metadata"].get("labels") or {}
+    labels: JSON = secret.get("metadata", {}).get("labels") or {}
+    return labels
 
 
 def owner_note(name: str, *, clusterwide: bool) -> dict[str, str]:

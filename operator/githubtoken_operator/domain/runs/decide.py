@@ -219,6 +219,11 @@ def _decide_token(seen: Observation, sign_in: TokenError | None) -> Decision:
     return Wait(hindrance or sign_in)
 
 
+def acts(decision: Decision) -> bool:
+    """Whether anything is to be done."""
+    return not isinstance(decision, Halt | Wait)
+
+
 def obtain_cause(seen: Observation) -> str | None:
     """Why a new token is wanted, or None."""
     for rule in _OBTAIN:

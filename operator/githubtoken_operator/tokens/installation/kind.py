@@ -19,6 +19,7 @@ from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotHonoured, Transient
 from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, Trial, newer
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
 from githubtoken_operator.tokens.kind import Plain
@@ -46,6 +47,7 @@ class InstallationKind(Plain):
         resolved: Resolved,
         memory: Memory,
         stored: Issued | None,
+        read: Read,
     ) -> tuple[Observation, Sequence[str]]:
         """The token that is held: from the consumer's Secret, or remembered where that was deleted."""
         return replace(seen, issued=newer(memory.held, stored, seen.now)), []

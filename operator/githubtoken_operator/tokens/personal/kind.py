@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.consumer.consumer import Issued
@@ -15,6 +15,7 @@ from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
 from githubtoken_operator.tokens.kind import Plain
 from githubtoken_operator.tokens.personal.checking import PersonalTokens
@@ -25,8 +26,7 @@ class PersonalKind(Plain):
 
     deed = "checked the token"
 
-    def __init__(self, *, cluster: Cluster, tokens: PersonalTokens) -> None:
-        self._cluster = cluster
+    def __init__(self, tokens: PersonalTokens) -> None:
         self._tokens = tokens
 
     def secrets(self, token: GitHubToken) -> Sequence[str]:
@@ -43,10 +43,12 @@ class PersonalKind(Plain):
         resolved: Resolved,
         memory: Memory,
         stored: Issued | None,
+        read: Read,
     ) -> tuple[Observation, Sequence[str]]:
         """The human's Secret, and the last check."""
         seen = replace(seen, issued=newer(memory.held, stored, seen.now))
-        return await self._observe(seen, seen.token.personal, memory) if seen.token.personal else (seen, [])
+        source = seen.token.personal
+        return await self._observe(seen, source, memory, read) if source else (seen, [])
 
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
         """Has the human's token checked; what GitHub accepts is what is held from now on."""
@@ -70,7 +72,7 @@ class PersonalKind(Plain):
         return memory.held
 
     async def _observe(
-        self, seen: Observation, source: PersonalSource, memory: Memory
+        self, seen: Observation, source: PersonalSource, memory: Memory, read: Read
     ) -> tuple[Observation, list[str]]:
         token, held = seen.token, seen.issued
         checked, refused = personal_token.last_check(token, held)
@@ -82,7 +84,7 @@ class PersonalKind(Plain):
         )
         refusal = self._tokens.host_refusal(source.server)
         try:
-            secret = await self._cluster.read(Kind.SECRET, token.namespace, source.secret.name)
+            secret = await read(Kind.SECRET, token.namespace, source.secret.name)
             candidate = personal_token.token_in(secret, source)
         except Terminal as missing:
             return replace(seen, trouble=refusal or missing), []

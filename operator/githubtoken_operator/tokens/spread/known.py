@@ -12,7 +12,7 @@ from typing import Any
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.namespaces import Namespace, Wish
-from githubtoken_operator.domain.objects.secrets import noted_owner, trimmed
+from githubtoken_operator.domain.objects.secrets import noted_owner, without_data
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.watched import Ref
 
@@ -100,4 +100,5 @@ def _is_newer(one: JSON, other: JSON) -> bool:
 def _kept(body: JSON) -> JSON:
     """What is kept of a Secret: no data, and no bookkeeping."""
     kept: dict[str, Any] = {**body, "metadata": dict(body["metadata"])}
-    return trimmed(kept)
+    kept["metadata"].pop("managedFields", None)
+    return without_data(kept)

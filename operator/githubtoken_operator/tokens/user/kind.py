@@ -24,6 +24,7 @@ from githubtoken_operator.domain.user.device_flow import Ask, Awaiting, Poll
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.kind import Plain
@@ -41,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 class UserKind(Plain):
     """The kind `User`."""
+
+    spends = True
 
     def __init__(
         self,
@@ -72,11 +75,12 @@ class UserKind(Plain):
         resolved: Resolved,
         memory: Memory,
         stored: Issued | None,
+        read: Read,
     ) -> tuple[Observation, Sequence[str]]:
         """The credential Secret, the seed and the sign-in."""
         if seen.token.user is None:
             raise AssertionError("the token is of another kind")
-        seen, found = await self._inputs.observe(seen, seen.token.user, resolved)
+        seen, found = await self._inputs.observe(seen, seen.token.user, resolved, read)
         key = credential.key_of(seen.token)
         if stored is not None and seen.issued is None and self._savings.ended(key, stored.access.token):
             seen = replace(seen, revoked=True)

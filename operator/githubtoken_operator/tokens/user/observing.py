@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.consumer import consumer
@@ -19,6 +19,7 @@ from githubtoken_operator.domain.user.device_flow import SignIn
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import UNLIMITED, App, Token
+from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.tokens.user.credential_store import StartOver
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.saving import Savings
@@ -29,22 +30,21 @@ from githubtoken_operator.tokens.user.sign_in import SignIns
 class UserInputs:
     """Reads the inputs of user tokens."""
 
-    def __init__(
-        self, *, cluster: Cluster, credentials: Credentials, savings: Savings, seeds: Seeds, sign_ins: SignIns
-    ) -> None:
-        self._cluster = cluster
+    def __init__(self, *, credentials: Credentials, savings: Savings, seeds: Seeds, sign_ins: SignIns) -> None:
         self._credentials = credentials
         self._savings = savings
         self._seeds = seeds
         self._sign_ins = sign_ins
 
-    async def observe(self, seen: Observation, user: UserSource, resolved: Resolved) -> tuple[Observation, list[str]]:
+    async def observe(
+        self, seen: Observation, user: UserSource, resolved: Resolved, read: Read
+    ) -> tuple[Observation, list[str]]:
         """What they add, and what could mend a failure.
 
         Raises `ApiError`, and `StartOver` where an answer of GitHub's that was kept could just be taken up.
         """
         token, key = seen.token, credential.key_of(seen.token)
-        secret = await self._cluster.read(Kind.SECRET, token.namespace, user.credential)
+        secret = await read(Kind.SECRET, token.namespace, user.credential)
         if unsaved := self._savings.trouble(key):
             # Until it is saved, nothing that the Secret says is the last word.
             self._savings.late.moved(key, secret)
@@ -54,7 +54,7 @@ class UserInputs:
         if secret is not None and await self._savings.look(key, secret):
             raise StartOver
         stored = credential.read(secret) if secret is not None else None
-        seed, problem = await self._read_seed(token, user, resolved.app)
+        seed, problem = await self._read_seed(token, user, resolved.app, read)
         newer = seed if seed is not None and not (stored and stored.knows(seed)) else None
         taken = self._seeds.refusal((token.namespace, user.credential), newer) if newer else None
         newer = newer if taken is None else None
@@ -88,12 +88,14 @@ class UserInputs:
         sign_in = SignIn(flow, trouble, token.login_pending, app.client_id, app.server, poll_in)
         return {"token": token, "sign_in": sign_in}
 
-    async def _read_seed(self, token: GitHubToken, user: UserSource, app: App | None) -> tuple[Token | None, str]:
+    async def _read_seed(
+        self, token: GitHubToken, user: UserSource, app: App | None, read: Read
+    ) -> tuple[Token | None, str]:
         """The seed, or what is wrong with it."""
         where = user.seed
         if where is None:
             return None, "nobody has signed in" if user.device_flow else "set `spec.user.seedSecretRef`"
-        secret = await self._cluster.read(Kind.SECRET, token.namespace, where.name)
+        secret = await read(Kind.SECRET, token.namespace, where.name)
         if secret is None:
             return None, f"there is no Secret `{where.name}`: create it with a refresh token under `{where.key}`"
         role = labels_of(secret).get(ROLE)

@@ -1,0 +1,49 @@
+"""How runs read objects: from what the watches have brought, or as the API server has them at this moment.
+
+A decision may stand on the first: what follows from it is written under the resourceVersion that was seen, and a
+conflict begins the run anew with the second. Before something that cannot be undone it stands on the second alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.watched import Ref, Watched
+
+Read = Callable[[Kind, str, str], Awaitable[JSON | None]]
+"""One of the two below: kind, namespace ("" of what is cluster-scoped) and name; None where there is no such object.
+
+Raises `ApiError`.
+"""
+
+
+class Objects:
+    """The objects of the cluster as runs read them."""
+
+    def __init__(self, cluster: Cluster, watched: Watched) -> None:
+        self._cluster = cluster
+        self._watched = watched
+
+    async def known(self, kind: Kind, namespace: str, name: str) -> JSON | None:
+        """As the watches brought it; what they did not bring, and what is too long to be kept, is asked for."""
+        return self.at_hand(kind, namespace, name) or await self._cluster.read(kind, namespace, name)
+
+    def at_hand(self, kind: Kind, namespace: str, name: str) -> JSON | None:
+        """The same where nobody has to be asked, else None."""
+        found = self._watched.store.find(kind, (namespace, name))
+        if found is not None:
+            self._watched.saw(Ref(kind, namespace, name), found)
+        return found
+
+    async def now(self, kind: Kind, namespace: str, name: str) -> JSON | None:
+        """As the API server has it at this moment: a quorum read."""
+        return await self._cluster.read(kind, namespace, name)
+
+    def lacks(self, kind: Kind, namespace: str, name: str) -> bool:
+        """Whether no watch has told of such an object. Noted as seen missing: its event is news."""
+        lacks = self._watched.store.lacks(kind, (namespace, name))
+        if lacks:
+            self._watched.saw(Ref(kind, namespace, name), None)
+        return lacks
