@@ -1,4 +1,4 @@
-"""Nothing is remembered by what an object is merely called, and no change is news to one reader only."""
+"""Nothing is remembered by what an object is merely called, and nothing is lost by what a watch has not told yet."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from github_simulator.control_client import sha256
 from localcluster.operator_process import operator_kubeconfig, start_operator
 from tests.chaos.faultproxy import FaultProxy, Rule
 from tests.chaos.stage import behind
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("apart-identity")
 
+SHA256 = "githubtoken.dev/token-sha256"
 LAG = 6.0
 """Seconds that a watch needs to come back."""
 
@@ -55,24 +57,32 @@ def lagging(
         yield world
 
 
-def test_a_secret_that_one_run_read_before_its_event_came_is_news_for_the_others(
-    lagging: World, api: FaultProxy
-) -> None:
-    old, new = lagging.made_by_hand("alice"), lagging.made_by_hand("bob")
-    lagging.secret("shared-pat", {"token": old}, role="seed")
-    urls = {"apiURL": lagging.simulator.api_url, "webURL": lagging.simulator.web_url}
-    for name in ("first", "second"):
-        lagging.token(name, {"personal": {"secretRef": {"name": "shared-pat"}, **urls}})
-        lagging.wait_ready(name)
+def test_what_was_written_on_old_news_conflicts_and_is_written_anew(lagging: World, api: FaultProxy) -> None:
+    lagging.app()
+    lagging.installation_token()
+    lagging.wait_ready()
     api.add(Rule(r"GET /api/v1/secrets\?.*watch=", delay=LAG, times=None))
     api.cut_watches()
-    lagging.secret_key("shared-pat", "token", new)
-    # This one reads the Secret by itself, while nobody tells of it.
-    lagging.annotate("first", refresh_requested_at="now")
-    lagging.wait_ready("first", revision=2)
-    assert lagging.data("second")["token"] == old
-    lagging.wait_ready("second", revision=2)
-    assert lagging.data("second")["token"] == new
+    # Nobody tells the operator of it, so what it knows of the Secret is old when it writes the next token.
+    lagging.secret_key("ci", "theirs", "kept")
+    lagging.annotate("ci", refresh_requested_at="now")
+    lagging.wait_ready(revision=2)
+    assert lagging.data("ci")["theirs"] == "kept"
+    assert sha256(lagging.data("ci")["token"]) == lagging.found("ci", kind="Secret")["metadata"]["annotations"][SHA256]
+    assert len(lagging.requests("mint")) == 2
+
+
+def test_a_secret_that_was_deleted_without_a_word_is_made_again(lagging: World, api: FaultProxy) -> None:
+    lagging.app()
+    lagging.installation_token()
+    lagging.wait_ready()
+    api.add(Rule(r"GET /api/v1/secrets\?.*watch=", delay=LAG, times=None))
+    api.cut_watches()
+    lagging.delete("Secret", "ci")
+    lagging.annotate("ci", refresh_requested_at="now")
+    lagging.wait_ready(revision=2)
+    assert lagging.data("ci")["token"]
+    assert len(lagging.requests("mint")) == 2
 
 
 def test_an_app_that_is_made_anew_under_its_name_inherits_no_refusal(world: World) -> None:

@@ -128,6 +128,10 @@ def respec(world: World) -> None:
     world.api.edit("githubtokens/ci", change)
 
 
+def request(world: World, text: str) -> None:
+    world.api.edit("githubtokens/ci", lambda body: body["metadata"].update(annotations={REFRESH_REQUESTED_AT: text}))
+
+
 def unlabel(world: World) -> None:
     world.api.edit("secrets/ci", lambda body: body["metadata"]["labels"].clear())
 
@@ -215,8 +219,7 @@ async def test_in_the_end_consumers_have_the_newest_token_and_nothing_is_spent_t
             case "delete" if "secrets/ci" in world.api.objects:
                 delete(world)
             case "request":
-                asked_for = {REFRESH_REQUESTED_AT: str(number)}
-                world.api.edit("githubtokens/ci", lambda body, it=asked_for: body["metadata"].update(annotations=it))
+                request(world, str(number))
             case "run":
                 await process.run()
             case "wait":

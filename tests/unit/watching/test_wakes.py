@@ -31,7 +31,7 @@ class Scene:
     def __init__(self) -> None:
         self.world = World()
         self.world.github.personal = {"ghp_old": None, "ghp_new": None}
-        self.process: Process = self.world.start()
+        self.process: Process = self.world.start(watching=False)
         self.woken: set[Ref] = set()
         scheduler = SimpleNamespace(wake=self.woken.add)
         self._wiring = handlers.Wiring(

@@ -1,0 +1,71 @@
+"""What the operator asks of the API server for a token, counted by itself: its metrics have each request."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from localcluster.operator_process import OperatorProcess
+    from tests.integration.operator.conftest import World
+
+pytestmark = pytest.mark.xdist_group("apart-requests")
+
+_COUNTED = re.compile(
+    r'^githubtoken_api_requests_total\{code="(\d+)",resource="([^"]+)",verb="([^"]+)"\} (\S+)$', re.MULTILINE
+)
+_OF_OBJECTS = {"events", "githubtokens", "githubtokens/status", "secrets", "namespaces"}
+FIRST = {"patch secrets": 1, "patch githubtokens/status": 1, "create events": 1}
+RENEWAL = {"patch secrets": 1, "patch githubtokens/status": 1}
+
+
+def requests(world: World) -> Counter[str]:
+    """How often it has asked what about Secrets, tokens and events, whatever came of it; but for lists and watches."""
+    counted: Counter[str] = Counter()
+    for _code, resource, verb, number in _COUNTED.findall(world.operator.metrics()):
+        if resource in _OF_OBJECTS and verb not in ("list", "watch"):
+            counted[f"{verb} {resource}"] += int(float(number))
+    return +counted
+
+
+def test_a_first_token_takes_three_requests_and_a_renewal_two(apart: World) -> None:
+    apart.app()
+    apart.wait_ready("acme", kind="GitHubApp")
+    before = requests(apart)
+    apart.installation_token()
+    apart.wait_ready()
+    apart.wait_until(lambda: requests(apart) - before == FIRST, f"what a first token takes: {requests(apart) - before}")
+    apart.settle()
+    assert requests(apart) - before == FIRST
+    before = requests(apart)
+    apart.annotate("ci", refresh_requested_at="now")
+    apart.wait_ready(revision=2)
+    apart.settle()
+    assert requests(apart) - before == RENEWAL
+
+
+def test_a_restart_with_fresh_tokens_takes_none_but_lists_and_watches(
+    apart: World, start: Callable[..., OperatorProcess]
+) -> None:
+    app = apart.app()
+    apart.installation_token()
+    apart.user_token(seed=apart.sign_in(app))
+    apart.personal_token(apart.made_by_hand())
+    for name in ("ci", "alice", "robot"):
+        apart.wait_ready(name)
+    apart.wait_for("alice", lambda token: token["status"].get("account"))
+    apart.wait_until(lambda: apart.status("acme", kind="GitHubApp").get("tokens") == 2, "both to be counted")
+    asked_of_github = len(apart.requests())
+    apart.operator.stop()
+    apart.operator = start()
+    shown = "githubtoken_expiration_timestamp_seconds{"
+    runs = re.compile(r'^githubtoken_runs_total\{kind="GitHubToken",.*\} ([1-9]\S*)$', re.MULTILINE)
+    apart.wait_until(lambda: apart.operator.metrics().count(shown) == 3, "the tokens to be known")
+    apart.wait_until(lambda: sum(map(float, runs.findall(apart.operator.metrics()))) >= 3, "their runs")
+    apart.settle()
+    assert requests(apart) == Counter()
+    assert len(apart.requests()) == asked_of_github
