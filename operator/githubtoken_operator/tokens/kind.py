@@ -14,8 +14,8 @@ from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.resources import GitHubToken
 from githubtoken_operator.domain.objects.view import KindName
 from githubtoken_operator.domain.runs.decide import Observation, Step
+from githubtoken_operator.domain.runs.standing import Standing
 from githubtoken_operator.domain.runs.status import Granted
-from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import App
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.engine.watched import Ref
@@ -53,7 +53,7 @@ class TokenKind(Protocol):
         Raises `TokenError`, and `Waits` where others do so already.
         """
 
-    async def step(self, gathered: Gathered, memory: Memory, step: Step) -> TokenError | None:
+    async def step(self, gathered: Gathered, memory: Memory, step: Step) -> Standing | None:
         """Does what the rules of this kind ask for. What is returned has to be waited for. Raises `TokenError`."""
 
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
@@ -89,7 +89,7 @@ class Plain:
     async def prove(self, gathered: Gathered) -> None:
         """Nothing can be proved."""
 
-    async def step(self, gathered: Gathered, memory: Memory, step: Step) -> TokenError | None:
+    async def step(self, gathered: Gathered, memory: Memory, step: Step) -> Standing | None:
         """No rule of such a kind asks for a step."""
         raise AssertionError(step)
 

@@ -62,6 +62,7 @@ from githubtoken_operator.domain.runs.followup import (
     count_failure,
     next_run,
 )
+from githubtoken_operator.domain.runs.standing import Queued, Standing
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.domain.user.device_flow import Awaiting
 from githubtoken_operator.domain.vocabulary import conditions, reasons
@@ -70,7 +71,6 @@ from githubtoken_operator.domain.vocabulary.errors import (
     NotSent,
     NotUnderstood,
     OutcomeUnknown,
-    Queued,
     RateLimited,
     RefreshTokenRefused,
     Terminal,
@@ -277,9 +277,7 @@ class Reconciler:
         if not untrue and waits.waited < WORTH_A_WORD:
             return NotItsTurn(timedelta(seconds=WORTH_A_WORD - waits.waited))
         if untrue or not conditions.is_decided(status, seen.token.generation):
-            what = f"until {gathered.host} answers again" if waits.out else "for its App's turn"
-            message = f"waiting {what}, {waits.before} before it"
-            await self._settle(gathered, memory, Queued(reasons.PENDING, message))
+            await self._settle(gathered, memory, Queued(waits.before, out=gathered.host if waits.out else ""))
         left = (urgency.deadline(seen) - seen.now).total_seconds()
         return NotItsTurn(timedelta(seconds=min(left, LOOK_AGAIN) if left > 0 else LOOK_AGAIN))
 
@@ -300,7 +298,7 @@ class Reconciler:
         logger.info("the App was changed meanwhile: trying again", extra=about(*token.labels))
         return True
 
-    async def _publish(self, gathered: Gathered, memory: Memory, hindrance: TokenError | None) -> Outcome:
+    async def _publish(self, gathered: Gathered, memory: Memory, hindrance: Standing | None) -> Outcome:
         """Applies the consumer's Secret under what was read of it, from the token that is held."""
         seen = gathered.observation
         body = desired_secret(seen)
@@ -325,7 +323,7 @@ class Reconciler:
         return await self._settle(replace(gathered, stored=seen.issued), memory, hindrance)
 
     async def _publish_everywhere(
-        self, gathered: Gathered, memory: Memory, hindrance: TokenError | None, body: dict[str, Any]
+        self, gathered: Gathered, memory: Memory, hindrance: Standing | None, body: dict[str, Any]
     ) -> Outcome:
         """The same for a ClusterGitHubToken. What one namespace refuses is that namespace's failure alone.
 
@@ -372,7 +370,7 @@ class Reconciler:
         return await self._settle(failed, memory, error)
 
     async def _settle(
-        self, gathered: Gathered, memory: Memory, error: TokenError | None, *, recheck: timedelta | None = None
+        self, gathered: Gathered, memory: Memory, standing: Standing | None, *, recheck: timedelta | None = None
     ) -> Outcome:
         """Records how the run ended. Whose token it is comes last: GitHub may take long, and status says all else."""
         seen = gathered.observation
@@ -381,7 +379,7 @@ class Reconciler:
             self._metrics.took(seen.token.kind, self._monotonic() - memory.obtained_from)
             memory.obtained_from = None
         distribution, retry = await self._spreads.finish(seen) if seen.spread else (None, None)
-        result = self._result(gathered, memory, error, distribution)
+        result = self._result(gathered, memory, standing, distribution)
         if memory.held is None:
             kind.keep(memory, gathered.stored)
         body = await self._recorder.record(gathered, memory, result)
@@ -397,15 +395,15 @@ class Reconciler:
         return Settled(seen, result, gathered.local_time, recheck, consumers)
 
     def _result(
-        self, gathered: Gathered, memory: Memory, error: TokenError | None, distribution: Distribution | None
+        self, gathered: Gathered, memory: Memory, standing: Standing | None, distribution: Distribution | None
     ) -> Result:
         seen = gathered.observation
         return Result(
             issued=gathered.stored,
             granted=self._kinds[seen.token.kind].granted(seen, memory),
             due=gathered.renewal.due if gathered.renewal else None,
-            error=error,
-            failures=Failures() if error is None or isinstance(error, Awaiting) else seen.failures,
+            standing=standing,
+            failures=Failures() if standing is None or isinstance(standing, Awaiting) else seen.failures,
             distribution=distribution,
         )
 

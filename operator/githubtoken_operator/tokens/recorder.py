@@ -15,12 +15,11 @@ from githubtoken_operator.domain.objects import templates
 from githubtoken_operator.domain.objects.resources import GitHubToken
 from githubtoken_operator.domain.objects.view import TokenView
 from githubtoken_operator.domain.runs import status
-from githubtoken_operator.domain.runs.decide import BackingOff, Paused
+from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Queued
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.domain.user.device_flow import Resting
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.durations import format_duration
-from githubtoken_operator.domain.vocabulary.errors import Queued
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.tokens.gathered import Gathered, Memory, Told, ref_of
 
@@ -67,19 +66,19 @@ class Recorder:
 
     async def _tell(self, token: GitHubToken, memory: Memory, before: Told, result: Result, new: JSON) -> None:
         """One event for a transition. While nothing is attempted, what was said of the last attempt stands."""
-        waiting = isinstance(result.error, BackingOff | Paused | Queued)
-        if isinstance(result.error, Resting) and before.reason == reasons.AWAITING_AUTHORIZATION:
+        waiting = isinstance(result.standing, BackingOff | Paused | Queued)
+        if isinstance(result.standing, Resting) and before.reason == reasons.AWAITING_AUTHORIZATION:
             # One event for each sign-in that is needed: what was said of it stands while no code is shown.
             memory.told = before
             return
-        error = None if waiting else result.error
-        needed = None if result.error else conditions.find_condition(new, conditions.NEEDS_HUMAN)
-        failing = before.failing if waiting else error.reason if error else needed["reason"] if needed else ""
+        told = None if waiting else result.standing
+        needed = None if result.standing else conditions.find_condition(new, conditions.NEEDS_HUMAN)
+        failing = before.failing if waiting else told.reason if told else needed["reason"] if needed else ""
         memory.told = Told(*conditions.ready_of(new), failing)
         if _same(before, memory.told):
             return
-        if error is not None:
-            reason, message = error.reason, error.message
+        if told is not None:
+            reason, message = told.reason, told.message
         elif needed is not None:
             reason, message = needed["reason"], needed["message"]
         else:

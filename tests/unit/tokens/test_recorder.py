@@ -14,12 +14,13 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.objects.resources import Failures, parse_token
-from githubtoken_operator.domain.runs.decide import BackingOff, Observation, Paused
+from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.schedule import Renewal
+from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.runs.status import Granted, Result
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
-from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
+from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.recorder import Recorder
 from tests.unit.builders import NOW, githubtoken_body, observation, settled
@@ -30,7 +31,7 @@ AWAY = Transient(reasons.GITHUB_UNAVAILABLE, "GitHub does not answer")
 LIMITED = Transient(reasons.RATE_LIMITED, "GitHub limits the App")
 SUSPENDED = Terminal(reasons.INSTALLATION_SUSPENDED, "the installation is suspended")
 NOT_INSTALLED = Terminal(reasons.INSTALLATION_NOT_FOUND, "the App is not installed")
-WAITING = BackingOff(reasons.PENDING, "the next attempt is not due")
+WAITING = BackingOff()
 
 
 class Desk:
@@ -47,7 +48,7 @@ class Desk:
     def restart(self) -> None:
         self.memory = Memory("uid-ci")
 
-    async def record(self, error: TokenError | None, *, held: bool, renewal: Renewal | None = None) -> None:
+    async def record(self, error: Standing | None, *, held: bool, renewal: Renewal | None = None) -> None:
         """A run that ended so, with or without a valid token."""
         body = self.world.api.objects["githubtokens/ci"]
         token = parse_token(body)
@@ -88,7 +89,7 @@ def desk() -> Desk:
     ],
 )
 async def test_an_event_is_made_on_a_transition_only(
-    desk: Desk, ends: Sequence[tuple[TokenError | None, bool]], events: list[str]
+    desk: Desk, ends: Sequence[tuple[Standing | None, bool]], events: list[str]
 ) -> None:
     for error, held in ends:
         await desk.record(error, held=held)
@@ -113,7 +114,7 @@ async def test_an_event_is_made_on_a_transition_only(
     ],
 )
 async def test_a_restart_repeats_no_event(
-    desk: Desk, ends: Sequence[tuple[TokenError | None, bool]], events: list[str]
+    desk: Desk, ends: Sequence[tuple[Standing | None, bool]], events: list[str]
 ) -> None:
     for error, held in ends:
         await desk.record(error, held=held)
@@ -137,7 +138,7 @@ async def test_waiting_after_a_restart_says_nothing_new(desk: Desk) -> None:
     ],
 )
 async def test_a_token_that_dies_while_the_next_attempt_is_waited_for_is_said(
-    desk: Desk, error: TokenError, said: str
+    desk: Desk, error: Standing, said: str
 ) -> None:
     await desk.record(error, held=True)
     desk.restart()
@@ -152,7 +153,7 @@ async def test_suspension_is_said_when_it_costs_the_token_and_not_again_after_a_
     await desk.record(None, held=True)
     desk.world.api.edit("githubtokens/ci", lambda it: it["spec"].update(suspend=True))
     for held in (True, False, False):
-        await desk.record(Paused(reasons.SUSPENDED, "suspended"), held=held)
+        await desk.record(Paused(), held=held)
         desk.restart()
     assert desk.world.event_reasons == ["Fresh", "Suspended"]
 

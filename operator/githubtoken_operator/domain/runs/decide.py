@@ -8,7 +8,7 @@ whatever stands in the way of the next one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from githubtoken_operator.domain.consumer import consumer, ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import Spread
 from githubtoken_operator.domain.objects.resources import NO_FAILURES, Failures, GitHubToken
+from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.user import device_flow
 from githubtoken_operator.domain.user.device_flow import Ask, Poll, SignIn
 from githubtoken_operator.domain.vocabulary import reasons
@@ -148,7 +149,7 @@ class Admit:
 class Publish:
     """Write the consumer's Secret from the token that is held; `hindrance` stands in the way of a newer one."""
 
-    hindrance: TokenError | None = None
+    hindrance: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,20 +164,12 @@ class Halt:
 class Wait:
     """Nothing is to be done now; `hindrance` as in `Publish`."""
 
-    hindrance: TokenError | None = None
+    hindrance: Standing | None = None
 
 
 Step = Label | TakeSeed | Ask | Poll | Admit
 """What only one kind of token needs before one can be obtained or published."""
 Decision = Hold | Step | Obtain | Publish | Halt | Wait
-
-
-class BackingOff(TokenError):
-    """An attempt of an earlier process failed and the next one is not due; status already says why."""
-
-
-class Paused(TokenError):
-    """`spec.suspend` is set."""
 
 
 def decide(seen: Observation) -> Decision:
@@ -197,22 +190,21 @@ def decide(seen: Observation) -> Decision:
     step = device_flow.next_step(seen.sign_in, seen.now) if seen.sign_in else None
     if not isinstance(step, Ask | Poll):
         return _decide_token(seen, step)
-    blocked = _first(_UNREADY, seen)
+    blocked = _hindrance(seen, None)
     return _decide_token(seen, blocked) if blocked else step
 
 
-def _decide_token(seen: Observation, sign_in: TokenError | None) -> Decision:
+def _decide_token(seen: Observation, sign_in: Standing | None) -> Decision:
     """What to do about the token; `sign_in` is how far a sign-in has come."""
-    if sign_in is not None and seen.trouble is not None:
-        # What is done about it says more than that a human must sign in.
-        seen = replace(seen, trouble=sign_in)
+    # What is done about it says more than that a human must sign in.
+    trouble = sign_in if sign_in is not None and seen.trouble is not None else seen.trouble
     cause = obtain_cause(seen)
-    hindrance = _first(_HINDRANCES, seen) if cause else seen.trouble
+    hindrance = _hindrance(seen, trouble) if cause else trouble
     if cause and hindrance is None:
         return Obtain(cause)
     if seen.unadmitted and hindrance is None:
         # A pair that has just come is looked at without delay, whatever failed before it came.
-        hindrance = _first(_UNREADY, seen) if seen.last_error else None
+        hindrance = _hindrance(seen, None) if seen.last_error else None
         return Wait(hindrance) if hindrance else Admit()
     if must_publish(seen):
         return Publish(hindrance or sign_in)
@@ -299,38 +291,21 @@ _OBTAIN: Final[Sequence[_CauseRule]] = (
 
 # --- What stands in the way ------------------------------------------------------------------------------------------
 
-_HindranceRule = Callable[[Observation], TokenError | None]
+
+def _hindrance(seen: Observation, trouble: Standing | None) -> Standing | None:
+    """What stands in the way of a new token; `trouble` is what does with the App or the credential."""
+    return _suspended(seen) or trouble or seen.limit or _backing_off(seen)
 
 
-def _suspended(seen: Observation) -> TokenError | None:
-    return Paused(reasons.SUSPENDED, "suspended") if seen.token.suspend else None
+def _suspended(seen: Observation) -> Standing | None:
+    return Paused() if seen.token.suspend else None
 
 
-def _trouble(seen: Observation) -> TokenError | None:
-    return seen.trouble
-
-
-def _limited(seen: Observation) -> TokenError | None:
-    return seen.limit
-
-
-def _backing_off(seen: Observation) -> TokenError | None:
+def _backing_off(seen: Observation) -> Standing | None:
     """A refresh request, a new spec and a mended input skip our own back-off."""
     if seen.failures.next is None or seen.failures.next <= seen.now or seen.retry_now or not seen.token.seen:
         return None
-    return seen.last_error or BackingOff(reasons.PENDING, "the next attempt is not due")
-
-
-_HINDRANCES: Final[Sequence[_HindranceRule]] = (_suspended, _trouble, _limited, _backing_off)
-_UNREADY: Final[Sequence[_HindranceRule]] = (_suspended, _limited, _backing_off)
-"""The same without the App and the credential."""
-
-
-def _first(rules: Sequence[_HindranceRule], seen: Observation) -> TokenError | None:
-    for rule in rules:
-        if error := rule(seen):
-            return error
-    return None
+    return seen.last_error or BackingOff()
 
 
 def must_publish(seen: Observation) -> bool:

@@ -19,8 +19,9 @@ from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.objects.resources import Failures, GitHubToken
 from githubtoken_operator.domain.runs import causes, schedule, urgency
 from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING, Observation
+from githubtoken_operator.domain.runs.standing import Queued
 from githubtoken_operator.domain.runs.status import Result
-from githubtoken_operator.domain.user.device_flow import Ended, Resting
+from githubtoken_operator.domain.user.device_flow import Awaiting, Ended, Resting
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
 
@@ -32,6 +33,8 @@ RECHECKED: Final = frozenset(
     {reasons.CREDENTIAL_MISSING, reasons.REAUTHORIZATION_REQUIRED, reasons.WRONG_ACCOUNT, reasons.EXPIRED}
 )
 """Reasons whose cure is a Secret that may come without our label."""
+SOONEST_POLL: Final = 0.1
+"""Seconds at least until a poll whose App has to wait."""
 RENEWED_AGAIN: Final = timedelta(seconds=10)
 """A token that is due as soon as it is there (`renewBefore` is hardly less than its life) is replaced after this."""
 
@@ -206,17 +209,17 @@ def _later(wait: timedelta, cause: str, urgent: timedelta | None = None) -> Late
 
 
 def _after(ended: Settled) -> Later | OnEvent:
-    now, error = ended.seen.now, ended.result.error
+    now, standing = ended.seen.now, ended.result.standing
     urgent = urgency.deadline(replace(ended.seen, issued=ended.result.issued or ended.seen.issued)) - now
     ahead = [(time - now, cause) for rule in _TIMES for time, cause in rule(ended) if time > now]
     if ahead:
         wait, cause = min(ahead)
         return _later(wait, cause, urgent)
-    if error is None:
+    if standing is None:
         # A token without an end, which nothing but a wish replaces.
         return OnEvent(Event.CHANGED)
-    if error.reason in AWAITED:
-        return OnEvent(AWAITED[error.reason])
+    if standing.reason in AWAITED:
+        return OnEvent(AWAITED[standing.reason])
     return _later(schedule.LAST_RETRY_TERMINAL, causes.LOOK, urgent)
 
 
@@ -227,7 +230,7 @@ _Times = Iterator[tuple[datetime, str]]
 
 def _renewal(ended: Settled) -> _Times:
     due, now = ended.result.due, ended.seen.now
-    if ended.result.error is None and due is not None:
+    if ended.result.standing is None and due is not None:
         yield (due if due > now else now + RENEWED_AGAIN), causes.RENEWAL
 
 
@@ -246,25 +249,30 @@ def _end_of_the_token(ended: Settled) -> _Times:
 
 def _time_heals(ended: Settled) -> _Times:
     """What was said of the wait; else the next attempt, if there is one, but not later than the longest pause."""
-    error, now, again = ended.result.error, ended.seen.now, ended.result.failures.next
-    if isinstance(error, Resting | Ended):
-        yield error.until, causes.LOOK
-    elif isinstance(error, Transient):
-        planned = again is not None and again > now
-        stated = timedelta(seconds=error.retry_after) if error.retry_after else None
-        yield now + (stated or (schedule.LAST_RETRY if planned else schedule.FIRST_RETRY)), causes.LOOK
+    standing, now, again = ended.result.standing, ended.seen.now, ended.result.failures.next
+    match standing:
+        case Resting() | Ended():
+            yield standing.until, causes.LOOK
+        case Awaiting():
+            yield now + timedelta(seconds=max(standing.poll_in, SOONEST_POLL)), causes.LOOK
+        case Queued():
+            yield now + schedule.FIRST_RETRY, causes.LOOK
+        case Transient():
+            planned = again is not None and again > now
+            stated = timedelta(seconds=standing.retry_after) if standing.retry_after else None
+            yield now + (stated or (schedule.LAST_RETRY if planned else schedule.FIRST_RETRY)), causes.LOOK
 
 
 def _second_look(ended: Settled) -> _Times:
     """At what no watch tells of."""
-    seen, error = ended.seen, ended.result.error
+    seen, standing = ended.seen, ended.result.standing
     if ended.recheck is not None:
         yield seen.now + ended.recheck, causes.LOOK
-    elif error is None:
+    elif standing is None:
         return
-    elif seen.refused or (error.reason in RECHECKED and _has_source(seen.token)):
+    elif seen.refused or (standing.reason in RECHECKED and _has_source(seen.token)):
         yield seen.now + RECHECK_MISSING, causes.LOOK
-    elif error is seen.trouble and error.reason == reasons.MISSING_PERMISSION:
+    elif standing is seen.trouble and standing.reason == reasons.MISSING_PERMISSION:
         # An API server that has just started refuses everything until it has read the roles.
         yield seen.now + RECHECK_DENIED, causes.LOOK
 

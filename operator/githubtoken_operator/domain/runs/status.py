@@ -17,11 +17,11 @@ from githubtoken_operator.domain.consumer.spread import Distribution
 from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.installation.target import Target
 from githubtoken_operator.domain.objects.resources import Failures
-from githubtoken_operator.domain.runs.decide import BackingOff, Observation, Paused
+from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.user.device_flow import Awaiting
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.conditions import NEEDS_HUMAN, READY, find_condition
-from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.redaction import redact
 from githubtoken_operator.domain.vocabulary.times import format_time
@@ -47,7 +47,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one run ended: the token that the Secret now holds, the error that stands, what is counted of failures.
+    """How one run ended: the token that the Secret now holds, how it stands otherwise, what is counted of failures.
 
     `distribution` is of a ClusterGitHubToken, and says which namespaces have it.
     """
@@ -55,7 +55,7 @@ class Result:
     issued: Issued | None
     granted: Granted
     due: datetime | None
-    error: TokenError | None
+    standing: Standing | None
     failures: Failures
     distribution: Distribution | None = None
 
@@ -71,7 +71,7 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
         "permissions": dict(result.granted.permissions) if result.granted.permissions else None,
         "repositorySelection": result.granted.repository_selection,
         target.FIELD: result.granted.target.document() if result.granted.target else None,
-        "deviceFlow": _device_flow(result.error),
+        "deviceFlow": _device_flow(result.standing),
         "lastHandledRefreshAt": token.status.get("lastHandledRefreshAt"),
         "lastHandledLoginAt": token.status.get("lastHandledLoginAt"),
         "restartedRevision": token.status.get("restartedRevision") if token.restart_targets else None,
@@ -113,10 +113,10 @@ def shown(name: str | None) -> str | None:
 
 def _needs_human(seen: Observation, result: Result) -> tuple[str, str] | None:
     """Reason and message of `NeedsHuman`, while somebody must act."""
-    error = result.error
-    if error is not None and error.reason in reasons.HUMAN_NEEDED:
-        return error.reason, error.message
-    if isinstance(error, BackingOff) and (old := find_condition(seen.token.status, NEEDS_HUMAN)):
+    standing = result.standing
+    if standing is not None and standing.reason in reasons.HUMAN_NEEDED:
+        return standing.reason, standing.message
+    if isinstance(standing, BackingOff) and (old := find_condition(seen.token.status, NEEDS_HUMAN)):
         return str(old["reason"]), str(old["message"])
     access = result.issued.access if result.issued else None
     if access is not None and (warning := personal_token.warning(seen.token, access, seen.now)):
@@ -126,26 +126,26 @@ def _needs_human(seen: Observation, result: Result) -> tuple[str, str] | None:
 
 def _readiness(seen: Observation, result: Result) -> tuple[str, str, str]:
     """Ready: status, reason, message."""
-    error, issued = result.error, result.issued
+    standing, issued = result.standing, result.issued
     expires = issued.access.expires_at if issued else None
     stored = issued is not None and (expires is None or expires > seen.now) and _lives(seen, issued)
     for_spec = issued is not None and seen.spec_hash in (None, issued.spec_hash) and seen.token.invalid is None
     for_spec = for_spec and not seen.elsewhere(issued)
     valid = "token does not expire" if expires is None else f"token valid until {format_time(expires)}"
-    if isinstance(error, BackingOff):
+    if isinstance(standing, BackingOff):
         return _unchanged(seen, stored=stored)
-    if seen.token.suspend and (error is None or isinstance(error, Paused)):
+    if seen.token.suspend and (standing is None or isinstance(standing, Paused)):
         if stored and for_spec:
             return "True", reasons.FRESH, f"suspended; {valid}"
         return "False", reasons.SUSPENDED, "suspended: set `spec.suspend` to false to get a token"
-    if stored and for_spec and isinstance(error, Awaiting):
-        return "True", reasons.FRESH, f"{valid}; {error.message}"
+    if stored and for_spec and isinstance(standing, Awaiting):
+        return "True", reasons.FRESH, f"{valid}; {standing.message}"
     if stored and for_spec:
-        return "True", reasons.FRESH, f"{valid}; refresh failing: {error.message}" if error else valid
-    if error is not None:
-        state = "Unknown" if error.reason == reasons.PENDING else "False"
-        earlier = f"{error.message.rstrip('.')}; {valid}, of an earlier spec"
-        return state, error.reason, earlier if stored else error.message
+        return "True", reasons.FRESH, f"{valid}; refresh failing: {standing.message}" if standing else valid
+    if standing is not None:
+        state = "Unknown" if standing.reason == reasons.PENDING else "False"
+        earlier = f"{standing.message.rstrip('.')}; {valid}, of an earlier spec"
+        return state, standing.reason, earlier if stored else standing.message
     if issued is not None:
         return "False", reasons.EXPIRED, f"token expired at {_time(expires)}"
     return "Unknown", reasons.PENDING, "no token was obtained yet"
@@ -159,10 +159,10 @@ def _lives(seen: Observation, stored: Issued) -> bool:
     return not (seen.refused or seen.revoked or superseded)
 
 
-def _device_flow(error: TokenError | None) -> dict[str, Any] | None:
-    if not isinstance(error, Awaiting):
+def _device_flow(standing: Standing | None) -> dict[str, Any] | None:
+    if not isinstance(standing, Awaiting):
         return None
-    flow = error.flow
+    flow = standing.flow
     return {
         "userCode": flow.user_code,
         "verificationURI": flow.verification_uri,

@@ -23,7 +23,7 @@ from githubtoken_operator.domain.objects.resources import LOGIN_REQUESTED_AT, PR
 from githubtoken_operator.domain.objects.secrets import annotations_of, decoded
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.documents import parsed
-from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
+from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, Server, Token
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
 
@@ -105,36 +105,57 @@ class Poll:
     flow: Flow
 
 
-class Awaiting(Transient):
-    """A code is shown; `retry_after` is when the next poll is due."""
+@dataclass(frozen=True, slots=True)
+class Awaiting:
+    """A code is shown; `poll_in` is in how many seconds the next poll is due."""
 
-    def __init__(self, flow: Flow, poll_in: float) -> None:
-        super().__init__(
-            reasons.AWAITING_AUTHORIZATION,
-            f"sign in at {flow.verification_uri} and enter the code {flow.user_code}, until "
-            f"{format_time(flow.expires)}",
-            retry_after=max(poll_in, 0.1),
-        )
-        self.flow = flow
+    flow: Flow
+    poll_in: float
+    reason: str = reasons.AWAITING_AUTHORIZATION
+
+    @property
+    def message(self) -> str:
+        """What a human has to do."""
+        shown = self.flow
+        until = format_time(shown.expires)
+        return f"sign in at {shown.verification_uri} and enter the code {shown.user_code}, until {until}"
 
 
-class Resting(TokenError):
+@dataclass(frozen=True, slots=True)
+class Resting:
     """Nobody entered the codes that were shown; `until` is when the next one comes. Nothing new is to be told."""
 
-    def __init__(self, needed: TokenError, until: datetime) -> None:
-        super().__init__(
-            needed.reason,
-            f"{needed.message}; nobody entered the {MOST_UNUSED} codes that were shown: {_ask_again(until)}",
-        )
-        self.until = until
+    needed: TokenError
+    until: datetime
+
+    @property
+    def reason(self) -> str:
+        """Why a human must sign in."""
+        return self.needed.reason
+
+    @property
+    def message(self) -> str:
+        """The same in words, and what to do."""
+        again = _ask_again(self.until)
+        return f"{self.needed.message}; nobody entered the {MOST_UNUSED} codes that were shown: {again}"
 
 
-class Ended(Terminal):
+@dataclass(frozen=True, slots=True)
+class Ended:
     """A human said no, or the wrong human signed in; `until` is when the next code comes by itself."""
 
-    def __init__(self, why: Terminal, until: datetime) -> None:
-        super().__init__(why.reason, f"{why.message.rstrip('.')}: {_ask_again(until)}")
-        self.until = until
+    why: Terminal
+    until: datetime
+
+    @property
+    def reason(self) -> str:
+        """Why the flow ended."""
+        return self.why.reason
+
+    @property
+    def message(self) -> str:
+        """The same in words, and what to do."""
+        return f"{self.why.message.rstrip('.')}: {_ask_again(self.until)}"
 
 
 Step = Ask | Poll | Awaiting | Resting | Ended

@@ -4,7 +4,6 @@
     ├── Transient            time heals it; `retry_after` where GitHub stated one
     │   ├── RateLimited      GitHub limits this App on this host: the whole App waits
     │   ├── LeaseShort       the Lease must be renewed before anything irrevocable is sent
-    │   ├── Queued           the App's turn has not come, so GitHub was not asked
     │   ├── NotHonoured      a new token is there, and GitHub is not seen to accept it yet
     │   ├── SignerUnavailable    the service that signs for the App is away
     │   │   └── SignerThrottled  it limits the operator: `retry_after` where it stated one
@@ -23,8 +22,8 @@
         ├── SignerKeyInvalid      the key there cannot serve: missing, disabled, or of another kind
         └── DeviceCodeUseless     the code of a device flow expired, or is not known any more
 
-Those that one module alone knows stand there: `BackingOff` and `Paused` (`decide`), `Awaiting`, `Resting` and `Ended`
-(`device_flow`), `ClockSkewed` and `IssuerRefused` (`refusals`).
+Those that one module alone knows stand there: `ClockSkewed` and `IssuerRefused` (`refusals`). How an object stands
+where nothing was attempted is no error but a value (`runs.standing`).
 
 `reason` is a constant of `reasons`. Messages are shown to users: they never carry a token, a key or an answer's body.
 """
@@ -68,10 +67,6 @@ class LeaseShort(Transient):
 
     def __init__(self, message: str) -> None:
         super().__init__(reasons.PENDING, message, retry_after=SHORT_OF_LEASE)
-
-
-class Queued(Transient):
-    """Nothing failed: GitHub is asked for this App only so often, and others are before it."""
 
 
 class SignerUnavailable(Transient):

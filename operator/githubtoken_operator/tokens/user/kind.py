@@ -18,6 +18,7 @@ from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.resources import GitHubToken
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import Admit, Label, Observation, Step, TakeSeed
+from githubtoken_operator.domain.runs.standing import Standing
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.user import credential
 from githubtoken_operator.domain.user.device_flow import Ask, Awaiting, Poll
@@ -86,7 +87,7 @@ class UserKind(Plain):
             seen = replace(seen, revoked=True)
         return seen, found
 
-    async def step(self, gathered: Gathered, memory: Memory, step: Step) -> TokenError | None:
+    async def step(self, gathered: Gathered, memory: Memory, step: Step) -> Standing | None:
         """Labels, takes a seed up, signs a human in or sees who did. Returned: the App's polls have to wait."""
         token = gathered.observation.token
         match step:
@@ -145,7 +146,7 @@ class UserKind(Plain):
             self._sign_ins.forget((ref.namespace, ref.name))
             self._credentials.forget((ref.namespace, ref.name))
 
-    async def _sign_in(self, gathered: Gathered, memory: Memory, step: Ask | Poll) -> TokenError | None:
+    async def _sign_in(self, gathered: Gathered, memory: Memory, step: Ask | Poll) -> Standing | None:
         """Asks for a code, or whether it was entered. What is returned says that the App's polls have to wait."""
         token = gathered.observation.token
         app = replace(gathered.app, client_id=await self._client_id(gathered))

@@ -15,12 +15,10 @@ from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT, 
 from githubtoken_operator.domain.runs.decide import (
     RECHECK_CONFLICT,
     RECHECK_DENIED,
-    BackingOff,
     Halt,
     Label,
     Observation,
     Obtain,
-    Paused,
     Publish,
     TakeSeed,
     Wait,
@@ -28,6 +26,7 @@ from githubtoken_operator.domain.runs.decide import (
     must_publish,
     obtain_cause,
 )
+from githubtoken_operator.domain.runs.standing import BackingOff, Paused
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import Token

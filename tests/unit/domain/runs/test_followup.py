@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.domain.objects.resources import Failures
 from githubtoken_operator.domain.runs import causes, schedule
-from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING, BackingOff, Observation, Paused
+from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING, Observation
 from githubtoken_operator.domain.runs.followup import (
     AWAITED,
     RENEWED_AGAIN,
@@ -34,6 +34,7 @@ from githubtoken_operator.domain.runs.followup import (
     count_failure,
     next_run,
 )
+from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Queued, Standing
 from githubtoken_operator.domain.runs.status import Granted, Result
 from githubtoken_operator.domain.user.device_flow import Ended
 from githubtoken_operator.domain.vocabulary import reasons
@@ -60,12 +61,12 @@ MISSING = Terminal(reasons.CREDENTIAL_MISSING, "there is no refresh token")
 WRONG = Terminal(reasons.WRONG_ACCOUNT, "bob signed in")
 DENIED = Terminal(reasons.MISSING_PERMISSION, "the API server refuses a read")
 ELSEWHERE = Terminal(reasons.APP_NOT_FOUND, "there is no App")
-PAUSED = Paused(reasons.SUSPENDED, "suspended")
+PAUSED = Paused()
 
 
 def result(
     *,
-    error: TokenError | None = None,
+    error: Standing | None = None,
     held: bool = True,
     due: datetime | None = NOW + HOUR / 2,
     failures: Failures | None = None,
@@ -203,7 +204,8 @@ terminals = st.one_of(
     st.builds(lambda reason: Terminal(reason, "a human must act"), st.sampled_from(all_reasons)),
     st.builds(lambda until: Ended(WRONG, until), around),
     st.just(PAUSED),
-    st.just(BackingOff(reasons.PENDING, "not due")),
+    st.just(BackingOff()),
+    st.just(Queued(7)),
 )
 observations = st.builds(
     lambda token, refused, denied: observation(token, refused=refused, trouble=DENIED if denied else None),
@@ -214,7 +216,7 @@ observations = st.builds(
 
 
 @st.composite
-def settlements(draw: st.DrawFn, errors: st.SearchStrategy[TokenError | None]) -> Settled:
+def settlements(draw: st.DrawFn, errors: st.SearchStrategy[Standing | None]) -> Settled:
     """A run that came to its end, with a token that lives for a while, has died, or never does, or with none."""
     error = draw(errors)
     token = draw(st.none() | st.just(issued()))
@@ -265,14 +267,14 @@ def test_the_next_run_is_never_now_or_in_the_past(outcome: Outcome) -> None:
 def test_never_is_only_where_an_event_with_a_name_must_come(outcome: Outcome) -> None:
     following = next_run(outcome)
     if isinstance(following, OnEvent) and isinstance(outcome, Settled):
-        error = outcome.result.error
+        error = outcome.result.standing
         assert error is None or AWAITED[error.reason] == following.event
         assert not isinstance(error, Transient)
 
 
 @given(settlements(transients))
 def test_what_fails_for_a_while_is_looked_at_again_within_the_longest_pause(ended: Settled) -> None:
-    error = ended.result.error
+    error = ended.result.standing
     assert isinstance(error, Transient)
     longest = max(schedule.LAST_RETRY, timedelta(seconds=error.retry_after or 0))
     assert wait(ended) <= longest

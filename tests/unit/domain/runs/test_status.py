@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.resources import Failures
 from githubtoken_operator.domain.runs import status
-from githubtoken_operator.domain.runs.decide import BackingOff, Observation, Paused
+from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.runs.status import Granted, Result
 from githubtoken_operator.domain.user.device_flow import Awaiting, Flow, Resting
 from githubtoken_operator.domain.vocabulary import conditions, reasons
-from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError, Transient
+from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.domain.vocabulary.times import format_time
 from tests.kstatus import CURRENT, IN_PROGRESS, kstatus
@@ -39,20 +40,20 @@ HOUR = timedelta(hours=1)
 FLOW = Flow(Token("device-code"), "ABCD-1234", "https://github.com/login/device", NOW, NOW + HOUR, 5, "", "Iv1")
 FAILED = Transient(reasons.GITHUB_UNAVAILABLE, "GitHub does not answer")
 SUSPENDED = githubtoken(suspend=True)
-PAUSED = Paused(reasons.SUSPENDED, "suspended")
-BACKING_OFF = BackingOff(reasons.PENDING, "the next attempt is not due")
+PAUSED = Paused()
+BACKING_OFF = BackingOff()
 
 
-def result(seen: Observation, error: TokenError | None = None, **changes: Any) -> Result:  # noqa: ANN401 - its fields
+def result(seen: Observation, error: Standing | None = None, **changes: Any) -> Result:  # noqa: ANN401 - its fields
     """How a run ended that found `seen` and published what it holds."""
     return replace(Result(seen.issued, Granted(), seen.due, error, Failures()), **changes)
 
 
-def build(seen: Observation, error: TokenError | None = None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+def build(seen: Observation, error: Standing | None = None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
     return status.build(seen, result(seen, error, **changes))
 
 
-def ready(seen: Observation, error: TokenError | None = None) -> tuple[str, str, str]:
+def ready(seen: Observation, error: Standing | None = None) -> tuple[str, str, str]:
     found = conditions.find_condition(build(seen, error), "Ready")
     assert found is not None
     return found["status"], found["reason"], found["message"]
@@ -210,7 +211,7 @@ WAS_FAILING = observation(githubtoken(status=before("False", "InstallationNotFou
     ],
 )
 def test_ready_is_true_while_a_valid_token_for_the_present_spec_is_stored(
-    seen: Observation, error: TokenError | None, expected: tuple[str, str, str]
+    seen: Observation, error: Standing | None, expected: tuple[str, str, str]
 ) -> None:
     assert ready(seen, error) == expected
 
@@ -373,9 +374,9 @@ def test_what_was_granted_is_remembered_by_status() -> None:
 
 SCHEMA = schema_of("githubtoken.dev_githubtokens.yaml")
 
-errors = st.none() | st.builds(
+errors = st.sampled_from([None, Paused(), BackingOff()]) | st.builds(
     lambda kind, reason, message: kind(reason, message),
-    st.sampled_from([Terminal, Transient, RateLimited, Paused, BackingOff]),
+    st.sampled_from([Terminal, Transient, RateLimited]),
     st.sampled_from(sorted({*reasons.HUMAN_NEEDED, reasons.PENDING, reasons.RATE_LIMITED, reasons.SUSPENDED})),
     st.text(max_size=20) | st.just("x" * 5000),
 )
@@ -399,7 +400,7 @@ failures = st.sampled_from([Failures(), Failures(7, NOW, NOW + HOUR)])
 
 @given(seen=subjects, error=errors, granted=grants, failed=failures)
 def test_every_status_fits_the_crd(
-    seen: Observation, error: TokenError | None, granted: Granted, failed: Failures
+    seen: Observation, error: Standing | None, granted: Granted, failed: Failures
 ) -> None:
     new = build(seen, error, granted=granted, failures=failed)
     assert violations(new, SCHEMA) == []
