@@ -23,6 +23,7 @@ from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, a
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs import urgency
 from githubtoken_operator.domain.user.credential import SEEDS_TAKEN, read_hashes
+from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduler import Scheduler
 from githubtoken_operator.engine.sweep import Sweep
 from githubtoken_operator.engine.watched import KEYS, TOKENS, Ref, Watched
