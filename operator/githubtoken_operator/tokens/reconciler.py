@@ -31,7 +31,6 @@ from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.resources import Failures
 from githubtoken_operator.domain.runs import doubt, urgency
 from githubtoken_operator.domain.runs.decide import (
-    BackingOff,
     Decision,
     Halt,
     Hold,
@@ -62,7 +61,7 @@ from githubtoken_operator.domain.runs.followup import (
     count_failure,
     next_run,
 )
-from githubtoken_operator.domain.runs.standing import Queued, Standing
+from githubtoken_operator.domain.runs.standing import BackingOff, Queued, Standing
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.domain.user.device_flow import Awaiting
 from githubtoken_operator.domain.vocabulary import conditions, reasons
@@ -434,7 +433,7 @@ class Reconciler:
 def _keeps_its_turn(outcome: Outcome) -> bool:
     """Whether the object waits at GitHub: for its turn, or until GitHub answers again."""
     if isinstance(outcome, Settled):
-        return isinstance(outcome.result.error, NotSent | OutcomeUnknown | BackingOff)
+        return isinstance(outcome.result.standing, NotSent | OutcomeUnknown | BackingOff)
     return isinstance(outcome, NotItsTurn)
 
 

@@ -13,7 +13,6 @@ from githubtoken_operator.domain.user.device_flow import Awaiting, Ended, Restin
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 
-
 TURN: Final = "for its App's turn"
 
 
