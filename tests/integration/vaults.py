@@ -74,7 +74,7 @@ class Vault:
 
 
 @contextmanager
-def running_vault(control_plane: ControlPlane, folder: Path) -> Iterator[Vault]:
+def running_vault(control_plane: ControlPlane, folder: Path, *, port: int | None = None) -> Iterator[Vault]:
     """A Vault whose Kubernetes auth is set up; the test is skipped where OpenBao cannot be had."""
     try:
         program = provide_openbao(os.environ)
@@ -83,7 +83,7 @@ def running_vault(control_plane: ControlPlane, folder: Path) -> Iterator[Vault]:
     made, tokens, data = cas.made(), folder / "tokens", folder / "bao"
     for each in (tokens, data):
         each.mkdir()
-    with OpenBao(program, data, certificate=made.write(folder / "server.pem"), ca=made.ca_pem) as bao:
+    with OpenBao(program, data, certificate=made.write(folder / "server.pem"), ca=made.ca_pem, port=port) as bao:
         vault = Vault(bao, made.ca_pem, tokens, control_plane)
         for account in (SERVICE_ACCOUNT, REVIEWER):
             # A module that was here before has made it.

@@ -76,14 +76,24 @@ class OpenBao:
     """
 
     def __init__(
-        self, program: Path, folder: Path, *, certificate: Path | None = None, ca: bytes | None = None
+        self,
+        program: Path,
+        folder: Path,
+        *,
+        certificate: Path | None = None,
+        ca: bytes | None = None,
+        port: int | None = None,
     ) -> None:
-        """`certificate`: PEM with a certificate for 127.0.0.1 and its key; `ca` is the PEM that vouches for it."""
+        """`certificate`: PEM with a certificate for 127.0.0.1 and its key; `ca` is the PEM that vouches for it.
+
+        `port` is chosen where none is given.
+        """
         self._program = program
         self._folder = folder
         self._certificate = certificate
         self._context = ssl.create_default_context(cadata=ca.decode()) if ca else None
-        self._port, self._cluster_port = free_ports(2)
+        free, self._cluster_port = free_ports(2)
+        self._port = port or free
         self._guard: Guard | None = None
         self._process: Process | None = None
         self._unseal_key = ""

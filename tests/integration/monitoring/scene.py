@@ -19,6 +19,7 @@ import yaml
 
 from github_simulator.process import SimulatorProcess
 from localcluster import Binaries, ControlPlane
+from localcluster.launch import free_ports
 from localcluster.operator_process import OperatorProcess, start_operator
 from tests.integration.monitoring.prometheus import Firing, Prometheus, program, running_prometheus
 from tests.integration.monitoring.shrinking import shrink
@@ -30,6 +31,8 @@ ALERTS: Final = CHART_FILES / "alerts.yaml"
 DASHBOARD: Final = CHART_FILES / "dashboard.json"
 FACTOR: Final = 120
 """An hour becomes half a minute, two minutes become a second: the pace of the scrapes allows no more."""
+TOKENS: Final = "tokens"
+"""Where in the scene's folder the replicas look for what they show a Vault."""
 FIRES_WITHIN: Final = 120.0
 POLL: Final = 0.25
 
@@ -57,7 +60,10 @@ def chosen(expression: str) -> str:
 
 @dataclass
 class Scene:
-    """The processes, and what was seen to fire: by alert, the failure and the seconds until it fired."""
+    """The processes, and what was seen to fire: by alert, the failure and the seconds until it fired.
+
+    The replicas may ask a Vault on `vault_port`, with the tokens in `folder`.
+    """
 
     world: World
     plane: ControlPlane
@@ -65,6 +71,8 @@ class Scene:
     prometheus: Prometheus
     replicas: list[OperatorProcess]
     start: StartReplica
+    folder: Path
+    vault_port: int
     seen: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def wait_fires(
@@ -96,11 +104,22 @@ def scene_on(binaries: Binaries, folder: Path, namespace: str | None = None) -> 
         stack.callback(cluster.close)
         simulator = stack.enter_context(SimulatorProcess())
         elsewhere = stack.enter_context(SimulatorProcess("--clock-offset=600"))
+        [vault_port] = free_ports(1)
 
         def start(name: str, *flags: str, environment: Mapping[str, str] | None = None) -> OperatorProcess:
             # Each by its port: series name a host by the entry that admits it.
             hosts = {urlsplit(url).netloc for each in (simulator, elsewhere) for url in (each.api_url, each.web_url)}
-            fixed = ("--allowed-hosts", ",".join(sorted(hosts)), "--lease-duration", "6s", "--concurrency", "4")
+            hosts.add(f"127.0.0.1:{vault_port}")
+            fixed = (
+                "--signer-tokens",
+                str(folder / TOKENS),
+                "--allowed-hosts",
+                ",".join(sorted(hosts)),
+                "--lease-duration",
+                "6s",
+                "--concurrency",
+                "4",
+            )
             replica = start_operator(
                 plane.kubeconfig,
                 folder / "operator.log",
@@ -122,4 +141,4 @@ def scene_on(binaries: Binaries, folder: Path, namespace: str | None = None) -> 
         world.wait_until(lambda: len(prometheus.query("githubtoken_leader")) == len(replicas), "a scrape of both")
         # Before the first scrape there was no operator.
         world.wait_until(lambda: prometheus.firing() == [], "silence")
-        yield Scene(world, plane, elsewhere, prometheus, replicas, start)
+        yield Scene(world, plane, elsewhere, prometheus, replicas, start, folder, vault_port)

@@ -5,6 +5,7 @@ The order of the tests is that of the story: all is well; single tokens and GitH
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -21,11 +22,13 @@ from tests.integration.monitoring.failures import FAILURES
 from tests.integration.monitoring.prometheus import Firing
 from tests.integration.monitoring.scene import Scene, alerts, queries, scene_on
 from tests.integration.operator.clocks import SettableClock
+from tests.integration.vaults import running_vault
 
 pytestmark = [pytest.mark.xdist_group("monitoring"), pytest.mark.timeout(600)]
 
 OF_TOKENS_AND_GITHUB: Final = sorted(name for failure in FAILURES for name in failure.fires)
 OF_THE_OPERATOR: Final = (
+    "GitHubTokenSignerFailing",
     "GitHubTokenSchedulerOverdue",
     "GitHubTokenEventLoopBlocked",
     "GitHubTokenRunsCrash",
@@ -184,6 +187,33 @@ def test_a_token_that_could_not_be_revoked_for_five_minutes_fires(scene: Scene, 
     world.wait_for("kept", lambda found: not found)
     assert hasty.stop() == 0
     scene.prometheus.scrape([one.metrics_url for one in scene.replicas])
+
+
+def test_a_vault_that_is_sealed_fires(scene: Scene) -> None:
+    world = scene.world
+    app, name = world.register(own_key=True), f"signed-{world.namespace}"
+    world.install(app)
+    with running_vault(scene.plane, scene.folder, port=scene.vault_port) as vault:
+        vault.bao.import_key(app.private_key or "", name)
+        vault.role(keys=(name,))
+        vault.bao.seal()
+        world.cluster_apps.append(name)
+        spec = {"privateKeySecretRef": None, "clientSecretSecretRef": None, "allowedNamespaces": {"from": "All"}}
+        world.github_app(app, name, kind="ClusterGitHubApp", signer=vault.signer(name), **spec)
+        world.token(
+            "signed", {"appRef": {"kind": "ClusterGitHubApp", "name": name}, "installation": {"owner": world.account}}
+        )
+        expected = {"GitHubTokenSignerFailing": {"backend": "vault"}}
+        scene.wait_fires("The Vault that signs for an App is sealed.", expected, _asking(scene))
+        vault.bao.unseal()
+        world.wait_ready("signed")
+
+
+def _asking(scene: Scene) -> Iterator[None]:
+    for turn in itertools.count():
+        # Our own back-off is skipped, as above.
+        scene.world.annotate("signed", refresh_requested_at=str(turn))
+        yield
 
 
 def test_two_operators_that_share_no_lease_fire(scene: Scene) -> None:
