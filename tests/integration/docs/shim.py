@@ -27,6 +27,8 @@ def judged(name: str, real: str, arguments: list[str]) -> list[list[str]]:
             return [[real, *arguments, "--dry-run=server", f"--namespace={os.environ['DOCS_NAMESPACE']}"]]
         case ("kubectl", "get", *_) | ("githubtoken", ("crds" | "version" | "completion"), *_):
             return [known, [real, *arguments]]
+        case "githubtoken", "migrate", *_ if "-f" in options:
+            return [known, [real, *arguments]]
         case "helm", ("install" | "upgrade") as verb, *_:
             rendered = [argument for argument in options if argument not in {verb, "--install", "--take-ownership"}]
             return [known, [real, "template", *rendered]]

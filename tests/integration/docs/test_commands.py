@@ -65,7 +65,7 @@ FILES: Final = {
     "THE-DOWNLOADED-FILE.pem": "a key",
     "acme-app.pem": "a key",
     "app.json": '{"private_key": "a key"}',
-    "external-secrets.yaml": "{}",
+    "ca.pem": "a certificate",
     "with-extra-objects.yaml": "{}",
 }
 """What a reader has by then."""
@@ -99,6 +99,16 @@ apiVersion: githubtoken.dev/v1alpha1
 kind: GitHubToken
 metadata: {name: alice}
 spec: {appRef: {name: acme}, user: {deviceFlow: {}}}
+---
+apiVersion: githubtoken.dev/v1alpha1
+kind: GitHubApp
+metadata: {name: acme}
+spec: {appID: 1, privateKeySecretRef: {name: acme-app}}
+---
+apiVersion: githubtoken.dev/v1alpha1
+kind: GitHubToken
+metadata: {name: ghcr}
+spec: {personal: {secretRef: {name: robot-pat}}}
 ---
 apiVersion: coordination.k8s.io/v1
 kind: Lease
@@ -165,6 +175,8 @@ def shell(
             (work / entry.name).symlink_to(entry)
     for name, text in FILES.items():
         (work / name).write_text(text)
+    (rivals,) = (block.text for block in pages.of("yaml") if block.text.startswith("# external-secrets.yaml"))
+    (work / "external-secrets.yaml").write_text(rivals.replace("ci, namespace: team", f"build, namespace: {namespace}"))
     kubeconfig = tmp_path / "kubeconfig"
     shutil.copy(control_plane.kubeconfig, kubeconfig)
     control_plane.kubectl("config", "set-context", "--current", f"--namespace={namespace}", kubeconfig=kubeconfig)

@@ -33,8 +33,13 @@ Object = dict[str, Any]
 FOREIGN: Final = {
     "external-secrets.io": "External Secrets",
     "generators.external-secrets.io": "External Secrets",
+    "argoproj.io": "Argo CD",
+    "source.toolkit.fluxcd.io": "Flux",
+    "tekton.dev": "Tekton",
 }
 """API groups of other projects."""
+RUNNERS: Final = frozenset({"githubConfigUrl", "githubConfigSecret"})
+"""Values of the chart `gha-runner-scale-set` of the Actions Runner Controller."""
 TALKED: Final = {"console", "sh", "bash", "shell"}
 """Languages of `test_commands`."""
 BASES: Final = (
@@ -92,6 +97,8 @@ class Reader:
             return "" if all(check.keys() == named for check in part["healthChecks"]) else "of Flux's fields"
         if keys <= VALUES:
             return self._rendered(part)
+        if keys <= RUNNERS:
+            return ""
         return f"nobody knows what {sorted(keys)} is of: give it a place in {__name__}"
 
     def _ours(self, base: Object) -> Object:
