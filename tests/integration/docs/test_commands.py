@@ -24,6 +24,7 @@ import pytest
 from localcluster.helm import locate_helm
 from tests.integration.docs import pages
 from tests.integration.docs.pages import REPOSITORY, Block, typed
+from tests.unit.keys import pem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,6 +44,7 @@ PLAIN: Final = (
     "head",
     "mkdir",
     "mv",
+    "od",
     "rm",
     "sed",
     "sleep",
@@ -54,16 +56,25 @@ JUDGED: Final = (
     "kubectl", "kubectl-githubtoken", "githubtoken", "helm", "make", "git", "gh", "curl", "jq", "openssl", "docker",
     "skopeo", "buildah", "promtool", "python", "python3",
 )  # fmt: skip
+_CLOUD: Final = "the cloud is not here: tests/integration/signers has what stands in for it"
 EXCEPTIONS: Final = {
     "uv tool install": "it would change the machine: tests/unit/tools/test_krew.py runs `uv tool run` with the wheel",
     "kubectl krew": "Krew is a plugin that is not here: its manifest is held by tests/unit/tools/test_krew.py",
     "python -m localcluster up": "the tests' own control plane is started by the same code",
+    "aws": _CLOUD,
+    "gcloud": _CLOUD,
+    "az": _CLOUD,
+    "openssl pkeyutl": "what it encrypts with comes from a cloud: test_key_import.py gives it a key",
+    "softhsm2-util": "it asks for a PIN: tests/integration/signers imports keys by it",
+    "shred": "the key is another block's too",
     "docker push": "there is no registry; the images are built and run in tests/integration/image",
 }
 """What only its shell reads, by how it begins, and why."""
 FILES: Final = {
     "THE-DOWNLOADED-FILE.pem": "a key",
     "acme-app.pem": "a key",
+    "acme.private-key.pem": pem(),
+    "PIN-FILE": "a PIN",
     "app.json": '{"private_key": "a key"}',
     "ca.pem": "a certificate",
     "with-extra-objects.yaml": "{}",

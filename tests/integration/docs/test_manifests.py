@@ -45,6 +45,7 @@ TALKED: Final = {"console", "sh", "bash", "shell"}
 BASES: Final = (
     {"kind": "GitHubToken", "spec": {"appRef": {"name": "acme"}, "installation": {"owner": "acme"}}},
     {"kind": "GitHubApp", "spec": {"appID": 1, "privateKeySecretRef": {"name": "acme-app"}}},
+    {"kind": "ClusterGitHubApp", "spec": {"appID": 1}},
 )
 """What a `spec` alone may be of: one of these must take it."""
 CHART: Final = REPOSITORY / "charts" / "githubtoken-operator"
