@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import os
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,13 +27,14 @@ from githubtoken_operator.domain.vocabulary.errors import (
     TokenError,
 )
 from localcluster import ControlPlane
-from tests.integration.vaults import AUDIENCE, NAMESPACE, SERVICE_ACCOUNT, Vault, running_vault
+from localcluster.openbao import OpenBao, provide_openbao
+from tests.integration.vaults import AUDIENCE, NAMESPACE, REVIEWER, SERVICE_ACCOUNT, Vault, running_vault
 from tests.unit.keys import pem
 from tests.unit.signers import Seen
 
 pytestmark = pytest.mark.xdist_group("openbao")
 
-Open = Callable[..., Any]
+REPOSITORY = Path(__file__).parents[3]
 TEXT = web_tokens.signing_input("Iv23acme", 1_772_366_400)
 
 
@@ -246,6 +249,52 @@ async def test_a_ca_that_does_not_vouch_for_it_is_told(vault: Vault) -> None:
     async with signer(vault, caBundle=None) as it:
         with pytest.raises(SignerUnavailable, match="certificate"):
             await it.sign(TEXT)
+
+
+def commands_of_the_page() -> str:
+    """What docs/signers.md tells to type, with the names of this test."""
+    section = (REPOSITORY / "docs" / "signers.md").read_text().partition("## Vault and OpenBao")[2]
+    block = section.partition("```console")[2].partition("```")[0]
+    typed = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+    text = "\n".join(["set -e", *typed])
+    return text.replace("githubtoken-system", NAMESPACE).replace("githubtoken-operator", SERVICE_ACCOUNT)
+
+
+async def test_what_the_page_says_is_all_that_is_needed(
+    vault: Vault, control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    data = tmp_path / "bao"
+    data.mkdir()
+    (tmp_path / "acme.private-key.pem").write_text(pem("page"))
+    (tmp_path / "ca.crt").write_bytes(control_plane.ca_file.read_bytes())
+    reviewer = control_plane.kubectl("create", "token", REVIEWER, f"--namespace={NAMESPACE}").strip()
+    program = provide_openbao(os.environ)
+    with OpenBao(program, data) as fresh:
+        environment = {
+            **os.environ,
+            "PATH": f"{program.parent}:{os.environ['PATH']}",
+            "BAO_ADDR": fresh.address,
+            "BAO_TOKEN": fresh.root,
+            "HOME": str(tmp_path),
+            "KUBERNETES": control_plane.server,
+            "REVIEWER": reviewer,
+        }
+        typed = await asyncio.to_thread(
+            subprocess.run,
+            ["sh", "-c", commands_of_the_page()],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert typed.returncode == 0, typed.stderr
+        assert not (tmp_path / "acme.private-key.pem").exists()
+        at = Vault(fresh, vault.ca, vault.tokens, control_plane)
+        async with signer(at, caBundle=None) as it:
+            signed = await it.sign(TEXT)
+
+    assert web_tokens.complete(TEXT, signed.signature) == written_by_pyjwt("page")
 
 
 async def test_no_error_holds_a_credential(vault: Vault, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.commands.chain.findings import broken, of_key, of_secret
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.checks import Check, unseen
+from githubtoken_operator.domain.apps import signers
+from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import READY, find_condition, ready_of
 
 _STORE_KEY: Final = "store the .pem file that GitHub handed out, as it is"
@@ -40,7 +42,7 @@ def private_key(chain: Chain) -> Check | None:
     if source is None or chain.wanted.personal is not None:
         return None
     if ref is None:
-        if chain.wanted.installation is None:
+        if chain.wanted.installation is None or source.signer is not None:
             return None
         return Check("Private key", "failed", "the App names none", "set its `spec.privateKeySecretRef`")
     name = f"Private key {ref.key} in Secret {ref.name}"
@@ -54,6 +56,23 @@ def private_key(chain: Chain) -> Check | None:
         lambda secret: Check(name, "ok", f"parses; fingerprint {secret.fingerprint}"),
     )
     return of_secret(chain, "private key", name, chain.private_key, rules)
+
+
+def signer(chain: Chain) -> Check | None:
+    """The service that has the App's private key instead, as the operator finds it."""
+    source = chain.of_app
+    if source is None or source.signer is None or chain.wanted.installation is None:
+        return None
+    name = f"Signer {signers.words(source.signer)}"
+    if at_fault := broken(chain, "signer", name):
+        return at_fault
+    state, reason = ready_of(source.status)
+    message = str((find_condition(source.status, READY) or {}).get("message", ""))
+    if reason in reasons.OF_SIGNERS:
+        # Tokens go on for as long as there is something that was signed ahead.
+        return Check(name, "failed", f"{reason}: {message}")
+    found = source.status.get("keyFingerprint")
+    return Check(name, "ok" if state == "True" else "warning", f"signs with {found}" if found else "was not asked yet")
 
 
 def client_secret(chain: Chain) -> Check | None:

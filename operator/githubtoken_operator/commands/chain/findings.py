@@ -26,6 +26,7 @@ BREAKS: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "private key": frozenset({reasons.PRIVATE_KEY_MISSING, reasons.PRIVATE_KEY_INVALID}),
+    "signer": reasons.OF_SIGNERS,
     "client secret": frozenset({reasons.CLIENT_SECRET_MISSING}),
     "installation": frozenset(
         {

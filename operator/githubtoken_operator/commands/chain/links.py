@@ -20,6 +20,7 @@ _LINKS: Final[Sequence[Callable[[Chain], Check | None]]] = (
     holder.token_itself,
     apps.app,
     apps.private_key,
+    apps.signer,
     apps.client_secret,
     origin.installation,
     origin.source,

@@ -12,6 +12,7 @@ from githubtoken_operator.commands.chain.findings import BREAKS
 from githubtoken_operator.commands.checks import WORST_FIRST, Check, cut, items, unseen, worst
 from githubtoken_operator.commands.doctor.findings import Objects
 from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.domain.apps import signers
 from githubtoken_operator.domain.objects.resources import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary import reasons
@@ -58,6 +59,9 @@ def _app(objects: Objects, body: JSON) -> Check:
         return Check(name, "failed", f"{reason}: {message}")
     if state == "Unknown":
         return Check(name, "warning", "the operator has not looked at it yet", "is it running?")
+    if app.signer is not None:
+        key = status.get("keyFingerprint", "a key that is not known yet")
+        return Check(name, "ok", f"{reason}; {signers.words(app.signer)} signs with {key}")
     if app.private_key is None:
         return Check(name, "ok", f"{reason}: it names no private key")
     where = app.namespace or objects.operator_namespace

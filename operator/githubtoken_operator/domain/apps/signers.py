@@ -108,6 +108,21 @@ def refusal(key: SignerKey, allowed: Iterable[str]) -> Terminal | None:
     return Terminal(reasons.HOST_NOT_ALLOWED, f"`spec.signer.{field}` {problem}") if problem else None
 
 
+def words(key: SignerKey) -> str:
+    """What the key is called for humans: the service, and the key there."""
+    match key:
+        case VaultKey():
+            return f"{key.address} {key.mount}/{key.key}" + (f" v{key.version}" if key.version else "")
+        case AWSKey():
+            return f"AWS KMS {key.key_id}"
+        case GCPKey():
+            return f"Google Cloud KMS {key.key_version}"
+        case AzureKey():
+            return f"{key.vault_url} {key.key}" + (f" {key.version}" if key.version else "")
+        case PKCS11Key():
+            return f"PKCS#11 {key.token_label}/{key.key_label}"
+
+
 def ca_bundle(key: SignerKey | None) -> CABundle | None:
     """The CAs that its service is trusted by, where the object names them."""
     return key.ca_bundle if isinstance(key, VaultKey) else None

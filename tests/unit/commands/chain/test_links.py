@@ -12,7 +12,7 @@ from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.commands.checks import Look
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.domain.vocabulary import reasons
-from tests.unit.builders import app_body, githubtoken_body
+from tests.unit.builders import app_body, cluster_app_body, githubtoken_body
 from tests.unit.commands.chain.chains import ACCEPTED, DENIED, KEY, OURS, walked
 from tests.unit.commands.snapshots import at, condition, needing_human, snapshot
 
@@ -112,6 +112,35 @@ def test_an_app_that_names_no_key_cannot_mint() -> None:
     app = {**app_body(privateKeySecretRef=None), "status": ACCEPTED}
     check = walked(app=Look("acme", app), private_key=None)["Private key"]
     assert (check.state, check.says) == ("failed", "the App names none")
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "says"),
+    [
+        ({**ACCEPTED, "keyFingerprint": "SHA256:abc"}, "ok", "signs with SHA256:abc"),
+        ({}, "warning", "was not asked yet"),
+        (
+            {"conditions": [condition("Ready", "False", "SignerUnavailable", "Vault is sealed")]},
+            "failed",
+            "SignerUnavailable: Vault is sealed",
+        ),
+    ],
+)
+def test_a_signer_stands_in_the_place_of_a_private_key(status: dict[str, Any], state: str, says: str) -> None:
+    body = cluster_app_body(privateKeySecretRef=None, signer={"pkcs11": {"tokenLabel": "hsm", "keyLabel": "acme"}})
+    found = walked(app=Look("acme", {**body, "status": status}), private_key=None)
+    assert "Private key" not in found
+    assert (found["Signer PKCS#11 hsm/acme"].state, found["Signer PKCS#11 hsm/acme"].says) == (state, says)
+
+
+@pytest.mark.parametrize("reason", sorted(reasons.OF_SIGNERS))
+def test_what_a_signer_refuses_is_told_at_the_signer(reason: str) -> None:
+    body = {
+        **cluster_app_body(privateKeySecretRef=None, signer={"awsKMS": {"keyID": "alias/acme"}}),
+        "status": ACCEPTED,
+    }
+    found = walked(broken(reason), app=Look("acme", body), private_key=None)
+    assert found["Signer AWS KMS alias/acme"].says == f"{reason}: do that"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from githubtoken_operator.commands.doctor import rights
 from githubtoken_operator.commands.doctor.command import summary
 from githubtoken_operator.commands.doctor.findings import Rights
 from githubtoken_operator.domain.user.orphans import Orphan
-from tests.unit.builders import NAMESPACE, app_body
+from tests.unit.builders import NAMESPACE, app_body, cluster_app_body
 from tests.unit.commands.doctor.clusters import (
     ACCEPTED,
     CRDS,
@@ -282,6 +282,20 @@ def app(*ready: str, **spec: Any) -> Look[Any]:  # noqa: ANN401 - fields of any 
 def test_each_app_says_how_it_and_its_key_are(changes: dict[str, Any], state: str, says: str) -> None:
     check = checked(objects=objects(**changes))[APP]
     assert (check.state, check.says) == (state, says)
+
+
+@pytest.mark.parametrize(
+    ("ready", "state", "says"),
+    [
+        (("True", "Accepted", "it does"), "ok", "Accepted; AWS KMS alias/acme signs with SHA256:abc"),
+        (("False", "SignerUnavailable", "it is away"), "failed", "SignerUnavailable: it is away"),
+    ],
+)
+def test_an_app_whose_key_is_with_a_service_says_so(ready: tuple[str, ...], state: str, says: str) -> None:
+    status = {"conditions": [condition("Ready", *ready)], "keyFingerprint": "SHA256:abc"}
+    body = cluster_app_body(privateKeySecretRef=None, signer={"awsKMS": {"keyID": "alias/acme"}})
+    found = checked(objects=objects(apps=Look("", []), cluster_apps=Look("", [{**body, "status": status}])))
+    assert (found["ClusterGitHubApp acme"].state, found["ClusterGitHubApp acme"].says) == (state, says)
 
 
 def test_a_githubtoken_that_is_not_ready_has_a_line_and_points_to_its_chain() -> None:

@@ -85,3 +85,18 @@ def test_only_a_host_that_is_allowed_is_asked(key: SignerKey, allowed: tuple[str
     if refused is not None and field is not None:
         assert refused.reason == reasons.HOST_NOT_ALLOWED
         assert refused.message.startswith(f"`spec.signer.{field}` must be on a host that `--allowed-hosts` has")
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (VaultKey("https://vault:8200", "k", "r"), "https://vault:8200 transit/k"),
+        (VaultKey("https://vault:8200", "k", "r", version=3), "https://vault:8200 transit/k v3"),
+        (AWSKey("alias/a"), "AWS KMS alias/a"),
+        (GCPKey(VERSION), f"Google Cloud KMS {VERSION}"),
+        (AzureKey("https://acme.vault.azure.net", "a"), "https://acme.vault.azure.net a"),
+        (PKCS11Key("a", "b"), "PKCS#11 a/b"),
+    ],
+)
+def test_a_key_has_words_for_humans(key: SignerKey, words: str) -> None:
+    assert signers.words(key) == words
