@@ -187,7 +187,9 @@ def shell(
     for name, text in FILES.items():
         (work / name).write_text(text)
     (rivals,) = (block.text for block in pages.of("yaml") if block.text.startswith("# external-secrets.yaml"))
-    (work / "external-secrets.yaml").write_text(rivals.replace("ci, namespace: team", f"build, namespace: {namespace}"))
+    (work / "external-secrets.yaml").write_text(
+        rivals.replace("namespace: team", f"namespace: {namespace}").replace("{name: ci,", "{name: build,")
+    )
     kubeconfig = tmp_path / "kubeconfig"
     shutil.copy(control_plane.kubeconfig, kubeconfig)
     control_plane.kubectl("config", "set-context", "--current", f"--namespace={namespace}", kubeconfig=kubeconfig)
