@@ -30,7 +30,11 @@ def judged(name: str, real: str, arguments: list[str]) -> list[list[str]]:
         case "githubtoken", "migrate", *_ if "-f" in options:
             return [known, [real, *arguments]]
         case "helm", ("install" | "upgrade") as verb, *_:
-            rendered = [argument for argument in options if argument not in {verb, "--install", "--take-ownership"}]
+            rendered = [
+                argument
+                for argument in options
+                if argument not in {verb, "--install", "--take-ownership", "--reuse-values"}
+            ]
             return [known, [real, "template", *rendered]]
         case "make", *_:
             return [[real, "--dry-run", "-C", os.environ["DOCS_REPOSITORY"], *arguments]]
