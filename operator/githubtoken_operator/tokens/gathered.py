@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -10,13 +11,12 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation.target import FIELD, Target
 from githubtoken_operator.domain.objects.resources import Failures, GitHubToken
-from githubtoken_operator.domain.personal_token import CHECK_EVERY
-from githubtoken_operator.domain.runs import schedule
 from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
-from githubtoken_operator.domain.vocabulary.model import JSON, App, InstallationToken, Server
+from githubtoken_operator.domain.vocabulary.model import JSON, App, InstallationToken
 from githubtoken_operator.engine.watched import Ref
 
 
@@ -93,7 +93,8 @@ class Gathered:
     """The observation, what only acting on it needs, and the objects that were read.
 
     `stored` is the token in the consumer's Secret; `renewal` is of the token that is held. `local_time` is our clock
-    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure.
+    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure. `host` is the one that
+    obtaining a token talks to, "" where the App is not known.
     """
 
     observation: Observation
@@ -101,8 +102,9 @@ class Gathered:
     resolved: Resolved
     local_time: datetime
     stored: Issued | None
-    renewal: schedule.Renewal | None
+    renewal: Renewal | None
     inputs: str
+    host: str = ""
 
     @property
     def key(self) -> Ref:
@@ -123,33 +125,18 @@ class Gathered:
         return app_ref(self.observation.token)
 
     @property
-    def server(self) -> Server:
-        """The GitHub that the token is of."""
-        return server_of(self.observation.token, self.resolved.app) or self.app.server
-
-    @property
-    def host(self) -> str:
-        """The host that obtaining a token talks to."""
-        return host_of(self.observation.token, self.server)
-
-    @property
-    def credential(self) -> str:
-        """Whose requests GitHub counts together."""
-        return credential_of(self.observation.token, self.resolved.app)
-
-    @property
     def next_revision(self) -> int:
         """The number of the token that is obtained next."""
         seen = self.observation
         return 1 + max(seen.issued.revision if seen.issued else 0, int(seen.token.status.get("revision", 0)))
 
-    def holding(self, issued: Issued, memory: Memory) -> Gathered:
+    def holding(self, issued: Issued, memory: Memory, renewal: Callable[[Observation], Renewal | None]) -> Gathered:
         """The same after `issued` was obtained, which answers the refresh request if there was one."""
         token, checked = with_target(self.observation.token, memory), memory.checked
         if token.refresh_requested is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
         seen = replace(self.observation, issued=issued, token=token, checked=checked, refused=False)
-        return replace(self, observation=seen, renewal=renewal_of(seen))
+        return replace(self, observation=seen, renewal=renewal(seen))
 
     def revoked(self) -> Gathered:
         """The same after GitHub refused the refresh token, and with it the token beside it."""
@@ -190,51 +177,3 @@ def app_ref(token: GitHubToken) -> Ref:
     if token.app_kind == "GitHubApp":
         return Ref(Kind.APP, token.namespace, token.app)
     return Ref(Kind.CLUSTER_APP, "", token.app)
-
-
-def server_of(token: GitHubToken, app: App | None) -> Server | None:
-    """The GitHub that the token is of; None where the App is not known."""
-    return token.personal.server if token.personal else app.server if app else None
-
-
-def host_of(token: GitHubToken, server: Server) -> str:
-    """The host that obtaining this token talks to."""
-    return server.web_host if token.user else server.api_host
-
-
-def credential_of(token: GitHubToken, app: App | None) -> str:
-    """Whose requests GitHub counts together, by nothing that somebody could claim for another; "" where nobody's.
-
-    For installation tokens it is the App's key, which GitHub has accepted before anything is counted; for user tokens
-    the client id, and for personal ones, whose users are not known, their namespace. A client id is public, so it
-    counts within the namespace of the App's object; that of a ClusterGitHubApp is the cluster's.
-    """
-    if token.personal is not None:
-        return f"namespace {token.labels[0]}"
-    if app is None:
-        return ""
-    if token.user is not None:
-        return f"client {app_ref(token).namespace}/{app.client_id or app.app_id}"
-    return app.credential
-
-
-def renewal_of(seen: Observation) -> schedule.Renewal | None:
-    """When the held token is due for renewal, or a check of a personal one; None where there is nothing to be done."""
-    token, issued = seen.token, seen.issued
-    if issued is not None and token.personal is not None:
-        return schedule.Renewal(seen.checked + CHECK_EVERY if seen.checked else seen.now)
-    if issued is None or issued.access.expires_at is None:
-        return None
-    access = issued.access
-    found = schedule.renewal(
-        issued=access.created,
-        expires=issued.access.expires_at,
-        renew_before=token.renew_before,
-        renew_before_percentage=token.renew_before_percentage,
-        uid=token.uid,
-        revision=issued.revision,
-    )
-    if access.refresh_expires_at is None:
-        return found
-    for_refresh_token = schedule.refresh_token_renewal(issued=access.created, refresh_expires=access.refresh_expires_at)
-    return replace(found, due=min(found.due, for_refresh_token))

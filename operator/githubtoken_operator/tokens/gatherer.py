@@ -35,13 +35,9 @@ from githubtoken_operator.tokens.gathered import (
     Gathered,
     Memory,
     app_ref,
-    credential_of,
-    host_of,
-    renewal_of,
-    server_of,
     with_target,
 )
-from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.kind import TokenKind, TokenKinds
 from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
@@ -97,24 +93,24 @@ class Gatherer:
         kind = self._kinds[token.kind]
         secrets = [Ref(Kind.SECRET, token.namespace, name) for name in kind.secrets(token)]
         consumers = self._spreads.secrets(key, token) if token.wish else [Ref(*_place_of(token))]
-        self._watched.depends(key, [*_inputs_of_app(token), *secrets, *consumers])
-        unresolved = token.invalid is not None or token.personal is not None
+        self._watched.depends(key, [*(_inputs_of_app(token) if kind.of_app else ()), *secrets, *consumers])
         resolved = (
-            Resolved(self._now())
-            if unresolved
-            else await self._apps.resolve_for(app_ref(token), None if token.wish else token.namespace)
+            await self._apps.resolve_for(app_ref(token), None if token.wish else token.namespace)
+            if kind.of_app and token.invalid is None
+            else Resolved(self._now())
         )
+        lane = kind.lane(token, resolved.app)
         local_time = self._now()
-        now = local_time + self._moments.ahead(token, resolved.app)
+        now = local_time + self._moments.ahead(lane.host if lane else "")
         seen = Observation(
             now=now,
             token=token,
             secret=None,
             failures=token.failures,
             spec_hash=consumer.spec_hash(token, resolved.app) if resolved.app else None,
-            server=server_of(token, resolved.app or memory.app),
-            trouble=_app_trouble(token, resolved),
-            limit=self._limit(token, resolved.app),
+            server=kind.server(token, resolved.app or memory.app),
+            trouble=_app_trouble(token, kind, resolved),
+            limit=self._limit(lane, resolved.app),
             last_error=memory.error,
             unholdable=await self._finalizer.refusal() if token.revoke else None,
         )
@@ -122,7 +118,7 @@ class Gatherer:
         stored: Issued | None = None
         try:
             if token.wish is not None:
-                spread = await self._spreads.observe(key, token, resolved)
+                spread = await self._spreads.observe(key, token, resolved if kind.of_app else None)
                 seen, stored = replace(seen, spread=spread), spread.published
             else:
                 secret = None if self._is_first(token) and not fresh else await read(*_place_of(token))
@@ -139,7 +135,7 @@ class Gatherer:
         except Forbidden as error:
             denied = Terminal(reasons.MISSING_PERMISSION, f"the API server refuses a read: {error.message}")
             seen = replace(seen, denied=denied)
-        renewal = renewal_of(seen)
+        renewal = kind.renewal(seen)
         digest = hashlib.sha256("/".join(inputs).encode()).hexdigest()
         token = seen.token
         asked = token.refresh_pending and memory.request != token.refresh_requested
@@ -158,6 +154,7 @@ class Gatherer:
             stored=stored,
             renewal=renewal,
             inputs=digest,
+            host=lane.host if lane else "",
         )
 
     def _is_first(self, token: GitHubToken) -> bool:
@@ -166,13 +163,9 @@ class Gatherer:
         had = status.get("revision") is not None or ready_of(status)[1] == reasons.SECRET_CONFLICT
         return not had and self._objects.lacks(*_place_of(token))
 
-    def _limit(self, token: GitHubToken, app: App | None) -> RateLimited | None:
-        server = server_of(token, app)
-        if server is None:
-            return None
-        lane = Lane(host_of(token, server), credential_of(token, app), self._kinds[token.kind].installation(token, app))
-        ends = self._turns.paused_until(lane)
-        if ends is None:
+    def _limit(self, lane: Lane | None, app: App | None) -> RateLimited | None:
+        ends = self._turns.paused_until(lane) if lane else None
+        if lane is None or ends is None:
             return None
         limited = "the App" if app else "the token's user"
         # A time, and the same at each look: what is left of it would be another status each time.
@@ -181,14 +174,14 @@ class Gatherer:
         return RateLimited(reasons.RATE_LIMITED, message, retry_after=ends - self._monotonic())
 
 
-def _app_trouble(token: GitHubToken, resolved: Resolved) -> TokenError | None:
+def _app_trouble(token: GitHubToken, kind: TokenKind, resolved: Resolved) -> TokenError | None:
     if resolved.error is not None:
         if resolved.error.reason == reasons.INVALID_SPEC:
             return Terminal(reasons.APP_NOT_READY, f"{token.app_kind} `{token.app}`: {resolved.error.message}")
         return resolved.error
     if resolved.app is not None and (denied := policy.refusal(token, resolved.app.limits)):
         return denied
-    return resolved.key_error if token.installation else resolved.client_secret_error
+    return kind.trouble(resolved)
 
 
 def _place_of(token: GitHubToken) -> tuple[Kind, str, str]:
@@ -198,7 +191,5 @@ def _place_of(token: GitHubToken) -> tuple[Kind, str, str]:
 
 def _inputs_of_app(token: GitHubToken) -> list[Ref]:
     """The App, and the namespace by whose labels a ClusterGitHubApp may go."""
-    if token.personal is not None:
-        return []
     cluster_app = token.app_kind == "ClusterGitHubApp" and token.wish is None
     return [app_ref(token), *([Ref(Kind.NAMESPACE, "", token.namespace)] if cluster_app else [])]

@@ -7,16 +7,22 @@ token can be obtained. `obtain` gets a token from GitHub.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.lanes.budget import WRITE
+from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.resources import GitHubToken
 from githubtoken_operator.domain.objects.view import KindName
+from githubtoken_operator.domain.runs import schedule
 from githubtoken_operator.domain.runs.decide import Observation, Step
+from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.standing import Standing
 from githubtoken_operator.domain.runs.status import Granted
-from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.domain.vocabulary.errors import TokenError
+from githubtoken_operator.domain.vocabulary.model import App, Server
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.gathered import Gathered, Memory
@@ -44,8 +50,32 @@ class TokenKind(Protocol):
         `stored` is the token in the consumer's Secret, and `read` has the others. Raises `ApiError`.
         """
 
-    def installation(self, token: GitHubToken, app: App | None) -> str:
-        """Whom of those that share a credential a limit of GitHub's concerns; "" where it is all of them."""
+    @property
+    def of_app(self) -> bool:
+        """Whether its tokens are had through an App."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the token that is held is kept elsewhere than in the Secrets of consumers."""
+
+    @property
+    def points(self) -> float:
+        """What obtaining a token costs of GitHub's budget (`domain.lanes.budget`)."""
+
+    def server(self, token: GitHubToken, app: App | None) -> Server | None:
+        """The GitHub that the token is of; None where the App is not known."""
+
+    def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
+        """Where obtaining the token stands in line, by nothing that somebody could claim for another.
+
+        None where that is not known: the App cannot be used.
+        """
+
+    def trouble(self, resolved: Resolved) -> TokenError | None:
+        """Which of what an App may lack is needed for this kind."""
+
+    def renewal(self, seen: Observation) -> Renewal | None:
+        """When the held token is to be replaced, or looked at again; None where there is nothing to be done."""
 
     async def prove(self, gathered: Gathered) -> None:
         """Sees that GitHub accepts the credential, before an attempt counts among its.
@@ -77,14 +107,25 @@ class Plain:
 
     deed = "obtained a token"
     spends = False
+    of_app = True
+    kept = False
+    points = WRITE
 
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """None."""
         return ()
 
-    def installation(self, token: GitHubToken, app: App | None) -> str:
-        """All of them."""
-        return ""
+    def server(self, token: GitHubToken, app: App | None) -> Server | None:
+        """The App's."""
+        return app.server if app else None
+
+    def trouble(self, resolved: Resolved) -> TokenError | None:
+        """None of it."""
+        return None
+
+    def renewal(self, seen: Observation) -> Renewal | None:
+        """A while before the end of what expires first."""
+        return replacement(seen)
 
     async def prove(self, gathered: Gathered) -> None:
         """Nothing can be proved."""
@@ -107,6 +148,26 @@ class Plain:
 
     def forget(self, secrets: Iterable[Ref]) -> None:
         """Nothing is kept."""
+
+
+def replacement(seen: Observation) -> Renewal | None:
+    """When the held token is to be replaced; None where there is none, or where it does not expire."""
+    token, issued = seen.token, seen.issued
+    if issued is None or issued.access.expires_at is None:
+        return None
+    access = issued.access
+    found = schedule.renewal(
+        issued=access.created,
+        expires=issued.access.expires_at,
+        renew_before=token.renew_before,
+        renew_before_percentage=token.renew_before_percentage,
+        uid=token.uid,
+        revision=issued.revision,
+    )
+    if access.refresh_expires_at is None:
+        return found
+    for_refresh_token = schedule.refresh_token_renewal(issued=access.created, refresh_expires=access.refresh_expires_at)
+    return replace(found, due=min(found.due, for_refresh_token))
 
 
 TokenKinds = Mapping[KindName, TokenKind]

@@ -7,9 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.domain.objects.resources import GitHubToken
-from githubtoken_operator.domain.vocabulary.model import App
-from githubtoken_operator.tokens.gathered import Gathered, host_of, server_of
+from githubtoken_operator.tokens.gathered import Gathered
 
 
 class Moments:
@@ -23,10 +21,9 @@ class Moments:
     def timed(self, gathered: Gathered) -> Gathered:
         """The same at this moment. GitHub's answer may just have shown that our clock is off."""
         local_time = self._now()
-        now = local_time + self.ahead(gathered.observation.token, gathered.resolved.app)
+        now = local_time + self.ahead(gathered.host)
         return replace(gathered, local_time=local_time, observation=replace(gathered.observation, now=now))
 
-    def ahead(self, token: GitHubToken, app: App | None) -> timedelta:
-        """How far GitHub's clock is ahead of ours, as far as its answers have shown."""
-        server = server_of(token, app)
-        return self._github.skew(host_of(token, server)) if server else timedelta(0)
+    def ahead(self, host: str) -> timedelta:
+        """How far the host's clock is ahead of ours, as far as its answers have shown; of "" nothing is known."""
+        return self._github.skew(host) if host else timedelta(0)

@@ -235,15 +235,16 @@ class Reconciler:
 
     async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> Outcome | JSON:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
+        kind = self._kinds[gathered.observation.token.kind]
         await self._issuer.prove(gathered, memory)
-        with self._turn(gathered, READ if memory.trial else WRITE):
+        with self._turn(gathered, READ if memory.trial else kind.points):
             try:
                 issued = await self._issuer.obtain(gathered, memory, cause)
             except NotHonoured as early:
                 return Lagging(timedelta(seconds=early.retry_after or 0))
         if issued is None:
             return gathered.body
-        obtained = self._moments.timed(gathered).holding(issued, memory)
+        obtained = self._moments.timed(gathered).holding(issued, memory, kind.renewal)
         act = self._publish if must_publish(obtained.observation) else self._settle
         return await act(obtained, memory, None)
 
@@ -253,9 +254,7 @@ class Reconciler:
 
     def _turn(self, gathered: Gathered, points: float = WRITE) -> AbstractContextManager[None]:
         """Inside of it GitHub may be asked for the object. Raises `Waits`."""
-        seen = gathered.observation
-        points = READ if seen.token.personal else points
-        deadline = urgency.deadline(seen).timestamp()
+        deadline = urgency.deadline(gathered.observation).timestamp()
         return self._turns.turn(
             gathered.key,
             self._lane(gathered),
@@ -266,8 +265,7 @@ class Reconciler:
 
     def _lane(self, gathered: Gathered) -> Lane:
         token = gathered.observation.token
-        installation = self._kinds[token.kind].installation(token, gathered.resolved.app)
-        return Lane(gathered.host, gathered.credential, installation)
+        return self._kinds[token.kind].lane(token, gathered.resolved.app) or Lane(gathered.host, "")
 
     async def _wait(self, gathered: Gathered, memory: Memory, waits: Waits) -> Outcome:
         """It has a reservation. Status says so once, where it says nothing of this spec yet, or has become untrue."""
@@ -336,7 +334,7 @@ class Reconciler:
         published = replace(gathered, stored=issued)
         if present.is_new(issued):
             memory.published = rollout.mark(issued)
-            if seen.token.user is None:
+            if not self._kinds[seen.token.kind].kept:
                 ahead = spread.distribution(present, body, ahead=True)
                 result = self._result(published, memory, hindrance, ahead)
                 published = replace(published, body=await self._recorder.record(published, memory, result))

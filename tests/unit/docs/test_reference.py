@@ -9,7 +9,7 @@ import pytest
 
 import apidoc
 from githubtoken_operator.domain.runs.decide import must_publish, obtain_cause
-from githubtoken_operator.tokens.gathered import renewal_of
+from githubtoken_operator.tokens.kind import replacement
 from tests.unit.builders import githubtoken, observation, seen, settled
 
 SAID: Final = apidoc.behaviour()["GitHubToken"]
@@ -54,7 +54,7 @@ def effect(before: dict[str, Any], after: dict[str, Any]) -> str:
         return NEW_TOKEN
     if must_publish(found):
         return REWRITTEN
-    return PLANNED if renewal_of(found) != renewal_of(held) else "Nothing happens."
+    return PLANNED if replacement(found) != replacement(held) else "Nothing happens."
 
 
 @pytest.mark.parametrize(("field", "before", "after"), CHANGES, ids=[field for field, *_ in CHANGES])

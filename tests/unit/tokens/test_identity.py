@@ -16,13 +16,11 @@ from githubtoken_operator.domain.vocabulary.conditions import find_condition, re
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal
 from githubtoken_operator.domain.vocabulary.model import App, AppInfo
 from githubtoken_operator.engine.watched import Ref
-from githubtoken_operator.tokens.gathered import credential_of
 from tests.unit.builders import (
     NAMESPACE,
     app,
     app_body,
     cluster_app_body,
-    githubtoken,
     githubtoken_body,
     namespace_body,
     secret,
@@ -110,10 +108,10 @@ def test_a_client_id_counts_within_its_namespace() -> None:
     there = user_githubtoken()
     object.__setattr__(there, "namespace", "other")
     of_cluster = user_githubtoken(appRef={"kind": "ClusterGitHubApp", "name": "acme"})
-    assert credential_of(here, app()) == "client team/Iv23acme"
-    assert credential_of(there, app()) == "client other/Iv23acme"
-    assert credential_of(of_cluster, app()) == "client /Iv23acme"
-    assert credential_of(githubtoken(), app()) == ""
+    user = World().start().kinds["User"]
+    lanes = [user.lane(token, app()) for token in (here, there, of_cluster)]
+    clients = ["client team/Iv23acme", "client other/Iv23acme", "client /Iv23acme"]
+    assert [lane.credential for lane in lanes if lane] == clients
 
 
 # --- An App that was made anew ---------------------------------------------------------------------------------------

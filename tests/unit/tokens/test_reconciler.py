@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Terminating
-from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT, parse_token
 from githubtoken_operator.domain.objects.secrets import ADOPT, NAME, annotations_of, decoded, encoded
 from githubtoken_operator.domain.runs import causes
@@ -712,8 +711,8 @@ async def paced(world: World) -> Process:
     token = parse_token(world.api.objects["githubtokens/ci"])
     app = (await process.apps.resolve(app_ref(token))).app
     assert app is not None
-    installation = process.kinds["Installation"].installation(token, app)
-    lane = Lane(app.api_host, app.credential, installation)
+    lane = process.kinds["Installation"].lane(token, app)
+    assert lane is not None
     for name in "abcde":
         process.lanes.ask(token_ref(name), lane, deadline=0, points=5, now=world.clock.monotonic())
     return process

@@ -12,12 +12,13 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import MOST_PREDECESSORS, Issued, Predecessor
 from githubtoken_operator.domain.installation import target
+from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.resources import GitHubToken, InstallationSource
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import NotHonoured, Transient
+from githubtoken_operator.domain.vocabulary.errors import NotHonoured, TokenError, Transient
 from githubtoken_operator.domain.vocabulary.model import App
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, Trial, newer
@@ -52,14 +53,21 @@ class InstallationKind(Plain):
         """The token that is held: from the consumer's Secret, or remembered where that was deleted."""
         return replace(seen, issued=newer(memory.held, stored, seen.now)), []
 
-    def installation(self, token: GitHubToken, app: App | None) -> str:
-        """Its number, or what the spec calls it while that is not known."""
+    def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
+        """The installation under the App's key, which GitHub has accepted before anything is counted.
+
+        It is known by its number, or by what the spec calls it while that is not known.
+        """
         source = token.installation
         if source is None or app is None:
-            return ""
+            return None
         known = target.known(token.status, source, app.server)
         number = known.installation_id if known is not None else self._tokens.number(app, source)
-        return str(number) if number is not None else source.selector
+        return Lane(app.api_host, app.credential, str(number) if number is not None else source.selector)
+
+    def trouble(self, resolved: Resolved) -> TokenError | None:
+        """The private key."""
+        return resolved.key_error
 
     async def prove(self, gathered: Gathered) -> None:
         """Has the App's key checked."""

@@ -9,12 +9,15 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.lanes.budget import READ
+from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.resources import GitHubToken, PersonalSource
 from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.domain.vocabulary.model import App, Server
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
 from githubtoken_operator.tokens.kind import Plain
@@ -25,17 +28,30 @@ class PersonalKind(Plain):
     """The kind `Personal`."""
 
     deed = "checked the token"
+    of_app = False
+    points = READ
 
     def __init__(self, tokens: PersonalTokens) -> None:
         self._tokens = tokens
 
+    def server(self, token: GitHubToken, app: App | None) -> Server | None:
+        """The one in the spec."""
+        return token.personal.server if token.personal else None
+
+    def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
+        """One of its own, among those of the namespace: whose the token is, is not known before GitHub says so."""
+        source = token.personal
+        return Lane(source.server.api_host, f"namespace {token.labels[0]}", token.name) if source else None
+
+    def renewal(self, seen: Observation) -> Renewal | None:
+        """GitHub is asked once an hour whether it still accepts the token."""
+        if seen.issued is None:
+            return None
+        return Renewal(seen.checked + personal_token.CHECK_EVERY if seen.checked else seen.now)
+
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """The human's."""
         return [token.personal.secret.name] if token.personal else []
-
-    def installation(self, token: GitHubToken, app: App | None) -> str:
-        """The object itself: whose token it is, is not known before GitHub says so."""
-        return token.name
 
     async def observe(
         self,
@@ -52,20 +68,20 @@ class PersonalKind(Plain):
 
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
         """Has the human's token checked; what GitHub accepts is what is held from now on."""
-        candidate = gathered.observation.candidate
-        if candidate is None:
+        candidate, source = gathered.observation.candidate, gathered.observation.token.personal
+        if candidate is None or source is None:
             raise AssertionError("there is no token to check")
         seen, held = gathered.observation, gathered.observation.issued
         # A token of an earlier spec may be another host's, and is not shown to this one.
         published = held.access.token if held and seen.for_present_spec else None
-        info = await self._tokens.check(gathered.server, candidate, published)
+        info = await self._tokens.check(source.server, candidate, published)
         memory.held = personal_token.accepted(
             candidate,
             info,
             held,
             revision=gathered.next_revision,
             spec_hash=seen.spec_hash or "",
-            origin=origin.of(gathered.server),
+            origin=origin.of(source.server),
         )
         memory.granted = Granted(info.login)
         memory.checked, memory.refused = info.at, False

@@ -109,8 +109,8 @@ class Spreads:
         wanted = {(namespace, token.secret.name) for namespace in token.wish.wanted(self._known.namespaces)}
         return [Ref(Kind.SECRET, *where) for where in wanted | self._known.secrets(token.name).keys()]
 
-    async def observe(self, key: Ref, token: GitHubToken, resolved: Resolved) -> Spread:
-        """The wanted namespaces, and the token that they have. Raises `ApiError`."""
+    async def observe(self, key: Ref, token: GitHubToken, resolved: Resolved | None) -> Spread:
+        """The wanted namespaces, and the token that they have; `resolved` where it is an App's. Raises `ApiError`."""
         state = self._state(key, token.uid)
         namespaces, own = self._known.namespaces, self._known.secrets(token.name)
         wish = token.wish
@@ -120,7 +120,7 @@ class Spreads:
         places: dict[str, Place] = {}
         for namespace in wish.wanted(namespaces):
             has = (namespace, token.secret.name) in own
-            if refusal := self._refusal(token, resolved, namespace, has=has):
+            if resolved is not None and (refusal := self._refusal(resolved, namespace, has=has)):
                 refused.append(refusal)
             else:
                 places[namespace] = self._place(state, token, namespace)
@@ -136,10 +136,8 @@ class Spreads:
         published = state.published = state.published or await self._held(token, own.values())
         return Spread(tuple(places.values()), tuple(refused), published, tuple(left))
 
-    def _refusal(self, token: GitHubToken, resolved: Resolved, namespace: str, *, has: bool) -> Failure | None:
+    def _refusal(self, resolved: Resolved, namespace: str, *, has: bool) -> Failure | None:
         """Why the App may not be used there. Of one that cannot be read nothing is known, and nobody loses anything."""
-        if token.personal is not None:
-            return None
         if resolved.source is None:
             unread = resolved.error or resolved.key_error
             reason, why = (unread.reason, unread.message) if unread else (reasons.APP_NOT_READY, "it cannot be read")

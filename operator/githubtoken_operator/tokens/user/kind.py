@@ -15,6 +15,7 @@ from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.resources import GitHubToken
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import Admit, Label, Observation, Step, TakeSeed
@@ -27,7 +28,7 @@ from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, 
 from githubtoken_operator.domain.vocabulary.model import App
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.engine.watched import Ref
-from githubtoken_operator.tokens.gathered import Gathered, Memory
+from githubtoken_operator.tokens.gathered import Gathered, Memory, app_ref
 from githubtoken_operator.tokens.kind import Plain
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.observing import UserInputs
@@ -45,6 +46,7 @@ class UserKind(Plain):
     """The kind `User`."""
 
     spends = True
+    kept = True
 
     def __init__(
         self,
@@ -64,6 +66,18 @@ class UserKind(Plain):
         self._savings = savings
         self._rotation = rotation
         self._sign_ins = sign_ins
+
+    def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
+        """The client's. Its id is public, so it counts within the namespace of the App's object.
+
+        That of a ClusterGitHubApp is the cluster's.
+        """
+        client = f"client {app_ref(token).namespace}/{app.client_id or app.app_id}" if app else ""
+        return Lane(app.web_host, client) if app else None
+
+    def trouble(self, resolved: Resolved) -> TokenError | None:
+        """The client secret."""
+        return resolved.client_secret_error
 
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """The credential Secret, and the seed if one is named."""
@@ -150,7 +164,8 @@ class UserKind(Plain):
         """Asks for a code, or whether it was entered. What is returned says that the App's polls have to wait."""
         token = gathered.observation.token
         app = replace(gathered.app, client_id=await self._client_id(gathered))
-        if delay := self._sign_ins.delay(gathered.credential, app.web_host):
+        lane = self.lane(token, gathered.app)
+        if lane is not None and (delay := self._sign_ins.delay(lane.credential, lane.host)):
             if isinstance(step, Poll):
                 return Awaiting(step.flow, delay)
             return Transient(reasons.PENDING, "many sign-ins of this App are under way", retry_after=delay)
