@@ -71,6 +71,7 @@ EXCEPTIONS: Final = {
 }
 """What only its shell reads, by how it begins, and why."""
 FILES: Final = {
+    "import.json": '{"PublicKey": "eA==", "ImportToken": "eA=="}',
     "THE-DOWNLOADED-FILE.pem": "a key",
     "acme-app.pem": "a key",
     "acme.private-key.pem": pem(),
