@@ -22,6 +22,7 @@ from githubtoken_operator.domain.vocabulary.times import parse_time
 @options.all_namespaces
 @options.selector
 @options.output("wide")
+@options.clusterwide
 @click.option("--orphans", "only_orphans", is_flag=True, help="Credential Secrets that no GitHubToken has any more.")
 def list_tokens(
     place: Place,
@@ -29,6 +30,7 @@ def list_tokens(
     all_namespaces: bool,
     selector: str | None,
     output: Format | Literal["wide"] | None,
+    clusterwide: bool,
     only_orphans: bool,
 ) -> None:
     """Show GitHubTokens, and when they expire.
@@ -38,30 +40,37 @@ def list_tokens(
     githubtoken list -A -l team=web
     githubtoken list -o wide
     githubtoken list -o json
+    githubtoken list --cluster
     githubtoken list --orphans -A
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
     if only_orphans and (selector or output == "wide"):
         raise click.UsageError("--orphans goes with neither --selector nor --output wide")
+    if clusterwide and (only_orphans or all_namespaces or place.namespace):
+        raise click.UsageError("--cluster goes with neither --namespace, --all-namespaces nor --orphans")
 
     async def work(session: Session) -> None:
         namespace = None if all_namespaces else session.namespace
         if only_orphans:
             await orphans.show(session, namespace, None if output == "wide" else output)
             return
-        found = await session.search(namespace, selector)
+        searching = session.search_clusterwide(selector) if clusterwide else session.search(namespace, selector)
+        found = await searching
         if output in {"json", "yaml"}:
             items = [plain(token.body) for token in found]
             click.echo(document({"apiVersion": "v1", "kind": "List", "items": items}, output))
         elif found:
-            click.echo(as_table(found, utc_now(), namespaces=all_namespaces, wide=output == "wide"))
+            wide = output == "wide"
+            click.echo(as_table(found, utc_now(), namespaces=all_namespaces, wide=wide, clusterwide=clusterwide))
         else:
-            click.echo(none_found(namespace, selector), err=True)
+            click.echo(none_found(namespace, selector, clusterwide=clusterwide), err=True)
 
     in_cluster(place, work)
 
 
-def none_found(namespace: str | None, selector: str | None) -> str:
+def none_found(namespace: str | None, selector: str | None, *, clusterwide: bool = False) -> str:
     """The line for an empty list."""
+    if clusterwide:
+        return "There is no ClusterGitHubToken" + (f" that matches `{selector}`." if selector else ".")
     where = f"in the namespace `{namespace}`" if namespace else "in any namespace"
     return f"There is no GitHubToken {where}" + (f" that matches `{selector}`." if selector else ".")
 
@@ -69,9 +78,17 @@ def none_found(namespace: str | None, selector: str | None) -> str:
 _Column = tuple[str, Callable[[Snapshot, datetime], str]]
 
 
-def as_table(tokens: Sequence[Snapshot], now: datetime, *, namespaces: bool = False, wide: bool = False) -> str:
+def as_table(
+    tokens: Sequence[Snapshot],
+    now: datetime,
+    *,
+    namespaces: bool = False,
+    wide: bool = False,
+    clusterwide: bool = False,
+) -> str:
     """The table; the column NAMESPACE is there only where there may be several."""
-    columns = [*(_NAMESPACE if namespaces else ()), *_COLUMNS, *(_WIDE if wide else ())]
+    spread = _NAMESPACES if clusterwide else ()
+    columns = [*(_NAMESPACE if namespaces else ()), *_COLUMNS[:5], *spread, *_COLUMNS[5:], *(_WIDE if wide else ())]
     rows = [[cell(token, now) for _, cell in columns] for token in tokens]
     return layout.table([heading for heading, _ in columns], rows)
 
@@ -95,6 +112,7 @@ _COLUMNS: Final[Sequence[_Column]] = (
     ("EXPIRES", lambda token, now: ages.shown(token.status.get("expirationTime"), now)),
     ("RENEWS", _renews),
 )
+_NAMESPACES: Final[Sequence[_Column]] = (("NAMESPACES", lambda token, _: token.spread),)
 _WIDE: Final[Sequence[_Column]] = (
     ("APP", lambda token, _: token.app),
     ("ACCOUNT", _status("account")),

@@ -98,6 +98,8 @@ operator_namespace = click.option(
     help="Where the operator runs, and the Secrets of ClusterGitHubApps are.",
 )
 
+clusterwide = click.option("--cluster", "clusterwide", is_flag=True, help="ClusterGitHubTokens.")
+
 one_token = click.argument("name", type=NAME)
 
 selector = click.option(

@@ -9,11 +9,13 @@ from typing import Any, Final
 import click
 
 from githubtoken_operator.adapters.clock import utc_now
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
+from githubtoken_operator.adapters.kubernetes.tokens import Tokens
 from githubtoken_operator.commands import ages, layout
 from githubtoken_operator.commands.document import Format, document
 from githubtoken_operator.commands.session import Session
 from githubtoken_operator.domain.user.orphans import Orphan, orphans
+from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import format_time
 
 ADVICE: Final = (
@@ -30,7 +32,7 @@ async def show(session: Session, namespace: str | None, output: Format | None) -
         where = f"in the namespace `{namespace}`" if namespace else "in all namespaces"
         text = f"credential Secrets are found by listing Secrets {where}, which you may not: {error.message}"
         raise click.ClickException(text) from error
-    found = orphans(secrets, await session.tokens.list(namespace))
+    found = await left(session.tokens, secrets, await session.tokens.list(namespace))
     if output is not None:
         items = [as_object(orphan) for orphan in found]
         click.echo(document({"apiVersion": "v1", "kind": "List", "items": items}, output))
@@ -40,6 +42,14 @@ async def show(session: Session, namespace: str | None, output: Format | None) -
     else:
         where = f"in the namespace `{namespace}`" if namespace else "in any namespace"
         click.echo(f"There is no orphaned credential Secret {where}.", err=True)
+
+
+async def left(tokens: Tokens, secrets: Sequence[JSON], known: Sequence[JSON]) -> list[Orphan]:
+    """The orphans among the Secrets. Of a ClusterGitHubToken's nothing is said where those may not be listed."""
+    try:
+        return orphans(secrets, [*known, *await tokens.list_clusterwide()])
+    except ApiError:
+        return [orphan for orphan in orphans(secrets, known) if not orphan.clusterwide]
 
 
 def as_table(found: Sequence[Orphan], now: datetime, *, namespaces: bool) -> str:

@@ -22,12 +22,13 @@ _GAP: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Everything that is shown, read at one moment."""
+    """Everything that is shown, read at one moment; the Secret is that of the namespace `view`."""
 
     token: Snapshot
     around: Surroundings
     chain: Sequence[Check]
     now: datetime
+    view: str = ""
 
 
 def overview(seen: Seen) -> str:
@@ -76,6 +77,8 @@ def _suspended(seen: Seen) -> str:
 
 def _secret(seen: Seen) -> str:
     name, secret = seen.token.secret, seen.around.secret
+    if not (seen.token.namespace or seen.view):
+        return name
     if isinstance(secret, ApiError):
         return f"{name} (not readable for you: {secret.message})"
     if secret is None:
@@ -119,6 +122,7 @@ _LINES: Final[Sequence[tuple[str, Callable[[Seen], str]]]] = (
     ("Account", _status("account")),
     ("Permissions", _permissions),
     ("Repositories", _status("repositorySelection")),
+    ("Namespaces", lambda seen: seen.token.spread),
     ("Secret", _secret),
     ("Keys", _keys),
     ("Revision", _status("revision")),

@@ -38,6 +38,21 @@ class Session:
             text = f"there is no GitHubToken `{name}` in the namespace `{self.namespace}`"
             raise click.ClickException(text) from None
 
+    async def find_clusterwide(self, name: str) -> Snapshot:
+        """The ClusterGitHubToken of that name, or the line that it is not there."""
+        try:
+            return Snapshot(await self.tokens.get("", name))
+        except NotFound:
+            raise click.ClickException(f"there is no ClusterGitHubToken `{name}`") from None
+
+    async def search_clusterwide(self, selector: str | None) -> list[Snapshot]:
+        """The ClusterGitHubTokens that the selector matches, in order."""
+        try:
+            found = [Snapshot(body) for body in await self.tokens.list_clusterwide(selector)]
+        except Invalid as error:
+            raise click.ClickException(f"the selector `{selector}` cannot be read: {error.message}") from None
+        return sorted(found, key=lambda token: token.name)
+
     async def search(self, namespace: str | None, selector: str | None) -> list[Snapshot]:
         """The GitHubTokens of a namespace, or of all with None, that the selector matches, in order."""
         try:

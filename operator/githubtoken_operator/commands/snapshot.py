@@ -1,4 +1,4 @@
-"""One GitHubToken as it was read: what the commands look at of the API object."""
+"""One GitHubToken or ClusterGitHubToken as it was read: what the commands look at of the API object."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A GitHubToken at one moment. What the operator has not written yet is an empty text."""
+    """A GitHubToken at one moment. What the operator has not written yet is an empty text.
+
+    A ClusterGitHubToken has no namespace ("").
+    """
 
     body: JSON
 
     @property
     def namespace(self) -> str:
         """`metadata.namespace`."""
-        return str(self.body["metadata"]["namespace"])
+        return str(self.body["metadata"].get("namespace", ""))
+
+    @property
+    def kind(self) -> str:
+        """The kind of the object."""
+        return "GitHubToken" if self.namespace else "ClusterGitHubToken"
 
     @property
     def name(self) -> str:
@@ -33,7 +41,7 @@ class Snapshot:
     @property
     def label(self) -> str:
         """`namespace/name`, as the lines of a command name it."""
-        return f"{self.namespace}/{self.name}"
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
     @property
     def spec(self) -> JSON:
@@ -81,6 +89,11 @@ class Snapshot:
     def app(self) -> str:
         """The name of the App; a personal token has none."""
         return str((self.spec.get("appRef") or {}).get("name", ""))
+
+    @property
+    def spread(self) -> str:
+        """How many of the wanted namespaces have a ClusterGitHubToken's Secret, `199/200`."""
+        return str((self.status.get("namespaces") or {}).get("summary", ""))
 
     @property
     def suspended(self) -> bool:

@@ -23,11 +23,14 @@ NOT_READY: Final = 3
 @click.command()
 @options.one_token
 @options.at_a_place
+@options.clusterwide
 @options.operator_namespace
 @options.output()
 @click.option("--exit-code", is_flag=True, help=f"End with {NOT_READY} where it is not ready.")
-def status(place: Place, *, name: str, operator_namespace: str, output: Format | None, exit_code: bool) -> None:
-    """Show one GitHubToken.
+def status(
+    place: Place, *, name: str, clusterwide: bool, operator_namespace: str, output: Format | None, exit_code: bool
+) -> None:
+    """Show one GitHubToken, or with --cluster one ClusterGitHubToken; with -n, as that namespace has it.
 
     Whether it is ready and why, its times, and the whole chain: App, private key, installation, Secrets, pods and
     workloads, each with what is wrong with it, and what happened. No value of a Secret is ever shown. With -o it is the
@@ -36,19 +39,21 @@ def status(place: Place, *, name: str, operator_namespace: str, output: Format |
     \b
     githubtoken status ci
     githubtoken status ci -o json | jq .status.expirationTime
+    githubtoken status --cluster ghcr -n team-a
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
 
     async def work(session: Session) -> bool:
-        token = await session.find(name)
+        token = await (session.find_clusterwide(name) if clusterwide else session.find(name))
         now = utc_now()
-        seen = await read(session.inspection, token, operator_namespace, now)
-        around = Surroundings(seen.secret.found, await events_about(session.tokens, token))
+        seen = await read(session.inspection, token, operator_namespace, now, view=place.namespace or "")
+        secret = seen.secret.found if seen.secret else None
+        around = Surroundings(secret, await events_about(session.tokens, token))
         chain = links(seen)
         if output:
             walked = {"chain": [check.as_json for check in chain]}
             click.echo(document({**plain(token.body), **around.as_json, **walked}, output))
         else:
-            click.echo(overview(Seen(token, around, chain, now)))
+            click.echo(overview(Seen(token, around, chain, now, seen.view)))
         return token.ready == "True"
 
     ready = in_cluster(place, work)

@@ -9,7 +9,7 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.adapters.kubernetes.tokens import Tokens
 from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.domain.objects.secrets import NAME, REVISION
+from githubtoken_operator.domain.objects.secrets import CLUSTER_NAME, NAME, REVISION
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 MOST_EVENTS: Final = 10
@@ -63,7 +63,7 @@ async def events_about(tokens: Tokens, token: Snapshot) -> tuple[Happening, ...]
 
 def revision_of(secret: SecretLook) -> str | None:
     """Which token it holds; None where the operator did not write it."""
-    return secret.annotations.get(REVISION) if NAME in secret.annotations else None
+    return secret.annotations.get(REVISION) if {NAME, CLUSTER_NAME} & secret.annotations.keys() else None
 
 
 def _secret_json(secret: SecretLook | ApiError | None) -> dict[str, Any]:

@@ -81,6 +81,19 @@ def test_another_key_of_a_cluster_app(world: World) -> None:
     world.wait_reason(name, "PrivateKeyInvalid", kind="ClusterGitHubApp")
 
 
+def test_another_personal_token_of_many_namespaces(world: World) -> None:
+    name = f"pull-{world.namespace}"
+    world.secret(f"{name}-pat", {"token": world.made_by_hand()}, namespace="default")
+    urls = {"apiURL": world.simulator.api_url, "webURL": world.simulator.web_url}
+    personal = {"secretRef": {"name": f"{name}-pat"}, **urls}
+    world.cluster_token({"personal": personal, "namespaces": {"names": [world.namespace]}}, name)
+    world.wait_ready(name, kind="ClusterGitHubToken")
+    world.secret(f"{name}-pat", {"token": world.made_by_hand("bob")}, namespace="default")
+    status = world.wait_ready(name, revision=2, kind="ClusterGitHubToken")["status"]
+    world.cluster.delete("Secret", "default", f"{name}-pat")
+    assert status["account"] == "bob"
+
+
 def test_a_label_that_is_taken_away_and_given_back_loses_nothing(world: World) -> None:
     world.personal_token(world.made_by_hand())
     world.wait_ready("robot")

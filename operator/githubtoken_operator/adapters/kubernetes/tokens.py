@@ -1,5 +1,7 @@
 """GitHubTokens as a user's commands see them: lists, single objects, requests, and the events about one.
 
+A ClusterGitHubToken has no namespace (""); Kubernetes keeps the events about it in `default`.
+
 Of a credential Secret nothing leaves this module but its metadata and when its pair ends.
 """
 
@@ -24,7 +26,8 @@ class Tokens:
 
     async def get(self, namespace: str, name: str) -> JSON:
         """One object; `NotFound`."""
-        return await self._api.request("GET", Kind.TOKEN.path(namespace, name))
+        kind = Kind.TOKEN if namespace else Kind.CLUSTER_TOKEN
+        return await self._api.request("GET", kind.path(namespace, name))
 
     async def list(self, namespace: str | None, selector: str | None = None) -> tuple[JSON, ...]:
         """The objects of a namespace, or of all with None, that a label selector matches."""
@@ -32,6 +35,13 @@ class Tokens:
         found = await self._api.list_items(path, {"labelSelector": selector} if selector else None)
         # The items of a list do not say what they are.
         return tuple({"apiVersion": API_VERSION, "kind": "GitHubToken", **item} for item in found)
+
+    async def list_clusterwide(self, selector: str | None = None) -> tuple[JSON, ...]:
+        """The ClusterGitHubTokens that a label selector matches."""
+        found = await self._api.list_items(
+            Kind.CLUSTER_TOKEN.path(""), {"labelSelector": selector} if selector else None
+        )
+        return tuple({"apiVersion": API_VERSION, "kind": "ClusterGitHubToken", **item} for item in found)
 
     async def annotate(self, namespace: str, name: str, annotation: str, value: str) -> JSON:
         """Sets an annotation and returns the object as it is then."""
@@ -53,7 +63,7 @@ class Tokens:
     async def events(self, namespace: str, uid: str) -> tuple[JSON, ...]:
         """The events about one object, in no order."""
         about = {"fieldSelector": f"involvedObject.uid={uid}"}
-        return tuple(await self._api.list_items(f"/api/v1/namespaces/{namespace}/events", about))
+        return tuple(await self._api.list_items(f"/api/v1/namespaces/{namespace or 'default'}/events", about))
 
 
 def _times(secret: JSON) -> JSON:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.chain.findings import broken, of_secret
 from githubtoken_operator.commands.chain.reading import Chain
-from githubtoken_operator.commands.checks import Check, unseen
+from githubtoken_operator.commands.checks import Check, State, unseen
 from githubtoken_operator.domain.consumer import consumer
-from githubtoken_operator.domain.objects.secrets import NAME, REVISION
+from githubtoken_operator.domain.objects.secrets import CLUSTER_NAME, NAME, REVISION
+from githubtoken_operator.domain.vocabulary.conditions import DISTRIBUTED, find_condition
 from githubtoken_operator.domain.vocabulary.times import parse_time
+
+_NAMED: Final = 5
+"""Namespaces in one line."""
 
 
 def token_itself(chain: Chain) -> Check:
     """What status says, and whether that is still true."""
     token = chain.token
-    name, told = f"GitHubToken {token.name}", f"{token.reason}: {token.message}" if token.message else token.reason
+    name, told = f"{token.kind} {token.name}", f"{token.reason}: {token.message}" if token.message else token.reason
     expires, renews = (parse_time(token.status.get(key)) for key in ("expirationTime", "renewalTime"))
     running = "is the operator running? `githubtoken doctor` looks"
     if token.status.get("observedGeneration") != token.body["metadata"].get("generation"):
@@ -34,17 +40,38 @@ def token_itself(chain: Chain) -> Check:
     return Check(name, "ok", told)
 
 
-def secret(chain: Chain) -> Check:
+def distribution(chain: Chain) -> Check | None:
+    """How many of a ClusterGitHubToken's namespaces have the token, and which have not."""
+    token = chain.token
+    if token.namespace:
+        return None
+    found = find_condition(token.status, DISTRIBUTED)
+    if found is None or not token.spread:
+        return Check("Namespaces", "unknown", "the operator has not distributed it yet")
+    failures = token.status.get("failures") or ()
+    told = "; ".join(f"{each['namespace']}: {each['reason']}" for each in failures[:_NAMED])
+    more = f" and {len(failures) - _NAMED} more in `status.failures`" if len(failures) > _NAMED else ""
+    says = f"{token.spread} have it" + (f" ({told}{more})" if told else "")
+    state: State = "ok" if found["status"] == "True" else "failed" if failures else "warning"
+    look = "`githubtoken status --cluster NAME -n NAMESPACE` shows one of them" if failures else ""
+    return Check("Namespaces", state, says, look)
+
+
+def secret(chain: Chain) -> Check | None:
     """The consumer's Secret: whose it is, and whether it has the present token."""
+    if chain.secret is None:
+        return None
     name, token = f"Secret {chain.secret.name}", chain.token
+    note = NAME if token.namespace else CLUSTER_NAME
+    name = name if token.namespace else f"{name} in {chain.view}"
     if at_fault := broken(chain, "secret", name):
         return at_fault
     revision, expires = token.status.get("revision"), parse_time(token.status.get("expirationTime"))
 
     def foreign(secret: SecretLook) -> Check | None:
-        if secret.annotations.get(NAME) == token.name:
+        if secret.annotations.get(note) == token.name:
             return None
-        return Check(name, "failed", "was not written for this GitHubToken", "name another in `spec.secret.name`")
+        return Check(name, "failed", f"was not written for this {token.kind}", "name another in `spec.secret.name`")
 
     def older(secret: SecretLook) -> Check | None:
         has = secret.annotations.get(REVISION)

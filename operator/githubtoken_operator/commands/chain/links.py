@@ -25,5 +25,6 @@ _LINKS: Final[Sequence[Callable[[Chain], Check | None]]] = (
     origin.installation,
     origin.source,
     origin.credential,
+    holder.distribution,
     holder.secret,
 )

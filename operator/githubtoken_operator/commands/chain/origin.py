@@ -6,7 +6,7 @@ from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.chain.findings import broken, of_key, of_secret
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.checks import Check
-from githubtoken_operator.domain.objects.secrets import NAME, ROLE, ROLE_CREDENTIAL
+from githubtoken_operator.domain.objects.secrets import CLUSTER_NAME, NAME, ROLE, ROLE_CREDENTIAL
 
 
 def installation(chain: Chain) -> Check | None:
@@ -50,6 +50,7 @@ def credential(chain: Chain) -> Check | None:
     seen = chain.credential
     if seen is None:
         return None
+    note = NAME if chain.token.namespace else CLUSTER_NAME
     name, status = f"Credential Secret {seen.name}", chain.token.status
     if code := status.get("deviceFlow"):
         enter = f"enter the code {code.get('userCode')} at {code.get('verificationURI')}"
@@ -60,7 +61,7 @@ def credential(chain: Chain) -> Check | None:
     rules = (
         lambda secret: (
             None
-            if secret.labels.get(ROLE) == ROLE_CREDENTIAL and secret.annotations.get(NAME) == chain.token.name
+            if secret.labels.get(ROLE) == ROLE_CREDENTIAL and secret.annotations.get(note) == chain.token.name
             else Check(name, "failed", "was not made for this GitHubToken", "name another `user.credentialSecretName`")
         ),
         lambda _: Check(name, "ok", f"is there; the sign-in ends {ends}" if ends else "is there"),

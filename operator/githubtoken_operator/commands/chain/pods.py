@@ -56,6 +56,8 @@ def use_of(pod: JSON, secret: str) -> Use | None:
 
 def checks(chain: Chain) -> list[Check]:
     """A line for each pod; one where none reads the Secret, or where pods may not be seen."""
+    if chain.pods is None:
+        return []
     found = chain.pods.found
     if isinstance(found, ApiError):
         return [unseen("Pods", found)]

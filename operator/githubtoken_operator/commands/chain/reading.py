@@ -20,7 +20,10 @@ SecretSeen = Look[SecretLook]
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """All that was read at one moment; None for a link that this GitHubToken has not, or that is not known to be."""
+    """All that was read at one moment; None for a link that this GitHubToken has not, or that is not known to be.
+
+    Of a ClusterGitHubToken the Secret and what uses it are those of `view`, one of its namespaces; none without one.
+    """
 
     token: Snapshot
     app: Look[JSON] | None
@@ -28,10 +31,11 @@ class Chain:
     client_secret: SecretSeen | None
     source: SecretSeen | None
     credential: SecretSeen | None
-    secret: SecretSeen
-    pods: Look[Sequence[JSON]]
+    secret: SecretSeen | None
+    pods: Look[Sequence[JSON]] | None
     workloads: Sequence[tuple[str, Look[JSON]]]
     now: datetime
+    view: str = ""
 
     @property
     def wanted(self) -> GitHubToken:
@@ -45,13 +49,16 @@ class Chain:
         return None if found is None or isinstance(found, ApiError) else parse_app(found)
 
 
-async def read(inspection: Inspection, token: Snapshot, operator_namespace: str, now: datetime) -> Chain:
-    """Reads all links; `operator_namespace` has the Secrets of ClusterGitHubApps."""
-    wanted = parse_token(token.body)
+async def read(
+    inspection: Inspection, token: Snapshot, operator_namespace: str, now: datetime, *, view: str = ""
+) -> Chain:
+    """Reads all links; `operator_namespace` has the Secrets of what is cluster-scoped."""
+    wanted = parse_token(token.body, operator_namespace)
+    view = token.namespace or view
     app = await _app(inspection, wanted)
     found = app.found if app else None
     source = None if found is None or isinstance(found, ApiError) else parse_app(found)
-    where = token.namespace if wanted.app_kind == "GitHubApp" else operator_namespace
+    where, home = token.namespace if wanted.app_kind == "GitHubApp" else operator_namespace, wanted.namespace
     user = wanted.user
     given = user.seed if user else wanted.personal.secret if wanted.personal else None
 
@@ -62,20 +69,23 @@ async def read(inspection: Inspection, token: Snapshot, operator_namespace: str,
         return await look(ref.name, reading)
 
     async def workload(kind: str, name: str) -> tuple[str, Look[JSON]]:
-        return kind, await look(name, inspection.read(KINDS[kind], token.namespace, name))
+        return kind, await look(name, inspection.read(KINDS[kind], view, name))
+
+    async def pods_there() -> Look[Sequence[JSON]] | None:
+        return await look("pods", inspection.pods(view)) if view else None
 
     secrets, consumer, pods, workloads = await asyncio.gather(
         asyncio.gather(
             secret(source.private_key if source else None, where, is_key=True),
             secret(source.client_secret if source and user else None, where),
-            secret(given, token.namespace),
-            secret(KeyRef(user.credential, "") if user else None, token.namespace),
+            secret(given, home),
+            secret(KeyRef(user.credential, "") if user else None, home),
         ),
-        look(token.secret, inspection.secret(token.namespace, token.secret)),
-        look("pods", inspection.pods(token.namespace)),
-        asyncio.gather(*(workload(each.kind, each.name) for each in wanted.restart_targets)),
+        secret(KeyRef(token.secret, "") if view else None, view),
+        pods_there(),
+        asyncio.gather(*(workload(each.kind, each.name) for each in wanted.restart_targets if view)),
     )
-    return Chain(token, app, *secrets, consumer, pods, workloads, now)
+    return Chain(token, app, *secrets, consumer, pods, workloads, now, view)
 
 
 async def _app(inspection: Inspection, wanted: GitHubToken) -> Look[JSON] | None:

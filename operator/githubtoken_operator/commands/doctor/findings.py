@@ -61,6 +61,7 @@ class Objects:
 
     scope: str
     tokens: Look[Sequence[Snapshot]]
+    cluster_tokens: Look[Sequence[Snapshot]]
     apps: Look[Sequence[JSON]]
     cluster_apps: Look[Sequence[JSON]]
     keys: Mapping[Key, Look[SecretLook]]

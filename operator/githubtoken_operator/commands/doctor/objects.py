@@ -16,7 +16,7 @@ from githubtoken_operator.domain.apps import signers
 from githubtoken_operator.domain.objects.resources import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.conditions import READY, find_condition, ready_of
+from githubtoken_operator.domain.vocabulary.conditions import DISTRIBUTED, READY, find_condition, ready_of
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 _LEVELS: Final = ("read", "write", "admin")
@@ -29,6 +29,7 @@ def checks(objects: Objects) -> list[Check]:
     return [
         *_apps(objects),
         *_tokens(objects),
+        *_cluster_tokens(objects),
         _installations(objects),
         _permissions(objects),
         _labels(objects),
@@ -105,6 +106,22 @@ def _tokens(objects: Objects) -> list[Check]:
         if token.ready != "True" or token.needs_human
     ]
     return [Check("GitHubTokens", worst(unready), says), *cut(unready, "GitHubTokens")]
+
+
+def _cluster_tokens(objects: Objects) -> list[Check]:
+    """Nothing where nobody uses them, or where the caller may not see them, as most may not."""
+    judged: list[Check] = []
+    for token in items(objects.cluster_tokens):
+        name, told = f"ClusterGitHubToken {token.name}", token.human_task or f"{token.reason}: {token.message}"
+        look = f"`githubtoken status --cluster {token.name}` shows where the chain breaks"
+        if token.ready != "True" or token.needs_human:
+            judged.append(Check(name, "failed" if token.ready == "False" else "warning", told, look))
+        elif (find_condition(token.status, DISTRIBUTED) or {}).get("status") == "False":
+            judged.append(Check(name, "warning", f"{token.spread} namespaces have it", look))
+        else:
+            judged.append(Check(name, "ok", f"{token.spread} namespaces have it"))
+    judged.sort(key=lambda check: WORST_FIRST.index(check.state))
+    return cut(judged, "ClusterGitHubTokens")
 
 
 def _of_installations(objects: Objects) -> Sequence[Snapshot]:

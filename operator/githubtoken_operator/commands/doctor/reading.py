@@ -20,11 +20,12 @@ from githubtoken_operator.commands import packaged, rivals
 from githubtoken_operator.commands.checks import Look, items, look
 from githubtoken_operator.commands.doctor import rights
 from githubtoken_operator.commands.doctor.findings import Findings, Key, Objects, Platform, Rights, Rivals
+from githubtoken_operator.commands.orphans import left
 from githubtoken_operator.commands.session import Session
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.objects.resources import GitHubApp, GitHubToken, parse_app, parse_token
-from githubtoken_operator.domain.user.orphans import Orphan, orphans
+from githubtoken_operator.domain.user.orphans import Orphan
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
@@ -88,8 +89,9 @@ async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:
 async def _objects(
     survey: Survey, tokens: Tokens, inspection: Inspection, scope: str, operator_namespace: str
 ) -> Objects:
-    listed, apps, cluster_apps = await asyncio.gather(
+    listed, clusterwide, apps, cluster_apps = await asyncio.gather(
         look("githubtokens", _snapshots(tokens, scope)),
+        look("clustergithubtokens", _clusterwide(tokens)),
         look("githubapps", survey.objects(Kind.APP, scope)),
         look("clustergithubapps", survey.objects(Kind.CLUSTER_APP, "")),
     )
@@ -98,10 +100,11 @@ async def _objects(
     looks = await asyncio.gather(*(look(ref[1], inspection.secret(*ref[:2], private_key=ref[2])) for ref in wanted))
     keys: Mapping[Key, Look[SecretLook]] = dict(zip(wanted, looks, strict=True))
     named = [place for app in parsed for place in _of_app(app, operator_namespace)]
-    named += [place for token in items(listed) for place in _of_token(parse_token(token.body))]
+    both = [*items(listed), *items(clusterwide)]
+    named += [place for token in both for place in _of_token(parse_token(token.body, operator_namespace))]
     without = await look("labels", _unlabelled(survey, inspection, scope, named))
     left = await look("orphans", _left(tokens, scope, [it.body for it in items(listed)]))
-    return Objects(scope, listed, apps, cluster_apps, keys, without, left, operator_namespace)
+    return Objects(scope, listed, clusterwide, apps, cluster_apps, keys, without, left, operator_namespace)
 
 
 def _private_key(app: GitHubApp, operator_namespace: str) -> list[tuple[tuple[str, str], str]]:
@@ -133,8 +136,12 @@ async def _snapshots(tokens: Tokens, scope: str) -> Sequence[Snapshot]:
     return sorted(found, key=lambda token: (token.namespace, token.name))
 
 
+async def _clusterwide(tokens: Tokens) -> Sequence[Snapshot]:
+    return sorted((Snapshot(body) for body in await tokens.list_clusterwide()), key=lambda token: token.name)
+
+
 async def _left(tokens: Tokens, scope: str, bodies: Sequence[JSON]) -> Sequence[Orphan]:
-    return orphans(await tokens.credentials(scope or None), bodies)
+    return await left(tokens, await tokens.credentials(scope or None), bodies)
 
 
 def _hosts(objects: Objects) -> dict[str, CABundle | None]:
@@ -147,7 +154,7 @@ def _hosts(objects: Objects) -> dict[str, CABundle | None]:
         app = parse_app(body)
         if _is_allowed(body, Server(app.api_url, app.web_url)):
             found[app.api_url] = app.ca_bundle
-    for token in items(objects.tokens):
+    for token in (*items(objects.tokens), *items(objects.cluster_tokens)):
         personal = parse_token(token.body).personal
         if personal is not None and _is_allowed(token.body, personal.server):
             found[personal.server.api_url] = personal.server.ca_bundle

@@ -70,6 +70,7 @@ def objects(*, tokens: Sequence[object] | ApiError | None = None, **changes: Any
     whole: dict[str, Any] = {
         "scope": "",
         "tokens": Look("githubtokens", [snapshot(status=granted)] if tokens is None else tokens),
+        "cluster_tokens": Look("clustergithubtokens", []),
         "apps": Look("githubapps", [{**app_body(), "status": ACCEPTED}]),
         "cluster_apps": Look("clustergithubapps", []),
         "keys": {(NAMESPACE, "acme-app", "private-key.pem"): Look("acme-app", key)},

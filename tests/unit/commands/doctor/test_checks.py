@@ -18,6 +18,7 @@ from githubtoken_operator.commands.checks import Look
 from githubtoken_operator.commands.doctor import rights
 from githubtoken_operator.commands.doctor.command import summary
 from githubtoken_operator.commands.doctor.findings import Rights
+from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.domain.user.orphans import Orphan
 from tests.unit.builders import NAMESPACE, app_body, cluster_app_body
 from tests.unit.commands.doctor.clusters import (
@@ -32,7 +33,7 @@ from tests.unit.commands.doctor.clusters import (
     replica,
     rivals,
 )  # fmt: skip
-from tests.unit.commands.snapshots import condition, needing_human, snapshot
+from tests.unit.commands.snapshots import condition, needing_human, ready, snapshot
 
 TOKENS_CRD = "githubtokens.githubtoken.dev"
 
@@ -317,6 +318,25 @@ def test_permissions_that_were_taken_away_since_are_told() -> None:
     token = snapshot(status={"permissions": {"contents": "read", "metadata": "read"}}, installation=asked)
     check = checked(objects=objects(tokens=[token]))["Permissions"]
     assert (check.state, check.says) == ("failed", "not all that is asked for is granted: team/ci (contents: write)")
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "says"),
+    [
+        ({}, "ok", "2/2 namespaces have it"),
+        (
+            {"conditions": [ready(), condition("Distributed", "False", "DistributionFailed", "x")]},
+            "warning",
+            "2/2 namespaces have it",
+        ),
+        ({"conditions": [ready("AppNotFound", "make one")]}, "failed", "AppNotFound: make one"),
+    ],
+)
+def test_a_cluster_token_says_how_far_it_is(status: dict[str, Any], state: str, says: str) -> None:
+    body = copy.deepcopy(dict(snapshot(status={"namespaces": {"summary": "2/2"}, **status}).body))
+    del body["metadata"]["namespace"]
+    found = checked(objects=objects(cluster_tokens=Look("", [Snapshot(body)])))["ClusterGitHubToken ci"]
+    assert (found.state, found.says) == (state, says)
 
 
 MANY_UNLABELLED = (
