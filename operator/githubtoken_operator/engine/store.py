@@ -21,7 +21,7 @@ from collections.abc import Collection
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.objects.secrets import LAST_APPLIED, ROLE, is_whole, labels_of
+from githubtoken_operator.domain.objects.secrets import LAST_APPLIED, ROLE, is_whole, labels_of, without_bookkeeping
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 LONGEST: Final = 16 * 1024
@@ -127,7 +127,7 @@ def _packed(kind: Kind, body: JSON) -> bytes | None:
     """The object as it is kept; None where it is too long, or was cut already."""
     if not is_whole(body):
         return None
-    meta = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
+    meta = without_bookkeeping(body["metadata"], ours=kind is Kind.SECRET)
     if kind is Kind.NAMESPACE:
         # Nothing but its labels is looked at.
         body, meta = {}, {name: meta[name] for name in ("name", "labels", "resourceVersion") if name in meta}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.objects.secrets import LAST_APPLIED, MOST_DATA, ROLE, trimmed
+from githubtoken_operator.domain.objects.secrets import FIELD_MANAGER, LAST_APPLIED, MOST_DATA, ROLE, trimmed
 from githubtoken_operator.engine.store import LONGEST, REMEMBERED_ENDS, Store
 from tests.unit.builders import app_body, githubtoken_body, namespace_body, secret
 
@@ -137,6 +137,16 @@ def test_a_secret_keeps_the_annotation_of_kubectl_since_it_is_written_back_as_a_
     store = complete()
     store.bring(Kind.SECRET, CI, of("5", annotations={LAST_APPLIED: "{}"}))
     assert store.find(Kind.SECRET, CI) == of("5", annotations={LAST_APPLIED: "{}"})
+
+
+def test_what_our_applies_have_set_is_kept_of_a_secret() -> None:
+    store, body = complete(), of("5")
+    ours = {"manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": {"f:data": {"f:GH_HOST": {}}}}
+    body["metadata"]["managedFields"] = [{"manager": "kubectl"}, ours]
+    store.answer(Kind.SECRET, CI, body)
+    found = store.find(Kind.SECRET, CI)
+    assert found is not None
+    assert found["metadata"]["managedFields"] == [ours]
 
 
 def test_what_is_read_may_be_changed_without_harm() -> None:

@@ -59,12 +59,20 @@ ACCESS_TOKEN_KEYS: Final = frozenset(
 def trimmed(body: dict[str, Any]) -> dict[str, Any]:
     """An object that a list or a watch brought, less what nobody reads of it there; changes `body`.
 
-    It loses the bookkeeping of field managers, which is as long as the object itself. A Secret loses its data but for
-    their digest, unless it has a role, and no more than a role needs.
+    It loses the bookkeeping of field managers, which is as long as the object itself, but for our own of a Secret with
+    a role. Another Secret loses its data but for their digest, and so does one that has more than a role needs.
     """
-    body.get("metadata", {}).pop("managedFields", None)
+    if "metadata" in body:
+        body["metadata"] = without_bookkeeping(body["metadata"], ours=ROLE in labels_of(body))
     needed = ROLE in labels_of(body) and _length(body.get("data") or {}) <= MOST_DATA
     return body if needed else without_data(body)
+
+
+def without_bookkeeping(meta: JSON, *, ours: bool) -> dict[str, Any]:
+    """Metadata without what the API server notes of field managers, but for what is `ours`, which we go by."""
+    kept = {name: value for name, value in meta.items() if name != "managedFields"}
+    noted = [entry for entry in meta.get("managedFields") or () if ours and entry.get("manager") == FIELD_MANAGER]
+    return {**kept, "managedFields": noted} if noted else kept
 
 
 def without_data(body: dict[str, Any]) -> dict[str, Any]:

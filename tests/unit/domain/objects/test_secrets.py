@@ -9,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.objects.secrets import (
+    FIELD_MANAGER,
+    MOST_DATA,
+    ROLE,
     access_token_keys,
     annotations_of,
     controller_uid,
@@ -16,6 +19,7 @@ from githubtoken_operator.domain.objects.secrets import (
     decoded,
     decoded_bytes,
     encoded,
+    is_whole,
     labels_of,
     trimmed,
 )
@@ -92,6 +96,22 @@ def test_what_is_absent_stays_absent() -> None:
 def test_data_differ_as_their_digests_do_also_of_trimmed_secrets(one: dict[str, str], other: dict[str, str]) -> None:
     digests = data_digest({"data": one}), data_digest(trimmed({"data": dict(other)}))
     assert (digests[0] == digests[1]) is (one == other)
+
+
+@pytest.mark.parametrize(
+    ("labels", "size", "kept"),
+    [({ROLE: "token"}, 100, True), ({ROLE: "token"}, MOST_DATA, False), ({"a": "b"}, 100, False), ({}, 100, False)],
+    ids=["with a role", "with a role and too long", "with another label", "without labels"],
+)
+def test_data_are_kept_of_a_secret_with_a_role(labels: dict[str, str], size: int, *, kept: bool) -> None:
+    body = trimmed(secret(data={"token": "x" * size}, labels=labels))
+    assert ("data" in body, is_whole(body)) == (kept, kept)
+
+
+def test_our_own_bookkeeping_is_kept_since_it_says_which_keys_to_take_back() -> None:
+    body, entries = secret(labels={ROLE: "token"}), [{"manager": "kubectl"}, {"manager": FIELD_MANAGER}]
+    body["metadata"]["managedFields"] = entries
+    assert trimmed(body)["metadata"]["managedFields"] == entries[1:]
 
 
 def test_a_trimmed_secret_has_no_data_and_no_bookkeeping_and_all_else() -> None:
