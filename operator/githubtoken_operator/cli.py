@@ -25,6 +25,7 @@ from githubtoken_operator.commands.login import login
 from githubtoken_operator.commands.migrate.command import migrate
 from githubtoken_operator.commands.options import Parsed
 from githubtoken_operator.commands.packaged import crd_texts
+from githubtoken_operator.commands.plan import plan
 from githubtoken_operator.commands.refresh import refresh
 from githubtoken_operator.commands.status import status
 from githubtoken_operator.domain.apps import proxies
@@ -164,7 +165,7 @@ def version() -> None:
     click.echo(f"githubtoken-operator {__version__} (Python {platform.python_version()})")
 
 
-for command in (list_tokens, status, refresh, login, doctor, migrate, journal, completion):
+for command in (list_tokens, status, refresh, login, doctor, plan, migrate, journal, completion):
     cli.add_command(command)
 
 

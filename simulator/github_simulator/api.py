@@ -136,6 +136,8 @@ def _checked(endpoint: Endpoint, api_call: ApiCall, headers: dict[str, str]) -> 
         if guarded and at_fault and error.status == 401:  # noqa: PLR2004 - an HTTP status
             call.simulation.guard.failed(suspect, now=call.now)
         raise
+    if call.credentials.kind == "jwt" and api_call.app is not None:
+        call.simulation.points.take(api_call.app.id, endpoint.method, now=call.now)
     if isinstance(api_call.token, PersonalToken):
         headers |= api_call.token.headers()
     principal = budget(api_call)

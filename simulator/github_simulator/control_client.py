@@ -346,8 +346,8 @@ class Control:
             operation: `mint`, `refresh`, `get_app` ... (docs/simulator.md lists them), or `*`.
             times: How often; None until it is cleared.
             app: Only this App's requests.
-            fault: `words`, or `status`, `body`, `content_type`, `headers`, `reset_in`, `drop`, `when` (`before`,
-                `after`), `delay`, `body_delay`, `truncate`, `set_fields`, `remove_fields`.
+            fault: `installation_id`; `words`, or `status`, `body`, `content_type`, `headers`, `reset_in`, `drop`,
+                `when` (`before`, `after`), `delay`, `body_delay`, `truncate`, `set_fields`, `remove_fields`.
         """
         body = {"operation": operation, "times": times, "app": app.id if app else None, **fault}
         number: int = self._call("POST", "/faults", body)["id"]

@@ -135,7 +135,7 @@ class Exchange:
         try:
             if simulation.settings.latency:
                 await asyncio.sleep(simulation.settings.latency)
-            fault = simulation.faults.take(operation, entry.app_id)
+            fault = simulation.faults.take(operation, entry.app_id, entry.installation_id)
             entry.fault = fault.id if fault else None
             if fault and fault.delay:
                 await asyncio.sleep(fault.delay)

@@ -49,6 +49,7 @@ class Fault:
     Attributes:
         operation: Which requests it strikes; `*` for all.
         app_id: Whose requests; None for everybody's.
+        installation_id: Of a mint, for which installation; None for all.
         times: How often it still strikes; None until it is cleared.
         when: Whether a canned answer or a dropped connection comes before or after the effect.
         drop: Drop the connection instead of answering.
@@ -69,6 +70,7 @@ class Fault:
     id: int
     operation: str
     app_id: int | None = None
+    installation_id: int | None = None
     times: int | None = None
     when: When = "before"
     drop: bool = False
@@ -148,10 +150,12 @@ class Faults:
         self.active.append(fault)
         return fault
 
-    def take(self, operation: str, app_id: int | None) -> Fault | None:
-        """The fault that strikes a request of this operation and App, counted; or None."""
+    def take(self, operation: str, app_id: int | None, installation_id: int | None = None) -> Fault | None:
+        """The fault that strikes a request of this operation, App and installation, counted; or None."""
         for fault in self.active:
             if fault.operation not in {operation, ANY_OPERATION} or fault.app_id not in {None, app_id}:
+                continue
+            if fault.installation_id not in {None, installation_id}:
                 continue
             fault.struck += 1
             if fault.times is not None:

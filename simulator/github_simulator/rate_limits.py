@@ -1,18 +1,23 @@
-"""GitHub's primary rate limit: a bucket per principal, refilled at the end of a window of an hour.
+"""GitHub's limits: of requests in an hour, and of points in a minute.
 
-Calls with an App's JWT have no bucket and no `x-ratelimit-*` headers.
-Source: docs.github.com, "Rate limits for the REST API". Secondary limits are made with faults.
+The primary limit is a bucket per principal, refilled at the end of a window of an hour. Calls with an App's JWT have no
+bucket and no `x-ratelimit-*` headers; of them a setting counts the documented points, in each span of a minute. Other
+secondary limits are made with faults.
+Source: docs.github.com, "Rate limits for the REST API".
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import Any
 
 from github_simulator.errors import ApiError
+from github_simulator.faults import SECONDARY_LIMIT
 
 WINDOW = 3600.0
+MINUTE = 60.0
 ANONYMOUS_LIMIT = 60
 DOCUMENTATION = "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api"
 
@@ -48,6 +53,30 @@ class Bucket:
             "remaining": self.remaining,
             "reset": math.ceil(self.reset_at),
         }
+
+
+class Points:
+    """The secondary limit of 900 points a minute, by App; `limit` 0 is none."""
+
+    def __init__(self, limit: int = 0) -> None:
+        self.limit = limit
+        self._spent: defaultdict[int, deque[tuple[float, int]]] = defaultdict(deque)
+
+    def take(self, app_id: int, method: str, *, now: float) -> None:
+        """Count one request.
+
+        Raises:
+            ApiError: 403 with the time until there are points again.
+        """
+        if not self.limit:
+            return
+        spent, cost = self._spent[app_id], 1 if method == "GET" else 5
+        while spent and spent[0][0] <= now - MINUTE:
+            spent.popleft()
+        if sum(points for _, points in spent) + cost > self.limit:
+            message, documentation = SECONDARY_LIMIT
+            raise ApiError(403, message, documentation_url=documentation, headers={"Retry-After": "60"})
+        spent.append((now, cost))
 
 
 class RateLimits:

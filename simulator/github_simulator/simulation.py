@@ -9,7 +9,7 @@ from github_simulator.clock import VirtualClock
 from github_simulator.documents import Documents
 from github_simulator.faults import Faults
 from github_simulator.ledger import Ledger
-from github_simulator.rate_limits import RateLimits
+from github_simulator.rate_limits import Points, RateLimits
 from github_simulator.spends import Spends
 from github_simulator.state import State
 
@@ -27,6 +27,7 @@ class Settings:
         retired_api_versions: Answered 410.
         rate_limit: Requests per hour of a new bucket.
         client_id_issuers: Whether a JWT may name its App by the client id, as an Enterprise Server takes it since 3.14.
+        points_per_minute: For each App's requests with its JWT, a POST costing five: GitHub documents 900; 0 is none.
         failed_login_limit: Bad credentials within a minute that close the door; 0 switches the guard off.
     """
 
@@ -37,6 +38,7 @@ class Settings:
     retired_api_versions: list[str] = field(default_factory=list)
     rate_limit: int = 5000
     client_id_issuers: bool = True
+    points_per_minute: int = 0
     failed_login_limit: int = 10
 
 
@@ -57,6 +59,7 @@ class Simulation:
         self.spends = Spends()
         self.faults = Faults()
         self.rate_limits = RateLimits(self.settings.rate_limit)
+        self.points = Points(self.settings.points_per_minute)
         self.guard = LoginGuard(self.settings.failed_login_limit)
         self.documents = Documents("http://127.0.0.1", "http://127.0.0.1")
 
@@ -64,4 +67,5 @@ class Simulation:
         """Turn the knobs."""
         self.settings = settings
         self.rate_limits.limit = settings.rate_limit
+        self.points.limit = settings.points_per_minute
         self.guard.limit = settings.failed_login_limit

@@ -6,9 +6,10 @@ methods may be called from any thread. What is given to `watch_…` is read at e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter as Counts
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Lock
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -33,7 +34,8 @@ class ProcessMetrics:
         self._sources = _Sources()
         self._watches = _Watches(monotonic)
         self._pauses = _Pauses(monotonic)
-        for collector in (self._sources, self._watches, self._pauses):
+        self._waiting = _Waiting()
+        for collector in (self._sources, self._watches, self._pauses, self._waiting):
             registry.register(collector)
         self._runs = Counter(
             "githubtoken_runs_total",
@@ -127,6 +129,10 @@ class ProcessMetrics:
         self._sources.numbers["githubtoken_scheduler_overdue"] = overdue
         self._sources.waiting = waiting
 
+    def watch_turns(self, waiting: Callable[[], Iterable[Waiting]]) -> None:
+        """Who waits for a turn at GitHub."""
+        self._waiting.source = waiting
+
     def watch_journal(self, entries: Callable[[], int]) -> None:
         """How many rotated pairs wait to be stored."""
         self._sources.numbers["githubtoken_journal_entries"] = entries
@@ -181,6 +187,44 @@ class _Sources(Collector):
             for way, count in sorted(self.named().items()):
                 family.add_metric((way,), count)
             yield family
+
+
+class Waiting(NamedTuple):
+    """One that waits for its turn at GitHub: the object, for how long, and the App that it waits for."""
+
+    namespace: str
+    name: str
+    seconds: float
+    host: str
+    app_namespace: str
+    app: str
+
+
+class _Waiting(Collector):
+    """Who waits for a turn at GitHub, and how many for each App."""
+
+    def __init__(self) -> None:
+        self.source: Callable[[], Iterable[Waiting]] = lambda: ()
+
+    def collect(self) -> Iterator[Metric]:
+        objects = GaugeMetricFamily(
+            "githubtoken_waiting_seconds",
+            "For how long a GitHubToken waits for its turn at GitHub.",
+            labels=("namespace", "name"),
+        )
+        lanes = GaugeMetricFamily(
+            "githubtoken_lane_waiting",
+            "How many GitHubTokens wait for the turn of their App.",
+            labels=("host", "namespace", "app"),
+        )
+        counts: Counts[tuple[str, str, str]] = Counts()
+        for each in self.source():
+            objects.add_metric((each.namespace, each.name), each.seconds)
+            counts[each.host, each.app_namespace, each.app] += 1
+        for whose, count in counts.items():
+            lanes.add_metric(whose, count)
+        yield objects
+        yield lanes
 
 
 class _Watches(Collector):

@@ -46,6 +46,8 @@ class Turns(Generic[K]):
 
     def __init__(self, lanes: Lanes[K], *, monotonic: Callable[[], float], wake: Callable[[K], None]) -> None:
         self.lanes = lanes
+        self.owners: dict[tuple[str, str], tuple[str, str]] = {}
+        """Of a host and a credential: namespace and name of the App that used it last."""
         self._monotonic = monotonic
         self._wake = wake
         self._changed = asyncio.Event()
@@ -91,6 +93,11 @@ class Turns(Generic[K]):
         """When the pause ends that GitHub stated for the lane; None where there is none."""
         until = self.lanes.paused_until(lane)
         return until if until is not None and until > self._monotonic() else None
+
+    def waiting(self) -> list[tuple[K, Lane, float]]:
+        """Who waits, in which lane, and for how many seconds. May be asked from another thread."""
+        now = self._monotonic()
+        return [(key, lane, now - since) for key, lane, since in self.lanes.waiting()]
 
     def is_granted(self, key: K) -> bool:
         """Whether its turn has come, and it has not asked yet."""

@@ -17,7 +17,7 @@ from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.adapters.kubernetes.one_secret import OneSecret
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult
+from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult, Waiting
 from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import AppReader
@@ -302,6 +302,7 @@ def wire(
     metrics.process.watch_scheduler(
         pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
     )
+    metrics.process.watch_turns(lambda: waiting(turns, metrics))
     orphans = OrphanCount(watched)
     metrics.process.watch_orphans(lambda: orphans.count() if first_lists.complete.is_set() else None)
     wiring = handlers.Wiring(
@@ -318,6 +319,14 @@ def wire(
         clusterwide=clusterwide,
     )
     return Parts(wiring, turns, store, savings, first_lists, signing, named)
+
+
+def waiting(turns: Turns[Ref], metrics: Metrics) -> Iterator[Waiting]:
+    """Who waits for a turn at GitHub, as metrics show it."""
+    for key, lane, seconds in turns.waiting():
+        if key.kind in TOKENS:
+            owner = turns.owners.get((lane.host, lane.credential), ("", ""))
+            yield Waiting(key.namespace, key.name, seconds, metrics.host_label(lane.host), *owner)
 
 
 def count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:

@@ -97,7 +97,7 @@ from githubtoken_operator.tokens.user.credential_store import StartOver
 MOST_PASSES: Final = 6
 """Of observe, decide, act in one run: asking, holding, taking a seed, rotating, admitting, publishing are one each."""
 
-WORTH_A_WORD: Final = 3.0
+WORTH_A_WORD: Final = 10.0
 """Seconds that an object waits for its turn before its status says so, which costs the API server a write."""
 
 logger = logging.getLogger(__name__)
@@ -254,10 +254,12 @@ class Reconciler:
 
     def _turn(self, gathered: Gathered, points: float = WRITE) -> AbstractContextManager[None]:
         """Inside of it GitHub may be asked for the object. Raises `Waits`."""
-        deadline = urgency.deadline(gathered.observation).timestamp()
+        deadline, lane = urgency.deadline(gathered.observation).timestamp(), self._lane(gathered)
+        app = gathered.app_ref if gathered.resolved.app else Ref(ObjectKind.APP, gathered.key.namespace, "")
+        self._turns.owners[lane.host, lane.credential] = app.namespace, app.name
         return self._turns.turn(
             gathered.key,
-            self._lane(gathered),
+            lane,
             deadline=deadline,
             points=points,
             learnt=lambda: self._lane(gathered),

@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.xdist_group("monitoring"), pytest.mark.timeout(600)]
 OF_TOKENS_AND_GITHUB: Final = sorted(name for failure in FAILURES for name in failure.fires)
 OF_THE_OPERATOR: Final = (
     "GitHubTokenSignerFailing",
+    "GitHubTokenWaiting",
     "GitHubTokenSchedulerOverdue",
     "GitHubTokenEventLoopBlocked",
     "GitHubTokenRunsCrash",
@@ -115,10 +116,29 @@ def test_a_panel_of_the_dashboard_has_data(scene: Scene, fired: dict[str, Firing
 def test_a_scheduler_whose_places_are_all_taken_fires(scene: Scene, fired: dict[str, Firing]) -> None:
     world = scene.world
     app = world.app("slow")
-    fault = world.github.fail("mint", app=app, delay=12, times=None)
-    for number in range(6):
-        world.installation_token(f"slow-{number}", app="slow")
-    scene.wait_fires("GitHub takes longer than usual, and others wait.", {"GitHubTokenSchedulerOverdue": {}})
+    names = [f"slow-{number}" for number in range(6)]
+    spec = {"appRef": {"name": "slow"}, "installation": {"owner": world.account}, "deletionPolicy": "Revoke"}
+    for name in names:
+        world.token(name, spec)
+    for name in names:
+        world.wait_ready(name)
+    fault = world.github.fail("revoke_installation_token", app=app, delay=12, times=None)
+    for name in names:
+        world.delete("GitHubToken", name)
+    scene.wait_fires("GitHub takes long to revoke tokens, and others wait.", {"GitHubTokenSchedulerOverdue": {}})
+    world.github.clear_faults(fault)
+
+
+def test_one_that_waits_for_its_turn_all_the_time_fires_though_it_has_never_run(scene: Scene) -> None:
+    world = scene.world
+    app = world.app("hangs")
+    fault = world.github.fail("mint", app=app, delay=20, times=None)
+    for number in range(2):
+        world.installation_token(f"hangs-{number}", app="hangs")
+    scene.wait_fires(
+        "An App hangs, and one of its tokens waits for the other.",
+        {"GitHubTokenWaiting": {"namespace": world.namespace}},
+    )
     world.github.clear_faults(fault)
 
 

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.process_metrics import Waiting
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.engine.scheduler import CRASH, WOKEN
@@ -99,6 +100,7 @@ def with_everything() -> Metrics:
     metrics.process.lagged(0.001)
     metrics.process.heard("githubtokens", None)
     metrics.process.paused("api.github.com", "team-a", "acme", 60)
+    metrics.process.watch_turns(lambda: [Waiting("team-a", "web", 12.5, "api.github.com", "team-a", "acme")])
     metrics.process.watch_lease(lambda: 9.5)
     metrics.process.watch_loop(lambda: 0.1)
     return metrics
@@ -208,9 +210,9 @@ def test_a_deleted_object_leaves_no_series() -> None:
 def test_a_standby_exports_no_series_of_objects_but_all_others() -> None:
     metrics = with_everything()
     metrics.lead(False)
-    # Who is paused is a matter of this process alone.
+    # Who is paused and who waits is a matter of this process alone.
     shown = {sample.name for sample in scraped(metrics) if "namespace" in sample.labels}
-    assert shown == {"githubtoken_paused_seconds"}
+    assert shown == {"githubtoken_paused_seconds", "githubtoken_waiting_seconds", "githubtoken_lane_waiting"}
     assert values(metrics, "githubtoken_leader") == [0]
     assert values(metrics, "githubtoken_scheduler_pending") == [1]
 
@@ -422,3 +424,13 @@ def test_whatever_stands_in_a_label_comes_out_as_it_went_in(text: str) -> None:
     metrics = leading_metrics()
     metrics.show(a_view(needs_human=text or "x"))
     assert labels_of(metrics, "githubtoken_needs_human")[0]["reason"] == (text or "x")
+
+
+def test_who_waits_for_a_turn_at_github_has_a_series_and_its_app_a_count() -> None:
+    metrics = leading_metrics()
+    waiting = [Waiting("team-a", name, 5.0, "api.github.com", "team-a", "acme") for name in ("web", "docs")]
+    metrics.process.watch_turns(lambda: waiting)
+    assert values(metrics, "githubtoken_waiting_seconds", name="web") == [5.0]
+    assert values(metrics, "githubtoken_lane_waiting", app="acme") == [2]
+    waiting.clear()
+    assert values(metrics, "githubtoken_lane_waiting") == []

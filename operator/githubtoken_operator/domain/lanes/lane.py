@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -104,7 +105,7 @@ class LaneState(Generic[K]):
 
 @dataclass(slots=True)
 class CredentialState(Generic[K]):
-    """`limited`: the installations that GitHub limited lately, and when."""
+    """`limited`: the installations that GitHub limited lately, and when. `waiting`: how many wait in all lanes."""
 
     budget: Budget
     lanes: dict[str, LaneState[K]] = field(default_factory=dict)
@@ -112,11 +113,11 @@ class CredentialState(Generic[K]):
     allowed: int = 1
     paused_until: float = -math.inf
     limited: dict[str, float] = field(default_factory=dict)
+    waiting: int = 0
 
-    @property
-    def waiting(self) -> int:
-        """How many wait."""
-        return sum(len(state.waiting) for state in self.lanes.values())
+    def waited_for(self) -> Iterator[LaneState[K]]:
+        """Its lanes in which somebody waits."""
+        return (state for state in self.lanes.values() if state.waiting)
 
     def opens(self, points: float, now: float) -> float:
         """When the next one may go, as far as the credential is concerned."""

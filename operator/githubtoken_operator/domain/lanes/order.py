@@ -19,7 +19,7 @@ import math
 from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
-from githubtoken_operator.domain.lanes.budget import WRITE, Budget
+from githubtoken_operator.domain.lanes.budget import READ, WRITE, Budget
 from githubtoken_operator.domain.lanes.lane import (
     TOGETHER,
     CredentialState,
@@ -83,6 +83,7 @@ class Lanes(Generic[K]):
         serial = reserved.rank.serial if reserved is not None else next(self._serial)
         waiter = Waiter(Rank(key in state.refused, deadline, serial), points, since)
         state.add(key, waiter)
+        self._hosts[lane.host].credentials[lane.credential].waiting += 1
         self._reserved[key] = lane, waiter
 
     def grant(self, now: float) -> list[K]:
@@ -96,11 +97,17 @@ class Lanes(Generic[K]):
     def next_at(self, now: float) -> float | None:
         """When `grant` may have something to say next, if nothing is told meanwhile; None where nobody waits."""
         times = [each.since + KEPT for each in self._places.values() if not each.entered]
-        for host, credential, state in self._waited_for():
-            first = state.first()
-            if first is not None:
-                at = max(host.opens(self.host_share, now), credential.opens(first[1].points, now), state.opens(now))
-                times.append(at)
+        for host, credential in self._waited_for():
+            closed = max(host.opens(self.host_share, now), credential.opens(READ, now))
+            if closed > now:
+                # What its lanes say matters then.
+                times.append(closed)
+                continue
+            times += [
+                max(credential.opens(first[1].points, now), state.opens(now))
+                for state in credential.waited_for()
+                if (first := state.first()) is not None
+            ]
         ahead = [time for time in times if time < math.inf]
         return min(ahead, default=None)
 
@@ -225,30 +232,33 @@ class Lanes(Generic[K]):
     def _first(self, now: float) -> tuple[K, Waiter, LaneState[K]] | None:
         """The most urgent one that may go. While a host is away, one whose own lane has not failed goes before."""
         best: tuple[tuple[bool, Rank], K, Waiter, LaneState[K]] | None = None
-        for host, credential, state in self._waited_for():
-            if host.opens(self.host_share, now) > now or state.opens(now) > now:
+        for host, credential in self._waited_for():
+            if host.opens(self.host_share, now) > now or credential.opens(READ, now) > now:
                 continue
-            first = state.first()
-            if first is None or credential.opens(first[1].points, now) > now:
-                continue
-            order = state.lane in host.failing, first[1].rank
-            if best is None or order < best[0]:
-                best = order, *first, state
+            writes = credential.opens(WRITE, now) <= now
+            for state in credential.waited_for():
+                first = state.first()
+                if first is None or state.opens(now) > now or not (writes or first[1].points <= READ):
+                    continue
+                order = state.lane in host.failing, first[1].rank
+                if best is None or order < best[0]:
+                    best = order, *first, state
         return best[1:] if best is not None else None
 
-    def _waited_for(self) -> Iterator[tuple[HostState[K], CredentialState[K], LaneState[K]]]:
+    def _waited_for(self) -> Iterator[tuple[HostState[K], CredentialState[K]]]:
         for host in self._hosts.values():
             for credential in host.credentials.values():
-                for state in credential.lanes.values():
-                    if state.waiting:
-                        yield host, credential, state
+                if credential.waiting:
+                    yield host, credential
 
     # --- What is kept ------------------------------------------------------------------------------------------------
 
     def _drop_waiter(self, key: K) -> Waiter | None:
         lane, waiter = self._reserved.pop(key, (None, None))
         if lane is not None:
-            self._hosts[lane.host].credentials[lane.credential].lanes[lane.installation].waiting.pop(key, None)
+            credential = self._hosts[lane.host].credentials[lane.credential]
+            credential.waiting -= 1
+            credential.lanes[lane.installation].waiting.pop(key, None)
         return waiter
 
     def _states(self, lane: Lane, now: float) -> tuple[HostState[K], CredentialState[K], LaneState[K]]:
