@@ -101,6 +101,7 @@ def with_everything() -> Metrics:
     metrics.process.heard("githubtokens", None)
     metrics.process.paused("api.github.com", "team-a", "acme", 60)
     metrics.process.watch_turns(lambda: [Waiting("team-a", "web", 12.5, "api.github.com", "team-a", "acme")])
+    metrics.process.watch_named(lambda: {"watch": 2})
     metrics.process.watch_lease(lambda: 9.5)
     metrics.process.watch_loop(lambda: 0.1)
     return metrics
