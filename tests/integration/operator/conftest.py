@@ -61,7 +61,9 @@ OPERATOR_NAMESPACE: Final = "default"
 """Where the operator looks for the Secrets of ClusterGitHubApps, and keeps what ClusterGitHubTokens keep."""
 _NUMBERS = itertools.count(1)
 
-_TOKEN: Final = re.compile(r"gh[oprsu]_\w{8,}|github_pat_\w{8,}|eyJ[\w-]{8,}\.eyJ|PRIVATE KEY-----")
+_TOKEN: Final = re.compile(
+    r"gh[oprsu]_\w{8,}|github_pat_\w{8,}|eyJ[\w-]{8,}\.eyJ|PRIVATE KEY-----|hv[sbr]\.[\w-]{20,}|(?<![\w.])s\.\w{24}\b"
+)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{16,}")
 
 

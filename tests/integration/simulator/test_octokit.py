@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from github_simulator.control_client import sha256
+from tests.integration.simulator.signing import signed_elsewhere
 
 if TYPE_CHECKING:
     from tests.integration.simulator.conftest import Scene
@@ -79,6 +80,13 @@ def shown(request: pytest.FixtureRequest) -> Scene:
 
 def test_an_app_sees_itself(octokit: Path, shown: Scene) -> None:
     assert run(octokit, "app", shown) == {"slug": shown.app.slug}
+
+
+async def test_a_jwt_that_a_service_signed_is_accepted(octokit: Path, shown: Scene) -> None:
+    jwt = await signed_elsewhere(shown.app)
+    seen = run(octokit, "signedElsewhere", shown, jwt=jwt, privateKey=None)
+    assert seen["slug"] == shown.app.slug
+    assert shown.github.token_is_alive(sha256(seen["token"]))
 
 
 def test_a_clock_that_is_off_is_mended_once_from_the_date_header(octokit: Path, combined_scene: Scene) -> None:

@@ -9,10 +9,12 @@ import pytest
 from github import Auth, BadCredentialsException, Github, GithubException, GithubIntegration, UnknownObjectException
 
 from github_simulator.control_client import sha256
+from tests.integration.simulator.signing import signed_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from github_simulator.control_client import App
     from tests.integration.simulator.conftest import Scene
 
 # PyGithub paces itself and retries by default; neither is under test.
@@ -51,6 +53,25 @@ def test_an_app_sees_itself_and_its_installations(shown: Scene, integration: Git
     ]
     assert [installation.id for installation in found] == [number] * 4
     assert found[0].suspended_at is None
+
+
+class SignedElsewhere(Auth.AppAuth):
+    """An App whose JWT somebody else has signed."""
+
+    def __init__(self, app: App, jwt: str) -> None:
+        super().__init__(app.id, sign_func=lambda _: "")
+        self._jwt = jwt
+
+    def create_jwt(self, expiration: int | None = None) -> str:  # noqa: ARG002 - PyGithub's
+        return self._jwt
+
+
+async def test_a_jwt_that_a_service_signed_is_accepted(shown: Scene) -> None:
+    auth = SignedElsewhere(shown.app, await signed_elsewhere(shown.app))
+    with GithubIntegration(auth=auth, base_url=shown.simulator.api_url, **IMPATIENT) as integration:
+        assert integration.get_app().slug == shown.app.slug
+        token = integration.get_access_token(shown.installation.id)
+    assert shown.github.token_is_alive(sha256(token.token))
 
 
 def test_an_installation_token_is_minted_and_used(shown: Scene, integration: GithubIntegration) -> None:

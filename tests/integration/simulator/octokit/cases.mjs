@@ -28,6 +28,15 @@ const cases = {
     const { data } = await request.defaults({ request: { hook: appAuth().hook } })("GET /app");
     return { slug: data.slug };
   },
+  // With a JWT that somebody else has signed, as a service does that has the App's key.
+  async signedElsewhere() {
+    const expiresAt = new Date(Date.now() + 480_000).toISOString();
+    const createJwt = async () => ({ jwt: scene.jwt, expiresAt });
+    const auth = createAppAuth({ appId: scene.appId, createJwt, installationId: scene.installationId, request });
+    const { data } = await request.defaults({ request: { hook: auth.hook } })("GET /app");
+    const { token } = await auth({ type: "installation" });
+    return { slug: data.slug, token };
+  },
   async installation() {
     const auth = appAuth();
     const options = { type: "installation", repositoryNames: ["website"], permissions: { contents: "read" } };
