@@ -59,8 +59,8 @@ class Watched:
 
     def __init__(self, kinds: Collection[Kind] = WATCHED) -> None:
         self.store: Final = Store(kinds)
-        self._dependents: defaultdict[Ref, set[Ref]] = defaultdict(set)
-        self._reads: dict[Ref, frozenset[Ref]] = {}
+        self._dependents: dict[Ref, Collection[Ref]] = {}
+        self._reads: dict[Ref, tuple[Ref, ...]] = {}
         self._saw: defaultdict[Ref, dict[Ref, bytes]] = defaultdict(dict)
         self._delivered: defaultdict[Kind, dict[Ref, bytes]] = defaultdict(dict)
         self._named: dict[Ref, Ref] = {}
@@ -68,19 +68,20 @@ class Watched:
 
     def reads(self, key: Ref) -> frozenset[Ref]:
         """What `key` was last said to depend on."""
-        return self._reads.get(key, frozenset())
+        return frozenset(self._reads.get(key, ()))
 
     def depends(self, key: Ref, on: Iterable[Ref]) -> bool:
         """Replaces what `key` was said to depend on; says whether that is a change."""
         reads, before = frozenset(on), self.reads(key)
         for ref in before - reads:
-            self._dependents[ref].discard(key)
-            if not self._dependents[ref]:
+            if left := _without(self._dependents[ref], key):
+                self._dependents[ref] = left
+            else:
                 del self._dependents[ref]
         for ref in reads:
-            self._dependents[ref].add(key)
+            self._dependents[ref] = _with(self._dependents.get(ref, ()), key)
         if reads:
-            self._reads[key] = reads
+            self._reads[key] = tuple(reads)
             self._saw[key] = {ref: version for ref, version in self._saw[key].items() if ref in reads or ref == key}
         else:
             self._reads.pop(key, None)
@@ -108,7 +109,9 @@ class Watched:
         """Notes for the key that runs that it read this, found nothing (None), or is about to write it."""
         key = _running.get()
         if key is not None and (ref == key or ref in self._reads.get(key, ())):
-            self._saw[key][ref] = _version(ref.kind, body)
+            version, delivered = _version(ref.kind, body), self._delivered[ref.kind].get(ref)
+            # One text in memory for both.
+            self._saw[key][ref] = delivered if delivered == version else version
 
     def deliver(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
         """Takes an event in. The keys that have decided on another version, or not yet on any since the last event.
@@ -172,8 +175,26 @@ class Watched:
         return self._saw.get(key) or {}
 
 
+_FEW: Final = 8
 _ABSENT: Final = b""
 _running: ContextVar[Ref | None] = ContextVar("running", default=None)
+
+
+def _with(keys: Collection[Ref], key: Ref) -> Collection[Ref]:
+    """Few keys are a tuple, a quarter of the room of a set: most objects concern one."""
+    if isinstance(keys, set):
+        keys.add(key)
+        return keys
+    if key in keys:
+        return keys
+    return (*keys, key) if len(keys) < _FEW else {*keys, key}
+
+
+def _without(keys: Collection[Ref], key: Ref) -> Collection[Ref]:
+    if isinstance(keys, set):
+        keys.discard(key)
+        return keys
+    return tuple(each for each in keys if each != key)
 
 
 def _app_of(token: Ref, body: JSON) -> Ref | None:

@@ -167,6 +167,6 @@ class Followers:
     async def _tell_once(self, token: GitHubToken, memory: Memory, reason: str, message: str) -> None:
         if message not in memory.warned:
             if len(memory.warned) >= MOST_WARNED:
-                memory.warned.clear()
-            memory.warned.add(message)
+                memory.warned = frozenset()
+            memory.warned |= {message}
             await self._recorder.warn(token, reason, message)

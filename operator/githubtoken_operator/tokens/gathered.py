@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
@@ -84,7 +84,7 @@ class Memory:
     revocations: int = 0
     refusals: int = 0
     restarted: int | None = None
-    warned: set[str] = field(default_factory=set)
+    warned: frozenset[str] = frozenset()
     trial: Trial | None = None
 
 

@@ -97,7 +97,7 @@ class Revocations:
                 return await self._put_off(token, memory, error, deadline)
             left = _given_up(token, error)
         if left is not None and left not in memory.warned:
-            memory.warned.add(left)
+            memory.warned |= {left}
             await self._recorder.warn(token, reasons.REVOCATION_FAILED, left)
         ended = await self._let_go(body)
         if isinstance(ended, Revoking):

@@ -212,3 +212,15 @@ def test_what_a_watch_brought_is_known_until_it_is_forgotten() -> None:
 
 def test_a_ref_reads_as_a_human_would_say_it() -> None:
     assert str(TOKEN) == "GitHubToken team/ci"
+
+
+def test_an_object_that_many_depend_on_loses_them_one_by_one() -> None:
+    """Few are kept otherwise than many."""
+    watched, many = Watched(), [Ref(Kind.TOKEN, "team", str(number)) for number in range(20)]
+    for key in many:
+        watched.depends(key, [SEED])
+        watched.depends(key, [SEED, SECRET])
+    assert set(watched.dependents(SEED)) == set(many)
+    for left in range(19, -1, -1):
+        watched.depends(many[left], [SECRET])
+        assert set(watched.dependents(SEED)) == set(many[:left])
