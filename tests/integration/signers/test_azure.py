@@ -50,6 +50,7 @@ async def refusal(signer: KeyVault) -> TokenError:
     return refused.value
 
 
+@pytest.mark.every_python
 async def test_workload_identity_shows_the_projected_token_once_for_many_signatures(
     aks: Azure, authority: Path
 ) -> None:
