@@ -1,7 +1,7 @@
 """`make bench-fairness`: whom a limit, a hanging App and an outage of GitHub delay. Prints one JSON object.
 
-Four cells, each on a real API server and the simulator, for this version and for the one before lanes (`--before`, a
-commit, checked out beside), one after the other in the same run. Seconds are counted from when the process is ready, or
+Four cells, each on a real API server and the simulator, for the present commit and for the one before lanes
+(`--before`), both checked out beside, one after the other in the same run. Seconds are counted from when the process is ready, or
 from the beginning of the outage.
 """
 
@@ -60,9 +60,10 @@ def run(cells: Sequence[str], before: str | None) -> dict[str, Any]:
     with (
         tempfile.TemporaryDirectory() as folder,
         ControlPlane(binaries, crds=ROOT / "deploy" / "crds") as cluster,
-        checked_out(before) if before else nullcontext() as source,
+        checked_out("HEAD") as now,
+        checked_out(before) if before else nullcontext() as earlier,
     ):
-        versions: dict[str, Path | None] = {"now": None} | ({"before": source} if source else {})
+        versions = {"now": now} | ({"before": earlier} if earlier else {})
         for cell, (version, sources) in itertools.product(cells, versions.items()):
             say(f"{cell}, {version}")
             with SimulatorProcess() as simulator:
@@ -86,7 +87,7 @@ class Stage:
     simulator: SimulatorProcess
     namespace: str
     folder: Path
-    sources: Path | None
+    sources: Path
     kubectl: Path
 
     @property
@@ -134,7 +135,7 @@ class Stage:
     def running(self) -> Iterator[OperatorProcess]:
         """The operator of this version, for this namespace."""
         hosts = ",".join(url.split("//")[1] for url in (self.simulator.api_url, self.simulator.web_url))
-        environment = {"PYTHONPATH": str(self.sources)} if self.sources else {}
+        environment = {"PYTHONPATH": str(self.sources)}
         log = self.folder / f"{self.namespace}.log"
         flags = ("--allowed-hosts", hosts, "--namespaces", self.namespace)
         with running_operator(self.cluster.kubeconfig, log, *flags, environment=environment) as operator:
