@@ -6,14 +6,15 @@ methods may be called from any thread. What is given to `watch_…` is read at e
 
 from __future__ import annotations
 
-from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Lock
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from githubtoken_operator.adapters.waiting_metrics import Waiting, WaitingSeries
 
 NO_ANSWER: Final = "none"
 """The `code` label of a request that was not answered."""
@@ -34,7 +35,7 @@ class ProcessMetrics:
         self._sources = _Sources()
         self._watches = _Watches(monotonic)
         self._pauses = _Pauses(monotonic)
-        self._waiting = _Waiting()
+        self._waiting = WaitingSeries()
         for collector in (self._sources, self._watches, self._pauses, self._waiting):
             registry.register(collector)
         self._runs = Counter(
@@ -187,44 +188,6 @@ class _Sources(Collector):
             for way, count in sorted(self.named().items()):
                 family.add_metric((way,), count)
             yield family
-
-
-class Waiting(NamedTuple):
-    """One that waits for its turn at GitHub: the object, for how long, and the App that it waits for."""
-
-    namespace: str
-    name: str
-    seconds: float
-    host: str
-    app_namespace: str
-    app: str
-
-
-class _Waiting(Collector):
-    """Who waits for a turn at GitHub, and how many for each App."""
-
-    def __init__(self) -> None:
-        self.source: Callable[[], Iterable[Waiting]] = lambda: ()
-
-    def collect(self) -> Iterator[Metric]:
-        objects = GaugeMetricFamily(
-            "githubtoken_waiting_seconds",
-            "For how long a GitHubToken waits for its turn at GitHub.",
-            labels=("namespace", "name"),
-        )
-        lanes = GaugeMetricFamily(
-            "githubtoken_lane_waiting",
-            "How many GitHubTokens wait for the turn of their App.",
-            labels=("host", "namespace", "app"),
-        )
-        counts: Counts[tuple[str, str, str]] = Counts()
-        for each in self.source():
-            objects.add_metric((each.namespace, each.name), each.seconds)
-            counts[each.host, each.app_namespace, each.app] += 1
-        for whose, count in counts.items():
-            lanes.add_metric(whose, count)
-        yield objects
-        yield lanes
 
 
 class _Watches(Collector):

@@ -160,14 +160,16 @@ class Scheduler(Generic[K]):
         now: Callable[[], float],
         must_finish: Callable[[asyncio.Task[None]], bool] = lambda _task: False,
         tell: Callable[[Ran[K]], None] = lambda _: None,
+        held: Callable[[], bool] = lambda: False,
     ) -> None:
         """`must_finish` says which run is not cut off at the end: it has sent what cannot be taken back.
 
-        `tell` is told of each run that ended.
+        `tell` is told of each run that ended. While `held` says so nothing begins; its end is told by `go_on`.
         """
         self._run_key = run
         self._must_finish = must_finish
         self._tell = tell
+        self._held = held
         self._concurrency = concurrency
         self._now = now
         self._queue: DueQueue[K] = DueQueue()
@@ -221,6 +223,10 @@ class Scheduler(Generic[K]):
         self._queue.add(key, entry)
         self._changed.set()
 
+    def go_on(self) -> None:
+        """Nothing is held any more."""
+        self._changed.set()
+
     def look_again(self) -> None:
         """Makes all keys due soon, one after the other, the most urgent first."""
         now = self._now()
@@ -247,16 +253,19 @@ class Scheduler(Generic[K]):
         """Runs keys until `drain` is called. A key that comes before is kept."""
         while not self._stopping:
             self._changed.clear()
-            while len(self._running) < self._concurrency and (key := self._queue.pop(self._now())) is not None:
+            while self._has_room() and (key := self._queue.pop(self._now())) is not None:
                 self._running[key] = asyncio.create_task(self._run_once(key), name=f"run {key}")
             # No `wait_for`: before Python 3.12 it begins a task, for which kopf waits five seconds at its end.
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._changed.wait()
 
+    def _has_room(self) -> bool:
+        return len(self._running) < self._concurrency and not self._held()
+
     def _pause(self) -> float:
         due = self._queue.next_due()
-        if due is None or len(self._running) >= self._concurrency:
+        if due is None or not self._has_room():
             return LONGEST_SLEEP
         return min(max(due - self._now(), 0.0), LONGEST_SLEEP)
 

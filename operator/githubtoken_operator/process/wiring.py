@@ -17,8 +17,9 @@ from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.adapters.kubernetes.one_secret import OneSecret
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult, Waiting
+from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult
 from githubtoken_operator.adapters.signers.port import Surroundings
+from githubtoken_operator.adapters.waiting_metrics import Waiting
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import AppReader
 from githubtoken_operator.apps.signing import Signing
@@ -26,6 +27,7 @@ from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.api_outage import ApiOutage, retry_after
 from githubtoken_operator.engine.fence import Fence, send_limit
 from githubtoken_operator.engine.first_lists import FirstLists
 from githubtoken_operator.engine.objects import Objects
@@ -74,6 +76,7 @@ class Parts:
 
     wiring: handlers.Wiring
     turns: Turns[Ref]
+    api_outage: ApiOutage
     store: CredentialStore
     savings: Savings
     first_lists: FirstLists
@@ -88,6 +91,7 @@ class Parts:
         yield "looks at Secrets", self.named.look_around(listed)
         yield "scheduler", self._run_keys()
         yield "turns", self.turns.run()
+        yield "looks at the API server", self.api_outage.run()
 
     async def _run_keys(self) -> None:
         """Runs keys until `drain`, as soon as it is known what there is."""
@@ -139,7 +143,10 @@ def wire(
         now=unix_now,
         must_finish=fence.must_finish,
         tell=lambda ran: count(metrics.process, ran),
+        held=lambda: api_outage.out,
     )
+    api_outage = ApiOutage(lambda: api.request("GET", "/version"), now=unix_now, ended=scheduler.go_on)
+    api.heard = lambda status, later: api_outage.heard(status, retry_after(later))
     signing = Signing(
         Surroundings(
             token_folder=settings.signer_tokens,
@@ -318,7 +325,7 @@ def wire(
         named=named,
         clusterwide=clusterwide,
     )
-    return Parts(wiring, turns, store, savings, first_lists, signing, named)
+    return Parts(wiring, turns, api_outage, store, savings, first_lists, signing, named)
 
 
 def waiting(turns: Turns[Ref], metrics: Metrics) -> Iterator[Waiting]:

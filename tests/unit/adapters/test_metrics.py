@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.adapters.process_metrics import Waiting
+from githubtoken_operator.adapters.waiting_metrics import Waiting
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.engine.scheduler import CRASH, WOKEN

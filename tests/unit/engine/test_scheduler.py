@@ -477,3 +477,23 @@ async def test_a_run_that_has_not_begun_yet_is_cut_off_too(workshop: Workshop) -
 
 async def test_a_scheduler_that_was_never_started_is_drained_at_once() -> None:
     await Workshop().scheduler.drain()
+
+
+async def test_while_everything_is_held_nothing_begins_and_then_the_most_urgent_goes_first() -> None:
+    held, ran = True, list[str]()
+
+    async def run(key: str) -> None:
+        ran.append(key)
+
+    scheduler: Scheduler[str] = Scheduler(run, concurrency=1, now=lambda: 0.0, held=lambda: held)
+    running = asyncio.create_task(scheduler.run())
+    scheduler.add("late", Next(0, 50))
+    scheduler.add("soon", Next(0, 5))
+    await rounds()
+    assert ran == []
+    held = False
+    scheduler.go_on()
+    await rounds()
+    assert ran == ["soon", "late"]
+    await scheduler.drain()
+    await running

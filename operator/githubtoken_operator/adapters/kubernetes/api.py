@@ -83,6 +83,10 @@ Told = Callable[[str, str, int, float], None]
 """Told of each request: verb and resource as RBAC names them, the status (0: no answer), seconds."""
 
 
+Heard = Callable[[int, str | None], None]
+"""Told of the status of each answer (0: none came), and of its `Retry-After`."""
+
+
 class Api:
     """A connection pool to one API server, made from the in-cluster ServiceAccount or a kubeconfig."""
 
@@ -105,6 +109,8 @@ class Api:
         configuration.proxy = None if socks else configuration.proxy
         self._client = client.ApiClient(configuration)
         self._tell = tell
+        self.heard: Heard = lambda *_: None
+        """Told of each answer to a request that is no watch's."""
         tls.trusting(self._client.rest_client.ssl_context)
         self._renew = renew
         self._failures: tuple[type[Exception], ...] = (aiohttp.ClientError, TimeoutError, OSError)
@@ -210,15 +216,16 @@ class Api:
         self, method: str, path: str, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
     ) -> tuple[int, bytes]:
         """Status and body of one answer. Raises `Unavailable`."""
-        began, status = time.monotonic(), 0
+        began, status, later = time.monotonic(), 0, None
         try:
             response = await self._open(method, url, headers, body)
             raw: bytes = await response.read()
-            status = response.status
+            status, later = response.status, response.headers.get("Retry-After")
         except self._failures as error:
             raise self._unreachable(error) from error
         finally:
             self._tell(*request_of(method, path), status, time.monotonic() - began)
+            self.heard(status, later)
         return status, raw
 
     async def _open(

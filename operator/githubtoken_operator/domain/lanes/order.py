@@ -16,14 +16,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
-from githubtoken_operator.domain.lanes.budget import READ, WRITE, Budget
+from githubtoken_operator.domain.lanes.budget import READ, WRITE
+from githubtoken_operator.domain.lanes.hosts import Hosts
 from githubtoken_operator.domain.lanes.lane import (
     TOGETHER,
-    CredentialState,
-    HostState,
     Lane,
     LaneState,
     Place,
@@ -38,7 +36,6 @@ REQUESTS_PER_MINUTE: Final = 175
 """Requests that write; 875 points of the 900 that GitHub allows."""
 KEPT: Final = 30.0
 """Seconds for which a turn is kept for one that does not come."""
-_SWEEP: Final = 256
 
 
 class Lanes(Generic[K]):
@@ -46,16 +43,13 @@ class Lanes(Generic[K]):
 
     def __init__(self, *, requests_per_minute: float = REQUESTS_PER_MINUTE, places: int = 16) -> None:
         """`requests_per_minute` that write, for each credential; `places`: how many may run at once in all."""
-        self._points = requests_per_minute * WRITE
         self.share = max(places // 3, 1)
         self.host_share = max(places - places // 4, 1)
-        self._hosts: dict[str, HostState[K]] = {}
+        self._hosts: Hosts[K] = Hosts(requests_per_minute * WRITE, self.share)
         self._places: dict[K, Place[K]] = {}
         self._reserved: dict[K, tuple[Lane, Waiter]] = {}
         self._granted: list[K] = []
         self._serial = itertools.count()
-        self._made = 0
-        self._sweep_at = _SWEEP
 
     # --- Who asks ----------------------------------------------------------------------------------------------------
 
@@ -78,12 +72,12 @@ class Lanes(Generic[K]):
     def wait(self, key: K, lane: Lane, *, deadline: float, points: float, now: float) -> None:
         """Gives it a reservation; an earlier one of the same lane keeps its age."""
         reserved = self._drop_waiter(key)
-        state = self._states(lane, now)[2]
+        _, credential, state = self._hosts.of(lane, now)
         since = reserved.since if reserved is not None else now
         serial = reserved.rank.serial if reserved is not None else next(self._serial)
         waiter = Waiter(Rank(key in state.refused, deadline, serial), points, since)
         state.add(key, waiter)
-        self._hosts[lane.host].credentials[lane.credential].waiting += 1
+        credential.waiting += 1
         self._reserved[key] = lane, waiter
 
     def grant(self, now: float) -> list[K]:
@@ -97,7 +91,7 @@ class Lanes(Generic[K]):
     def next_at(self, now: float) -> float | None:
         """When `grant` may have something to say next, if nothing is told meanwhile; None where nobody waits."""
         times = [each.since + KEPT for each in self._places.values() if not each.entered]
-        for host, credential in self._waited_for():
+        for host, credential in self._hosts.waited_for():
             closed = max(host.opens(self.host_share, now), credential.opens(READ, now))
             if closed > now:
                 # What its lanes say matters then.
@@ -128,27 +122,27 @@ class Lanes(Generic[K]):
         place = self._places.pop(key, None)
         if place is None:
             return
-        host, credential, state = self._states(place.lane, now)
+        host, credential, state = self._hosts.of(place.lane, now)
         host.inside, credential.inside, state.inside = host.inside - 1, credential.inside - 1, state.inside - 1
         if not place.used:
             credential.budget.give_back(place.spent, place.points)
 
     def answered(self, lane: Lane, now: float) -> None:
         """GitHub answered it, whatever it said: more may ask at once."""
-        host, credential, state = self._states(lane, now)
+        host, credential, state = self._hosts.of(lane, now)
         state.allowed = min(state.allowed * 2, self.share)
         credential.allowed = min(credential.allowed * 2, self.share)
         state.outage.end()
         state.refused.clear()
         if host.outage.since is not None:
             for other in host.failing:
-                self._states(other, now)[2].outage.end()
+                self._hosts.of(other, now)[2].outage.end()
         host.outage.end()
         host.failing.clear()
 
     def failed(self, key: K, lane: Lane, now: float, *, took: float = 0.0) -> None:
         """GitHub did not answer it, or not as it should; that took so many seconds."""
-        host, _, state = self._states(lane, now)
+        host, _, state = self._hosts.of(lane, now)
         state.allowed = 1
         state.refused.add(key)
         state.outage.begin(now)
@@ -160,7 +154,7 @@ class Lanes(Generic[K]):
 
     def limited(self, key: K, lane: Lane, seconds: float, now: float) -> None:
         """GitHub told it to wait so long."""
-        _, credential, state = self._states(lane, now)
+        _, credential, state = self._hosts.of(lane, now)
         state.paused_until = max(state.paused_until, now + seconds)
         state.allowed = 1
         state.outage.end()
@@ -176,20 +170,14 @@ class Lanes(Generic[K]):
 
     def paused_until(self, lane: Lane) -> float | None:
         """When the pause ends that GitHub stated for it, None where there was none lately; it may lie in the past."""
-        credential = self._hosts[lane.host].credentials.get(lane.credential) if lane.host in self._hosts else None
-        if credential is None:
-            return None
-        state = credential.lanes.get(lane.installation)
-        until = max(credential.paused_until, state.paused_until if state else -math.inf)
+        _, credential, state = self._hosts.find(lane)
+        until = max((each.paused_until for each in (credential, state) if each is not None), default=-math.inf)
         return until if until > -math.inf else None
 
     def is_out(self, lane: Lane) -> bool:
         """Whether the lane, or its host, is asked by one at a time until it answers."""
-        host = self._hosts.get(lane.host)
-        credential = host.credentials.get(lane.credential) if host else None
-        state = credential.lanes.get(lane.installation) if credential else None
-        own = state is not None and state.outage.since is not None
-        return own or (host is not None and host.outage.since is not None)
+        host, _, state = self._hosts.find(lane)
+        return any(each is not None and each.outage.since is not None for each in (host, state))
 
     def waited(self, key: K, now: float) -> float:
         """For how long it waits."""
@@ -200,7 +188,8 @@ class Lanes(Generic[K]):
         if key not in self._reserved:
             return 0
         lane, mine = self._reserved[key]
-        lanes = self._hosts[lane.host].credentials[lane.credential].lanes.values()
+        _, credential, _ = self._hosts.find(lane)
+        lanes = credential.lanes.values() if credential is not None else ()
         return sum(waiter.rank < mine.rank for state in lanes for waiter in state.waiting.values())
 
     def is_granted(self, key: K) -> bool:
@@ -219,7 +208,7 @@ class Lanes(Generic[K]):
         while (found := self._first(now)) is not None:
             key, waiter, state = found
             lane = state.lane
-            host, credential, _ = self._states(lane, now)
+            host, credential, _ = self._hosts.of(lane, now)
             self._drop_waiter(key)
             spent = credential.budget.take(waiter.points, now)
             self._places[key] = Place(key, lane, spent, waiter.points, now)
@@ -232,7 +221,7 @@ class Lanes(Generic[K]):
     def _first(self, now: float) -> tuple[K, Waiter, LaneState[K]] | None:
         """The most urgent one that may go. While a host is away, one whose own lane has not failed goes before."""
         best: tuple[tuple[bool, Rank], K, Waiter, LaneState[K]] | None = None
-        for host, credential in self._waited_for():
+        for host, credential in self._hosts.waited_for():
             if host.opens(self.host_share, now) > now or credential.opens(READ, now) > now:
                 continue
             writes = credential.opens(WRITE, now) <= now
@@ -245,47 +234,10 @@ class Lanes(Generic[K]):
                     best = order, *first, state
         return best[1:] if best is not None else None
 
-    def _waited_for(self) -> Iterator[tuple[HostState[K], CredentialState[K]]]:
-        for host in self._hosts.values():
-            for credential in host.credentials.values():
-                if credential.waiting:
-                    yield host, credential
-
-    # --- What is kept ------------------------------------------------------------------------------------------------
-
     def _drop_waiter(self, key: K) -> Waiter | None:
         lane, waiter = self._reserved.pop(key, (None, None))
         if lane is not None:
-            credential = self._hosts[lane.host].credentials[lane.credential]
-            credential.waiting -= 1
-            credential.lanes[lane.installation].waiting.pop(key, None)
+            _, credential, state = self._hosts.find(lane)
+            if credential is not None and state is not None and state.waiting.pop(key, None) is not None:
+                credential.waiting -= 1
         return waiter
-
-    def _states(self, lane: Lane, now: float) -> tuple[HostState[K], CredentialState[K], LaneState[K]]:
-        host = self._hosts.get(lane.host)
-        credential = host.credentials.get(lane.credential) if host else None
-        state = credential.lanes.get(lane.installation) if credential else None
-        if host is not None and credential is not None and state is not None:
-            return host, credential, state
-        self._sweep(now)
-        host = self._hosts.setdefault(lane.host, HostState())
-        if (credential := host.credentials.get(lane.credential)) is None:
-            credential = host.credentials[lane.credential] = CredentialState(Budget(self._points), allowed=self.share)
-        state = credential.lanes[lane.installation] = LaneState(lane)
-        self._made += 1
-        return host, credential, state
-
-    def _sweep(self, now: float) -> None:
-        """Forgets what says nothing any more. Doubling keeps the cost constant for each lane that is made."""
-        if self._made < self._sweep_at:
-            return
-        for name, host in tuple(self._hosts.items()):
-            for secret, credential in tuple(host.credentials.items()):
-                credential.lanes = {where: state for where, state in credential.lanes.items() if state.in_use(now)}
-                if not credential.in_use(now):
-                    del host.credentials[secret]
-            host.failing = {lane for lane in host.failing if lane.credential in host.credentials}
-            if not host.credentials and not host.inside and host.outage.since is None:
-                del self._hosts[name]
-        self._made = sum(len(each.lanes) for host in self._hosts.values() for each in host.credentials.values())
-        self._sweep_at = max(_SWEEP, 2 * self._made)
