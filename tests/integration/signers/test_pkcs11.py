@@ -134,6 +134,13 @@ async def test_a_pin_file_that_is_not_there_is_no_refusal(hsm: SoftHSM, tmp_path
         await signer(hsm, pin_file=tmp_path / "none").sign(materials.text())
 
 
+async def test_a_pin_file_that_is_no_text_is_told_without_its_bytes(hsm: SoftHSM, tmp_path: Path) -> None:
+    (tmp_path / "pin").write_bytes(b"canary-pin\xff")
+    with pytest.raises(SignerUnavailable, match="must be text") as refused:
+        await signer(hsm, pin_file=tmp_path / "pin").sign(materials.text())
+    assert "canary-pin" not in materials.told(refused.value)
+
+
 async def test_a_library_that_is_none_is_told_without_a_crash(hsm: SoftHSM, tmp_path: Path) -> None:
     (tmp_path / "library.so").write_text("no library")
     files = {"pkcs11_module": tmp_path / "library.so", "pkcs11_pin_file": hsm.pin_file}

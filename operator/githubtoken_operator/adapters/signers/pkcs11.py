@@ -99,6 +99,8 @@ class Token:
             raise pkcs11.refusal(type(error).__name__, token=token, key=key) from None
         except OSError as error:
             raise SignerUnavailable(f"the file of `--pkcs11-pin-file` cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise SignerUnavailable("the file of `--pkcs11-pin-file` must be text: the PIN alone, in UTF-8") from None
 
     def _find(self, session: Any) -> tuple[Any, PublicKey]:
         """The private key, and its public half."""
