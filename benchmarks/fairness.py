@@ -190,16 +190,18 @@ def limited(stage: Stage) -> dict[str, Any]:
     stage.github.fail(
         "mint", times=None, app=app, installation_id=numbers[0], status=403, headers={"Retry-After": "60"}
     )
-    names = {
-        f"{'limited' if place == 0 else 'healthy'}-{place}-{number}": ("app", numbers[place])
-        for number in range(EACH)
-        for place in range(INSTALLATIONS)
-    }
-    stage.tokens(names)
+    # A list comes sorted by name: the limited ones stand among the others, and first.
+    stage.tokens(
+        {
+            f"token-{number}-{place:02}": ("app", numbers[place])
+            for number in range(EACH)
+            for place in range(INSTALLATIONS)
+        }
+    )
     with stage.arrivals() as arrivals, stage.running():
         started = time.monotonic()
         time.sleep(60)
-        came = [at - started for at in arrivals.of("healthy")]
+        came = [at - started for at in arrivals.of("token")]
         asked = [each for each in stage.requests("mint") if each.installation_id == numbers[0]]
     healthy = EACH * (INSTALLATIONS - 1)
     return {

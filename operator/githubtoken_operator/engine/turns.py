@@ -26,6 +26,8 @@ K = TypeVar("K")
 LOOK_AGAIN: Final = 300.0
 """Seconds after which one that waits runs in any case; its turn wakes it before."""
 _LONGEST_SLEEP: Final = 30.0
+_MOST_OWNERS: Final = 4096
+"""Keys that somebody replaces again and again must not fill the memory."""
 
 
 class Waits(Exception):
@@ -46,8 +48,7 @@ class Turns(Generic[K]):
 
     def __init__(self, lanes: Lanes[K], *, monotonic: Callable[[], float], wake: Callable[[K], None]) -> None:
         self.lanes = lanes
-        self.owners: dict[tuple[str, str], tuple[str, str]] = {}
-        """Of a host and a credential: namespace and name of the App that used it last."""
+        self._owners: dict[tuple[str, str], tuple[str, str]] = {}
         self._monotonic = monotonic
         self._wake = wake
         self._changed = asyncio.Event()
@@ -93,6 +94,16 @@ class Turns(Generic[K]):
         """When the pause ends that GitHub stated for the lane; None where there is none."""
         until = self.lanes.paused_until(lane)
         return until if until is not None and until > self._monotonic() else None
+
+    def owned(self, lane: Lane, owner: tuple[str, str]) -> None:
+        """Says namespace and name of the App that uses the lane, as metrics call it."""
+        if len(self._owners) >= _MOST_OWNERS:
+            self._owners.clear()
+        self._owners[lane.host, lane.credential] = owner
+
+    def owner(self, lane: Lane) -> tuple[str, str]:
+        """Namespace and name of the App that used it last; empty where that was forgotten."""
+        return self._owners.get((lane.host, lane.credential), ("", ""))
 
     def waiting(self) -> list[tuple[K, Lane, float]]:
         """Who waits, in which lane, and for how many seconds. May be asked from another thread."""

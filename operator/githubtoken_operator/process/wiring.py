@@ -332,8 +332,7 @@ def waiting(turns: Turns[Ref], metrics: Metrics) -> Iterator[Waiting]:
     """Who waits for a turn at GitHub, as metrics show it."""
     for key, lane, seconds in turns.waiting():
         if key.kind in TOKENS:
-            owner = turns.owners.get((lane.host, lane.credential), ("", ""))
-            yield Waiting(key.namespace, key.name, seconds, metrics.host_label(lane.host), *owner)
+            yield Waiting(key.namespace, key.name, seconds, metrics.host_label(lane.host), *turns.owner(lane))
 
 
 def count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:

@@ -256,7 +256,7 @@ class Reconciler:
         """Inside of it GitHub may be asked for the object. Raises `Waits`."""
         deadline, lane = urgency.deadline(gathered.observation).timestamp(), self._lane(gathered)
         app = gathered.app_ref if gathered.resolved.app else Ref(ObjectKind.APP, gathered.key.namespace, "")
-        self._turns.owners[lane.host, lane.credential] = app.namespace, app.name
+        self._turns.owned(lane, (app.namespace, app.name))
         return self._turns.turn(
             gathered.key,
             lane,

@@ -35,8 +35,13 @@ class Scene:
     def __init__(self) -> None:
         self.now = 0.0
         self.woken: list[str] = []
+        self.any_woken = asyncio.Event()
         self.lanes: Lanes[str] = Lanes()
-        self.turns = Turns(self.lanes, monotonic=lambda: self.now, wake=self.woken.append)
+        self.turns = Turns(self.lanes, monotonic=lambda: self.now, wake=self._wake)
+
+    def _wake(self, key: str) -> None:
+        self.woken.append(key)
+        self.any_woken.set()
 
     def take(self, key: str, error: TokenError | None = None, *, took: float = 0.0) -> None:
         """A turn that ends so."""
@@ -121,15 +126,33 @@ def test_a_turn_that_is_not_taken_is_given_up_by_leaving(scene: Scene) -> None:
     scene.take("c")
 
 
-async def test_who_waits_for_a_time_is_woken_by_the_task_that_lives_beside_the_runs() -> None:
-    woken = asyncio.Event()
-    lanes: Lanes[str] = Lanes()
-    loop = asyncio.get_running_loop()
-    turns = Turns(lanes, monotonic=loop.time, wake=lambda _key: woken.set())
-    lanes.limited("a", LANE, 0.01, loop.time())
-    task = asyncio.create_task(turns.run())
-    with pytest.raises(Waits), turns.turn("a", LANE, deadline=0.0, points=WRITE):
-        pass
+async def test_who_waits_for_a_time_is_woken_by_the_task_that_lives_beside_the_runs(scene: Scene) -> None:
+    scene.lanes.limited("a", LANE, 0.01, 0.0)
+    task = asyncio.create_task(scene.turns.run())
+    with pytest.raises(Waits):
+        scene.take("a")
+    await asyncio.sleep(0)
+    scene.now = 0.01
     async with asyncio.timeout(10):
-        await woken.wait()
+        await scene.any_woken.wait()
+    assert scene.woken == ["a"]
     task.cancel()
+
+
+def test_who_waits_is_told_with_the_app_that_it_waits_for(scene: Scene) -> None:
+    scene.turns.owned(LANE, ("team", "acme"))
+    scene.now = 5.0
+    with scene.turns.turn("a", LANE, deadline=0.0, points=WRITE), pytest.raises(Waits):
+        scene.take("b")
+    scene.now = 12.0
+    assert scene.turns.waiting() == [("b", LANE, 7.0)]
+    scene.turns.leave("b")
+    assert scene.turns.waiting() == []
+    assert scene.turns.owner(LANE) == ("team", "acme")
+    assert scene.turns.owner(Lane("elsewhere", "key", "1")) == ("", "")
+
+
+def test_apps_whose_keys_are_replaced_again_and_again_fill_no_memory(scene: Scene) -> None:
+    for number in range(20_000):
+        scene.turns.owned(Lane("api.github.com", f"key {number}"), ("team", "acme"))
+    assert len(scene.turns._owners) <= 4096

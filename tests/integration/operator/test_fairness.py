@@ -1,0 +1,74 @@
+"""Whoever is limited, hangs or fails at GitHub delays nobody else, and who waits says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.integration.operator.conftest import World
+
+LIMIT: dict[str, Any] = {"status": 403, "headers": {"Retry-After": "600"}}
+EACH = 3
+
+
+def test_a_limited_installation_pauses_alone_and_is_asked_once(world: World) -> None:
+    app = world.app("many", installed=False)
+    numbers = [world.github.install(app, f"{world.namespace}-{place}").id for place in range(4)]
+    world.github.fail("mint", app=app, installation_id=numbers[0], times=None, **LIMIT)
+    for place, number in enumerate(numbers):
+        for token in range(EACH):
+            world.installation_token(f"t-{place}-{token}", app="many", id=number)
+    for place in range(1, len(numbers)):
+        for token in range(EACH):
+            world.wait_ready(f"t-{place}-{token}")
+    for token in range(EACH):
+        world.wait_reason(f"t-0-{token}", "RateLimited")
+    asked = [request.installation_id for request in world.requests("mint", app=app)]
+    assert asked.count(numbers[0]) == 1
+
+
+def test_two_limited_installations_pause_their_app(world: World) -> None:
+    app = world.app("many", installed=False)
+    first, second, third = (world.github.install(app, f"{world.namespace}-{place}").id for place in range(3))
+    for number in (first, second):
+        world.github.fail("mint", app=app, installation_id=number, times=None, **LIMIT)
+    for name, number in (("one", first), ("two", second)):
+        world.installation_token(name, app="many", id=number)
+        world.wait_reason(name, "RateLimited")
+    world.installation_token("three", app="many", id=third)
+    world.wait_reason("three", "RateLimited")
+    assert third not in [request.installation_id for request in world.requests("mint", app=app)]
+
+
+def test_an_app_that_hangs_holds_up_no_other_and_its_own_say_that_they_wait(world: World) -> None:
+    bad, _good = world.app("bad"), world.app("good")
+    fault = world.github.fail("mint", app=bad, times=None, delay=20)
+    for number in range(20):
+        world.installation_token(f"bad-{number}", app="bad")
+    for number in range(5):
+        world.installation_token(f"good-{number}", app="good")
+    for number in range(5):
+        world.wait_ready(f"good-{number}")
+    assert len(world.requests("mint", app=bad)) == 1
+    waiting = world.wait_for(
+        "bad-19", lambda found: "waiting for its App's turn" in str(found.get("status", {}).get("conditions", ""))
+    )
+    assert "before it" in str(waiting["status"]["conditions"])
+    shown = f'githubtoken_waiting_seconds{{name="bad-19",namespace="{world.namespace}"}}'
+    assert shown in world.operator.metrics()
+    world.github.clear_faults(fault)
+
+
+def test_a_github_that_fails_is_asked_by_one_at_a_time_and_all_go_on_when_it_answers(world: World) -> None:
+    app = world.app("down")
+    world.wait_ready("down", kind="GitHubApp", revision=0)
+    fault = world.github.fail("find_installation", app=app, times=None, status=502)
+    for number in range(20):
+        world.installation_token(f"token-{number}", app="down")
+    world.settle(5)
+    failed = len(world.requests("find_installation", app=app))
+    world.github.clear_faults(fault)
+    for number in range(20):
+        world.wait_ready(f"token-{number}")
+    # One after each 1.75 s.
+    assert 1 <= failed <= 5
