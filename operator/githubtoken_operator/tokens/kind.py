@@ -109,7 +109,7 @@ class Plain:
     spends = False
     of_app = True
     kept = False
-    points = WRITE
+    points: float = WRITE
 
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """None."""
