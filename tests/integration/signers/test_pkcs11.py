@@ -32,6 +32,25 @@ def hsm(soft_hsm: SoftHSM, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftHSM]
     backend._modules.clear()
 
 
+class Watched:
+    """The module, counting what is asked of it; the first `away` openings of a session fail."""
+
+    def __init__(self, hsm: SoftHSM, *, away: int = 0) -> None:
+        self._library = pkcs11.lib(str(hsm.module))
+        self._away = away
+        self.opened = self.begun = 0
+
+    def get_token(self, **search: str) -> object:
+        self.opened += 1
+        if self.opened <= self._away:
+            raise pkcs11.TokenNotPresent
+        return self._library.get_token(**search)
+
+    def reinitialize(self) -> None:
+        self.begun += 1
+        self._library.reinitialize()
+
+
 def _lose_sessions(hsm: SoftHSM) -> None:
     """In a thread of its own: what SoftHSM leaves in OpenSSL's errors comes out of the next TLS context there."""
     thread = threading.Thread(target=lambda: pkcs11.lib(str(hsm.module)).reinitialize())
@@ -47,18 +66,8 @@ def signer(hsm: SoftHSM, label: str = "app", *, pin_file: Path | None = None, to
 async def test_a_wrong_pin_is_tried_once_until_the_file_changes(
     hsm: SoftHSM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried: list[str] = []
-    given = pkcs11.lib
-
-    class Counting:
-        def __init__(self, path: str) -> None:
-            self._library = given(path)
-
-        def get_token(self, **search: str) -> object:
-            tried.append("")
-            return self._library.get_token(**search)
-
-    monkeypatch.setattr(pkcs11, "lib", Counting)
+    module = Watched(hsm)
+    monkeypatch.setattr(pkcs11, "lib", lambda _: module)
     pin_file = tmp_path / "pin"
     pin_file.write_text("canary-wrong-pin")
     app = signer(hsm, pin_file=pin_file)
@@ -67,7 +76,7 @@ async def test_a_wrong_pin_is_tried_once_until_the_file_changes(
         with pytest.raises(SignerDenied) as refused:
             await app.sign(materials.text())
         assert "canary-wrong-pin" not in materials.told(refused.value)
-    assert len(tried) == 1
+    assert module.opened == 1
 
     pin_file.write_text(softhsm.PIN)
     assert (await app.sign(materials.text())).signature == materials.by_pyjwt(materials.rsa_key())
@@ -82,6 +91,22 @@ async def test_a_session_that_the_module_has_lost_is_opened_once_more(hsm: SoftH
     signed = await app.sign(materials.text())
 
     assert signed.signature == materials.by_pyjwt(materials.rsa_key())
+
+
+async def test_an_hsm_that_is_away_at_first_is_begun_anew_with_at_each_attempt(
+    hsm: SoftHSM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = Watched(hsm, away=2)
+    monkeypatch.setattr(pkcs11, "lib", lambda _: module)
+    app = signer(hsm)
+
+    for _ in range(2):
+        with pytest.raises(SignerUnavailable):
+            await app.sign(materials.text())
+    signed = await app.sign(materials.text())
+
+    assert signed.signature == materials.by_pyjwt(materials.rsa_key())
+    assert module.begun == 2
 
 
 async def test_apps_on_one_token_share_its_login_and_the_end_of_one_leaves_the_others(hsm: SoftHSM) -> None:

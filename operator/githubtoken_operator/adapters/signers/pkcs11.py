@@ -45,10 +45,11 @@ _STALE: Final = frozenset(
         "SessionClosed",
         "SessionHandleInvalid",
         "TokenNotPresent",
+        "UserAlreadyLoggedIn",
         "UserNotLoggedIn",
     }
 )
-"""What a session says that has outlived its HSM: another may work."""
+"""What is said where the HSM was away meanwhile: the module is to begin anew."""
 
 
 def make(key: PKCS11Key, surroundings: Surroundings) -> Token:
@@ -128,6 +129,7 @@ class _Module:
     thread: OneThread = field(default_factory=lambda: OneThread("pkcs11"))
     sessions: dict[str, Any] = field(default_factory=dict)
     refused: set[bytes] = field(default_factory=set)
+    suspect: bool = False
 
     def use(self, token: str, pin_file: Path, call: Callable[[Any], T]) -> T:
         """What the call makes of the token's session. Raises `PKCS11Error`, `OSError` and `SignerDenied`."""
@@ -135,12 +137,17 @@ class _Module:
         try:
             return call(self._session(token, pin_file))
         except PKCS11Error as error:
-            if fresh or type(error).__name__ not in _STALE:
+            if type(error).__name__ not in _STALE:
                 raise
-        self._begin_anew()
+            self.suspect = True
+            if fresh:
+                # The next attempt begins anew: at once it would meet the same.
+                raise
         return call(self._session(token, pin_file))
 
     def _session(self, token: str, pin_file: Path) -> Any:
+        if self.suspect:
+            self._begin_anew()
         if token not in self.sessions:
             pin = pin_file.read_text(encoding="utf-8").strip()
             tried = hashlib.sha256(f"{token}\0{pin}".encode()).digest()
@@ -159,6 +166,7 @@ class _Module:
         """Forgets all sessions, and lets the module forget its logins, which would refuse new ones."""
         self.sessions.clear()
         cryptoki.lib(str(self.path)).reinitialize()
+        self.suspect = False
 
 
 _modules: Final[dict[Path, _Module]] = {}
