@@ -27,6 +27,8 @@ from githubtoken_operator.domain.vocabulary.model import JSON, App, ClientCertif
 from githubtoken_operator.engine.objects import Objects, Read
 from githubtoken_operator.engine.watched import Ref, Watched
 
+_SEAL = b"githubtoken.dev/seal "
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -140,6 +142,7 @@ class AppReader:
             client_secret=Token(secret.decode(errors="replace").strip()) if secret else None,
             limits=source.limits,
             client_certificate=shown,
+            seal=hashlib.sha256(_SEAL + key_pem).digest() if key_pem else None,
         )
         return Resolved(
             at=now,

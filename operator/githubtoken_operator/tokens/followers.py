@@ -81,7 +81,7 @@ class Followers:
             return None
         outcome = _Outcome()
         if token.immediate and new and memory.touched != mark:
-            await self._touch_pods(token, issued, memory, outcome)
+            await self._touch_pods(gathered, issued, memory, outcome)
         for target in token.restart_targets:
             await self._restart(token, target, issued, memory, outcome, renewed=new or token.seen)
         if not outcome.failure:
@@ -136,9 +136,12 @@ class Followers:
             return f"Rollout `{target.name}` cannot be restarted: this cluster has no CRD of Argo Rollouts"
         return f"there is no {target.kind} `{target.name}` to restart: correct `spec.restartTargets`"
 
-    async def _touch_pods(self, token: GitHubToken, issued: Issued, memory: Memory, outcome: _Outcome) -> None:
+    async def _touch_pods(self, gathered: Gathered, issued: Issued, memory: Memory, outcome: _Outcome) -> None:
+        token, spread = gathered.observation.token, gathered.observation.spread
+        namespaces = {place.namespace for place in spread.places if not place.failure} if spread else {token.namespace}
+
         async def touch(pod: Mounts) -> None:
-            of = {"namespace": token.namespace, "name": pod.pod}
+            of = {"namespace": pod.namespace, "name": pod.pod}
             async with self._slots:
                 try:
                     await self._cluster.merge(Kind.POD, of, mounts.touch(pod, issued), subresource="status")
@@ -146,7 +149,7 @@ class Followers:
                     logger.debug("pod %s is gone", of["name"])
 
         try:
-            pods = await self._pods.of(token.namespace)
+            pods = await self._pods.of_many(namespaces, token.secret.name)
             stale = [pod for pod in pods if mounts.must_touch(pod, token.secret.name, issued)]
             for result in await asyncio.gather(*(touch(pod) for pod in stale), return_exceptions=True):
                 if isinstance(result, BaseException):

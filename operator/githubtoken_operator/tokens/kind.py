@@ -55,10 +55,6 @@ class TokenKind(Protocol):
         """Whether its tokens are had through an App."""
 
     @property
-    def kept(self) -> bool:
-        """Whether the token that is held is kept elsewhere than in the Secrets of consumers."""
-
-    @property
     def points(self) -> float:
         """What obtaining a token costs of GitHub's budget (`domain.lanes.budget`)."""
 
@@ -108,7 +104,6 @@ class Plain:
     deed = "obtained a token"
     spends = False
     of_app = True
-    kept = False
     points: float = WRITE
 
     def secrets(self, token: GitHubToken) -> Sequence[str]:

@@ -24,8 +24,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
-from githubtoken_operator.domain.consumer import rollout, spread
-from githubtoken_operator.domain.consumer.spread import Distribution
+from githubtoken_operator.domain.consumer import rollout
 from githubtoken_operator.domain.lanes.budget import READ, WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.resources import Failures
@@ -324,24 +323,15 @@ class Reconciler:
     async def _publish_everywhere(
         self, gathered: Gathered, memory: Memory, hindrance: Standing | None, body: dict[str, Any]
     ) -> Outcome:
-        """The same for a ClusterGitHubToken. What one namespace refuses is that namespace's failure alone.
-
-        Status goes first where the token is new and nobody else keeps it: a process that comes after a crash trusts a
-        Secret of a tenant only where it says what status says.
-        """
+        """The same for a ClusterGitHubToken. What one namespace refuses is that namespace's failure alone."""
         seen = gathered.observation
         present, issued = seen.spread, seen.issued
         if present is None or issued is None:
             raise AssertionError("there is nothing to publish")
-        published = replace(gathered, stored=issued)
         if present.is_new(issued):
             memory.published = rollout.mark(issued)
-            if not self._kinds[seen.token.kind].kept:
-                ahead = spread.distribution(present, body, ahead=True)
-                result = self._result(published, memory, hindrance, ahead)
-                published = replace(published, body=await self._recorder.record(published, memory, result))
-        written = await self._spreads.publish(seen, body)
-        return await self._settle(replace(published, observation=replace(seen, spread=written)), memory, hindrance)
+        written = replace(seen, spread=await self._spreads.publish(seen, body))
+        return await self._settle(replace(gathered, stored=issued, observation=written), memory, hindrance)
 
     # --- record ------------------------------------------------------------------------------------------------------
 
@@ -378,7 +368,14 @@ class Reconciler:
             self._metrics.took(seen.token.kind, self._monotonic() - memory.obtained_from)
             memory.obtained_from = None
         distribution, retry = await self._spreads.finish(seen) if seen.spread else (None, None)
-        result = self._result(gathered, memory, standing, distribution)
+        result = Result(
+            issued=gathered.stored,
+            granted=kind.granted(seen, memory),
+            due=gathered.renewal.due if gathered.renewal else None,
+            standing=standing,
+            failures=Failures() if standing is None or isinstance(standing, Awaiting) else seen.failures,
+            distribution=distribution,
+        )
         if memory.held is None:
             kind.keep(memory, gathered.stored)
         body = await self._recorder.record(gathered, memory, result)
@@ -392,19 +389,6 @@ class Reconciler:
         waits += [again - gathered.local_time] if again is not None else []
         consumers = min(waits, default=None)
         return Settled(seen, result, gathered.local_time, recheck, consumers)
-
-    def _result(
-        self, gathered: Gathered, memory: Memory, standing: Standing | None, distribution: Distribution | None
-    ) -> Result:
-        seen = gathered.observation
-        return Result(
-            issued=gathered.stored,
-            granted=self._kinds[seen.token.kind].granted(seen, memory),
-            due=gathered.renewal.due if gathered.renewal else None,
-            standing=standing,
-            failures=Failures() if standing is None or isinstance(standing, Awaiting) else seen.failures,
-            distribution=distribution,
-        )
 
     def _count_refusal(self, key: Ref, error: ApiError) -> int:
         memory = self._memories.get(key)

@@ -121,8 +121,9 @@ class Cluster:
         return names
 
     async def pages(self, kind: Kind, namespace: str, *, fields: str) -> AsyncIterator[Sequence[JSON]]:
-        """The objects of one kind in one namespace that the field selector takes, page by page."""
-        async for page in self._api.pages(kind.path(namespace), {"fieldSelector": fields}):
+        """The objects of one kind that the field selector takes, page by page: in one namespace, or in all ("")."""
+        (path,) = kind.paths([namespace] if namespace else [])
+        async for page in self._api.pages(path, {"fieldSelector": fields}):
             yield page
 
     async def create(self, kind: Kind, body: JSON) -> JSON:

@@ -31,6 +31,7 @@ class Mounts:
     pod: str
     secrets: frozenset[str]
     synced: str | None
+    namespace: str = ""
 
 
 def mounts_of(pod: JSON) -> Mounts | None:
@@ -42,7 +43,10 @@ def mounts_of(pod: JSON) -> Mounts | None:
     ):
         return None
     secrets = frozenset(name for volume in pod["spec"].get("volumes") or () for name in _names(volume))
-    return Mounts(pod["metadata"]["name"], secrets, annotations_of(pod).get(SYNCED_REVISION)) if secrets else None
+    if not secrets:
+        return None
+    meta = pod["metadata"]
+    return Mounts(meta["name"], secrets, annotations_of(pod).get(SYNCED_REVISION), meta["namespace"])
 
 
 def must_touch(mounts: Mounts, secret: str, issued: Issued) -> bool:

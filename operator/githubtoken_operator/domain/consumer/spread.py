@@ -10,8 +10,9 @@ again while it stays as it is: others may have put keys and labels of theirs bes
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -34,6 +35,9 @@ from githubtoken_operator.domain.vocabulary.redaction import redact
 
 MOST_FAILURES: Final = 20
 """So many are told in status."""
+SEAL: Final = PREFIX + "seal"
+"""Annotation by which the operator recognises what it wrote itself: an HMAC of all other notes."""
+_NO_NOTES: Final = (ADOPT, ADOPTED, SEAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class Wanted:
             and [controller_uid(secret)] == (owners or [None])
             and data_digest(secret) == self.digest
             and not secret["metadata"].get("deletionTimestamp")
+            and not secret.get("immutable")
         )
 
     def at(self, namespace: str) -> dict[str, Any]:
@@ -142,12 +147,15 @@ class Spread:
 
     `refused` are namespaces that are wanted and must not have the token, or are not there. `published` is the token
     that was last written, None where that is not known. `left` are Secrets of this object where nobody wants them.
+    `key` makes the seal, and `sealed` is the last one, behind the digest of the notes that it is for.
     """
 
     places: tuple[Place, ...] = ()
     refused: tuple[Failure, ...] = ()
     published: Issued | None = None
     left: tuple[JSON, ...] = ()
+    key: bytes | None = field(default=None, repr=False)
+    sealed: tuple[str, str] = ("", "")
 
     def lacks(self, body: dict[str, Any], issued: Issued, now: datetime) -> bool:
         """Whether the token `issued` is to be written somewhere; `body` is what each Secret must be."""
@@ -161,15 +169,38 @@ class Spread:
         return self.published is None or self.published.access.token != issued.access.token
 
 
-def seal(secret: JSON) -> str:
-    """What a Secret, or the body of one, says of its token, as a hash that only status has.
-
-    A tenant may write anything into a Secret of its namespace. After a restart the token to give to all others is taken
-    from one of them, and only from one that says what status says.
-    """
+def digest_of_notes(secret: JSON) -> str:
+    """The hash of what a Secret, or the body of one, says of its token; status has that of the present one."""
     notes = annotations_of(secret)
-    said = {name: text for name, text in notes.items() if name.startswith(PREFIX) and name not in (ADOPT, ADOPTED)}
+    said = {name: text for name, text in notes.items() if name.startswith(PREFIX) and name not in _NO_NOTES}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def is_trusted(secret: JSON, token: GitHubToken, key: bytes | None) -> bool:
+    """Whether the token that a Secret tells of may be given to other namespaces.
+
+    A tenant may write anything into the Secret of its own. So after a restart the token that is held is taken only from
+    one that has the seal, or that says what status says.
+    """
+    notes = digest_of_notes(secret)
+    if key is not None and hmac.compare_digest(str(annotations_of(secret).get(SEAL)).encode(), _sealed(notes, key)):
+        return True
+    return notes == token.status.get("notesSHA256")
+
+
+def with_seal(body: dict[str, Any], spread: Spread) -> dict[str, Any]:
+    """The body with the seal, where the key is there that it is made with; one that is right already stays."""
+    notes = digest_of_notes(body)
+    known, text = spread.sealed
+    if known != notes:
+        text = _sealed(notes, spread.key).decode() if spread.key is not None else ""
+    meta = body["metadata"]
+    sealed = {**meta["annotations"], SEAL: text} if text else meta["annotations"]
+    return {**body, "metadata": {**meta, "annotations": sealed}}
+
+
+def _sealed(notes: str, key: bytes) -> bytes:
+    return hmac.new(key, notes.encode(), hashlib.sha256).hexdigest().encode()
 
 
 def is_left(secret: JSON, token: GitHubToken) -> bool:
@@ -185,34 +216,27 @@ def given_back(secret: JSON) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": secret["type"]}
 
 
-def distribution(spread: Spread, body: dict[str, Any] | None, *, ahead: bool = False) -> Distribution:
-    """What status says; `body` is what each Secret must be, None where there is no valid token.
-
-    `ahead`: it is about to be written, and what no failure is known of is told as if it had been. So status, which says
-    what a token is that may be in any of them, is written once.
-    """
+def distribution(spread: Spread, body: dict[str, Any] | None) -> Distribution:
+    """What status says; `body` is what each Secret must be, None where there is no valid token."""
     template = Template.of_body(body) if body else None
-    current = 0
-    if template is not None:
-        had = [place.secret is not None and place.failure is None for place in spread.places]
-        current = sum(had if ahead else (place.has(template) for place in spread.places))
+    current = sum(place.has(template) for place in spread.places) if template else 0
     failures = [place.failure for place in spread.places if place.failure is not None]
     failures = sorted([*failures, *spread.refused], key=lambda failure: failure.namespace)
     wanted = len(spread.places) + len(spread.refused)
-    return Distribution(wanted, current, tuple(failures), seal(body) if body else None)
+    return Distribution(wanted, current, tuple(failures), digest_of_notes(body) if body else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """How many namespaces are wanted, how many of them have the present token, and why others do not.
 
-    `seal` is that of the present token, None where there is none.
+    `notes` is the digest of what the Secrets say of the present token, None where there is none.
     """
 
     wanted: int
     current: int
     failures: tuple[Failure, ...]
-    seal: str | None
+    notes: str | None
 
     @property
     def document(self) -> dict[str, Any]:
@@ -222,7 +246,7 @@ class Distribution:
         return {
             "namespaces": {**counts, "summary": f"{self.current}/{self.wanted}"},
             "failures": told or None,
-            "notesSHA256": self.seal,
+            "notesSHA256": self.notes,
         }
 
     @property
@@ -232,7 +256,7 @@ class Distribution:
         if self.failures:
             first = self.failures[0]
             return "False", reasons.INCOMPLETE, f"{have}; `{first.namespace}`: {first.reason}: {first.message}"
-        if self.seal is None:
+        if self.notes is None:
             return "Unknown", reasons.PENDING, "there is no valid token"
         if self.current < self.wanted:
             return "False", reasons.INCOMPLETE, have

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from githubtoken_operator.domain.consumer import consumer, ownership
+from githubtoken_operator.domain.consumer import consumer, ownership, spread
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import Spread
 from githubtoken_operator.domain.objects.resources import NO_FAILURES, Failures, GitHubToken
@@ -326,4 +326,5 @@ def desired_secret(seen: Observation) -> dict[str, Any] | None:
     server = seen.server_of_token
     if seen.issued is None or not seen.valid or seen.unadmitted or (server is None and seen.token.secret.formats):
         return None
-    return consumer.render(seen.token, seen.issued, server, adopted=ownership.adopts(seen.secret))
+    body = consumer.render(seen.token, seen.issued, server, adopted=ownership.adopts(seen.secret))
+    return spread.with_seal(body, seen.spread) if seen.spread is not None else body

@@ -183,7 +183,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An App as the operator uses it: identity, secrets, limits, and the URLs of the GitHub that it is on."""
+    """An App as the operator uses it: identity, secrets, limits, and the URLs of the GitHub that it is on.
+
+    `seal` is made of the private key, to recognise what only the operator can have written; None where there is no key.
+    """
 
     app_id: int | None
     client_id: str | None
@@ -194,6 +197,7 @@ class App:
     client_secret: Token | None = field(default=None, repr=False)
     limits: Limits = UNLIMITED
     client_certificate: ClientCertificate | None = None
+    seal: bytes | None = field(default=None, repr=False)
 
     @property
     def issuer(self) -> str:

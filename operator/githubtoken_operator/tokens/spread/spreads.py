@@ -5,7 +5,7 @@ Only where that is not the present one it is read, and judged anew. Namespaces a
 of them refuses is its own failure: it is kept until it is tried again, and status tells it.
 
 The token that is held is in these Secrets and in memory alone, unless it is a user's. A process that has just begun
-takes it from one that says what status says, so status goes first where a new token is given out (`reconciler`).
+takes it from one that it can trust (`domain.consumer.spread`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from githubtoken_operator.domain.consumer import consumer, ownership, spread
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import Distribution, Failure, Place, Spread, Template
 from githubtoken_operator.domain.objects.resources import GitHubToken
-from githubtoken_operator.domain.objects.secrets import annotations_of
+from githubtoken_operator.domain.objects.secrets import REVISION, annotations_of, revision_of
 from githubtoken_operator.domain.runs.decide import RECHECK_CONFLICT, RECHECK_DENIED, Observation, desired_secret
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -60,6 +60,7 @@ class _State:
 
     uid: str
     published: Issued | None = None
+    sealed: tuple[str, str] = ("", "")
     places: dict[str, Place] = field(default_factory=dict)
     told: tuple[str, str] | None = None
 
@@ -133,8 +134,10 @@ class Spreads:
             and not namespaces[namespace].going
             and spread.is_left(secret, token)
         ]
-        published = state.published = state.published or await self._held(token, own.values())
-        return Spread(tuple(places.values()), tuple(refused), published, tuple(left))
+        seal_key = resolved.app.seal if resolved is not None and resolved.app is not None else None
+        if state.published is None:
+            await self._find_held(state, token, own.values(), seal_key)
+        return Spread(tuple(places.values()), tuple(refused), state.published, tuple(left), seal_key, state.sealed)
 
     def _refusal(self, resolved: Resolved, namespace: str, *, has: bool) -> Failure | None:
         """Why the App may not be used there. Of one that cannot be read nothing is known, and nobody loses anything."""
@@ -163,15 +166,16 @@ class Spreads:
         kept = replace(before, secret=secret)
         return kept if failed else replace(kept, failure=None, again=None)
 
-    async def _held(self, token: GitHubToken, secrets: Iterable[JSON]) -> Issued | None:
-        """The token that a process before this one gave out; None where no Secret says what status says of it."""
-        told = token.status.get("notesSHA256")
-        right = [secret["metadata"] for secret in secrets if spread.seal(secret) == told]
-        for meta in right[:MOST_LOOKS]:
+    async def _find_held(self, state: _State, token: GitHubToken, secrets: Iterable[JSON], key: bytes | None) -> None:
+        """Looks for the newest token that a process before this one gave out."""
+        trusted = [secret for secret in secrets if spread.is_trusted(secret, token, key)]
+        trusted.sort(key=lambda it: revision_of(annotations_of(it).get(REVISION)) or 0, reverse=True)
+        for meta in [secret["metadata"] for secret in trusted][:MOST_LOOKS]:
             secret = await self._cluster.read(Kind.SECRET, meta["namespace"], meta["name"])
-            if secret is not None and spread.seal(secret) == told and (found := consumer.read(secret)) is not None:
-                return found
-        return None
+            found = consumer.read(secret) if secret is not None else None
+            if secret is not None and found is not None and spread.is_trusted(secret, token, key):
+                state.published, state.sealed = found, _seal_of(secret)
+                return
 
     async def given_out(self, token: GitHubToken) -> list[Issued]:
         """The tokens that the Secrets have, each once: some may not have the newest yet. Raises `ApiError`."""
@@ -204,7 +208,7 @@ class Spreads:
         """
         token, key = seen.token, ref_of(seen.token)
         state, present = self._state(key, token.uid), seen.spread or Spread()
-        state.published = seen.issued
+        state.published, state.sealed = seen.issued, _seal_of(body)
         order = _Order(key, token, Template.of_body(body), seen.now)
         stale = [place for place in present.places if place.lacks(order.template, seen.now)]
         new: list[JSON] = []
@@ -336,6 +340,11 @@ class Spreads:
             )
         except ApiError as error:
             logger.info("an event was not written: %s", error.message)
+
+
+def _seal_of(secret: JSON) -> tuple[str, str]:
+    """The seal of a Secret, or of the body of one, with the digest of what it is for."""
+    return spread.digest_of_notes(secret), str(annotations_of(secret).get(spread.SEAL, ""))
 
 
 def _missing(namespace: str) -> Failure:

@@ -46,7 +46,6 @@ class UserKind(Plain):
     """The kind `User`."""
 
     spends = True
-    kept = True
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ def issued(revision: int = 2, *, text: str = "ghs_two") -> Issued:
 
 
 def pod(volume: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of any kind
-    meta = {"name": "web-1", **changes.pop("metadata", {})}
+    meta = {"name": "web-1", "namespace": "team", **changes.pop("metadata", {})}
     spec = {
         "nodeName": "node-1",
         "volumes": [{"emptyDir": {}}, volume if volume is not None else {"secret": {"secretName": "ci"}}],
