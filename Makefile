@@ -33,7 +33,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
 .PHONY: help venv tools oldest helm node kms programs pythons lint policy test chaos e2e alerts dashboard demo bench \
-	bench-scale bench-fairness manifests \
+	bench-scale bench-fairness bench-cluster manifests \
 	docs docs-serve sbom krew lock clean
 
 help: ## show this list
@@ -118,6 +118,9 @@ bench: $(READY) ## measure, as JSON on standard output
 
 bench-fairness: $(READY) ## whom a limit, a hanging App and an outage of GitHub delay; 12 minutes
 	@$(BIN)/python -m benchmarks.fairness $(if $(AGAINST),--before $(AGAINST))
+
+bench-cluster: $(READY) ## one ClusterGitHubToken for 500 namespaces beside 500 GitHubTokens, as JSON
+	@$(BIN)/python -m benchmarks.spread
 
 bench-scale: $(READY) ## the same for 1,000, 3,000 and 10,000 tokens of 100 Apps, and renewals
 	@$(BIN)/python -m benchmarks.bench --tokens 1000 3000 10000 --apps 100 --renewals 1000 $(if $(AGAINST),--against $(AGAINST))

@@ -30,7 +30,9 @@ from localcluster.operator_process import OperatorProcess
 ROOT = Path(__file__).parents[1]
 WITHIN = 1800.0
 """Seconds after which nothing is waited for any more."""
-COUNTED = ("secrets", "githubtokens", "githubapps", "events")
+COUNTED = (
+    "secrets", "githubtokens", "githubapps", "clustergithubtokens", "clustergithubapps", "namespaces", "pods", "events",
+)  # fmt: skip
 LIBRARIES = ("kopf", "kubernetes", "aiohttp", "httpx", "prometheus-client")
 
 
