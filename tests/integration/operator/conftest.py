@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import httpx
 import pytest
@@ -155,6 +155,8 @@ class World:
     namespaces: list[str] = field(default_factory=list)
     _identities: set[int | str | None] = field(default_factory=set)
     _log_start: int = 0
+    shared: ClassVar[bool] = False
+    """Whether a token is had for other namespaces too."""
 
     def __post_init__(self) -> None:
         self._log_start = self.operator.log.stat().st_size
@@ -362,6 +364,18 @@ class World:
     def get(self, kind: str, name: str) -> Object | None:
         return self.cluster.get(kind, self.namespace, name)
 
+    def called(self, name: str) -> str:
+        """What messages call a GitHubToken."""
+        return f"GitHubToken `{name}`"
+
+    def owner_of(self, secret: Object) -> str:
+        """The GitHubToken that a Secret's annotation names."""
+        return str(secret["metadata"]["annotations"]["githubtoken.dev/name"])
+
+    def series(self, name: str) -> str:
+        """The labels of an object in the metrics."""
+        return f'name="{name}",namespace="{self.namespace}"'
+
     def found(self, name: str = "ci", *, kind: str = "GitHubToken") -> Object:
         """An object that is there."""
         found = self.get(kind, name)
@@ -488,6 +502,10 @@ class World:
         """Where a secret stands that must not, as text that does not repeat it."""
         for secret in self.cluster.list("Secret", self.namespace):
             self.data(secret["metadata"]["name"])
+        kept = [secret["metadata"] for secret in self.cluster.list("Secret", OPERATOR_NAMESPACE)]
+        for meta in kept:
+            if self.namespace in meta["name"]:
+                self.data_in(OPERATOR_NAMESPACE, meta["name"])
         places: dict[str, str] = {"the log": self.log()}
         for kind in ("GitHubToken", "GitHubApp", "Event"):
             for item in self.cluster.list(kind, self.namespace):
@@ -509,9 +527,10 @@ class World:
 
 
 def conditions_of(item: Mapping[str, Any]) -> dict[str, str]:
-    """The reasons of the conditions that are True beside `Ready`, by their types."""
+    """The reasons of the conditions that are True beside `Ready` and `Distributed`, by their types."""
     found = item.get("status", {}).get("conditions", ())
-    return {each["type"]: each["reason"] for each in found if each["type"] != "Ready" and each["status"] == "True"}
+    beside = [each for each in found if each["type"] not in {"Ready", "Distributed"}]
+    return {each["type"]: each["reason"] for each in beside if each["status"] == "True"}
 
 
 def ready_of(item: Mapping[str, Any]) -> Ready:
@@ -536,13 +555,25 @@ def find_secrets(text: str, canaries: list[str]) -> list[str]:
     return found
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked `both_kinds` is asked of GitHubTokens, and once more of ClusterGitHubTokens."""
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if "both_kinds" in marks and "world" in metafunc.fixturenames:
+        kinds = ["GitHubToken"] if "only_githubtoken" in marks else ["GitHubToken", "ClusterGitHubToken"]
+        metafunc.parametrize("world", kinds, indirect=True)
+
+
 @contextmanager
 def world_in(
-    cluster: Cluster, simulator: SimulatorProcess, operator: OperatorProcess, namespace: str
+    cluster: Cluster,
+    simulator: SimulatorProcess,
+    operator: OperatorProcess,
+    namespace: str,
+    make: Callable[..., World] = World,
 ) -> Iterator[World]:
     """A world; at its end nothing of it is left to do for the operator, and no secret has shown."""
     simulator.control.reset_ledger()
-    world = World(cluster, namespace, simulator, operator)
+    world = make(cluster, namespace, simulator, operator)
     try:
         yield world
         leaks = world.leaks()
@@ -556,7 +587,9 @@ def world_in(
             cluster.delete("Namespace", "", name)
         for name in world.cluster_apps:
             cluster.delete("ClusterGitHubApp", "", name)
-            cluster.delete("Secret", OPERATOR_NAMESPACE, f"{name}-app")
+        for secret in cluster.list("Secret", OPERATOR_NAMESPACE):
+            if namespace in secret["metadata"]["name"]:
+                cluster.delete("Secret", OPERATOR_NAMESPACE, secret["metadata"]["name"])
     assert leaks == []
 
 
@@ -616,9 +649,19 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture
-def world(cluster: Cluster, simulator: SimulatorProcess, operator: OperatorProcess, namespace: str) -> Iterator[World]:
+def world(
+    request: pytest.FixtureRequest,
+    cluster: Cluster,
+    simulator: SimulatorProcess,
+    operator: OperatorProcess,
+    namespace: str,
+) -> Iterator[World]:
     """A world whose operator is shared. The operator is alive at its end, and has met nothing that nobody foresaw."""
-    with world_in(cluster, simulator, operator, namespace) as world:
+    # It is made from this module's `World`.
+    from tests.integration.operator.cluster_world import ClusterWorld  # noqa: PLC0415
+
+    make = ClusterWorld if getattr(request, "param", "") == "ClusterGitHubToken" else World
+    with world_in(cluster, simulator, operator, namespace, make) as world:
         yield world
     assert operator.process.poll() is None, "the operator ended"
     assert "Traceback" not in world.log(), "the log has a traceback"

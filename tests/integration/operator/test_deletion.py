@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from localcluster.operator_process import OperatorProcess
     from tests.integration.operator.conftest import World
 
+
 FINALIZER = "githubtoken.dev/revocation"
 
 

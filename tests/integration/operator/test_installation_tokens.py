@@ -15,6 +15,8 @@ from tests.kstatus import CURRENT, FAILED, kstatus
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import World
 
+pytestmark = pytest.mark.both_kinds
+
 
 def stored(world: World, name: str = "ci") -> str:
     return world.data(name)["token"]
@@ -99,6 +101,7 @@ def test_a_token_is_narrowed_and_status_shows_what_was_granted(world: World) -> 
     assert world.wait_ready("whole")["status"]["permissions"]["issues"] == "write"
 
 
+@pytest.mark.only_githubtoken
 def test_status_and_columns_show_a_token(world: World) -> None:
     world.app()
     world.installation_token()
@@ -118,6 +121,7 @@ def test_status_and_columns_show_a_token(world: World) -> None:
     assert row.endswith(world.ready().message)
 
 
+@pytest.mark.only_githubtoken
 def test_an_app_shows_what_github_says_of_it(world: World) -> None:
     app = world.app()
     world.installation_token()
@@ -300,6 +304,7 @@ def test_a_valid_token_is_kept_when_the_next_one_cannot_be_had(world: World, bre
     assert len(world.requests("mint")) == requests
 
 
+@pytest.mark.only_githubtoken
 def test_after_expiry_the_reason_of_the_last_failure_stands(world: World) -> None:
     app = world.app(installed=False, token_life=6)
     installation = world.install(app)
