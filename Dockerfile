@@ -23,7 +23,7 @@ COPY operator operator
 RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
     && /build/bin/pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --no-index /wheel/*.whl \
     && /app/bin/python -c 'import githubtoken_operator.cli; from githubtoken_operator.adapters.signers import \
-        aws_kms, azure_key_vault, gcp_kms, pkcs11'
+        aws_kms, azure_key_vault, gcp_kms, pkcs11, vault'
 
 FROM ${PYTHON_IMAGE} AS runtime
 ARG PYTHON_IMAGE

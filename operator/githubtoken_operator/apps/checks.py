@@ -286,7 +286,8 @@ class Apps:
         concerned = check is not None and key is not None and check.concerns(resolved.source, key.fingerprint)
         check = check if concerned and error is None else None
         if isinstance(key, RemoteKey) and resolved.app is not None and error is None:
-            if users:
+            # Of one that no token uses, too, it is found out whether it signs again.
+            if users or key.trouble is not None:
                 key.look_after(resolved.app.issuer, self._now() + self._github.skew(resolved.app.api_host))
             # While there are web tokens, GitHub can be asked.
             error = key.trouble

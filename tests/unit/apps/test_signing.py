@@ -240,3 +240,27 @@ async def test_when_a_service_signs_again_the_tokens_that_wait_for_it_are_woken(
     assert ready_of(status(world)) == ("True", "Accepted")
     assert (token, 0.0) in process.woken
     await ended(process)
+
+
+async def test_an_app_that_no_token_uses_is_ready_again_too() -> None:
+    signer = FakeSigner()
+    world = world_with(signer)
+    process = world.start()
+    await process.apps.run(ACME)
+    key = (await process.apps.resolve(ACME)).key
+    assert isinstance(key, RemoteKey)
+    signer.error = SignerUnavailable("away")
+    with pytest.raises(SignerUnavailable):
+        await key.bearer("Iv23acme", world.clock())
+    await process.apps.run(ACME)
+    assert ready_of(status(world)) == ("False", "SignerUnavailable")
+    signer.error = None
+    # Long after anybody has asked for a JWT.
+    world.clock.advance(timedelta(hours=3))
+    await process.apps.run(ACME)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await process.apps.run(ACME)
+
+    assert ready_of(status(world)) == ("True", "Accepted")
+    await ended(process)

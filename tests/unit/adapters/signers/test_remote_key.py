@@ -27,6 +27,8 @@ from tests.unit.fakes import Clock
 from tests.unit.keys import pem
 from tests.unit.signers import FakeSigner, Seen, private_key
 
+pytestmark = pytest.mark.every_python
+
 AWAY = SignerUnavailable("Vault is sealed")
 DENIED = SignerDenied("permission denied")
 ISSUER = "Iv23acme"
