@@ -12,17 +12,14 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from benchmarks.measuring import (
-    ROOT,
     Measurement,
     checked_out,
     commit_of,
@@ -36,13 +33,10 @@ from benchmarks.measuring import (
     until,
     watched,
 )
-from github_simulator.control_client import App, Control, Installation
-from github_simulator.process import SimulatorProcess
-from localcluster import Binaries, ControlPlane, locate_or_build
-from localcluster.operator_process import OperatorProcess, running_operator
+from benchmarks.world import NAMESPACE, Arrivals, World, world
+from localcluster import Binaries, locate_or_build
+from localcluster.operator_process import OperatorProcess
 
-NAMESPACE = "bench"
-CRDS = ROOT / "deploy" / "crds"
 AT_REST = 10.0
 """Seconds after which the memory is that of an operator that does nothing."""
 SHORT_LIFE = 180.0
@@ -50,15 +44,20 @@ SHORT_LIFE = 180.0
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is measured: how much of it, and of which operator."""
+class Setting:
+    """What every measurement is made in, for one version of the operator."""
 
-    tokens: int
+    binaries: Binaries
     apps: int
     latency: float
     flags: tuple[str, ...]
-    source: Path | None = None
-    """Where the operator's package is, if it is not the one beside."""
+    source: Path | None
+
+    def world(self, *, life: float | None = None) -> AbstractContextManager[World]:
+        """A new one."""
+        return world(
+            self.binaries, apps=self.apps, latency=self.latency, life=life, source=self.source, flags=self.flags
+        )
 
 
 def main() -> None:
@@ -85,46 +84,49 @@ def main() -> None:
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
     """All measurements."""
     binaries = locate_or_build(say=say)
-    versions = {"now": commit_of("HEAD")} | ({"before": commit_of(chosen.against)} if chosen.against else {})
-    with checked_out(chosen.against) if chosen.against else nullcontext() as before:
-        sizes = []
-        for tokens in chosen.tokens:
-            size: dict[str, Any] = {"tokens": tokens}
-            for name in versions:
-                source = before if name == "before" else None
-                plan = Plan(tokens, chosen.apps, chosen.latency, tuple(chosen.flags.split()), source)
-                say(f"{tokens} tokens, {name}")
-                size[name] = _measure(binaries, plan, bare=name == "now", renewals=chosen.renewals)
-            sizes.append({**size, "ratios": _ratios(size)})
-    return {
+    commits = {"now": commit_of("HEAD")} | ({"before": commit_of(chosen.against)} if chosen.against else {})
+    found: dict[str, Any] = {
         "machine": machine(binaries),
-        "versions": versions,
+        "versions": commits,
         "apps": chosen.apps,
         "github_latency_seconds": chosen.latency,
-        "sizes": sizes,
+        "sizes": [],
     }
+    with checked_out(chosen.against) if chosen.against else nullcontext() as before:
+        settings = {
+            name: Setting(binaries, chosen.apps, chosen.latency, tuple(chosen.flags.split()), source)
+            for name, source in (("now", None), ("before", before))
+            if name in commits
+        }
+        for tokens in chosen.tokens:
+            size: dict[str, Any] = {"tokens": tokens}
+            for name, setting in settings.items():
+                say(f"{tokens} tokens, {name}")
+                size[name] = _measure(setting, tokens, bare=name == "now")
+            found["sizes"].append({**size, "ratios": _ratios(size)})
+        if chosen.renewals:
+            found["renewals"] = {}
+            for name, setting in settings.items():
+                say(f"renewals of {chosen.renewals} tokens, {name}")
+                found["renewals"][name] = _renewals(setting, chosen.renewals)
+    return found
 
 
-def _measure(binaries: Binaries, plan: Plan, *, bare: bool, renewals: int) -> dict[str, Any]:
+def _measure(setting: Setting, tokens: int, *, bare: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    with _world(binaries, plan) as world:
-        world.apply(plan.tokens)
+    with setting.world() as made:
+        made.apply(tokens)
         if bare:
             say("  the bare loop")
-            found["bare_loop"] = world.bare_loop()
+            found["bare_loop"] = _bare_loop(made, tokens)
         say("  the first tokens")
-        found["first"], found["repair_seconds"] = world.first()
+        found["first"], found["repair_seconds"] = _first(made, tokens)
         say("  a restart")
-        found["restart"] = world.restart()
-    with _world(binaries, plan) as world:
-        world.apply(plan.tokens)
+        found["restart"] = _restart(made, tokens)
+    with setting.world() as made:
+        made.apply(tokens)
         say("  the first tokens without the probe")
-        found["first_without_probe"], _ = world.first("--no-verify-before-publish")
-    if renewals:
-        with _world(binaries, plan, life=SHORT_LIFE) as world:
-            world.apply(renewals)
-            say("  renewals")
-            found["renewals"] = world.renewals(renewals)
+        found["first_without_probe"], _ = _first(made, tokens, "--no-verify-before-publish")
     return found
 
 
@@ -143,202 +145,98 @@ def _ratios(size: dict[str, Any]) -> dict[str, float]:
     return {name: round(value, 2) for name, value in found.items()}
 
 
-@contextmanager
-def _world(binaries: Binaries, plan: Plan, *, life: float | None = None) -> Iterator[_World]:
+def _bare_loop(made: World, tokens: int) -> dict[str, float]:
+    """The same requests without an operator."""
+    plan = {
+        "api_url": made.simulator.api_url,
+        "namespace": NAMESPACE,
+        "count": tokens,
+        "apps": [
+            {"id": app.id, "installation": installed.id, "private_key": app.private_key} for app, installed in made.apps
+        ],
+    }
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("bare_loop.py"))],
+        input=json.dumps({**plan, "started": time.time()}),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"KUBECONFIG": str(made.cluster.kubeconfig), "PATH": "/usr/bin:/bin"},
+    )
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def _first(made: World, tokens: int, *flags: str) -> tuple[dict[str, Any], dict[str, float]]:
+    """From the start of the process until the last Secret is there; then how fast what is broken comes back."""
+    result = Measurement()
     with (
-        tempfile.TemporaryDirectory() as folder,
-        ControlPlane(binaries, crds=CRDS) as cluster,
-        SimulatorProcess() as simulator,
+        Arrivals(made.kubectl, made.cluster.kubeconfig) as arrived,
+        counted(made.cluster, made.github, result),
     ):
-        made = _World(plan, binaries, cluster, simulator, Path(folder))
-        made.make_apps(life)
-        simulator.control.settings(latency=plan.latency)
-        yield made
-
-
-class _World:
-    """A cluster, a GitHub, and the operator to be measured."""
-
-    def __init__(
-        self, plan: Plan, binaries: Binaries, cluster: ControlPlane, simulator: SimulatorProcess, folder: Path
-    ) -> None:
-        self._plan = plan
-        self._binaries = binaries
-        self._cluster = cluster
-        self._simulator = simulator
-        self._github: Control = simulator.control
-        self._log = folder / "operator.log"
-        self._apps: list[tuple[App, Installation]] = []
-
-    def make_apps(self, life: float | None) -> None:
-        """The Apps, each installed for one owner, with their keys."""
-        self._cluster.kubectl("create", "namespace", NAMESPACE)
-        items: list[dict[str, Any]] = []
-        for number in range(self._plan.apps):
-            app = self._github.create_app(f"bench-{number}", token_life=life)
-            self._apps.append((app, self._github.install(app, f"org-{number}")))
-            items += _app(number, app, self._simulator)
-        self._cluster.apply({"apiVersion": "v1", "kind": "List", "items": items})
-
-    def apply(self, tokens: int) -> None:
-        """The GitHubTokens."""
-        say(f"  applying {tokens} GitHubTokens")
-        items = [_token(number, self._plan.apps) for number in range(tokens)]
-        for start in range(0, tokens, 500):
-            self._cluster.apply({"apiVersion": "v1", "kind": "List", "items": items[start : start + 500]})
-
-    def bare_loop(self) -> dict[str, float]:
-        """The same requests without an operator."""
-        plan = {
-            "api_url": self._simulator.api_url,
-            "namespace": NAMESPACE,
-            "count": self._plan.tokens,
-            "apps": [
-                {"id": app.id, "installation": installed.id, "private_key": app.private_key}
-                for app, installed in self._apps
-            ],
-        }
-        done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("bare_loop.py"))],
-            input=json.dumps({**plan, "started": time.time()}),
-            capture_output=True,
-            text=True,
-            check=True,
-            env={"KUBECONFIG": str(self._cluster.kubeconfig), "PATH": "/usr/bin:/bin"},
-        )
-        result: dict[str, float] = json.loads(done.stdout)
-        return result
-
-    def first(self, *flags: str) -> tuple[dict[str, Any], dict[str, float]]:
-        """From the start of the process until the last Secret is there; then how fast what is broken comes back."""
-        result = Measurement()
-        with (
-            _Arrivals(self._binaries.kubectl, self._cluster.kubeconfig) as arrived,
-            counted(self._cluster, self._github, result),
-        ):
-            started = time.monotonic()
-            with self._operator(*flags) as process, watched(lambda: process.pid, result):
-                arrived.wait_for(self._plan.tokens)
-                result.seconds = time.monotonic() - started
-                until(lambda: settled(process, self._plan.tokens), every=0.25)
-                self._note_rest(process, result)
-                repairs = self._repairs()
-        return result.report(self._plan.tokens), repairs
-
-    def restart(self) -> dict[str, Any]:
-        """From the start of a process that finds everything fresh until it knows all of it."""
-        result = Measurement()
-        with counted(self._cluster, self._github, result):
-            started = time.monotonic()
-            with self._operator() as process, watched(lambda: process.pid, result):
-                until(lambda: settled(process, self._plan.tokens), every=0.25)
-                result.seconds = time.monotonic() - started
-                self._note_rest(process, result)
-                known = process.metrics().count("githubtoken_info{")
-        if known != self._plan.tokens:
-            raise RuntimeError(f"after the restart {known} of {self._plan.tokens} tokens are known")
-        return result.report(self._plan.tokens)
-
-    def renewals(self, tokens: int) -> dict[str, Any]:
-        """What one renewal costs an operator that does nothing else: each token is renewed once or more."""
-        result = Measurement()
-        with self._operator() as process, watched(lambda: process.pid, result):
+        started = time.monotonic()
+        with made.operator(*flags) as process, watched(lambda: process.pid, result):
+            arrived.wait_for(tokens)
+            result.seconds = time.monotonic() - started
             until(lambda: settled(process, tokens), every=0.25)
-            with counted(self._cluster, self._github, result):
+            _note_rest(process, result)
+            repairs = _repairs(made)
+    return result.report(tokens), repairs
+
+
+def _restart(made: World, tokens: int) -> dict[str, Any]:
+    """From the start of a process that finds everything fresh until it knows all of it."""
+    result = Measurement()
+    with counted(made.cluster, made.github, result):
+        started = time.monotonic()
+        with made.operator() as process, watched(lambda: process.pid, result):
+            until(lambda: settled(process, tokens), every=0.25)
+            result.seconds = time.monotonic() - started
+            _note_rest(process, result)
+            known = process.metrics().count("githubtoken_info{")
+    if known != tokens:
+        raise RuntimeError(f"after the restart {known} of {tokens} tokens are known")
+    return result.report(tokens)
+
+
+def _renewals(setting: Setting, tokens: int) -> dict[str, Any]:
+    """What one renewal costs an operator that does nothing else: each token is renewed once or more."""
+    result = Measurement()
+    with setting.world(life=SHORT_LIFE) as made:
+        made.apply(tokens)
+        with made.operator() as process, watched(lambda: process.pid, result):
+            until(lambda: settled(process, tokens), every=0.25)
+            with counted(made.cluster, made.github, result):
                 started, used = time.monotonic(), cpu_seconds(process)
                 time.sleep(SHORT_LIFE)
                 result.seconds = time.monotonic() - started
                 result.cpu_seconds = cpu_seconds(process) - used
+            result.idle_rss = rss(process)
             result.lag = lag(process)
-        renewed = result.github["mint"]
-        return {"renewals": renewed, **result.report(max(renewed, 1))}
-
-    @contextmanager
-    def _operator(self, *flags: str) -> Iterator[OperatorProcess]:
-        hosts = ",".join(url.split("//")[1] for url in (self._simulator.api_url, self._simulator.web_url))
-        environment = {"PYTHONPATH": str(self._plan.source)} if self._plan.source else {}
-        arguments = ("--allowed-hosts", hosts, *self._plan.flags, *flags)
-        with running_operator(self._cluster.kubeconfig, self._log, *arguments, environment=environment) as process:
-            yield process
-
-    def _note_rest(self, process: OperatorProcess, result: Measurement) -> None:
-        result.cpu_seconds = cpu_seconds(process)
-        time.sleep(AT_REST)
-        result.idle_rss = rss(process)
-        result.lag = lag(process)
-
-    def _repairs(self) -> dict[str, float]:
-        def shown(name: str, path: str) -> str:
-            options = ("--ignore-not-found", "-o", f"jsonpath={path}")
-            return self._cluster.kubectl("get", "secret", name, "-n", NAMESPACE, *options)
-
-        before = shown("token-00000", "{.metadata.uid}")
-        self._cluster.kubectl("delete", "secret", "token-00000", "-n", NAMESPACE, "--wait=false")
-        deleted = until(lambda: shown("token-00000", "{.metadata.uid}") not in ("", before))
-        kept = shown("token-00000", "{.data.token}")
-        patch = json.dumps({"data": {"token": b64encode(b"edited").decode()}})
-        self._cluster.kubectl("patch", "secret", "token-00000", "-n", NAMESPACE, "--type=merge", "-p", patch)
-        edited = until(lambda: shown("token-00000", "{.data.token}") == kept)
-        return {"deleted": round(deleted, 2), "edited": round(edited, 2)}
+    renewed = result.github["mint"]
+    return {"renewals": renewed, **result.report(max(renewed, 1))}
 
 
-class _Arrivals:
-    """The consumer's Secrets as they come, by one watch: looking at lists would cost more than what is measured."""
-
-    def __init__(self, kubectl: Path, kubeconfig: Path) -> None:
-        selector = "--selector=githubtoken.dev/role=token"
-        command = (str(kubectl), "--kubeconfig", str(kubeconfig), "get", "secrets", "-n", NAMESPACE, selector)
-        self._process = subprocess.Popen((*command, "--watch", "-o", "name"), stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def wait_for(self, count: int) -> None:
-        """Returns when so many have come."""
-        names: set[str] = set()
-        while len(names) < count and (line := self._next()):
-            names.add(line)
-
-    def _next(self) -> str:
-        if self._process.stdout is None:
-            raise RuntimeError("the watch has no output")
-        return self._process.stdout.readline()
+def _note_rest(process: OperatorProcess, result: Measurement) -> None:
+    result.cpu_seconds = cpu_seconds(process)
+    time.sleep(AT_REST)
+    result.idle_rss = rss(process)
+    result.lag = lag(process)
 
 
-def _app(number: int, app: App, simulator: SimulatorProcess) -> list[dict[str, Any]]:
-    meta = {"name": f"app-{number}", "namespace": NAMESPACE}
-    key = b64encode((app.private_key or "").encode()).decode()
-    spec = {
-        "appID": app.id,
-        "privateKeySecretRef": {"name": meta["name"]},
-        "apiURL": simulator.api_url,
-        "webURL": simulator.web_url,
-    }
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": meta | {"labels": {"githubtoken.dev/role": "app"}},
-            "data": {"private-key.pem": key},
-        },
-        {"apiVersion": "githubtoken.dev/v1alpha1", "kind": "GitHubApp", "metadata": meta, "spec": spec},
-    ]
+def _repairs(made: World) -> dict[str, float]:
+    def shown(name: str, path: str) -> str:
+        options = ("--ignore-not-found", "-o", f"jsonpath={path}")
+        return made.cluster.kubectl("get", "secret", name, "-n", NAMESPACE, *options)
 
-
-def _token(number: int, apps: int) -> dict[str, Any]:
-    return {
-        "apiVersion": "githubtoken.dev/v1alpha1",
-        "kind": "GitHubToken",
-        "metadata": {"name": f"token-{number:05}", "namespace": NAMESPACE},
-        "spec": {
-            "appRef": {"name": f"app-{number % apps}"},
-            "installation": {"owner": f"org-{number % apps}"},
-        },
-    }
+    before = shown("token-00000", "{.metadata.uid}")
+    made.cluster.kubectl("delete", "secret", "token-00000", "-n", NAMESPACE, "--wait=false")
+    deleted = until(lambda: shown("token-00000", "{.metadata.uid}") not in ("", before))
+    kept = shown("token-00000", "{.data.token}")
+    patch = json.dumps({"data": {"token": b64encode(b"edited").decode()}})
+    made.cluster.kubectl("patch", "secret", "token-00000", "-n", NAMESPACE, "--type=merge", "-p", patch)
+    edited = until(lambda: shown("token-00000", "{.data.token}") == kept)
+    return {"deleted": round(deleted, 2), "edited": round(edited, 2)}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,149 @@
+"""What is measured in: a cluster, a GitHub with Apps, GitHubTokens in a namespace, and the operator as a process."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from benchmarks.measuring import ROOT, say
+from github_simulator.control_client import App, Control, Installation
+from github_simulator.process import SimulatorProcess
+from localcluster import Binaries, ControlPlane
+from localcluster.operator_process import OperatorProcess, running_operator
+
+NAMESPACE = "bench"
+CRDS = ROOT / "deploy" / "crds"
+AT_ONCE = 500
+"""Objects in one `kubectl apply`."""
+
+
+@dataclass
+class World:
+    """A cluster, a GitHub, and what the operator is started with."""
+
+    cluster: ControlPlane
+    simulator: SimulatorProcess
+    kubectl: Path
+    log: Path
+    source: Path | None = None
+    """Where the operator's package is, if it is not the one beside."""
+    flags: tuple[str, ...] = ()
+    apps: list[tuple[App, Installation]] = field(default_factory=list)
+
+    @property
+    def github(self) -> Control:
+        """The simulator's controls."""
+        return self.simulator.control
+
+    def make_apps(self, count: int, life: float | None) -> None:
+        """So many Apps, each installed for one owner, with their keys."""
+        self.cluster.kubectl("create", "namespace", NAMESPACE)
+        items: list[dict[str, Any]] = []
+        for number in range(count):
+            app = self.github.create_app(f"bench-{number}", token_life=life)
+            self.apps.append((app, self.github.install(app, f"org-{number}")))
+            items += _app(number, app, self.simulator)
+        self.cluster.apply({"apiVersion": "v1", "kind": "List", "items": items})
+
+    def apply(self, tokens: int, *, at_once: int = AT_ONCE) -> None:
+        """So many GitHubTokens, spread over the Apps."""
+        say(f"  applying {tokens} GitHubTokens")
+        items = [_token(number, len(self.apps)) for number in range(tokens)]
+        for start in range(0, tokens, at_once):
+            self.cluster.apply({"apiVersion": "v1", "kind": "List", "items": items[start : start + at_once]})
+
+    @contextmanager
+    def operator(self, *flags: str) -> Iterator[OperatorProcess]:
+        """A running operator."""
+        hosts = ",".join(url.split("//")[1] for url in (self.simulator.api_url, self.simulator.web_url))
+        environment = {"PYTHONPATH": str(self.source)} if self.source else {}
+        arguments = ("--allowed-hosts", hosts, *self.flags, *flags)
+        with running_operator(self.cluster.kubeconfig, self.log, *arguments, environment=environment) as process:
+            yield process
+
+
+@contextmanager
+def world(
+    binaries: Binaries,
+    *,
+    apps: int,
+    latency: float,
+    life: float | None = None,
+    source: Path | None = None,
+    flags: tuple[str, ...] = (),
+) -> Iterator[World]:
+    """A new cluster and a new GitHub that takes `latency` seconds; tokens live `life` seconds, None: an hour."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ControlPlane(binaries, crds=CRDS) as cluster,
+        SimulatorProcess() as simulator,
+    ):
+        made = World(cluster, simulator, binaries.kubectl, Path(folder) / "operator.log", source, flags)
+        made.make_apps(apps, life)
+        simulator.control.settings(latency=latency)
+        yield made
+
+
+class Arrivals:
+    """The consumer's Secrets as they come, by one watch: looking at lists would cost more than what is measured."""
+
+    def __init__(self, kubectl: Path, kubeconfig: Path) -> None:
+        selector = "--selector=githubtoken.dev/role=token"
+        command = (str(kubectl), "--kubeconfig", str(kubeconfig), "get", "secrets", "-n", NAMESPACE, selector)
+        self._process = subprocess.Popen((*command, "--watch", "-o", "name"), stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def wait_for(self, count: int) -> None:
+        """Returns when so many have come."""
+        names: set[str] = set()
+        while len(names) < count and (line := self._next()):
+            names.add(line)
+
+    def _next(self) -> str:
+        if self._process.stdout is None:
+            raise RuntimeError("the watch has no output")
+        return self._process.stdout.readline()
+
+
+def _app(number: int, app: App, simulator: SimulatorProcess) -> list[dict[str, Any]]:
+    meta = {"name": f"app-{number}", "namespace": NAMESPACE}
+    key = b64encode((app.private_key or "").encode()).decode()
+    spec = {
+        "appID": app.id,
+        "privateKeySecretRef": {"name": meta["name"]},
+        "apiURL": simulator.api_url,
+        "webURL": simulator.web_url,
+    }
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": meta | {"labels": {"githubtoken.dev/role": "app"}},
+            "data": {"private-key.pem": key},
+        },
+        {"apiVersion": "githubtoken.dev/v1alpha1", "kind": "GitHubApp", "metadata": meta, "spec": spec},
+    ]
+
+
+def _token(number: int, apps: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "githubtoken.dev/v1alpha1",
+        "kind": "GitHubToken",
+        "metadata": {"name": f"token-{number:05}", "namespace": NAMESPACE},
+        "spec": {
+            "appRef": {"name": f"app-{number % apps}"},
+            "installation": {"owner": f"org-{number % apps}"},
+        },
+    }
