@@ -33,7 +33,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
 .PHONY: help venv tools oldest helm node kms programs pythons lint policy test chaos e2e alerts dashboard demo bench \
-	bench-scale bench-fairness bench-cluster manifests \
+	bench-scale bench-cluster bench-fairness bench-storms manifests \
 	docs docs-serve sbom krew lock clean
 
 help: ## show this list
@@ -124,6 +124,9 @@ bench-cluster: $(READY) ## one ClusterGitHubToken for 500 namespaces beside 500 
 
 bench-scale: $(READY) ## the same for 1,000, 3,000 and 10,000 tokens of 100 Apps, and renewals
 	@$(BIN)/python -m benchmarks.bench --tokens 1000 3000 10000 --apps 100 --renewals 1000 $(if $(AGAINST),--against $(AGAINST))
+
+bench-storms: $(READY) ## what 10,000 tokens do when much happens at once, as JSON
+	@$(BIN)/python -m benchmarks.storms
 
 manifests: helm ## write what is made from the CRDs and the chart: its README, deploy/rbac, deploy/install.yaml
 	$(BIN)/python tools/manifests.py
