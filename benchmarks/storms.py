@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 import threading
 import time
 from base64 import b64encode
@@ -155,13 +157,14 @@ def _github_away(binaries: Binaries, tokens: int, apps: int) -> dict[str, Any]:
 
 
 def _a_tenant_annotates(binaries: Binaries, tokens: int, apps: int) -> dict[str, Any]:
-    """One tenant changes 500 objects a second; the first tokens of others, undisturbed and beside it."""
+    """One tenant changes 500 objects a second; first tokens of others, undisturbed and beside it."""
     count = min(tokens, 2000)
     with _settled_world(binaries, count, apps) as (made, process):
         undisturbed = _first_tokens_of_others(made, "calm")
-        with _storm(made, process, count) as result, _annotating(made, count):
+        with _storm(made, process, count) as result, _annotating(made, count) as changes:
             beside = _first_tokens_of_others(made, "beside")
-        return {"others_alone_seconds": undisturbed, "others_beside_seconds": beside, **result.report(count)}
+        found = {"others_alone_seconds": undisturbed, "others_beside_seconds": beside}
+        return {**found, **changes, **result.report(count)}
 
 
 STORMS: Final[dict[str, Callable[[Binaries, int, int], dict[str, Any]]]] = {
@@ -200,26 +203,29 @@ def _storm(made: World, process: OperatorProcess, tokens: int) -> Iterator[Measu
 
 
 @contextmanager
-def _annotating(made: World, count: int) -> Iterator[None]:
-    """So many GitHubTokens are annotated anew each second, for a while."""
-    done = threading.Event()
-
-    def annotate() -> None:
-        until_then = time.monotonic() + ANNOTATED_FOR
-        number = 0
-        while not done.is_set() and time.monotonic() < until_then:
-            number += 1
-            names = [f"token-{(number * ANNOTATED_A_SECOND + at) % count:05}" for at in range(ANNOTATED_A_SECOND)]
-            made.cluster.kubectl("annotate", "ght", "-n", NAMESPACE, "--overwrite", *names, f"bench={number}")
-
-    annotating = threading.Thread(target=annotate)
-    annotating.start()
+def _annotating(made: World, count: int) -> Iterator[dict[str, float]]:
+    """So many GitHubTokens are annotated anew each second, for a while; how many it were, once that is over."""
+    plan = {
+        "namespace": NAMESPACE,
+        "names": [f"token-{number:05}" for number in range(count)],
+        "per_second": ANNOTATED_A_SECOND,
+        "seconds": ANNOTATED_FOR,
+    }
+    tenant = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("annotating.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"KUBECONFIG": str(made.cluster.kubeconfig), "PATH": "/usr/bin:/bin"},
+    )
+    done: dict[str, float] = {}
+    threading.Thread(target=lambda: done.update(json.loads(tenant.communicate(json.dumps(plan))[0]))).start()
     time.sleep(2)
     try:
-        yield
+        yield done
     finally:
-        done.set()
-        annotating.join()
+        tenant.wait()
+        until(lambda: bool(done))
 
 
 def _first_tokens_of_others(made: World, name: str) -> float:
