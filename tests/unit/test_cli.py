@@ -69,7 +69,7 @@ def test_without_a_command_it_shows_what_there_is() -> None:
     assert "Commands:" in ended.stderr
 
 
-@pytest.mark.parametrize("command", ["list", "status", "refresh", "login", "doctor", "migrate"])
+@pytest.mark.parametrize("command", ["list", "status", "refresh", "login", "doctor", "plan", "migrate"])
 def test_help_has_an_example_on_a_line_of_its_own(command: str) -> None:
     shown = CliRunner().invoke(cli.cli, [command, "--help"]).stdout
     assert any(line.startswith(f"  githubtoken {command}") for line in shown.splitlines())
