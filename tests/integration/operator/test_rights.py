@@ -70,6 +70,10 @@ def apart(
         yield world
 
 
+LONG = {"example.com/long": "x" * 20_000}
+"""What is so long is not kept from the watch, and has to be read."""
+
+
 def given() -> set[Right]:
     """What the manifests allow."""
     paths = [path for folder in RIGHTS for path in sorted(folder.glob("*.yaml"))]
@@ -114,7 +118,7 @@ def make_cluster_app(world: World, plane: ControlPlane) -> None:
         {
             "apiVersion": "githubtoken.dev/v1alpha1",
             "kind": "ClusterGitHubApp",
-            "metadata": {"name": "shared"},
+            "metadata": {"name": "shared", "annotations": LONG},
             "spec": {
                 "appID": app.id,
                 "privateKeySecretRef": {"name": "shared-app"},
@@ -124,7 +128,8 @@ def make_cluster_app(world: World, plane: ControlPlane) -> None:
             },
         }
     )
-    plane.kubectl("label", "namespace", world.namespace, "github=allowed")
+    many = (f"{'x' * 60}{number}={'y' * 60}" for number in range(100, 250))
+    plane.kubectl("label", "namespace", world.namespace, "github=allowed", *many)
 
 
 def make_consumers(world: World) -> dict[str, Any]:
@@ -159,6 +164,7 @@ def touched(world: World) -> bool:
 
 def test_every_right_is_used_and_none_is_missed(apart: World, plane_apart: ControlPlane, audit_log: Path) -> None:
     app = apart.app()
+    apart.patch("acme", {"metadata": {"annotations": LONG}}, kind="GitHubApp")
     told = make_consumers(apart)
     apart.token("ci", {"appRef": {"name": "acme"}, "installation": {"owner": apart.account}, **told})
     apart.user_token(seed=apart.sign_in(app))
