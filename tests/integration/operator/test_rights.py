@@ -132,6 +132,23 @@ def make_cluster_app(world: World, plane: ControlPlane) -> None:
     plane.kubectl("label", "namespace", world.namespace, "github=allowed", *many)
 
 
+def make_cluster_token(world: World, plane: ControlPlane) -> None:
+    """A ClusterGitHubToken of that App whose token is revoked at its end."""
+    plane.apply(
+        {
+            "apiVersion": "githubtoken.dev/v1alpha1",
+            "kind": "ClusterGitHubToken",
+            "metadata": {"name": "everywhere"},
+            "spec": {
+                "appRef": {"name": "shared"},
+                "installation": {"owner": world.account},
+                "namespaces": {"names": [world.namespace]},
+                "deletionPolicy": "Revoke",
+            },
+        }
+    )
+
+
 def make_consumers(world: World) -> dict[str, Any]:
     """Workloads that read the Secret `ci` once and a pod that mounts it, and the fields that concern them."""
     for kind in WORKLOADS:
@@ -175,6 +192,10 @@ def test_every_right_is_used_and_none_is_missed(apart: World, plane_apart: Contr
     apart.token("shared", shared)
     for name in ("ci", "alice", "revoked", "shared"):
         apart.wait_ready(name)
+
+    make_cluster_token(apart, plane_apart)
+    apart.wait_until(lambda: apart.data("everywhere"), "the token for many namespaces")
+    plane_apart.kubectl("delete", "clustergithubtoken", "everywhere", "--timeout=40s")
 
     begin_elsewhere(apart)
     apart.annotate("alice", refresh_requested_at="now")
