@@ -29,7 +29,7 @@ class Server:
         async def read() -> bytes:
             return b"{}"
 
-        return SimpleNamespace(status=200 if self.seen[-1] == self.good else 401, read=read)
+        return SimpleNamespace(status=200 if self.seen[-1] == self.good else 401, headers={}, read=read)
 
 
 def configuration(token: str = "Bearer old") -> client.Configuration:
