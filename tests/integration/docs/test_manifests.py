@@ -86,6 +86,11 @@ class Reader:
             return "" if group in FOREIGN else self._applied(part)
         if keys <= {"resources", "patches", "configMapGenerator", "replacements", "images"}:
             return self._kustomized(part)
+        if keys == {"signer"}:
+            # What is cut on the page (`LS0t…`) is completed.
+            whole = yaml.safe_load(yaml.safe_dump(part, allow_unicode=True).replace("…", "=="))
+            spec = {"clientID": "Iv23liabc", "allowedNamespaces": {"from": "All"}, **whole}
+            return self._applied({**self._ours({"kind": "ClusterGitHubApp"}), "spec": spec})
         if keys == {"spec"}:
             told = [self._applied(merged(self._ours(base), part)) for base in BASES]
             return "" if "" in told else " / ".join(told)
