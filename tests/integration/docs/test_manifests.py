@@ -87,8 +87,8 @@ class Reader:
         if keys <= {"resources", "patches", "configMapGenerator", "replacements", "images"}:
             return self._kustomized(part)
         if keys == {"signer"}:
-            # What is cut on the page (`LS0t…`) is completed.
-            whole = yaml.safe_load(yaml.safe_dump(part, allow_unicode=True).replace("…", "=="))
+            # What is cut on the page (`LS0t…`) is left out.
+            whole = yaml.safe_load(re.sub(r"(?m)^.*….*\n", "", yaml.safe_dump(part, allow_unicode=True)))
             spec = {"clientID": "Iv23liabc", "allowedNamespaces": {"from": "All"}, **whole}
             return self._applied({**self._ours({"kind": "ClusterGitHubApp"}), "spec": spec})
         if keys == {"spec"}:
