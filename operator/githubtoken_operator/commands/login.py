@@ -36,20 +36,24 @@ from githubtoken_operator.domain.vocabulary.durations import format_duration
 @click.command()
 @options.one_token
 @options.at_a_place
+@options.clusterwide
 @click.option("--new", is_flag=True, help="Ask for a new code, also where one is shown already.")
 @options.timeout("15m")
-def login(place: Place, *, name: str, new: bool, timeout: timedelta) -> None:
+def login(place: Place, *, name: str, clusterwide: bool, new: bool, timeout: timedelta) -> None:
     """Sign in for a GitHubToken.
 
-    Shows the code to enter at GitHub, and waits until somebody has done so and the Secret is there. It needs
-    `spec.user.deviceFlow`.
+    With --cluster it is a ClusterGitHubToken. Shows the code to enter at GitHub, and waits until somebody has done so
+    and the Secret is there. It needs `spec.user.deviceFlow`.
 
     \b
     githubtoken login alice
+    githubtoken login --cluster robot
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
+    if clusterwide and place.namespace:
+        raise click.UsageError("--cluster and --namespace exclude each other")
 
     async def work(session: Session) -> None:
-        token = await session.find(name)
+        token = await (session.find_clusterwide(name) if clusterwide else session.find(name))
         if text := refusal(token):
             raise click.ClickException(text)
         requested = new or code_of(token, utc_now()) is None
@@ -64,7 +68,8 @@ def login(place: Place, *, name: str, new: bool, timeout: timedelta) -> None:
     try:
         in_cluster(place, work)
     except KeyboardInterrupt:
-        click.echo(f"The sign-in goes on in the cluster; `githubtoken login {name}` shows the code again.", err=True)
+        again = f"githubtoken login {'--cluster ' if clusterwide else ''}{name}"
+        click.echo(f"The sign-in goes on in the cluster; `{again}` shows the code again.", err=True)
         raise click.exceptions.Exit(options.INTERRUPTED) from None
 
 

@@ -71,10 +71,11 @@ def refusal(token: Snapshot) -> str | None:
     if "user" not in token.spec:
         return f"`{token.name}` is not a user's token: nobody signs in for it"
     if "deviceFlow" not in token.spec["user"]:
+        of = f"-n {token.namespace} patch ght" if token.namespace else "patch cght"
         patch = """--type merge -p '{"spec":{"user":{"deviceFlow":{}}}}'"""
         return (
             f"`{token.name}` has no device flow: set `spec.user.deviceFlow` to `{{}}`, for example by "
-            f"`kubectl -n {token.namespace} patch ght {token.name} {patch}`"
+            f"`kubectl {of} {token.name} {patch}`"
         )
     if token.suspended:
         return f"`{token.name}` is suspended: set `spec.suspend` to false first"
@@ -93,7 +94,7 @@ def code_of(token: Snapshot, now: datetime) -> Code | None:
 def step(seen: Followed) -> Step:
     """How far it has come; the first rule that says something wins."""
     if seen.after is None or seen.after.uid != seen.before.uid:
-        return Failed("the GitHubToken was deleted meanwhile")
+        return Failed(f"the {seen.before.kind} was deleted meanwhile")
     for rule in _RULES:
         if found := rule(seen, seen.after):
             return found
@@ -132,9 +133,10 @@ def _signed_in(seen: Followed, after: Snapshot) -> Step | None:
         return None
     account = after.status.get("account")
     expires = ages.shown(after.status.get("expirationTime"), seen.now)
+    where = f"the namespace `{after.namespace}`" if after.namespace else f"{after.spread} namespaces"
     return Done(
-        f"Signed in{f' as {account}' if account else ''}. The token is in the Secret `{after.secret}` of the namespace "
-        f"`{after.namespace}`" + (f"; it expires {expires}." if expires else ".")
+        f"Signed in{f' as {account}' if account else ''}. The token is in the Secret `{after.secret}` of {where}"
+        + (f"; it expires {expires}." if expires else ".")
     )
 
 

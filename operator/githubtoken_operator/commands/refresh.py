@@ -29,19 +29,28 @@ NAMED_IN_PROGRESS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is to be refreshed: names, or what a selector matches (None: all). `namespace` None means everywhere."""
+    """What is to be refreshed: names, or what a selector matches (None: all).
+
+    `namespace` None means everywhere, and "" the ClusterGitHubTokens, which have none.
+    """
 
     namespace: str | None
     names: tuple[str, ...]
     selector: str | None
+
+    @property
+    def clusterwide(self) -> bool:
+        """Whether it is of ClusterGitHubTokens."""
+        return self.namespace == ""
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=options.NAME)
 @options.at_a_place
 @options.all_namespaces
+@options.clusterwide
 @options.selector
-@click.option("--all", "everything", is_flag=True, help="Every GitHubToken of the namespace, or of all with -A.")
+@click.option("--all", "everything", is_flag=True, help="All of the namespace, with -A or --cluster all there are.")
 @click.option("--wait", is_flag=True, help="Wait until they are renewed, and fail where one is not.")
 @options.timeout("2m")
 def refresh(
@@ -49,6 +58,7 @@ def refresh(
     *,
     names: tuple[str, ...],
     all_namespaces: bool,
+    clusterwide: bool,
     selector: str | None,
     everything: bool,
     wait: bool,
@@ -56,21 +66,24 @@ def refresh(
 ) -> None:
     """Renew GitHubTokens now.
 
-    Those that are named, those that -l matches, or --all. The operator's own pauses after failures are skipped, but no
-    limit that GitHub set.
+    Those that are named, those that -l matches, or --all; with --cluster of the ClusterGitHubTokens.
+    The operator's own pauses after failures are skipped, but no limit that GitHub set.
 
     \b
     githubtoken refresh ci deploy
     githubtoken refresh -l team=web --wait
     githubtoken refresh --all -A
+    githubtoken refresh --cluster ghcr --wait
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
     if sum((bool(names), selector is not None, everything)) != 1:
         raise click.UsageError("give either names, or --selector, or --all")
     if names and all_namespaces:
         raise click.UsageError("names are of one namespace: --all-namespaces goes with --selector or --all")
+    if clusterwide and (all_namespaces or place.namespace):
+        raise click.UsageError("--cluster goes with neither --namespace nor --all-namespaces")
 
     async def work(session: Session) -> bool:
-        namespace = None if all_namespaces else session.namespace
+        namespace = None if all_namespaces else "" if clusterwide else session.namespace
         refreshing = _Refreshing(session, Selection(namespace, tuple(dict.fromkeys(names)), selector))
         await refreshing.request(tell=not wait)
         if wait:
@@ -104,14 +117,16 @@ class _Refreshing:
         """Makes all of them; one that is refused is told and does not hinder the others."""
         chosen = await self._chosen()
         if not chosen:
-            click.echo(none_found(self.selection.namespace, self.selection.selector), err=True)
+            of = self.selection
+            click.echo(none_found(of.namespace, of.selector, clusterwide=of.clusterwide), err=True)
         for namespace, name in chosen:
-            label = f"{namespace}/{name}"
+            label = f"{namespace}/{name}" if namespace else name
             request = utc_now().isoformat()
             try:
                 body = await self.session.tokens.annotate(namespace, name, REFRESH_REQUESTED_AT, request)
             except NotFound:
-                self._tell_failure(label, "not requested: there is no such GitHubToken")
+                kind = "GitHubToken" if namespace else "ClusterGitHubToken"
+                self._tell_failure(label, f"not requested: there is no such {kind}")
             except (Conflict, Forbidden, Invalid) as error:
                 self._tell_failure(label, f"not requested: {complaint(error)}")
             else:
@@ -128,9 +143,15 @@ class _Refreshing:
             self._tell_failure(label, late)
 
     async def _chosen(self) -> Sequence[tuple[str, str]]:
-        if self.selection.names:
-            return [(self.session.namespace, name) for name in self.selection.names]
-        found = await self.session.search(self.selection.namespace, self.selection.selector)
+        of = self.selection
+        if of.names:
+            return [(of.namespace or "", name) for name in of.names]
+        searching = (
+            self.session.search_clusterwide(of.selector)
+            if of.clusterwide
+            else self.session.search(of.namespace, of.selector)
+        )
+        found = await searching
         return [(token.namespace, token.name) for token in found]
 
     async def _look(self, waited: float) -> str | None:

@@ -69,6 +69,9 @@ class ClusterWorld(World):
     def called(self, name: str) -> str:
         return f"ClusterGitHubToken `{self._full(name)}`"
 
+    def addressed(self, name: str) -> tuple[str, ...]:
+        return ("--cluster", self._full(name))
+
     def owner_of(self, secret: Object) -> str:
         """The name that the test has given it."""
         name: str = secret["metadata"]["annotations"]["githubtoken.dev/cluster-name"]

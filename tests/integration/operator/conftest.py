@@ -368,6 +368,10 @@ class World:
         """What messages call a GitHubToken."""
         return f"GitHubToken `{name}`"
 
+    def addressed(self, name: str) -> tuple[str, ...]:
+        """What `githubtoken` is told for a GitHubToken."""
+        return (name, "-n", self.namespace)
+
     def owner_of(self, secret: Object) -> str:
         """The GitHubToken that a Secret's annotation names."""
         return str(secret["metadata"]["annotations"]["githubtoken.dev/name"])

@@ -1,4 +1,4 @@
-"""`githubtoken` shows ClusterGitHubTokens: all of them, one of them, and one as a namespace has it."""
+"""`githubtoken` on ClusterGitHubTokens: all of them, one of them, one as a namespace has it, and a refresh."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.operator.commands import Commands
 from tests.integration.operator.conftest import OPERATOR_NAMESPACE
-from tests.integration.operator.test_cluster_tokens import fleet_of
+from tests.integration.operator.test_cluster_tokens import KIND, fleet_of
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import Object, World
@@ -77,7 +77,28 @@ def test_the_credential_of_one_that_lives_is_no_orphan(world: World, githubtoken
     world.cluster.delete("Secret", OPERATOR_NAMESPACE, f"{name}-seed")
 
 
+def test_a_refresh_by_name_or_by_label_is_waited_for(world: World, githubtoken: Commands) -> None:
+    fleet = fleet_of(world)
+    namespaces = [fleet.namespace(suffix) for suffix in "ab"]
+    first = fleet.wait_token(*namespaces)
+    world.cluster.patch(KIND, "", fleet.name, {"metadata": {"labels": {"test": world.namespace}}})
+    assert githubtoken("refresh", "--cluster", fleet.name).out == f"{fleet.name}: refresh requested\n"
+    world.wait_ready(fleet.name, kind=KIND, revision=2)
+    ended = githubtoken("refresh", "--cluster", "-l", f"test={world.namespace}", "--wait")
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith(f"{fleet.name}: refreshed, revision 3, expires in ")
+    assert fleet.wait_token(*namespaces) != first
+    assert fleet.mints == 3
+
+
 def test_what_is_not_there_and_what_goes_with_nothing(githubtoken: Commands) -> None:
     assert githubtoken("status", "--cluster", "nope").complaint == "Error: there is no ClusterGitHubToken `nope`"
+    ended = githubtoken("refresh", "--cluster", "nope")
+    assert (ended.code, ended.err) == (1, "nope: not requested: there is no such ClusterGitHubToken\n")
+    none = githubtoken("refresh", "--cluster", "-l", "no=such")
+    assert (none.code, none.err) == (0, "There is no ClusterGitHubToken that matches `no=such`.\n")
+    assert githubtoken("login", "--cluster", "nope").complaint == "Error: there is no ClusterGitHubToken `nope`"
+    assert githubtoken("login", "--cluster", "nope", "-n", "demo").code == 2
+    assert githubtoken("refresh", "--cluster", "nope", "-n", "demo").code == 2
     assert githubtoken("list", "--cluster", "-A").code == 2
     assert "There is no ClusterGitHubToken that matches" in githubtoken("list", "--cluster", "-l", "no=such").err

@@ -14,21 +14,24 @@ from tests.integration.operator.commands import BIN, Commands, Login
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import World
 
+pytestmark = pytest.mark.both_kinds
+
 REQUESTED = "githubtoken.dev/login-requested-at"
 
 
 @pytest.fixture
 def githubtoken(world: World) -> Commands:
-    return Commands(world.cluster.control_plane.kubeconfig, world.namespace)
+    return Commands(world.cluster.control_plane.kubeconfig)
 
 
 @pytest.fixture
-def login(githubtoken: Commands) -> Iterator[Callable[..., Login]]:
+def login(world: World, githubtoken: Commands) -> Iterator[Callable[..., Login]]:
     """Starts `githubtoken login alice`."""
     started: list[Login] = []
 
     def start(*flags: str) -> Login:
-        started.append(Login(githubtoken.start(str(BIN / "githubtoken"), "login", "alice", *flags)))
+        alice = world.addressed("alice")
+        started.append(Login(githubtoken.start(str(BIN / "githubtoken"), "login", *alice, *flags)))
         return started[-1]
 
     yield start
@@ -60,8 +63,9 @@ def test_a_human_signs_in_with_the_code_that_is_shown(world: World, login: Calla
     running = login()
     code = running.code()
     world.github.approve(code, "alice")
+    where = "1/1 namespaces" if world.shared else f"the namespace `{world.namespace}`"
     assert running.line().startswith(
-        f"Signed in as alice. The token is in the Secret `alice` of the namespace `{world.namespace}`; it expires in "
+        f"Signed in as alice. The token is in the Secret `alice` of {where}; it expires in "
     )
     assert running.end() == (0, f"waiting until {code} is entered")
     assert world.github.token_is_alive(sha256(world.data("alice")["token"]))
@@ -117,7 +121,7 @@ def test_who_says_no_or_is_somebody_else_ends_it(world: World, login: Callable[.
 
 def test_an_app_without_the_device_flow_is_told(world: World, githubtoken: Commands) -> None:
     allow_sign_in(world, device_flow=False)
-    ended = githubtoken("login", "alice")
+    ended = githubtoken("login", *world.addressed("alice"))
     assert ended.code == 1
     assert "Enable Device Flow" in ended.err.splitlines()[-1]
 
@@ -125,7 +129,7 @@ def test_an_app_without_the_device_flow_is_told(world: World, githubtoken: Comma
 def test_when_the_time_is_over_it_says_what_is_missing(world: World, githubtoken: Commands) -> None:
     allow_sign_in(world)
     code = wait_code(world)
-    ended = githubtoken("login", "alice", "--timeout", "1s")
+    ended = githubtoken("login", *world.addressed("alice"), "--timeout", "1s")
     assert ended.code == 1
     assert ended.err.splitlines()[-1] == f"Error: nobody signed in within 1s: waiting until {code} is entered"
 
@@ -135,7 +139,8 @@ def test_ctrl_c_ends_the_command_and_not_the_sign_in(world: World, login: Callab
     running = login()
     code = running.code()
     running.process.send_signal(signal.SIGINT)
-    line = "The sign-in goes on in the cluster; `githubtoken login alice` shows the code again."
+    alice = " ".join(world.addressed("alice")) if world.shared else "alice"
+    line = f"The sign-in goes on in the cluster; `githubtoken login {alice}` shows the code again."
     assert running.end() == (130, line)
     world.github.approve(code, "alice")
     world.wait_ready("alice")
@@ -143,7 +148,8 @@ def test_ctrl_c_ends_the_command_and_not_the_sign_in(world: World, login: Callab
 
 def test_without_a_device_flow_it_says_what_to_set(world: World, githubtoken: Commands) -> None:
     world.user_token("alice")
-    assert githubtoken("login", "alice").complaint.startswith(
-        "Error: `alice` has no device flow: set `spec.user.deviceFlow` to `{}`, for example by `kubectl -n "
+    name, how = world.addressed("alice")[world.shared], "patch cght" if world.shared else f"-n {world.namespace}"
+    assert githubtoken("login", *world.addressed("alice")).complaint.startswith(
+        f"Error: `{name}` has no device flow: set `spec.user.deviceFlow` to `{{}}`, for example by `kubectl {how} "
     )
     assert request(world) is None

@@ -145,6 +145,21 @@ def test_what_time_heals_is_waited_for() -> None:
     assert after(away) == Waiting("Ready is False, GitHubUnavailable: GitHub does not answer")
 
 
+def clusterwide(token: Snapshot) -> Snapshot:
+    meta = {key: value for key, value in token.body["metadata"].items() if key != "namespace"}
+    return Snapshot({**token.body, "metadata": meta})
+
+
+def test_of_a_clustergithubtoken_it_is_said_how_many_namespaces_have_it() -> None:
+    token = clusterwide(signed_in(namespaces={"summary": "199/200"}))
+    assert after(token, clusterwide(alice())) == Done(
+        "Signed in as alice. The token is in the Secret `alice` of 199/200 namespaces; "
+        "it expires in 8h (2026-03-01T20:00:00Z)."
+    )
+    assert "`kubectl patch cght alice --type" in (refusal(clusterwide(alice(user={}))) or "")
+    assert after(None, clusterwide(alice())) == Failed("the ClusterGitHubToken was deleted meanwhile")
+
+
 @pytest.mark.parametrize("token", [None, alice(uid="another")], ids=["deleted", "re-created"])
 def test_an_object_that_is_gone_ends_it(token: Snapshot | None) -> None:
     assert after(token) == Failed("the GitHubToken was deleted meanwhile")

@@ -26,8 +26,7 @@ class Tokens:
 
     async def get(self, namespace: str, name: str) -> JSON:
         """One object; `NotFound`."""
-        kind = Kind.TOKEN if namespace else Kind.CLUSTER_TOKEN
-        return await self._api.request("GET", kind.path(namespace, name))
+        return await self._api.request("GET", _path(namespace, name))
 
     async def list(self, namespace: str | None, selector: str | None = None) -> tuple[JSON, ...]:
         """The objects of a namespace, or of all with None, that a label selector matches."""
@@ -47,7 +46,7 @@ class Tokens:
         """Sets an annotation and returns the object as it is then."""
         return await self._api.request(
             "PATCH",
-            Kind.TOKEN.path(namespace, name),
+            _path(namespace, name),
             body={"metadata": {"annotations": {annotation: value}}},
             content_type="application/merge-patch+json",
             query={"fieldManager": FIELD_MANAGER},
@@ -64,6 +63,11 @@ class Tokens:
         """The events about one object, in no order."""
         about = {"fieldSelector": f"involvedObject.uid={uid}"}
         return tuple(await self._api.list_items(f"/api/v1/namespaces/{namespace or 'default'}/events", about))
+
+
+def _path(namespace: str, name: str) -> str:
+    kind = Kind.TOKEN if namespace else Kind.CLUSTER_TOKEN
+    return kind.path(namespace, name)
 
 
 def _times(secret: JSON) -> JSON:
