@@ -78,7 +78,9 @@ class ClusterWorld(World):
         return name.removesuffix(f"-{self.namespace}")
 
     def wait_ready(self, name: str = "ci", *, revision: int = 1, **options: Any) -> Object:  # noqa: ANN401
-        """Waits until the token is ready, and the namespace has it."""
+        """Waits until the token is ready, and the namespace has it; an App has no namespaces."""
+        if options.get("kind", "GitHubToken") not in {"GitHubToken", "ClusterGitHubToken"}:
+            return super().wait_ready(name, revision=revision, **options)
 
         def ready(found: Object) -> bool:
             told = {each["type"]: each["status"] for each in found.get("status", {}).get("conditions", ())}

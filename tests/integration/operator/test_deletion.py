@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.integration.operator.conftest import World
 
 
+pytestmark = pytest.mark.both_kinds
+
 FINALIZER = "githubtoken.dev/revocation"
 
 
@@ -108,6 +110,7 @@ def test_a_changed_policy_puts_the_finalizer_on_and_takes_it_off(world: World) -
     assert len(world.requests("mint")) == 1
 
 
+@pytest.mark.only_githubtoken
 def test_a_namespace_that_goes_takes_its_tokens_along(world: World) -> None:
     world.app()
     installation(world)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tests.integration.operator.conftest import World
 
 
+pytestmark = pytest.mark.both_kinds
+
+
 def test_a_seed_is_taken_up_and_rotated_over_and_over(world: World) -> None:
     app = world.app(user_token_life=6)
     seed = world.sign_in(app)
@@ -148,10 +151,10 @@ def test_a_seed_that_somebody_spent_is_refused_once_and_a_fresh_one_heals(world:
 
 def test_of_two_githubtokens_with_one_seed_one_takes_it_and_the_other_says_so(world: World) -> None:
     app = world.app()
-    world.secret("seed", {"refresh_token": world.sign_in(app)}, role="seed")
+    world.seed("shared", world.sign_in(app))
     names = ("one", "other")
     for name in names:
-        world.token(name, {"appRef": {"name": "acme"}, "user": {"seedSecretRef": {"name": "seed"}}})
+        world.token(name, {"appRef": {"name": "acme"}, "user": {"seedSecretRef": {"name": "shared-seed"}}})
     world.wait_until(lambda: {world.ready(name).status for name in names} == {"True", "False"}, "one of each")
     (late,) = (name for name in names if world.ready(name).status == "False")
     refused = world.wait_reason(late, "ReauthorizationRequired")
@@ -180,12 +183,20 @@ def test_a_refresh_token_of_some_rotations_ago_is_an_old_file_wherever_it_comes_
     assert world.double_spends() == 0
 
 
-@pytest.mark.parametrize("of_alice", ["alice-credential", "alice"])
-def test_what_the_operator_keeps_for_one_githubtoken_is_no_seed_of_another(world: World, of_alice: str) -> None:
+def test_what_the_operator_keeps_for_one_githubtoken_is_no_seed_of_another(world: World) -> None:
+    is_no_seed(world, "alice-credential", "refresh_token")
+
+
+@pytest.mark.only_githubtoken
+def test_the_consumers_secret_of_one_githubtoken_is_no_seed_of_another(world: World) -> None:
+    """Those of a ClusterGitHubToken are not where another one looks for seeds."""
+    is_no_seed(world, "alice", "token")
+
+
+def is_no_seed(world: World, of_alice: str, key: str) -> None:
     app = world.app()
     world.user_token(seed=world.sign_in(app))
     world.wait_ready("alice")
-    key = {"alice-credential": "refresh_token", "alice": "token"}[of_alice]
     world.token("thief", {"appRef": {"name": "acme"}, "user": {"seedSecretRef": {"name": of_alice, "key": key}}})
     assert "and is nobody's seed" in world.wait_reason("thief", "CredentialMissing").message
     world.annotate("alice", refresh_requested_at="now")

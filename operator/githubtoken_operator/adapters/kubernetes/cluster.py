@@ -137,10 +137,11 @@ class Cluster:
 
     async def merge(self, kind: Kind, of: JSON, changes: JSON, *, subresource: str = "") -> JSON:
         """Merges `changes` into the object whose metadata are `of`; under a resourceVersion where `changes` has one."""
-        path = kind.path(of.get("namespace", ""), of["name"], subresource)
+        where = of.get("namespace", ""), of["name"]
+        path = kind.path(*where, subresource)
         manager = {"fieldManager": FIELD_MANAGER}
         merged = await self._api.request("PATCH", path, body=changes, content_type=_MERGE, query=manager)
-        self._answered(kind, of["namespace"], of["name"], merged)
+        self._answered(kind, *where, merged)
         return merged
 
     async def apply(self, kind: Kind, body: JSON, *, subresource: str = "") -> JSON:
