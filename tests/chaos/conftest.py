@@ -10,11 +10,25 @@ import pytest
 
 from github_simulator.process import SimulatorProcess
 from localcluster import Binaries, ControlPlane
-from localcluster.operator_process import operator_kubeconfig
+from localcluster.operator_process import NAMESPACE, operator_kubeconfig
 from tests.chaos.faultproxy import FaultProxy
 from tests.chaos.report import write_report
 from tests.chaos.stage import Launch, Row, Stage, behind
-from tests.integration.operator.conftest import REPOSITORY, RIGHTS, Cluster, new_namespace, world_in
+from tests.integration.operator.cluster_world import ClusterWorld
+from tests.integration.operator.conftest import (
+    REPOSITORY,
+    RIGHTS,
+    Cluster,
+    World,
+    ask_both_kinds,
+    new_namespace,
+    world_in,
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked `both_kinds` is asked of GitHubTokens, and once more of ClusterGitHubTokens."""
+    ask_both_kinds(metafunc, "stage")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -67,6 +81,7 @@ def github(simulator: SimulatorProcess) -> Iterator[FaultProxy]:
 @pytest.fixture
 def stage(
     *,
+    request: pytest.FixtureRequest,
     plane: ControlPlane,
     simulator: SimulatorProcess,
     api: FaultProxy,
@@ -86,7 +101,8 @@ def stage(
         kubeconfig = behind(operator_kubeconfig(plane, *RIGHTS), api, tmp_path / "kubeconfig")
         launch = Launch(kubeconfig, tmp_path, stack)
         journal = tmp_path / "journal"
-        world = stack.enter_context(world_in(cluster, simulator, launch(journal), namespace))
+        make = ClusterWorld if getattr(request, "param", "") == "ClusterGitHubToken" else World
+        world = stack.enter_context(world_in(cluster, simulator, launch(journal), namespace, make, home=NAMESPACE))
         # Whatever a test leaves behind, the world looks for secrets through an API server that answers.
         stack.callback(api.clear)
         app = world.register()

@@ -228,6 +228,7 @@ class Stage:
         outcome = next(reached, f"still {self.world.ready(name).reason}")
         counts = again.count("double_spend"), again.count("replay")
         group, cell = row
+        group += ", of a ClusterGitHubToken" if self.world.shared else ""
         result = Row(group, cell, outcome, *counts, seconds)
         self.rows.append(result)
         assert outcome == expected, (
@@ -267,7 +268,7 @@ def patterns(name: str) -> dict[str, str]:
     return {
         "credential": f"/secrets/{name}-credential",
         "consumer": rf"/secrets/{name}\?",
-        "status": f"/githubtokens/{name}/status",
+        "status": rf"githubtokens/{name}(-[^/]*)?/status",
         "event": "/events",
         "refresh": "/login/oauth/access_token",
     }

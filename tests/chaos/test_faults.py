@@ -92,6 +92,7 @@ def cells(names: dict[str, Any], short: set[str]) -> list[Any]:
     return [pytest.param(name, id=name, marks=[] if name in short else [pytest.mark.chaos_long]) for name in names]
 
 
+@pytest.mark.both_kinds
 @pytest.mark.parametrize("cell", cells(GITHUB_CELLS, SHORT_GITHUB))
 def test_whatever_github_answers_the_grant_lives_unless_the_answer_is_gone(stage: Stage, cell: str) -> None:
     outcome, fault = GITHUB_CELLS[cell]
@@ -114,6 +115,7 @@ def test_a_github_that_refuses_connections_is_waited_for(stage: Stage) -> None:
     stage.ends(name, ENDED, row=(GITHUB, "connection refused"), since=begun)
 
 
+@pytest.mark.both_kinds
 @pytest.mark.parametrize("cell", cells(API_CELLS, SHORT_API))
 def test_an_api_server_that_fails_once_loses_nothing(stage: Stage, cell: str) -> None:
     name = stage.new_token()

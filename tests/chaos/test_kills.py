@@ -91,6 +91,7 @@ def chosen(boundaries: list[Boundary], *, long: bool) -> list[Boundary]:
     return [*around[::2], *around[1:2]]
 
 
+@pytest.mark.both_kinds
 @pytest.mark.parametrize("keep", [True, pytest.param(False, marks=pytest.mark.chaos_long)], ids=["kept", "gone"])
 def test_a_kill_loses_only_an_answer_that_was_kept_nowhere(stage: Stage, *, long: bool, keep: bool) -> None:
     """With the journal gone, nothing but the store keeps it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tests.integration.operator.conftest import OPERATOR_NAMESPACE, Object, Ready, World, ready_of
+from tests.integration.operator.conftest import Object, Ready, World, ready_of
 
 _KEPT_AT_HOME: Final = ("-app", "-credential", "-pat", "-seed")
 """How the names of Secrets end that are not for consumers."""
@@ -26,7 +26,7 @@ class ClusterWorld(World):
         if kind == "GitHubToken":
             spec = self._wanted_here(name, spec)
             self.cluster_tokens.append(self._full(name))
-        elif kind == "GitHubApp":
+        elif kind in {"GitHubApp", "ClusterGitHubApp"}:
             spec = {"allowedNamespaces": {"from": "All"}, **self._at_home(spec)}
             self.cluster_apps.append(self._full(name))
         super().create(_KINDS.get(kind, kind), self._full(name) if kind in _KINDS else name, spec)
@@ -114,7 +114,7 @@ class ClusterWorld(World):
         if kind in _KINDS:
             return _KINDS[kind], "", self._full(name)
         if kind == "Secret" and name.endswith(_KEPT_AT_HOME):
-            return kind, OPERATOR_NAMESPACE, self._full(name)
+            return kind, self.home, self._full(name)
         return kind, self.namespace, name
 
     def _wanted_here(self, name: str, spec: Mapping[str, Any]) -> Object:

@@ -149,6 +149,7 @@ class World:
     namespace: str
     simulator: SimulatorProcess
     operator: OperatorProcess
+    home: str = OPERATOR_NAMESPACE
     canaries: list[str] = field(default_factory=list, repr=False)
     cluster_apps: list[str] = field(default_factory=list)
     cluster_tokens: list[str] = field(default_factory=list)
@@ -208,7 +209,7 @@ class World:
         """A ClusterGitHubApp with its Secret in the operator's namespace, named as nobody else's."""
         name = name or f"acme-{self.namespace}"
         self.cluster_apps.append(name)
-        self.app_secret(app, f"{name}-app", namespace=OPERATOR_NAMESPACE)
+        self.app_secret(app, f"{name}-app", namespace=self.home)
         self.github_app(app, name, kind="ClusterGitHubApp", **spec)
         return name
 
@@ -506,10 +507,10 @@ class World:
         """Where a secret stands that must not, as text that does not repeat it."""
         for secret in self.cluster.list("Secret", self.namespace):
             self.data(secret["metadata"]["name"])
-        kept = [secret["metadata"] for secret in self.cluster.list("Secret", OPERATOR_NAMESPACE)]
+        kept = [secret["metadata"] for secret in self.cluster.list("Secret", self.home)]
         for meta in kept:
             if self.namespace in meta["name"]:
-                self.data_in(OPERATOR_NAMESPACE, meta["name"])
+                self.data_in(self.home, meta["name"])
         places: dict[str, str] = {"the log": self.log()}
         for kind in ("GitHubToken", "GitHubApp", "Event"):
             for item in self.cluster.list(kind, self.namespace):
@@ -561,10 +562,15 @@ def find_secrets(text: str, canaries: list[str]) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What is marked `both_kinds` is asked of GitHubTokens, and once more of ClusterGitHubTokens."""
+    ask_both_kinds(metafunc, "world")
+
+
+def ask_both_kinds(metafunc: pytest.Metafunc, fixture: str) -> None:
+    """Parametrises the fixture by the kind of the tokens, where the test is marked."""
     marks = {mark.name for mark in metafunc.definition.iter_markers()}
-    if "both_kinds" in marks and "world" in metafunc.fixturenames:
+    if "both_kinds" in marks and fixture in metafunc.fixturenames:
         kinds = ["GitHubToken"] if "only_githubtoken" in marks else ["GitHubToken", "ClusterGitHubToken"]
-        metafunc.parametrize("world", kinds, indirect=True)
+        metafunc.parametrize(fixture, kinds, indirect=True)
 
 
 @contextmanager
@@ -574,10 +580,15 @@ def world_in(
     operator: OperatorProcess,
     namespace: str,
     make: Callable[..., World] = World,
+    *,
+    home: str = OPERATOR_NAMESPACE,
 ) -> Iterator[World]:
-    """A world; at its end nothing of it is left to do for the operator, and no secret has shown."""
+    """A world; at its end nothing of it is left to do for the operator, and no secret has shown.
+
+    `home` is the operator's namespace.
+    """
     simulator.control.reset_ledger()
-    world = make(cluster, namespace, simulator, operator)
+    world = make(cluster, namespace, simulator, operator, home)
     try:
         yield world
         leaks = world.leaks()
@@ -591,9 +602,9 @@ def world_in(
             cluster.delete("Namespace", "", name)
         for name in world.cluster_apps:
             cluster.delete("ClusterGitHubApp", "", name)
-        for secret in cluster.list("Secret", OPERATOR_NAMESPACE):
+        for secret in cluster.list("Secret", home):
             if namespace in secret["metadata"]["name"]:
-                cluster.delete("Secret", OPERATOR_NAMESPACE, secret["metadata"]["name"])
+                cluster.delete("Secret", home, secret["metadata"]["name"])
     assert leaks == []
 
 
