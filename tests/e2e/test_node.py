@@ -100,9 +100,10 @@ def test_mounted_tokens_stay_alive_while_the_operator_is_updated_and_killed(tmp_
     assert result["problems"] == []
     assert result["double_spends"] == 0
     assert "accepts the token" in result["helm_test"]
-    cells = {(cell["kind"], cell["propagation"]): cell for cell in result["cells"]}
-    assert set(cells) == {(kind, way) for kind in ("installation", "user") for way in ("Kubelet", "Immediate")}
-    assert [cell["invalid"] for (kind, _), cell in cells.items() if kind == "installation"] == [0, 0]
+    cells = {(cell["kind"], cell["propagation"], cell["namespaces"]): cell for cell in result["cells"]}
+    alone = {(kind, way, 1) for kind in ("installation", "user") for way in ("Kubelet", "Immediate")}
+    assert set(cells) == {*alone, ("user", "Immediate", 2)}
+    assert [cell["invalid"] for (kind, *_), cell in cells.items() if kind == "installation"] == [0, 0]
     assert all(cell["calls"] > 0 and cell["rotations"] > 0 and cell["seconds"] for cell in cells.values())
     assert [done["what"] for done in result["disturbances"]] == ["rolling update", "the leader's pod killed and gone"]
     assert not re.search(r"gh[a-z]_\w", said + run.result.read_text()), "a token was printed"

@@ -10,13 +10,13 @@ Each returns, once two replicas are ready again, the moment (of `time.monotonic`
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from e2e.errors import TrialError
-from e2e.manifests import NAMESPACE, SUBJECTS
+from e2e.manifests import NAMESPACE, SUBJECTS, Subject
 from e2e.release import Release
 from localcluster import ControlPlane
 from localcluster.node.node import Node
@@ -76,21 +76,27 @@ DISTURBANCES: Final[dict[str, Callable[[Stage], float]]] = {
 }
 
 
-def request_renewal(cluster: ControlPlane, *names: str) -> None:
-    """Asks for the renewal of these GitHubTokens at once."""
+def request_renewal(cluster: ControlPlane, subjects: Iterable[Subject]) -> None:
+    """Asks for the renewal of all of them at once."""
     value = f"{REFRESH}={datetime.now(UTC).isoformat()}"
-    cluster.kubectl("annotate", "--overwrite", "ght", *names, value, f"--namespace={NAMESPACE}")
+    names = [f"{subject.resource}/{subject.name}" for subject in subjects]
+    cluster.kubectl("annotate", "--overwrite", *names, value, f"--namespace={NAMESPACE}")
+
+
+def found_in(cluster: ControlPlane, subject: Subject) -> Any:  # noqa: ANN401 - the object as JSON
+    """The object of a cell as it is."""
+    return cluster.get(subject.resource, subject.name, f"--namespace={NAMESPACE}")
 
 
 def _calm(stage: Stage) -> None:
     """Returns when no user token is about to be renewed, and all installation tokens are."""
     until(lambda: _is_calm(stage.cluster), "no user token was about to be renewed")
-    request_renewal(stage.cluster, *(subject.name for subject in SUBJECTS if subject.kind == "installation"))
+    request_renewal(stage.cluster, (subject for subject in SUBJECTS if subject.kind == "installation"))
 
 
 def _is_calm(cluster: ControlPlane) -> bool:
     soon = datetime.now(UTC) + _CALM
-    users = [cluster.get("ght", each.name, f"--namespace={NAMESPACE}") for each in SUBJECTS if each.kind == "user"]
+    users = [found_in(cluster, each) for each in SUBJECTS if each.kind == "user"]
     renewals = [user["status"].get("renewalTime") for user in users]
     return all(renewal is not None and datetime.fromisoformat(renewal) > soon for renewal in renewals)
 

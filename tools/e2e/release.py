@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from e2e.errors import TrialError
-from e2e.manifests import GitHub
+from e2e.manifests import OPERATOR_NAMESPACE, GitHub
 from github_simulator.control_client import Control
 from localcluster import ControlPlane
 from localcluster.helm import Helm
 from localcluster.process import Guard, Process
 
 RELEASE: Final = "githubtoken-operator"
-NAMESPACE: Final = "githubtoken-system"
+NAMESPACE: Final = OPERATOR_NAMESPACE
 OPERATOR_IMAGE: Final = "localhost/githubtoken-operator:0.1.0"
 SIMULATOR_IMAGE: Final = "localhost/githubtoken-simulator:0.1.0"
 """As the chart's default values name them."""

@@ -100,7 +100,7 @@ def document(outcome: Outcome, plan: Plan, run: Run) -> Document:
 
 def page(outcome: Outcome, plan: Plan, run: Run, raw: str) -> str:
     """The page; `raw` is where the raw figures are, as seen from it, if they are written."""
-    pods = sum(CONSUMERS[cell.propagation] for cell in outcome.cells)
+    pods = sum(_pods(cell) for cell in outcome.cells)
     lives = " and ".join(
         f"{pace.life} s (`{name}`, `renewBefore: {pace.renew_before}`)" for name, pace in PACES.items()
     )
@@ -133,8 +133,12 @@ def _wrapped(text: str) -> str:
     return "\n\n".join(textwrap.fill(each, _WIDTH, break_on_hyphens=False) for each in paragraphs)
 
 
+def _pods(cell: Cell) -> int:
+    return CONSUMERS[cell.propagation] * cell.namespaces
+
+
 def _row(cell: Cell) -> tuple[str, ...]:
     found = spread(cell.seconds)
     seconds = ("-", "-", "-") if found is None else tuple(f"{each:.2f} s" for each in found)
-    counts = (CONSUMERS[cell.propagation], cell.rotations, cell.calls, cell.invalid, cell.unanswered, len(cell.seconds))
-    return (cell.kind, cell.propagation, *(f"{count:,}" for count in counts), *seconds)
+    counts = (_pods(cell), cell.rotations, cell.calls, cell.invalid, cell.unanswered, len(cell.seconds))
+    return (cell.token, cell.propagation, *(f"{count:,}" for count in counts), *seconds)

@@ -67,6 +67,7 @@ class Cell:
         unanswered: calls without an answer, which say nothing of the token.
         odd: calls with an answer that is neither.
         seconds: from GitHub's answer until the token was in a consumer's file; one for each consumer and token.
+        namespaces: in how many its consumers are.
     """
 
     kind: str
@@ -78,11 +79,17 @@ class Cell:
     unanswered: int
     odd: int
     seconds: tuple[float, ...]
+    namespaces: int = 1
+
+    @property
+    def token(self) -> str:
+        """The kind in words, with the namespaces of one that is shared."""
+        return self.kind if self.namespaces == 1 else f"{self.kind}, {self.namespaces} namespaces"
 
     @property
     def name(self) -> str:
         """The cell in words."""
-        return f"{self.kind}, {self.propagation}"
+        return f"{self.token}, {self.propagation}"
 
 
 def read_diary(log: str) -> Diary:
@@ -102,7 +109,15 @@ def tokens_of(diaries: Iterable[Diary]) -> set[str]:
     return found
 
 
-def cell(kind: str, propagation: str, *, diaries: Sequence[Diary], lives: Mapping[str, Life], rotations: int) -> Cell:
+def cell(
+    kind: str,
+    propagation: str,
+    *,
+    diaries: Sequence[Diary],
+    lives: Mapping[str, Life],
+    rotations: int,
+    namespaces: int = 1,
+) -> Cell:
     """What the diaries of all consumers of one GitHubToken come to; `lives` has every token that they held."""
     calls = [call for diary in diaries for call in diary.calls]
     refused = [call for call in calls if call.status == _UNAUTHORIZED]
@@ -119,6 +134,7 @@ def cell(kind: str, propagation: str, *, diaries: Sequence[Diary], lives: Mappin
         odd=sum(call.status not in {_OK, _UNAUTHORIZED, _NO_ANSWER} for call in calls),
         # The first token was there before the pod.
         seconds=tuple(sight.at - lives[sight.sha256].created for diary in diaries for sight in diary.sights[1:]),
+        namespaces=namespaces,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from e2e import manifests, tally
-from e2e.disturbances import DISTURBANCES, Stage, request_renewal, until
+from e2e.disturbances import DISTURBANCES, Stage, found_in, request_renewal, until
 from e2e.errors import TrialError
 from e2e.manifests import NAMESPACE, PACES, SUBJECTS, Subject
 from e2e.release import Release
@@ -83,7 +83,7 @@ def run(folder: Path, cgroup: str, plan: Plan, say: Say) -> Outcome:
         say(f"{sum(len(subject.pods) for subject in SUBJECTS)} pods call GitHub once a second for {plan.seconds} s")
         begun = _revisions(stage.cluster)
         if plan.at_once:
-            request_renewal(stage.cluster, *(subject.name for subject in SUBJECTS))
+            request_renewal(stage.cluster, SUBJECTS)
         done = tuple(_carry_out(stage, plan, say))
         diaries = {subject: _diaries(stage.cluster, subject) for subject in SUBJECTS}
         ended = _revisions(stage.cluster)
@@ -96,6 +96,7 @@ def run(folder: Path, cgroup: str, plan: Plan, say: Say) -> Outcome:
             diaries=diaries[subject],
             lives=lives,
             rotations=ended[subject.name] - begun[subject.name],
+            namespaces=len(subject.namespaces),
         )
         for subject in SUBJECTS
     )
@@ -121,31 +122,32 @@ def _stage(folder: Path, cgroup: str, say: Say) -> Iterator[Stage]:
 
 
 def _apply(stage: Stage, control: Control) -> None:
-    """Two Apps, and a GitHubToken and its consumers for each cell; returns when all consumers call."""
+    """Three Apps, and an object and its consumers for each cell; returns when all consumers call."""
     # Consumers that go on with a dead token are what is looked at, and no attack.
     control.settings(failed_login_limit=0, rate_limit=1_000_000)
     github = stage.release.github()
-    stage.cluster.apply(manifests.namespace())
+    stage.cluster.apply(manifests.as_list(manifests.namespaces()))
     objects = manifests.consumer_objects(github)
-    for propagation, pace in PACES.items():
-        app = control.create_app(f"bot-{propagation.lower()}", token_life=pace.life, user_token_life=pace.life)
+    for name, subject in {subject.app: subject for subject in SUBJECTS}.items():
+        life = PACES[subject.propagation].life
+        app = control.create_app(f"bot-{name}", token_life=life, user_token_life=life)
         control.install(app, ACCOUNT)
         pair = control.sign_in(app, manifests.USER)
-        objects += manifests.app_objects(propagation, app, pair, github)
+        objects += manifests.app_objects(name, app, pair, github, shared=subject.shared)
     objects += [manifests.github_token(subject, ACCOUNT) for subject in SUBJECTS]
     stage.cluster.apply(manifests.as_list(objects))
-    _wait(stage.cluster, "ght", *(subject.name for subject in SUBJECTS))
-    pods = [manifests.consumer_pod(name, subject, github) for subject in SUBJECTS for name in subject.pods]
-    stage.cluster.apply(manifests.as_list(pods))
-    names = [pod["metadata"]["name"] for pod in pods]
-    _wait(stage.cluster, "pod", *names)
-    for name in names:
-        until(partial(_has_called, stage.cluster, name), f"the pod {name} had called GitHub")
+    _wait(stage.cluster, NAMESPACE, *(f"{subject.resource}/{subject.name}" for subject in SUBJECTS))
+    pods = [(subject, *place) for subject in SUBJECTS for place in subject.pods]
+    made = [manifests.consumer_pod(name, subject, github, namespace) for subject, namespace, name in pods]
+    stage.cluster.apply(manifests.as_list(made))
+    for _, namespace, name in pods:
+        _wait(stage.cluster, namespace, f"pod/{name}")
+        until(partial(_has_called, stage.cluster, namespace, name), f"the pod {name} had called GitHub")
 
 
-def _wait(cluster: ControlPlane, kind: str, *names: str) -> None:
-    arguments = ("wait", "--for=condition=Ready", f"--timeout={_READY_WITHIN}s", kind, *names)
-    cluster.kubectl(*arguments, f"--namespace={NAMESPACE}", within=_READY_WITHIN + 10)
+def _wait(cluster: ControlPlane, namespace: str, *names: str) -> None:
+    arguments = ("wait", "--for=condition=Ready", f"--timeout={_READY_WITHIN}s", *names)
+    cluster.kubectl(*arguments, f"--namespace={namespace}", within=_READY_WITHIN + 10)
 
 
 def _carry_out(stage: Stage, plan: Plan, say: Say) -> Iterator[tuple[str, float]]:
@@ -170,20 +172,19 @@ def _watch(stage: Stage, until: float) -> None:
 
 
 def _revisions(cluster: ControlPlane) -> dict[str, int]:
-    items = cluster.get("ght", f"--namespace={NAMESPACE}")["items"]
-    return {item["metadata"]["name"]: item["status"]["revision"] for item in items}
+    return {subject.name: found_in(cluster, subject)["status"]["revision"] for subject in SUBJECTS}
 
 
 def _diaries(cluster: ControlPlane, subject: Subject) -> list[tally.Diary]:
-    return [tally.read_diary(_log(cluster, pod)) for pod in subject.pods]
+    return [tally.read_diary(_log(cluster, namespace, pod)) for namespace, pod in subject.pods]
 
 
-def _has_called(cluster: ControlPlane, pod: str) -> bool:
-    return bool(_log(cluster, pod))
+def _has_called(cluster: ControlPlane, namespace: str, pod: str) -> bool:
+    return bool(_log(cluster, namespace, pod))
 
 
-def _log(cluster: ControlPlane, pod: str) -> str:
-    return cluster.kubectl("logs", pod, f"--namespace={NAMESPACE}")
+def _log(cluster: ControlPlane, namespace: str, pod: str) -> str:
+    return cluster.kubectl("logs", pod, f"--namespace={namespace}")
 
 
 def _life(control: Control, sha256: str) -> tally.Life:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.manifests import PACES, SUBJECTS, GitHub, Subject, consumer_pod, github_token
+from e2e.manifests import (
+    PACES,
+    SUBJECTS,
+    GitHub,
+    Subject,
+    app_objects,
+    consumer_objects,
+    consumer_pod,
+    github_token,
+    namespaces,
+)
+from github_simulator.control_client import App, Pair
 from githubtoken_operator.domain.vocabulary.durations import parse_duration
 
 GITHUB = GitHub(url="https://github.team.svc:8443", ca="PEM", image="localhost/simulator:1")
@@ -13,9 +24,25 @@ FAILOVER = 30
 
 
 def test_there_is_a_cell_for_each_kind_of_token_and_each_propagation() -> None:
-    assert {(each.kind, each.propagation) for each in SUBJECTS} == {
+    assert {(each.kind, each.propagation) for each in SUBJECTS if not each.shared} == {
         (kind, way) for kind in ("installation", "user") for way in ("Kubelet", "Immediate")
     }
+
+
+def test_one_is_shared_by_two_namespaces_and_keeps_its_secrets_with_the_operator() -> None:
+    (subject,) = (each for each in SUBJECTS if each.shared)
+    token = github_token(subject, "acme")
+    assert (token["kind"], token["metadata"]) == ("ClusterGitHubToken", {"name": "shared-user-immediate"})
+    assert token["spec"]["namespaces"] == {"names": ["team", "other-team"]}
+    assert [namespace for namespace, _ in subject.pods] == ["team", "other-team"]
+    assert {each["metadata"]["namespace"] for each in consumer_objects(GITHUB)} == {"team", "other-team"}
+    assert {each["metadata"]["name"] for each in namespaces()} == {"team", "other-team"}
+    app = App(1, "bot", "Iv1", "secret", "PEM", None)
+    *kept, found = app_objects(
+        subject.app, app, Pair("ghu_1", "bearer", "", refresh_token="ghr_1"), GITHUB, shared=True
+    )
+    assert {each["metadata"]["namespace"] for each in kept} == {"githubtoken-system"}
+    assert (found["kind"], found["metadata"]) == ("ClusterGitHubApp", {"name": token["spec"]["appRef"]["name"]})
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)

@@ -27,6 +27,12 @@ def test_a_row_has_the_counts_and_the_spread_and_a_dash_where_nothing_was_measur
     assert {len(each) for each in (header, line, *rows)} == {len(header)}
 
 
+def test_a_token_of_several_namespaces_says_so_and_counts_the_pods_of_all() -> None:
+    shared = Cell("user", "Immediate", 20, 660, 4, (), 0, 0, (), namespaces=2)
+    row = [text.strip() for text in table([shared]).splitlines()[-1].split("|")[1:-1]]
+    assert row[:4] == ["user, 2 namespaces", "Immediate", "2", "20"]
+
+
 def test_the_raw_figures_are_json_and_have_every_measured_second() -> None:
     written = json.loads(json.dumps(document(OUTCOME, PLAN, RUN)))
     assert written["cells"][0]["seconds"] == [61.25, 30.5, 88.0]
