@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from github_simulator.control_client import App
     from tests.integration.operator.conftest import Object, World
 
+pytestmark = pytest.mark.both_kinds
+
 # Secrets of every form, of nobody: what a proxy, an error page or a broken GitHub may put into an answer.
 ECHOED: Final = [
     "ghs_CanaryInstallation0123456789abcdefgh",
@@ -154,6 +156,7 @@ def course(world: World) -> Course:
     return Course(world)
 
 
+@pytest.mark.only_githubtoken
 def test_what_github_answers_is_not_shown(world: World, course: Course) -> None:
     faults = {}
     for (what, answer), looked_up in zip(
@@ -179,6 +182,7 @@ def test_what_github_answers_is_not_shown(world: World, course: Course) -> None:
     course.wait_struck(faults)
 
 
+@pytest.mark.only_githubtoken
 def test_what_github_answers_about_a_personal_token_is_not_shown(world: World, course: Course) -> None:
     for what, answer in {
         **ANSWERS,
@@ -260,9 +264,9 @@ def test_what_is_wrong_with_a_client_certificate_is_not_shown(world: World, cour
     broken = (key, key[:-200], key.replace("\n", " "), key.replace("PRIVATE", "ENCRYPTED PRIVATE"), *ECHOED, ALL)
     for number, text in enumerate(broken):
         name, app = course.registered()
-        world.secret(f"client{number}", {"tls.crt": f"{key}{text}", "tls.key": text}, role="app")
+        world.secret(f"client{number}-app", {"tls.crt": f"{key}{text}", "tls.key": text}, role="app")
         world.app_secret(app, f"{name}-app")
-        world.github_app(app, name, clientCertificateSecretRef={"name": f"client{number}"})
+        world.github_app(app, name, clientCertificateSecretRef={"name": f"client{number}-app"})
         course.installation(name)
     course.wait()
     assert all(world.wait_reason(name, "AppNotReady") for name in course.names)
@@ -329,11 +333,13 @@ def test_no_command_shows_a_secret(world: World, course: Course, tmp_path: Path)
     for each in course.names:
         world.wait_ready(each)
     plane = world.cluster.control_plane
-    commands = Commands(plane.kubeconfig, world.namespace)
-    ended = [commands("list"), commands("list", "-o", "json")]
-    ended += [commands("refresh", "--all", "--wait")]
-    ended += [commands("status", each) for each in course.names]
-    ended += [commands("status", course.names[0], "-o", "yaml"), commands("login", course.names[0])]
+    commands = Commands(plane.kubeconfig)
+    all_of_them = ("--cluster",) if world.shared else ("-n", world.namespace)
+    named, home = [world.addressed(each) for each in course.names], ("--operator-namespace", OPERATOR_NAMESPACE)
+    ended = [commands("list", *all_of_them), commands("list", *all_of_them, "-o", "json")]
+    ended += [commands("refresh", *all_of_them, "--all", "--wait")]
+    ended += [commands("status", *each, *home) for each in named]
+    ended += [commands("status", *named[0], *home, "-o", "yaml"), commands("login", *named[0])]
     # Somebody whose token the API server refuses, and somebody who asks a server that is not there.
     config = yaml.safe_load(plane.kubeconfig.read_text())
     for server in (plane.server, "https://127.0.0.1:9"):
