@@ -80,6 +80,9 @@ FORMATS: Final = {
 }
 EXPIRY: Final = {"GitHub-Authentication-Token-Expiration": ECHOED[4], "X-OAuth-Scopes": ALL}
 
+ALL_TRIED: Final = 200.0
+"""Seconds: a host at which next to nothing works is asked by one object after the other."""
+
 
 @dataclass
 class Course:
@@ -130,7 +133,7 @@ class Course:
 
     def wait(self) -> None:
         for name in self.names:
-            self.world.wait_for(name, has_been_tried)
+            self.world.wait_for(name, has_been_tried, within=ALL_TRIED)
 
     def wait_struck(self, faults: Mapping[int, str]) -> None:
         """Waits until each of the faults has struck: no canary was planted in vain."""

@@ -140,6 +140,8 @@ class HostState(Generic[K]):
     outage: Outage = field(default_factory=Outage)
     failing: set[Lane] = field(default_factory=set)
 
-    def opens(self, share: int, now: float) -> float:
-        """When the next one may go, as far as the host is concerned."""
-        return math.inf if self.inside >= share else max(now, self.outage.opens(now))
+    def opens(self, share: int, now: float, lane: Lane | None = None) -> float:
+        """When the next one may go, as far as the host is concerned: one of that lane, or any."""
+        if self.inside >= share:
+            return math.inf
+        return max(now, self.outage.opens(now) if lane in self.failing else self.outage.opens_to_new(now))

@@ -3,7 +3,8 @@
 - A limit concerns whom it was told to. The installation pauses, and the others of its App go on at half pace; only when
   a second one is limited within `TOGETHER`, the App pauses. After a pause one request goes first, and the one that was
   refused goes last.
-- What fails is asked by one at a time: an installation, or the host once two lanes fail and nothing answers.
+- What fails is asked by one at a time: an installation, or the host once two lanes fail and nothing answers. The pauses
+  between two looks grow, but for a lane that has not failed: whatever is wrong with others, it waits for seconds.
 - A lane begins with one request at once, and is given more as GitHub answers. No credential has more than `share` of
   the places, no host more than `host_share`: what hangs is held by few.
 - Of those that wait for the same credential, the earliest deadline goes first. Who waits keeps the reservation until
@@ -98,7 +99,11 @@ class Lanes(Generic[K]):
                 times.append(closed)
                 continue
             times += [
-                max(credential.opens(first[1].points, now), state.opens(now))
+                max(
+                    host.opens(self.host_share, now, state.lane),
+                    credential.opens(first[1].points, now),
+                    state.opens(now),
+                )
                 for state in credential.waited_for()
                 if (first := state.first()) is not None
             ]
@@ -228,6 +233,8 @@ class Lanes(Generic[K]):
             for state in credential.waited_for():
                 first = state.first()
                 if first is None or state.opens(now) > now or not (writes or first[1].points <= READ):
+                    continue
+                if host.opens(self.host_share, now, state.lane) > now:
                     continue
                 order = state.lane in host.failing, first[1].rank
                 if best is None or order < best[0]:

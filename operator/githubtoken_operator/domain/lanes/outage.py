@@ -21,24 +21,30 @@ GROWTH: Final = 16
 
 @dataclass(slots=True)
 class Outage:
-    """When it began, and when the next look is due; `since` is None while all is well."""
+    """When it began, when the last look was and when the next is due; `since` is None while all is well."""
 
     since: float | None = None
+    last_look: float = -math.inf
     next_look: float = -math.inf
 
     def begin(self, now: float) -> None:
         """An answer failed; if that goes on already, nothing changes."""
         if self.since is None:
-            self.since = now
+            self.since = self.last_look = now
             self.next_look = now + FIRST_PAUSE
 
     def opens(self, now: float) -> float:
         """When somebody may ask: `now` or earlier where that is at once."""
         return now if self.since is None else self.next_look
 
+    def opens_to_new(self, now: float) -> float:
+        """The same for one that has not failed: it may be right where all others are wrong, and waits little."""
+        return now if self.since is None else min(self.next_look, self.last_look + FIRST_PAUSE)
+
     def look(self, now: float) -> None:
         """Somebody asks: the next one is to wait."""
         if self.since is not None:
+            self.last_look = now
             self.next_look = now + self.pause(now)
 
     def hung(self, seconds: float, now: float) -> None:
@@ -48,7 +54,7 @@ class Outage:
 
     def end(self) -> None:
         """It answered."""
-        self.since, self.next_look = None, -math.inf
+        self.since, self.last_look, self.next_look = None, -math.inf, -math.inf
 
     def pause(self, now: float) -> float:
         """Seconds between two looks by now."""

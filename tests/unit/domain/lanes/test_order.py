@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.lanes.lane import TOGETHER, Lane
 from githubtoken_operator.domain.lanes.order import KEPT, Lanes
+from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE
 from tests.unit.domain.lanes.rehearsal import Rehearsal, Said
 
 HOST = "api.github.com"
@@ -233,6 +234,30 @@ def test_while_a_host_is_away_one_who_has_not_failed_looks_first() -> None:
     assert lanes.grant(at) == ["c"]
     served(lanes, "c", OTHER, now=at)
     assert sorted(lanes.grant(at)) == ["a", "b"]
+
+
+def test_however_long_others_have_failed_one_who_has_not_waits_for_seconds() -> None:
+    lanes: Lanes[str] = Lanes()
+    failing = {"a": ONE, "b": TWO}
+
+    def fail(key: str, now: float) -> None:
+        assert lanes.ask(key, failing[key], deadline=1.0, points=WRITE, now=now)
+        lanes.failed(key, failing[key], now)
+        lanes.leave(key, now)
+        lanes.wait(key, failing[key], deadline=1.0, points=WRITE, now=now)
+
+    now = 0.0
+    for key in failing:
+        fail(key, now)
+    while now < 600:
+        now = lanes.next_at(now) or 601.0
+        for key in lanes.grant(now):
+            fail(key, now)
+    if not ask(lanes, "c", OTHER, deadline=99.0, now=now):
+        at = lanes.next_at(now)
+        assert at is not None
+        assert at - now <= FIRST_PAUSE
+        assert lanes.grant(at) == ["c"]
 
 
 # --- Whatever comes --------------------------------------------------------------------------------------------------
