@@ -245,11 +245,24 @@ class Apps:
                 return await self._run(ref)
         except Terminating:
             logger.info("%s: the namespace is being deleted", ref)
+            self._turns.leave(ref)
             return None
         except ApiError as error:
             logger.warning("%s: %s", ref, error.message)
             due = (self._now() + RECHECK_MISSING).timestamp()
             return Next(due, cause=causes.API_SERVER)
+
+    async def _ask(self, ref: Ref, error: TokenError | None) -> None:
+        """Has it checked where that is due; where there is nothing to ask, the turn that it waited for is another's."""
+        if error is None:
+            try:
+                await self.ensure_checked(ref, asks=ref)
+            except Waits:
+                return
+            except TokenError as refused:
+                logger.warning("%s: %s", ref, refused.message)
+                return
+        self._turns.leave(ref)
 
     async def _run(self, ref: Ref) -> Next | None:
         """Read, check where due, write status, wake the tokens that a change concerns."""
@@ -264,6 +277,7 @@ class Apps:
                 self._wake(token)
         if resolved.error is not None and resolved.error.reason == reasons.MISSING_PERMISSION:
             # Nothing is known of the App, so nothing is forgotten either. A right that is granted makes no event.
+            self._turns.leave(ref)
             logger.warning("%s: %s", ref, resolved.error.message)
             due = (self._now() + RECHECK_MISSING).timestamp()
             return Next(due, cause=causes.API_SERVER)
@@ -272,16 +286,11 @@ class Apps:
             self._drop(ref)
             for kept in (self._checks, self._digests, self._limits, self._client_ids, self._unchecked):
                 kept.pop(ref, None)
+            self._turns.leave(ref)
             self._metrics.forget(*ref.labels)
             return None
         error = resolved.error or (resolved.key_error if resolved.source.private_key else None)
-        if error is None:
-            try:
-                await self.ensure_checked(ref, asks=ref)
-            except Waits:
-                pass
-            except TokenError as refused:
-                logger.warning("%s: %s", ref, refused.message)
+        await self._ask(ref, error)
         key, check, users = resolved.key, self._checks.get(ref), self._watched.users(ref)
         concerned = check is not None and key is not None and check.concerns(resolved.source, key.fingerprint)
         check = check if concerned and error is None else None

@@ -432,6 +432,28 @@ async def test_no_answer_is_no_check_and_no_refusal_and_one_looks_again_after_a_
     assert looks(world) == 2
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(lambda world: world.api.delete("githubapps/acme"), id="it was deleted"),
+        pytest.param(lambda world: world.api.put(secret("acme-app", {"private-key.pem": "none"})), id="it has no key"),
+        pytest.param(
+            lambda world: world.faults.once("GET githubapps/acme", raising(Forbidden(403, "no"))), id="it is not shown"
+        ),
+    ],
+)
+async def test_an_app_of_which_nothing_is_to_be_asked_any_more_gives_up_its_turn(end: Callable[[World], None]) -> None:
+    world = world_with()
+    world.github.refuses["get_app"] = NOT_SENT
+    process = world.start(watching=False)
+    await process.apps.run(ACME)
+    assert [key for key, _, _ in process.turns.waiting()] == [ACME]
+    end(world)
+    process.apps.forget(ACME)
+    await process.apps.run(ACME)
+    assert process.turns.waiting() == []
+
+
 async def test_an_app_that_worked_is_used_while_nobody_answers_how_it_is() -> None:
     world = world_with()
     apps = world.start().apps
