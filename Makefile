@@ -116,14 +116,14 @@ demo: tools ## start it all and watch tokens being renewed; SECONDS=90 ends by i
 bench: $(READY) ## measure, as JSON on standard output
 	@$(BIN)/python -m benchmarks.bench $(if $(AGAINST),--against $(AGAINST))
 
+bench-scale: $(READY) ## the same for 1,000, 3,000 and 10,000 tokens of 100 Apps, and renewals
+	@$(BIN)/python -m benchmarks.bench --tokens 1000 3000 10000 --apps 100 --renewals 1000 $(if $(AGAINST),--against $(AGAINST))
+
 bench-fairness: $(READY) ## whom a limit, a hanging App and an outage of GitHub delay; 12 minutes
 	@$(BIN)/python -m benchmarks.fairness $(if $(AGAINST),--before $(AGAINST))
 
 bench-cluster: $(READY) ## one ClusterGitHubToken for 500 namespaces beside 500 GitHubTokens, as JSON
 	@$(BIN)/python -m benchmarks.spread
-
-bench-scale: $(READY) ## the same for 1,000, 3,000 and 10,000 tokens of 100 Apps, and renewals
-	@$(BIN)/python -m benchmarks.bench --tokens 1000 3000 10000 --apps 100 --renewals 1000 $(if $(AGAINST),--against $(AGAINST))
 
 bench-storms: $(READY) ## what 10,000 tokens do when much happens at once, as JSON
 	@$(BIN)/python -m benchmarks.storms

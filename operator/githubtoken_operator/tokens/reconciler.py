@@ -272,8 +272,9 @@ class Reconciler:
         """It has a reservation. Status says so once, where it says nothing of this spec yet, or has become untrue."""
         seen, status = gathered.observation, gathered.observation.token.status
         untrue = not seen.valid and conditions.ready_of(status)[0] == "True"
-        if not untrue and waits.waited < WORTH_A_WORD:
-            return NotItsTurn(timedelta(seconds=WORTH_A_WORD - waits.waited))
+        unsaid = timedelta(seconds=WORTH_A_WORD - waits.waited)
+        if not untrue and unsaid > timedelta():
+            return NotItsTurn(unsaid)
         if untrue or not conditions.is_decided(status, seen.token.generation):
             await self._settle(gathered, memory, Queued(waits.before, out=gathered.host if waits.out else ""))
         left = (urgency.deadline(seen) - seen.now).total_seconds()

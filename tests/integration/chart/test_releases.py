@@ -58,7 +58,7 @@ def test_a_release_is_installed_upgraded_rolled_back_and_uninstalled(
     assert "kubectl create secret generic my-app --from-file=private-key.pem" in notes
     assert release.status() == "deployed 1"
     first = release.names(f"{OWN},{OF_THE_CLUSTER}")
-    assert len(release.objects("customresourcedefinitions")) == 3
+    assert len(release.objects("customresourcedefinitions")) == 4
     plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/githubtokens.githubtoken.dev")
     plane.kubectl("apply", "--server-side", "--filename=-", stdin=TOKEN)
 
@@ -76,7 +76,7 @@ def test_a_release_is_installed_upgraded_rolled_back_and_uninstalled(
     release.helm("uninstall", RELEASE)
     assert release.names(f"{OWN},{OF_THE_CLUSTER}") == []
     # The CRDs stay, and every object of theirs with them: a reinstallation takes them up again.
-    assert len(release.objects("customresourcedefinitions")) == 3
+    assert len(release.objects("customresourcedefinitions")) == 4
     assert plane.get("ght", "ci", "--namespace=default")["spec"]["installation"] == {"owner": "acme"}
 
 
