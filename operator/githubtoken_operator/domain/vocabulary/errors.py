@@ -22,7 +22,7 @@
         ├── SignerKeyInvalid      the key there cannot serve: missing, disabled, or of another kind
         └── DeviceCodeUseless     the code of a device flow expired, or is not known any more
 
-Those that one module alone knows stand there: `ClockSkewed` and `IssuerRefused` (`refusals`). How an object stands
+Those that one module makes stand there: `ClockSkewed`, `IssuerRefused`, `KeyRefused` (`refusals`). How an object stands
 where nothing was attempted is no error but a value (`runs.standing`).
 
 `reason` is a constant of `reasons`. Messages are shown to users: they never carry a token, a key or an answer's body.

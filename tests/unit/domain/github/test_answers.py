@@ -25,6 +25,7 @@ from githubtoken_operator.domain.github.answers import (
     refreshed_token,
     user_token_deleted,
 )
+from githubtoken_operator.domain.github.refusals import KeyRefused
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     KeptOut,
@@ -275,10 +276,10 @@ NOT_ACCESSIBLE = "There is at least one repository that does not exist or is not
         (401, EXPIRED, ClockSkewed, reasons.AUTHENTICATION_FAILED),
         (401, TOO_FAR, ClockSkewed, reasons.AUTHENTICATION_FAILED),
         (401, ISSUED, ClockSkewed, reasons.AUTHENTICATION_FAILED),
-        (401, "A JSON web token could not be decoded", Terminal, reasons.AUTHENTICATION_FAILED),
-        (401, "Integration must generate a public key", Terminal, reasons.AUTHENTICATION_FAILED),
-        (401, "Bad credentials", Terminal, reasons.AUTHENTICATION_FAILED),
-        (401, "Requires authentication", Terminal, reasons.AUTHENTICATION_FAILED),
+        (401, "A JSON web token could not be decoded", KeyRefused, reasons.AUTHENTICATION_FAILED),
+        (401, "Integration must generate a public key", KeyRefused, reasons.AUTHENTICATION_FAILED),
+        (401, "Bad credentials", KeyRefused, reasons.AUTHENTICATION_FAILED),
+        (401, "Requires authentication", KeyRefused, reasons.AUTHENTICATION_FAILED),
         (401, "'Issuer' claim ('iss') must be an Integer", IssuerRefused, reasons.AUTHENTICATION_FAILED),
         (404, "Integration not found", Terminal, reasons.AUTHENTICATION_FAILED),
         (404, "Not Found", Terminal, reasons.INSTALLATION_NOT_FOUND),
