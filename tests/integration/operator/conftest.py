@@ -45,6 +45,7 @@ _PATHS: Final = {
     "Namespace": "/api/v1/namespaces",
     "Secret": "/api/v1/namespaces/{}/secrets",
     "Pod": "/api/v1/namespaces/{}/pods",
+    "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets",
     "DaemonSet": "/apis/apps/v1/namespaces/{}/daemonsets",
@@ -353,6 +354,8 @@ class World:
             "volumes": [{"name": f"volume-{number}", **volume} for number, volume in enumerate(volumes)],
             "containers": [{"name": "main", "image": "example.com/main"}],
         }
+        # The API server takes no pod before the controller has made the account of a new namespace.
+        self.wait_until(lambda: self.get("ServiceAccount", "default"), "the account of pods")
         self.cluster.create(
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}, self.namespace
         )
