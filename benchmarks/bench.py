@@ -27,6 +27,7 @@ from benchmarks.measuring import (
     cpu_seconds,
     lag,
     machine,
+    note_rest,
     rss,
     say,
     settled,
@@ -35,10 +36,7 @@ from benchmarks.measuring import (
 )
 from benchmarks.world import NAMESPACE, Arrivals, World, world
 from localcluster import Binaries, locate_or_build
-from localcluster.operator_process import OperatorProcess
 
-AT_REST = 10.0
-"""Seconds after which the memory is that of an operator that does nothing."""
 SHORT_LIFE = 180.0
 """Seconds that a token lives where renewals are measured: each is renewed at two thirds."""
 
@@ -171,7 +169,7 @@ def _first(made: World, tokens: int, *flags: str) -> tuple[dict[str, Any], dict[
     """From the start of the process until the last Secret is there; then how fast what is broken comes back."""
     result = Measurement()
     with (
-        Arrivals(made.kubectl, made.cluster.kubeconfig) as arrived,
+        Arrivals(made) as arrived,
         counted(made.cluster, made.github, result),
     ):
         started = time.monotonic()
@@ -179,7 +177,7 @@ def _first(made: World, tokens: int, *flags: str) -> tuple[dict[str, Any], dict[
             arrived.wait_for(tokens)
             result.seconds = time.monotonic() - started
             until(lambda: settled(process, tokens), every=0.25)
-            _note_rest(process, result)
+            note_rest(process, result)
             repairs = _repairs(made)
     return result.report(tokens), repairs
 
@@ -192,7 +190,7 @@ def _restart(made: World, tokens: int) -> dict[str, Any]:
         with made.operator() as process, watched(lambda: process.pid, result):
             until(lambda: settled(process, tokens), every=0.25)
             result.seconds = time.monotonic() - started
-            _note_rest(process, result)
+            note_rest(process, result)
             known = process.metrics().count("githubtoken_info{")
     if known != tokens:
         raise RuntimeError(f"after the restart {known} of {tokens} tokens are known")
@@ -215,13 +213,6 @@ def _renewals(setting: Setting, tokens: int) -> dict[str, Any]:
             result.lag = lag(process)
     renewed = result.github["mint"]
     return {"renewals": renewed, **result.report(max(renewed, 1))}
-
-
-def _note_rest(process: OperatorProcess, result: Measurement) -> None:
-    result.cpu_seconds = cpu_seconds(process)
-    time.sleep(AT_REST)
-    result.idle_rss = rss(process)
-    result.lag = lag(process)
 
 
 def _repairs(made: World) -> dict[str, float]:

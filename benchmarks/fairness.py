@@ -10,11 +10,9 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import subprocess
 import tempfile
 import threading
 import time
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -24,10 +22,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.measuring import ROOT, checked_out, commit_of, machine, say
+from benchmarks.world import SecretWatch, app_objects, operator_of
 from github_simulator.control_client import App, Control, Request
 from github_simulator.process import SimulatorProcess
 from localcluster import ControlPlane, locate_or_build
-from localcluster.operator_process import OperatorProcess, running_operator
+from localcluster.operator_process import OperatorProcess
 
 BEFORE = "da77ec8"
 INSTALLATIONS, EACH = 11, 10
@@ -103,19 +102,8 @@ class Stage:
     def app(self, name: str) -> App:
         """An App with its key and its object."""
         app = self.github.create_app(f"{self.namespace}-{name}")
-        meta = {"name": name, "namespace": self.namespace}
-        key = {"private-key.pem": b64encode((app.private_key or "").encode()).decode()}
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {**meta, "labels": {"githubtoken.dev/role": "app"}}}
-        self.cluster.apply({**secret, "data": key})
-        spec = {
-            "appID": app.id,
-            "privateKeySecretRef": {"name": name},
-            "apiURL": self.simulator.api_url,
-            "webURL": self.simulator.web_url,
-        }
-        self.cluster.apply(
-            {"apiVersion": "githubtoken.dev/v1alpha1", "kind": "GitHubApp", "metadata": meta, "spec": spec}
-        )
+        items = app_objects(name, self.namespace, app, self.simulator)
+        self.cluster.apply({"apiVersion": "v1", "kind": "List", "items": items})
         return app
 
     def tokens(self, named: dict[str, tuple[str, int]]) -> None:
@@ -134,39 +122,31 @@ class Stage:
     @contextmanager
     def running(self) -> Iterator[OperatorProcess]:
         """The operator of this version, for this namespace."""
-        hosts = ",".join(url.split("//")[1] for url in (self.simulator.api_url, self.simulator.web_url))
-        environment = {"PYTHONPATH": str(self.sources)}
         log = self.folder / f"{self.namespace}.log"
-        flags = ("--allowed-hosts", hosts, "--namespaces", self.namespace)
-        with running_operator(self.cluster.kubeconfig, log, *flags, environment=environment) as operator:
+        flags = ("--namespaces", self.namespace)
+        with operator_of(self.cluster, self.simulator, log, *flags, source=self.sources) as operator:
             yield operator
 
     def arrivals(self) -> Arrivals:
         """The consumers' Secrets as they come."""
-        return Arrivals(self.kubectl, self.cluster.kubeconfig, self.namespace)
+        return Arrivals(self.kubectl, self.cluster, self.namespace)
 
     def requests(self, operation: str | None = None) -> list[Request]:
         """What GitHub was asked."""
         return [each for each in self.github.ledger().requests if operation in {None, each.operation}]
 
 
-class Arrivals:
-    """When each Secret came, by one watch."""
+class Arrivals(SecretWatch):
+    """When each Secret came."""
 
-    def __init__(self, kubectl: Path, kubeconfig: Path, namespace: str) -> None:
-        selector = "--selector=githubtoken.dev/role=token"
-        command = (str(kubectl), "--kubeconfig", str(kubeconfig), "get", "secrets", "-n", namespace, selector)
-        self._process = subprocess.Popen((*command, "--watch", "-o", "name"), stdout=subprocess.PIPE, text=True)
+    def __init__(self, kubectl: Path, cluster: ControlPlane, namespace: str) -> None:
+        super().__init__(kubectl, cluster, "-n", namespace)
         self.at: dict[str, float] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
 
     def __enter__(self) -> Self:
         self._reader.start()
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
 
     def wait_for(self, prefix: str, count: int, *, until: float) -> list[float]:
         """When those of that prefix came, once there are so many or it is that time."""
@@ -179,7 +159,7 @@ class Arrivals:
         return sorted(at for name, at in tuple(self.at.items()) if name.startswith(prefix))
 
     def _read(self) -> None:
-        for line in self._process.stdout or ():
+        for line in self.lines():
             self.at.setdefault(line.strip().removeprefix("secret/"), time.monotonic())
 
 

@@ -30,6 +30,8 @@ from localcluster.operator_process import OperatorProcess
 ROOT = Path(__file__).parents[1]
 WITHIN = 1800.0
 """Seconds after which nothing is waited for any more."""
+AT_REST = 10.0
+"""Seconds after which the memory is that of an operator that does nothing."""
 COUNTED = (
     "secrets", "githubtokens", "githubapps", "clustergithubtokens", "clustergithubapps", "namespaces", "pods", "events",
 )  # fmt: skip
@@ -142,6 +144,13 @@ def lag(process: OperatorProcess) -> dict[str, float]:
         "p99_below": min(bound for bound, seen in buckets.items() if seen >= 0.99 * looks),
         "worst_below": min(bound for bound, seen in buckets.items() if seen == looks),
     }
+
+
+def note_rest(process: OperatorProcess, result: Measurement) -> None:
+    """Notes what it took so far, and what an operator needs that does nothing."""
+    result.cpu_seconds = cpu_seconds(process)
+    time.sleep(AT_REST)
+    result.idle_rss, result.lag = rss(process), lag(process)
 
 
 def api_requests(cluster: ControlPlane) -> Counter[str]:

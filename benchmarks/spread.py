@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from benchmarks.measuring import (
+    AT_REST,
     ROOT,
     Measurement,
     commit_of,
@@ -26,24 +26,24 @@ from benchmarks.measuring import (
     cpu_seconds,
     lag,
     machine,
+    note_rest,
     rss,
     say,
     settled,
     until,
     watched,
 )
+from benchmarks.world import SecretWatch, operator_of
 from github_simulator.control_client import App
 from github_simulator.process import SimulatorProcess
 from localcluster import Binaries, ControlPlane, locate_or_build
-from localcluster.operator_process import OperatorProcess, running_operator
+from localcluster.operator_process import OperatorProcess
 
 HOME = "default"
 """The operator's namespace."""
 OWNER = "acme"
 PODS = 50
 REFRESH = "githubtoken.dev/refresh-requested-at"
-AT_REST = 5.0
-"""Seconds after which the memory is that of an operator that does nothing."""
 
 
 def main() -> None:
@@ -131,7 +131,7 @@ class _World:
                     arrived.wait_for(self._names, "1")
                     first.seconds = time.monotonic() - started
                     until(lambda: settled(process, 1), every=0.25)
-                    self._note_rest(process, first)
+                    note_rest(process, first)
                 renewed = self._renew(process, arrived, renewal, "2")
                 came = self._another(arrived)
             with self._counted(restart):
@@ -139,7 +139,7 @@ class _World:
                 with self._operator() as process, watched(lambda: process.pid, restart):
                     until(lambda: settled(process, 1), every=0.25)
                     restart.seconds = time.monotonic() - started
-                    self._note_rest(process, restart)
+                    note_rest(process, restart)
         return {
             "first": first.report(1),
             "renewal": {**renewal.report(1), "seconds": renewed},
@@ -176,7 +176,7 @@ class _World:
                     arrived.wait_for(self._names, "1")
                     first.seconds = time.monotonic() - started
                     until(lambda: settled(process, count), every=0.25)
-                    self._note_rest(process, first)
+                    note_rest(process, first)
                 with self._counted(renewal):
                     used, started = cpu_seconds(process), time.monotonic()
                     self._cluster.kubectl("annotate", "githubtokens", "--all", "-A", f"{REFRESH}=now")
@@ -228,45 +228,31 @@ class _World:
 
     @contextmanager
     def _operator(self) -> Iterator[OperatorProcess]:
-        hosts = ",".join(url.split("//")[1] for url in (self._simulator.api_url, self._simulator.web_url))
-        arguments = ("--allowed-hosts", hosts, "--operator-namespace", HOME)
-        with running_operator(self._cluster.kubeconfig, self._log, *arguments) as process:
+        arguments = ("--operator-namespace", HOME)
+        with operator_of(self._cluster, self._simulator, self._log, *arguments) as process:
             yield process
 
     def _arrivals(self) -> _Arrivals:
-        return _Arrivals(self._binaries.kubectl, self._cluster.kubeconfig)
-
-    def _note_rest(self, process: OperatorProcess, result: Measurement) -> None:
-        result.cpu_seconds = cpu_seconds(process)
-        time.sleep(AT_REST)
-        result.idle_rss, result.lag = rss(process), lag(process)
+        return _Arrivals(self._binaries.kubectl, self._cluster)
 
     def _apply(self, *items: dict[str, Any]) -> None:
         for start in range(0, len(items), 500):
             self._cluster.apply({"apiVersion": "v1", "kind": "List", "items": list(items[start : start + 500])})
 
 
-class _Arrivals:
-    """The consumers' Secrets and their revisions as they come, by one watch."""
+class _Arrivals(SecretWatch):
+    """The consumers' Secrets and their revisions as they come."""
 
-    def __init__(self, kubectl: Path, kubeconfig: Path) -> None:
+    def __init__(self, kubectl: Path, cluster: ControlPlane) -> None:
         path = r'jsonpath={.metadata.namespace} {.metadata.annotations.githubtoken\.dev/revision}{"\n"}'
-        selector = "--selector=githubtoken.dev/role=token"
-        command = (str(kubectl), "--kubeconfig", str(kubeconfig), "get", "secrets", "-A", selector)
-        self._process = subprocess.Popen((*command, "--watch", "-o", path), stdout=subprocess.PIPE, text=True)
+        super().__init__(kubectl, cluster, "-A", shown=path)
         self._seen: dict[str, str] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
 
     def wait_for(self, namespaces: list[str], revision: str, *, any_of: bool = False) -> float:
         """When all of them, or the first of all, have the token of that revision."""
         missing = {name for name in namespaces if self._seen.get(name) != revision}
-        while missing and self._process.stdout is not None and (line := self._process.stdout.readline()):
+        lines = self.lines()
+        while missing and (line := next(lines, "")):
             name, _, found = line.strip().partition(" ")
             self._seen[name] = found
             if found == revision:

@@ -79,7 +79,7 @@ def _all_applied_at_once(binaries: Binaries, tokens: int, apps: int) -> dict[str
     """One `kubectl apply` brings every GitHubToken while the operator runs."""
     with world(binaries, apps=apps, latency=0.05) as made, made.operator() as process:
         with (
-            Arrivals(made.kubectl, made.cluster.kubeconfig) as arrived,
+            Arrivals(made) as arrived,
             _storm(made, process, tokens) as result,
         ):
             made.apply(tokens, at_once=tokens)

@@ -48,7 +48,7 @@ class World:
         for number in range(count):
             app = self.github.create_app(f"bench-{number}", token_life=life)
             self.apps.append((app, self.github.install(app, f"org-{number}")))
-            items += _app(number, app, self.simulator)
+            items += app_objects(f"app-{number}", NAMESPACE, app, self.simulator)
         self.cluster.apply({"apiVersion": "v1", "kind": "List", "items": items})
 
     def apply(self, tokens: int, *, at_once: int = AT_ONCE) -> None:
@@ -61,11 +61,20 @@ class World:
     @contextmanager
     def operator(self, *flags: str) -> Iterator[OperatorProcess]:
         """A running operator."""
-        hosts = ",".join(url.split("//")[1] for url in (self.simulator.api_url, self.simulator.web_url))
-        environment = {"PYTHONPATH": str(self.source)} if self.source else {}
-        arguments = ("--allowed-hosts", hosts, *self.flags, *flags)
-        with running_operator(self.cluster.kubeconfig, self.log, *arguments, environment=environment) as process:
+        with operator_of(self.cluster, self.simulator, self.log, *self.flags, *flags, source=self.source) as process:
             yield process
+
+
+@contextmanager
+def operator_of(
+    cluster: ControlPlane, simulator: SimulatorProcess, log: Path, *flags: str, source: Path | None = None
+) -> Iterator[OperatorProcess]:
+    """A running operator for which the simulator is GitHub; `source` is where its package is, if not the one beside."""
+    hosts = ",".join(url.split("//")[1] for url in (simulator.api_url, simulator.web_url))
+    environment = {"PYTHONPATH": str(source)} if source else {}
+    arguments = ("--allowed-hosts", hosts, *flags)
+    with running_operator(cluster.kubeconfig, log, *arguments, environment=environment) as process:
+        yield process
 
 
 @contextmanager
@@ -90,13 +99,14 @@ def world(
         yield made
 
 
-class Arrivals:
+class SecretWatch:
     """The consumer's Secrets as they come, by one watch: looking at lists would cost more than what is measured."""
 
-    def __init__(self, kubectl: Path, kubeconfig: Path) -> None:
+    def __init__(self, kubectl: Path, cluster: ControlPlane, *where: str, shown: str = "name") -> None:
+        """`where`: kubectl's flags for namespaces; `shown`: what it prints of each, a line."""
         selector = "--selector=githubtoken.dev/role=token"
-        command = (str(kubectl), "--kubeconfig", str(kubeconfig), "get", "secrets", "-n", NAMESPACE, selector)
-        self._process = subprocess.Popen((*command, "--watch", "-o", "name"), stdout=subprocess.PIPE, text=True)
+        command = (str(kubectl), "--kubeconfig", str(cluster.kubeconfig), "get", "secrets", *where, selector)
+        self._process = subprocess.Popen((*command, "--watch", "-o", shown), stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:
         return self
@@ -105,20 +115,31 @@ class Arrivals:
         self._process.kill()
         self._process.wait()
 
+    def lines(self) -> Iterator[str]:
+        """What comes, until the watch ends."""
+        if self._process.stdout is None:
+            raise RuntimeError("the watch has no output")
+        return iter(self._process.stdout.readline, "")
+
+
+class Arrivals(SecretWatch):
+    """Those of the namespace in which is measured."""
+
+    def __init__(self, made: World) -> None:
+        super().__init__(made.kubectl, made.cluster, "-n", NAMESPACE)
+
     def wait_for(self, count: int) -> None:
         """Returns when so many have come."""
         names: set[str] = set()
-        while len(names) < count and (line := self._next()):
+        for line in self.lines():
             names.add(line)
-
-    def _next(self) -> str:
-        if self._process.stdout is None:
-            raise RuntimeError("the watch has no output")
-        return self._process.stdout.readline()
+            if len(names) >= count:
+                return
 
 
-def _app(number: int, app: App, simulator: SimulatorProcess) -> list[dict[str, Any]]:
-    meta = {"name": f"app-{number}", "namespace": NAMESPACE}
+def app_objects(name: str, namespace: str, app: App, simulator: SimulatorProcess) -> list[dict[str, Any]]:
+    """A GitHubApp and the Secret with its key."""
+    meta = {"name": name, "namespace": namespace}
     key = b64encode((app.private_key or "").encode()).decode()
     spec = {
         "appID": app.id,
