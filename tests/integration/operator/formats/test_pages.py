@@ -51,7 +51,7 @@ def typed(world: World, server: GitServer, pod: Pod, page: str) -> tuple[str, di
     """The container's script up to where it would go on for ever or call gh, and its environment."""
     container = container_of(parts(page))
     script = container["command"][-1].replace("https://github.com/acme", f"{server.url}/{world.account}")
-    lines = [line.replace("/work", str(pod.home)) for line in script.splitlines()]
+    lines = [line.replace("/src", str(pod.home)) for line in script.splitlines()]
     kept = [line for line in lines if not line.startswith(("while", "gh"))]
     mounted = str(pod.home / "mount")
     return "\n".join(kept), {each["name"]: each["value"].replace("/github", mounted) for each in container["env"]}
