@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -25,10 +24,9 @@ from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.consumer import rollout
-from githubtoken_operator.domain.lanes.budget import READ, WRITE
-from githubtoken_operator.domain.lanes.lane import Lane
+from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.objects.resources import Failures
-from githubtoken_operator.domain.runs import doubt, urgency
+from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import (
     Decision,
     Halt,
@@ -51,7 +49,6 @@ from githubtoken_operator.domain.runs.followup import (
     Later,
     Moved,
     NamespaceGoes,
-    NotItsTurn,
     OnEvent,
     Outcome,
     Refused,
@@ -60,10 +57,10 @@ from githubtoken_operator.domain.runs.followup import (
     count_failure,
     next_run,
 )
-from githubtoken_operator.domain.runs.standing import BackingOff, Queued, Standing
+from githubtoken_operator.domain.runs.standing import Standing
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.domain.user.device_flow import Awaiting
-from githubtoken_operator.domain.vocabulary import conditions, reasons
+from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     NotHonoured,
     NotSent,
@@ -78,7 +75,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
 )
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduler import Next
-from githubtoken_operator.engine.turns import LOOK_AGAIN, Turns, Waits
+from githubtoken_operator.engine.turns import Turns, Waits
 from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.tokens.consumer_secret import write
 from githubtoken_operator.tokens.finalizer import Finalizer
@@ -91,13 +88,11 @@ from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.revocation import Revocations
 from githubtoken_operator.tokens.spread.spreads import Spreads
+from githubtoken_operator.tokens.turn import TokenTurns, while_waiting
 from githubtoken_operator.tokens.user.credential_store import StartOver
 
 MOST_PASSES: Final = 6
 """Of observe, decide, act in one run: asking, holding, taking a seed, rotating, admitting, publishing are one each."""
-
-WORTH_A_WORD: Final = 10.0
-"""Seconds that an object waits for its turn before its status says so, which costs the API server a write."""
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +126,7 @@ class Reconciler:
         self._moments = moments
         self._apps = apps
         self._issuer = issuer
-        self._turns = turns
+        self._turns = TokenTurns(turns, kinds)
         self._revocations = revocations
         self._finalizer = finalizer
         self._followers = followers
@@ -147,8 +142,7 @@ class Reconciler:
     async def run(self, key: Ref) -> Next | None:
         """One run; never raises for what the cluster or GitHub do."""
         outcome = await self._outcome(key)
-        if not _keeps_its_turn(outcome):
-            self._turns.leave(key)
+        self._turns.ended(key, outcome)
         if isinstance(outcome, Moved):
             # What the watches brought was old: the next run asks.
             self._moved.add(key)
@@ -221,7 +215,7 @@ class Reconciler:
                 case Label() | TakeSeed() as step:
                     return await self._step(gathered, memory, step)
                 case step:
-                    with self._turn(gathered):
+                    with self._turns.turn(gathered):
                         return await self._step(gathered, memory, step)
         except Waits as waits:
             return await self._wait(gathered, memory, waits)
@@ -236,7 +230,7 @@ class Reconciler:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
         kind = self._kinds[gathered.observation.token.kind]
         await self._issuer.prove(gathered, memory)
-        with self._turn(gathered, READ if memory.trial else kind.points):
+        with self._turns.turn(gathered, READ if memory.trial else kind.points):
             try:
                 issued = await self._issuer.obtain(gathered, memory, cause)
             except NotHonoured as early:
@@ -251,34 +245,12 @@ class Reconciler:
         waiting = await self._kinds[gathered.observation.token.kind].step(gathered, memory, step)
         return await self._settle(gathered, memory, waiting) if waiting else gathered.body
 
-    def _turn(self, gathered: Gathered, points: float = WRITE) -> AbstractContextManager[None]:
-        """Inside of it GitHub may be asked for the object. Raises `Waits`."""
-        deadline, lane = urgency.deadline(gathered.observation).timestamp(), self._lane(gathered)
-        app = gathered.app_ref if gathered.resolved.app else Ref(ObjectKind.APP, gathered.key.namespace, "")
-        self._turns.owned(lane, (app.namespace, app.name))
-        return self._turns.turn(
-            gathered.key,
-            lane,
-            deadline=deadline,
-            points=points,
-            learnt=lambda: self._lane(gathered),
-        )
-
-    def _lane(self, gathered: Gathered) -> Lane:
-        token = gathered.observation.token
-        return self._kinds[token.kind].lane(token, gathered.resolved.app) or Lane(gathered.host, "")
-
     async def _wait(self, gathered: Gathered, memory: Memory, waits: Waits) -> Outcome:
-        """It has a reservation. Status says so once, where it says nothing of this spec yet, or has become untrue."""
-        seen, status = gathered.observation, gathered.observation.token.status
-        untrue = not seen.valid and conditions.ready_of(status)[0] == "True"
-        unsaid = timedelta(seconds=WORTH_A_WORD - waits.waited)
-        if not untrue and unsaid > timedelta():
-            return NotItsTurn(unsaid)
-        if untrue or not conditions.is_decided(status, seen.token.generation):
-            await self._settle(gathered, memory, Queued(waits.before, out=gathered.host if waits.out else ""))
-        left = (urgency.deadline(seen) - seen.now).total_seconds()
-        return NotItsTurn(timedelta(seconds=min(left, LOOK_AGAIN) if left > 0 else LOOK_AGAIN))
+        """It has a reservation."""
+        queued, again = while_waiting(gathered, waits)
+        if queued is not None:
+            await self._settle(gathered, memory, queued)
+        return again
 
     async def _end(self, key: Ref, body: JSON | None) -> Outcome:
         """The object is gone, or going."""
@@ -346,8 +318,7 @@ class Reconciler:
         error = doubt.doubted(seen, error)
         memory.error, memory.inputs = error, gathered.inputs
         if isinstance(error, NotSent | OutcomeUnknown):
-            deadline = urgency.deadline(seen).timestamp()
-            self._turns.reserve(gathered.key, self._lane(gathered), deadline=deadline, points=WRITE)
+            self._turns.reserve(gathered)
         if isinstance(error, RateLimited) and error.retry_after is not None:
             app = gathered.app_ref if gathered.resolved.app else Ref(ObjectKind.APP, seen.token.namespace, "")
             self._metrics.process.paused(
@@ -413,13 +384,6 @@ class Reconciler:
         self._spreads.forget(key)
         self._watched.depends(key, ())
         self._metrics.forget(*key.labels)
-
-
-def _keeps_its_turn(outcome: Outcome) -> bool:
-    """Whether the object waits at GitHub: for its turn, or until GitHub answers again."""
-    if isinstance(outcome, Settled):
-        return isinstance(outcome.result.standing, NotSent | OutcomeUnknown | BackingOff)
-    return isinstance(outcome, NotItsTurn)
 
 
 def _another_look_tells(error: TokenError, seen: Observation) -> bool:

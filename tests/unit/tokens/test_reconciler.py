@@ -19,7 +19,7 @@ from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal,
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.tokens.gathered import app_ref
 from githubtoken_operator.tokens.installation.kind import PROBE_DELAYS
-from githubtoken_operator.tokens.reconciler import WORTH_A_WORD
+from githubtoken_operator.tokens.turn import WORTH_A_WORD
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
 from tests.unit.fakes import (
     AFTER,

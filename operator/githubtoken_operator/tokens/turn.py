@@ -1,0 +1,87 @@
+"""An object's turn to ask GitHub: in which lane it stands, and what is said of it while it waits.
+
+It says who it is to the lanes (`engine.turns`), as its kind has it: the reconciler knows no kinds.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Final
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.domain.lanes.budget import WRITE
+from githubtoken_operator.domain.lanes.lane import Lane
+from githubtoken_operator.domain.runs import urgency
+from githubtoken_operator.domain.runs.followup import NotItsTurn, Outcome, Settled
+from githubtoken_operator.domain.runs.standing import BackingOff, Queued
+from githubtoken_operator.domain.vocabulary import conditions
+from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown
+from githubtoken_operator.engine.turns import LOOK_AGAIN, Turns, Waits
+from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.tokens.gathered import Gathered
+from githubtoken_operator.tokens.kind import TokenKinds
+
+WORTH_A_WORD: Final = 10.0
+"""Seconds that an object waits for its turn before its status says so, which costs the API server a write."""
+
+
+class TokenTurns:
+    """The turns of GitHubTokens and ClusterGitHubTokens."""
+
+    def __init__(self, turns: Turns[Ref], kinds: TokenKinds) -> None:
+        self._turns = turns
+        self._kinds = kinds
+
+    def turn(self, gathered: Gathered, points: float = WRITE) -> AbstractContextManager[None]:
+        """Inside of it GitHub may be asked for the object. Raises `Waits`."""
+        lane = self._lane(gathered)
+        app = gathered.app_ref if gathered.resolved.app else Ref(Kind.APP, gathered.key.namespace, "")
+        self._turns.owned(lane, (app.namespace, app.name))
+        return self._turns.turn(
+            gathered.key,
+            lane,
+            deadline=_deadline(gathered),
+            points=points,
+            learnt=lambda: self._lane(gathered),
+        )
+
+    def reserve(self, gathered: Gathered) -> None:
+        """Keeps a turn for one that failed as GitHub failed."""
+        self._turns.reserve(gathered.key, self._lane(gathered), deadline=_deadline(gathered), points=WRITE)
+
+    def ended(self, key: Ref, outcome: Outcome) -> None:
+        """A run ended so: unless the object waits at GitHub, it wants no turn any more."""
+        if not _keeps_its_turn(outcome):
+            self._turns.leave(key)
+
+    def _lane(self, gathered: Gathered) -> Lane:
+        token = gathered.observation.token
+        return self._kinds[token.kind].lane(token, gathered.resolved.app) or Lane(gathered.host, "")
+
+
+def while_waiting(gathered: Gathered, waits: Waits) -> tuple[Queued | None, NotItsTurn]:
+    """What status is to say, None where it need not, and when to look again at an object that has a reservation.
+
+    It is said once, where status says nothing of this spec yet, or has become untrue.
+    """
+    seen, status = gathered.observation, gathered.observation.token.status
+    untrue = not seen.valid and conditions.ready_of(status)[0] == "True"
+    unsaid = timedelta(seconds=WORTH_A_WORD - waits.waited)
+    if not untrue and unsaid > timedelta():
+        return None, NotItsTurn(unsaid)
+    said = not untrue and conditions.is_decided(status, seen.token.generation)
+    left = (urgency.deadline(seen) - seen.now).total_seconds()
+    again = NotItsTurn(timedelta(seconds=min(left, LOOK_AGAIN) if left > 0 else LOOK_AGAIN))
+    return None if said else Queued(waits.before, out=gathered.host if waits.out else ""), again
+
+
+def _deadline(gathered: Gathered) -> float:
+    return urgency.deadline(gathered.observation).timestamp()
+
+
+def _keeps_its_turn(outcome: Outcome) -> bool:
+    """Whether the object waits at GitHub: for its turn, or until GitHub answers again."""
+    if isinstance(outcome, Settled):
+        return isinstance(outcome.result.standing, NotSent | OutcomeUnknown | BackingOff)
+    return isinstance(outcome, NotItsTurn)
