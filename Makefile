@@ -108,7 +108,7 @@ alerts: tools programs ## fire every alert by a real failure and print how long 
 	@cat .pytest_cache/alerts.md
 
 dashboard: tools programs ## run a fleet for five minutes, and draw what the dashboard shows of it: docs/images/dashboard.svg
-	DASHBOARD_PICTURE=$(CURDIR)/docs/images/dashboard.svg $(BIN)/pytest tests/integration/monitoring/test_picture.py
+	DASHBOARD_PICTURE=$(CURDIR)/docs/images/dashboard.svg $(BIN)/pytest tests/integration/monitoring/dashboard/test_picture.py
 
 demo: tools ## start it all and watch tokens being renewed; SECONDS=90 ends by itself and says whether all went well
 	$(BIN)/python -m demo $(if $(SECONDS),--seconds $(SECONDS))

@@ -98,15 +98,15 @@ def _round(asked: dict[str, Any]) -> dict[str, float]:
 
 def _services(folder: Path, stack: ExitStack) -> dict[str, dict[str, Any]]:
     """For each service `spec.signer`, and what the operator's pod has there."""
-    from tests.integration.signers import amazon, google_cloud, softhsm  # noqa: PLC0415 - from the repository's root
-    from tests.integration.signers.azure_cloud import Azure  # noqa: PLC0415 - the same
-    from tests.integration.signers.conftest import (  # noqa: PLC0415 - the same
+    from tests.integration.adapters.signers.conftest import (  # noqa: PLC0415 - the same
         TOKEN,
         azure_environment,
         google_environment,
         make_certificates,
     )
-    from tests.integration.signers.google_cloud import GoogleCloud  # noqa: PLC0415 - the same
+    from tests.integration.adapters.signers.services import amazon, google_cloud, softhsm  # noqa: PLC0415 - from the repository's root
+    from tests.integration.adapters.signers.services.azure_cloud import Azure  # noqa: PLC0415 - the same
+    from tests.integration.adapters.signers.services.google_cloud import GoogleCloud  # noqa: PLC0415 - the same
 
     (folder / "token").write_text(TOKEN)
     hsm = softhsm.make(folder)

@@ -28,7 +28,7 @@ from githubtoken_operator.domain.apps import signers, web_tokens
 from githubtoken_operator.domain.apps.web_tokens import WebToken
 from githubtoken_operator.domain.vocabulary.model import App
 from localcluster import ControlPlane, locate_or_build
-from tests.integration.vaults import Vault, running_vault
+from tests.integration.adapters.signers.services.vaults import Vault, running_vault
 from tests.unit.keys import pem
 
 ISSUER: Final = "Iv23bench"

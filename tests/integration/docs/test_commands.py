@@ -56,17 +56,17 @@ JUDGED: Final = (
     "kubectl", "kubectl-githubtoken", "githubtoken", "helm", "make", "git", "gh", "curl", "jq", "openssl", "docker",
     "skopeo", "buildah", "promtool", "python", "python3",
 )  # fmt: skip
-_CLOUD: Final = "the cloud is not here: tests/integration/signers has what stands in for it"
+_CLOUD: Final = "the cloud is not here: tests/integration/adapters/signers has what stands in for it"
 EXCEPTIONS: Final = {
     "uv tool install": "it would change the machine: tests/unit/tools/test_krew.py runs `uv tool run` with the wheel",
     "kubectl krew": "Krew is a plugin that is not here: its manifest is held by tests/unit/tools/test_krew.py",
     "python -m localcluster up": "the tests' own control plane is started by the same code",
-    "bao": "tests/integration/signers/test_vault.py types the whole of it, at a real OpenBao",
+    "bao": "tests/integration/adapters/signers/test_vault.py types the whole of it, at a real OpenBao",
     "aws": _CLOUD,
     "gcloud": _CLOUD,
     "az": _CLOUD,
     "openssl pkeyutl": "what it encrypts with comes from a cloud: test_key_import.py gives it a key",
-    "softhsm2-util": "it asks for a PIN: tests/integration/signers imports keys by it",
+    "softhsm2-util": "it asks for a PIN: tests/integration/adapters/signers imports keys by it",
     "shred": "the key is another block's too",
     "docker push": "there is no registry; the images are built and run in tests/integration/image",
 }

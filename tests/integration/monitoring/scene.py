@@ -21,8 +21,8 @@ from github_simulator.process import SimulatorProcess
 from localcluster import Binaries, ControlPlane
 from localcluster.launch import free_ports
 from localcluster.operator_process import OperatorProcess, start_operator
+from tests.integration.monitoring.dashboard.shrinking import shrink
 from tests.integration.monitoring.prometheus import Firing, Prometheus, program, running_prometheus
-from tests.integration.monitoring.shrinking import shrink
 from tests.integration.operator.conftest import Cluster, World, new_namespace, world_in
 
 REPOSITORY: Final = Path(__file__).parents[3]

@@ -18,11 +18,11 @@ import pytest
 from localcluster import Binaries
 from tests.chaos.faultproxy import FaultProxy, Rule
 from tests.chaos.stage import behind
+from tests.integration.adapters.signers.services.vaults import running_vault
 from tests.integration.monitoring.failures import FAILURES
 from tests.integration.monitoring.prometheus import Firing
 from tests.integration.monitoring.scene import Scene, alerts, queries, scene_on
 from tests.integration.operator.clocks import SettableClock
-from tests.integration.vaults import running_vault
 
 pytestmark = [pytest.mark.xdist_group("monitoring"), pytest.mark.timeout(600)]
 

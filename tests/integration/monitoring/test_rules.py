@@ -12,9 +12,9 @@ from prometheus_client import generate_latest
 
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.domain.objects.view import TokenView
+from tests.integration.monitoring.dashboard.shrinking import shrink
 from tests.integration.monitoring.prometheus import program
 from tests.integration.monitoring.scene import ALERTS, FACTOR, alerts
-from tests.integration.monitoring.shrinking import shrink
 
 CASES: Final = Path(__file__).with_name("alerts_test.yaml")
 
