@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from github_simulator.control_client import Control, Ledger, Request, sha256
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import Object
+    from tests.integration.operator.stage.cluster import Object
 
 HELD_AT_MOST: Final = 2.0
 """Seconds from a request's arrival at GitHub within which its answer is in the journal, also on a busy machine. The

@@ -14,16 +14,11 @@ from localcluster.operator_process import NAMESPACE, operator_kubeconfig
 from tests.chaos.faultproxy import FaultProxy
 from tests.chaos.report import write_report
 from tests.chaos.stage import Launch, Row, Stage, behind
-from tests.integration.operator.cluster_world import ClusterWorld
-from tests.integration.operator.conftest import (
-    REPOSITORY,
-    RIGHTS,
-    Cluster,
-    World,
-    ask_both_kinds,
-    new_namespace,
-    world_in,
-)
+from tests.conftest import REPOSITORY
+from tests.integration.operator.conftest import RIGHTS, ask_both_kinds
+from tests.integration.operator.stage.cluster import Cluster, new_namespace
+from tests.integration.operator.stage.cluster_world import ClusterWorld
+from tests.integration.operator.stage.world import World, world_in
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from localcluster.operator_process import NAMESPACE, OperatorProcess, start_operator
 from tests.chaos.stage import free_lease
-from tests.integration.operator.conftest import ALLOWED_HOSTS, Cluster
+from tests.integration.operator.conftest import ALLOWED_HOSTS
 from tests.integration.operator.pods import delete_pod, make_pod
+from tests.integration.operator.stage.cluster import Cluster
 
 if TYPE_CHECKING:
     from localcluster import ControlPlane

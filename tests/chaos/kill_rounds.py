@@ -24,10 +24,12 @@ from github_simulator.control_client import App, Ledger, sha256
 from githubtoken_operator.domain.vocabulary import reasons
 from tests.chaos.books import Books, Place, Step, handled, text_of
 from tests.chaos.container import Container
-from tests.integration.operator.conftest import World, find_secrets, ready_of
+from tests.integration.operator.stage.conditions import ready_of
+from tests.integration.operator.stage.leaks import find_secrets
+from tests.integration.operator.stage.world import World
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import Object
+    from tests.integration.operator.stage.cluster import Object
 
 ROTATING: Final = 2.5
 """Seconds for which a process that leads is let be, at most."""

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from tests.cas import made
-from tests.integration.operator.conftest import pem
+from tests.integration.operator.stage.belongings import pem
 
 HUGE: Final = 1_000_000
 """Bytes; a Secret has 1,048,576 at most."""

@@ -20,7 +20,8 @@ from localcluster.operator_process import NAMESPACE, OperatorProcess, start_oper
 
 if TYPE_CHECKING:
     from tests.chaos.faultproxy import FaultProxy
-    from tests.integration.operator.conftest import Cluster, World
+    from tests.integration.operator.stage.cluster import Cluster
+    from tests.integration.operator.stage.world import World
 
 HEALS_WITHIN: Final = 120.0
 """Seconds until a cell has ended well or the test fails; most need one or two."""

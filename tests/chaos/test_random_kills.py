@@ -17,7 +17,10 @@ from tests.chaos.container import Container
 from tests.chaos.kill_report import kill_report
 from tests.chaos.kill_rounds import KillRounds
 from tests.chaos.report import write_kills
-from tests.integration.operator.conftest import REPOSITORY, RIGHTS, Cluster, new_namespace, world_in
+from tests.conftest import REPOSITORY
+from tests.integration.operator.conftest import RIGHTS
+from tests.integration.operator.stage.cluster import Cluster, new_namespace
+from tests.integration.operator.stage.world import world_in
 
 pytestmark = [pytest.mark.xdist_group("chaos")]
 

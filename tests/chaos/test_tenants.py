@@ -18,7 +18,8 @@ import pytest
 from tests.chaos.faultproxy import Rule
 from tests.chaos.nonsense import nonsense
 from tests.chaos.stage import ENDED, HEALS_WITHIN, Row, Stage
-from tests.integration.operator.conftest import new_namespace, ready_of
+from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.conditions import ready_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -25,7 +25,9 @@ from localcluster import Binaries, ControlPlane
 from localcluster.helm import Helm
 from localcluster.operator_process import operator_kubeconfig, start_operator
 from tests.integration.chart.conftest import CHART, RELEASE, REPOSITORY, Release
-from tests.integration.operator.conftest import ALLOWED_HOSTS, Cluster, World, new_namespace, world_in
+from tests.integration.operator.conftest import ALLOWED_HOSTS
+from tests.integration.operator.stage.cluster import Cluster, new_namespace
+from tests.integration.operator.stage.world import World, world_in
 
 pytestmark = pytest.mark.xdist_group("chart-releases")
 

@@ -23,7 +23,8 @@ from localcluster.launch import free_ports
 from localcluster.operator_process import OperatorProcess, start_operator
 from tests.integration.monitoring.dashboard.shrinking import shrink
 from tests.integration.monitoring.prometheus import Firing, Prometheus, program, running_prometheus
-from tests.integration.operator.conftest import Cluster, World, new_namespace, world_in
+from tests.integration.operator.stage.cluster import Cluster, new_namespace
+from tests.integration.operator.stage.world import World, world_in
 
 REPOSITORY: Final = Path(__file__).parents[3]
 CHART_FILES: Final = REPOSITORY / "charts" / "githubtoken-operator" / "files"

@@ -19,12 +19,16 @@ from tests.integration.adapters.signers.services import amazon, azure_cloud, eks
 from tests.integration.adapters.signers.services.azure_cloud import Azure
 from tests.integration.adapters.signers.services.google_cloud import GoogleCloud
 from tests.integration.adapters.signers.services.standin import Asked, Said, StandIn
-from tests.integration.operator.conftest import RIGHTS, conditions_of, new_namespace, world_in
+from tests.integration.operator.conftest import RIGHTS
+from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.conditions import conditions_of
+from tests.integration.operator.stage.world import world_in
 
 if TYPE_CHECKING:
     from github_simulator.process import SimulatorProcess
     from localcluster import ControlPlane
-    from tests.integration.operator.conftest import Cluster, World
+    from tests.integration.operator.stage.cluster import Cluster
+    from tests.integration.operator.stage.world import World
 
 pytestmark = pytest.mark.xdist_group("apart-cloud-signers")
 

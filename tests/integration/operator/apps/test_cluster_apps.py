@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from github_simulator.control_client import sha256
-from tests.integration.operator.conftest import OPERATOR_NAMESPACE, conditions_of, pem, ready_of
+from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE, pem
+from tests.integration.operator.stage.conditions import conditions_of, ready_of
 
 if TYPE_CHECKING:
     from github_simulator.control_client import App
-    from tests.integration.operator.conftest import Object, World
+    from tests.integration.operator.stage.cluster import Object
+    from tests.integration.operator.stage.world import World
 
 BY_LABEL: Object = {"from": "Selector", "selector": {"matchLabels": {"github": "allowed"}}}
 ALL: Object = {"from": "All"}

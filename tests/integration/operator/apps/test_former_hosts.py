@@ -11,7 +11,7 @@ from github_simulator.control_client import sha256
 from tests.integration.operator.listeners import Collector, Listener, listening
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 
 @pytest.fixture

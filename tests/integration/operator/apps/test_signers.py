@@ -10,7 +10,10 @@ import pytest
 
 from localcluster.operator_process import OperatorProcess
 from tests.integration.adapters.signers.services.vaults import Vault, running_vault
-from tests.integration.operator.conftest import conditions_of, new_namespace, pem, ready_of, world_in
+from tests.integration.operator.stage.belongings import pem
+from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.conditions import conditions_of, ready_of
+from tests.integration.operator.stage.world import world_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
     from github_simulator.control_client import App
     from github_simulator.process import SimulatorProcess
     from localcluster import ControlPlane
-    from tests.integration.operator.conftest import Cluster, World
+    from tests.integration.operator.stage.cluster import Cluster
+    from tests.integration.operator.stage.world import World
 
 pytestmark = pytest.mark.xdist_group("signers")
 

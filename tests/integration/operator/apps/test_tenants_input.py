@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 DEEP = "[" * 300 + "]" * 300
 """Deeper than any document of ours, and not so deep that it would harm a reader of JSON."""

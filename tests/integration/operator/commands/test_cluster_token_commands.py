@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.operator.command_line import Commands
-from tests.integration.operator.conftest import OPERATOR_NAMESPACE
+from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE
 from tests.integration.operator.tokens.spread.test_cluster_tokens import KIND, fleet_of
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import Object, World
+    from tests.integration.operator.stage.cluster import Object
+    from tests.integration.operator.stage.world import World
 
 HOME = ("--operator-namespace", OPERATOR_NAMESPACE)
 

@@ -15,12 +15,13 @@ from githubtoken_operator import __version__
 from localcluster import ControlPlane
 from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
 from tests.integration.operator.command_line import Commands, Ended
-from tests.integration.operator.conftest import find_secrets
+from tests.integration.operator.stage.leaks import find_secrets
 from tests.integration.standins import know, standin_crds
 
 if TYPE_CHECKING:
     from localcluster import Binaries
-    from tests.integration.operator.conftest import Object, World
+    from tests.integration.operator.stage.cluster import Object
+    from tests.integration.operator.stage.world import World
 
 LABELS = {"app.kubernetes.io/name": "githubtoken-operator", "app.kubernetes.io/component": "operator"}
 

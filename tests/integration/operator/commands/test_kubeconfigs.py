@@ -22,7 +22,7 @@ from tests.integration.operator.listeners import pump
 
 if TYPE_CHECKING:
     from localcluster import Binaries, ControlPlane
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 GITHUBTOKEN = str(BIN / "githubtoken")
 VERSION = "client.authentication.k8s.io/v1"

@@ -12,7 +12,7 @@ from github_simulator.control_client import sha256
 from tests.integration.operator.command_line import BIN, Commands, Login
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 pytestmark = pytest.mark.both_kinds
 

@@ -17,7 +17,7 @@ from tests.unit.commands.migrate import manifests
 
 if TYPE_CHECKING:
     from localcluster import Binaries
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.operator.command_line import Commands
-from tests.integration.operator.conftest import OPERATOR_NAMESPACE, find_secrets, pem
+from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE, pem
+from tests.integration.operator.stage.leaks import find_secrets
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import Object, World
+    from tests.integration.operator.stage.cluster import Object
+    from tests.integration.operator.stage.world import World
 
 VIEWER = [
     {"apiGroups": ["githubtoken.dev"], "resources": ["githubtokens", "githubapps"], "verbs": ["get", "list"]},

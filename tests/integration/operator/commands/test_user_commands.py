@@ -14,7 +14,7 @@ from tests.integration.operator.command_line import BIN, Commands, Ended
 
 if TYPE_CHECKING:
     from localcluster import Binaries, ControlPlane
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 READ_TOKENS = {"apiGroups": ["githubtoken.dev"], "resources": ["githubtokens"], "verbs": ["get", "list"]}
 

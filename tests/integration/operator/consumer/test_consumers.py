@@ -9,7 +9,7 @@ import pytest
 from tests.integration.standins import know, rollouts_crd
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 KINDS = ["Deployment", "StatefulSet", "DaemonSet"]
 

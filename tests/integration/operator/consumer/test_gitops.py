@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cas import NO_KEY_USAGE, made
-from tests.integration.operator.conftest import new_namespace, world_in
 from tests.integration.operator.fronts import front
+from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.world import world_in
 
 if TYPE_CHECKING:
     from github_simulator.process import SimulatorProcess
     from localcluster import ControlPlane
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import Cluster, Object, World
+    from tests.integration.operator.stage.cluster import Cluster, Object
+    from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
 

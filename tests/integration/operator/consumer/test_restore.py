@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import Object, World
+    from tests.integration.operator.stage.cluster import Object
+    from tests.integration.operator.stage.world import World
 
 SECRETS = ("acme-app", "alice-seed", "alice-credential", "alice", "ci")
 TOKENS = ("alice", "ci")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcluster.helm import locate_helm
-from tests.integration.operator.conftest import conditions_of
+from tests.integration.operator.stage.conditions import conditions_of
 from tests.integration.operator.tokens.user.test_sign_in import device_app, wait_code
 from tests.kstatus import CURRENT, FAILED, IN_PROGRESS, kstatus
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 DAY = 86_400
 

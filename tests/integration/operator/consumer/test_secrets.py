@@ -11,7 +11,7 @@ import yaml
 from github_simulator.control_client import sha256
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 pytestmark = pytest.mark.both_kinds
 

@@ -11,7 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 pytestmark = pytest.mark.xdist_group("apart-requests")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 LIMIT: dict[str, Any] = {"status": 403, "headers": {"Retry-After": "600"}}
 EACH = 3

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 SHORTLY: dict[str, Any] = {"headers": {"Retry-After": "4"}}
 UNSTATED: dict[str, Any] = {}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
 

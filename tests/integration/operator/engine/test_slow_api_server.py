@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcluster import ControlPlane
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 pytestmark = pytest.mark.xdist_group("apart-slow-api-server")
 

@@ -24,8 +24,10 @@ from localcluster.operator_process import (
 )
 from tests.cas import ANOTHER_NAME, EXPIRED, LEGACY, TO_THE_LETTER, Made, made
 from tests.integration.operator.command_line import Commands
-from tests.integration.operator.conftest import ALLOWED_HOSTS, RIGHTS, Cluster, World, world_in
+from tests.integration.operator.conftest import ALLOWED_HOSTS, RIGHTS
 from tests.integration.operator.fronts import front
+from tests.integration.operator.stage.cluster import Cluster
+from tests.integration.operator.stage.world import World, world_in
 
 pytestmark = [pytest.mark.every_python, pytest.mark.xdist_group("certificates")]
 

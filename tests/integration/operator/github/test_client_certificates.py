@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from github_simulator.process import SimulatorProcess
-from tests.integration.operator.conftest import world_in
+from tests.integration.operator.stage.world import world_in
 
 if TYPE_CHECKING:
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import Cluster, World
+    from tests.integration.operator.stage.cluster import Cluster
+    from tests.integration.operator.stage.world import World
 
 
 class Authority(NamedTuple):

@@ -12,7 +12,7 @@ from github_simulator.process import SimulatorProcess
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 
 @pytest.fixture(scope="module", params=[pytest.param(600, id="behind"), pytest.param(-600, id="ahead")])

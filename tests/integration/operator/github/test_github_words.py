@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from github_simulator.control_client import sha256
-from tests.integration.operator.conftest import POLL
+from tests.integration.operator.stage.cluster import POLL
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 HUMAN = ("NeedsHuman", "Stalled")
 

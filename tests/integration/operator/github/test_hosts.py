@@ -16,8 +16,10 @@ import pytest
 
 from github_simulator.process import SimulatorProcess
 from localcluster.operator_process import OperatorProcess, operator_kubeconfig, running_operator
-from tests.integration.operator.conftest import RIGHTS, Cluster, World, new_namespace, world_in
+from tests.integration.operator.conftest import RIGHTS
 from tests.integration.operator.listeners import Listener, Proxy, Stranger, listening
+from tests.integration.operator.stage.cluster import Cluster, new_namespace
+from tests.integration.operator.stage.world import World, world_in
 
 if TYPE_CHECKING:
     from localcluster import ControlPlane

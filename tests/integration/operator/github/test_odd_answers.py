@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 HTML = "<!DOCTYPE html><html><body>Sign in to the company's proxy: ghs_notForYou123456</body></html>"
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.integration.operator.conftest import conditions_of
 from tests.integration.operator.listeners import Handler, Listener, listening
+from tests.integration.operator.stage.conditions import conditions_of
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 EXPIRY = "GitHub-Authentication-Token-Expiration"
 UNDER_WAY = frozenset({"connection", "keep-alive", "transfer-encoding", "content-encoding", "content-length"})

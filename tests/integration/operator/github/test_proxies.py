@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.operator.conftest import new_namespace, world_in
 from tests.integration.operator.listeners import Echo, listening
+from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.world import world_in
 
 if TYPE_CHECKING:
     from github_simulator.process import SimulatorProcess
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import Cluster
+    from tests.integration.operator.stage.cluster import Cluster
 
 
 def test_no_password_of_a_proxy_is_shown_whatever_the_proxy_answers(

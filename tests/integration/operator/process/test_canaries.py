@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.operator.conftest import pem
+from tests.integration.operator.stage.belongings import pem
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 
 @pytest.mark.parametrize("kept_in", ["token", "refresh_token", "client-secret", "private-key.pem"])

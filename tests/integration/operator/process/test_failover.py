@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from localcluster import ControlPlane
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
     Replica = Callable[..., OperatorProcess]
 

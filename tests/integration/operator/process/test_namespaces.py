@@ -12,7 +12,8 @@ from localcluster.helm import locate_helm
 from localcluster.kubeconfig import write_kubeconfig
 from localcluster.operator_process import SERVICE_ACCOUNT
 from tests.integration.chart.conftest import render
-from tests.integration.operator.conftest import new_namespace, world_in
+from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.world import world_in
 from tests.integration.operator.tokens.user.test_unsaveable_pairs import is_announced
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from github_simulator.process import SimulatorProcess
     from localcluster import ControlPlane
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import Cluster, World
+    from tests.integration.operator.stage.cluster import Cluster
+    from tests.integration.operator.stage.world import World
 
 pytestmark = pytest.mark.xdist_group("apart-namespaces")
 

@@ -17,14 +17,16 @@ import pytest
 import yaml
 
 from tests.integration.operator.command_line import BIN, Commands, Ended
-from tests.integration.operator.conftest import OPERATOR_NAMESPACE, find_secrets, pem
+from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE, pem
+from tests.integration.operator.stage.leaks import find_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from github_simulator.control_client import App
-    from tests.integration.operator.conftest import Object, World
+    from tests.integration.operator.stage.cluster import Object
+    from tests.integration.operator.stage.world import World
 
 pytestmark = pytest.mark.both_kinds
 

@@ -13,13 +13,16 @@ import pytest
 import yaml
 
 from github_simulator.control_client import sha256
-from tests.integration.operator.conftest import RIGHTS, new_namespace, world_in
+from tests.integration.operator.conftest import RIGHTS
+from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.world import world_in
 
 if TYPE_CHECKING:
     from github_simulator.process import SimulatorProcess
     from localcluster import ControlPlane
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import Cluster, World
+    from tests.integration.operator.stage.cluster import Cluster
+    from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
 

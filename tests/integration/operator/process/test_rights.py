@@ -15,8 +15,11 @@ import yaml
 from github_simulator.control_client import sha256
 from localcluster import ControlPlane
 from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT, operator_kubeconfig, running_operator
-from tests.integration.operator.conftest import ALLOWED_HOSTS, REPOSITORY, RIGHTS, new_namespace, world_in
+from tests.conftest import REPOSITORY
+from tests.integration.operator.conftest import ALLOWED_HOSTS, RIGHTS
 from tests.integration.operator.pods import make_pod
+from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.world import world_in
 from tests.integration.standins import know, rollouts_crd
 
 if TYPE_CHECKING:
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 
     from github_simulator.process import SimulatorProcess
     from localcluster import Binaries
-    from tests.integration.operator.conftest import Cluster, World
+    from tests.integration.operator.stage.cluster import Cluster
+    from tests.integration.operator.stage.world import World
 
 pytestmark = pytest.mark.xdist_group("apart-rights")
 

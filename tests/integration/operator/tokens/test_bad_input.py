@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 Arrange = Callable[["World"], None]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 
 pytestmark = pytest.mark.both_kinds

@@ -9,7 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
     Move = Callable[[World, Any], str]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from github_simulator.control_client import sha256
-from tests.integration.operator.conftest import conditions_of
+from tests.integration.operator.stage.conditions import conditions_of
 from tests.kstatus import CURRENT, kstatus
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 pytestmark = pytest.mark.both_kinds
 

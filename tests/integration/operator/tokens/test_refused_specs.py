@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 APP: dict[str, Any] = {"appRef": {"name": "acme"}}
 INSTALLATION: dict[str, Any] = {**APP, "installation": {"owner": "acme"}}

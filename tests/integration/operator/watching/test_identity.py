@@ -13,13 +13,16 @@ from github_simulator.control_client import sha256
 from localcluster.operator_process import operator_kubeconfig, start_operator
 from tests.chaos.faultproxy import FaultProxy, Rule
 from tests.chaos.stage import behind
-from tests.integration.operator.conftest import ALLOWED_HOSTS, RIGHTS, new_namespace, world_in
+from tests.integration.operator.conftest import ALLOWED_HOSTS, RIGHTS
+from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.world import world_in
 
 if TYPE_CHECKING:
     from github_simulator.process import SimulatorProcess
     from localcluster import ControlPlane
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import Cluster, World
+    from tests.integration.operator.stage.cluster import Cluster
+    from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcluster import ControlPlane
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 SILENCE = 90.0
 

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from githubtoken_operator.watching.handlers import SILENCE
-from tests.integration.operator.conftest import new_namespace, world_in
 from tests.integration.operator.process.test_to_be_seen import value
+from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.world import world_in
 from tests.integration.operator.watching.forgetting import Balancer, balancer
 
 if TYPE_CHECKING:
     from github_simulator.process import SimulatorProcess
     from localcluster import ControlPlane
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import Cluster, World
+    from tests.integration.operator.stage.cluster import Cluster
+    from tests.integration.operator.stage.world import World
 
 pytestmark = [pytest.mark.xdist_group("apart-silent-watch"), pytest.mark.timeout(600)]
 

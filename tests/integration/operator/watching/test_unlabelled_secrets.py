@@ -9,7 +9,7 @@ import pytest
 from tests.integration.operator.process.test_to_be_seen import value
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 WATCHES = 200
 MINUTES = 150.0

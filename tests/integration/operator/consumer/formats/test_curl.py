@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
     from tests.integration.operator.consumer.formats.conftest import Pod
+    from tests.integration.operator.stage.world import World
 
 
 def test_curl_calls_the_api_with_netrc_and_follows_a_rotation(

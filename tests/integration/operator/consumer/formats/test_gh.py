@@ -22,13 +22,15 @@ import pytest
 
 from github_simulator.process import SimulatorProcess
 from localcluster.build import cache_root
-from tests.integration.operator.conftest import REPOSITORY, world_in
+from tests.conftest import REPOSITORY
 from tests.integration.operator.listeners import Listener, Proxy, listening
+from tests.integration.operator.stage.world import world_in
 
 if TYPE_CHECKING:
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import Cluster, World
     from tests.integration.operator.consumer.formats.conftest import Pod
+    from tests.integration.operator.stage.cluster import Cluster
+    from tests.integration.operator.stage.world import World
 
 LOCKS: Final = REPOSITORY / "tools" / "gh"
 

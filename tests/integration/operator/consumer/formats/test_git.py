@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
     from tests.integration.operator.consumer.formats.conftest import Pod
+    from tests.integration.operator.stage.world import World
 
 
 class GitServer(ThreadingHTTPServer):

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from github_simulator.tls import server_context
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
     from tests.integration.operator.consumer.formats.conftest import Pod
+    from tests.integration.operator.stage.world import World
 
 MODULE = "github.test/acme/lib"
 

@@ -11,9 +11,9 @@ from tests.integration.docs import pages
 from tests.integration.operator.consumer.formats.test_git import git
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
     from tests.integration.operator.consumer.formats.conftest import Pod
     from tests.integration.operator.consumer.formats.test_git import GitServer
+    from tests.integration.operator.stage.world import World
 
 __all__ = ["git"]
 

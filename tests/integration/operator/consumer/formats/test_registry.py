@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import World
     from tests.integration.operator.consumer.formats.conftest import Pod
+    from tests.integration.operator.stage.world import World
 
 STARTS_WITHIN = 30.0
 

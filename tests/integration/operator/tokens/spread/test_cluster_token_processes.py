@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from github_simulator.control_client import sha256
-from tests.integration.operator.conftest import OPERATOR_NAMESPACE, ready_of
+from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE
+from tests.integration.operator.stage.conditions import ready_of
 from tests.integration.operator.tokens.spread.test_cluster_tokens import ALL, KIND, SECRET, Fleet, by_label, fleet_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
 

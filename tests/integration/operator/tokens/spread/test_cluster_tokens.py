@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.operator.conftest import OPERATOR_NAMESPACE, conditions_of, ready_of
+from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE
+from tests.integration.operator.stage.conditions import conditions_of, ready_of
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import Object, World
+    from tests.integration.operator.stage.cluster import Object
+    from tests.integration.operator.stage.world import World
 
 KIND = "ClusterGitHubToken"
 SECRET = "pull"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from localcluster import ControlPlane
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
 pytestmark = [pytest.mark.xdist_group("apart-etcd-restore"), pytest.mark.timeout(600)]
 

@@ -19,7 +19,7 @@ from tests.integration.operator.tokens.user.test_sign_in import allow, device_ap
 
 if TYPE_CHECKING:
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import World
+    from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
 

@@ -14,13 +14,15 @@ import httpx
 import pytest
 
 from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT, OperatorProcess
-from tests.integration.operator.conftest import new_namespace, world_in
 from tests.integration.operator.pods import delete_pod, make_pod, set_status
+from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.world import world_in
 
 if TYPE_CHECKING:
     from github_simulator.process import SimulatorProcess
     from localcluster import ControlPlane
-    from tests.integration.operator.conftest import Cluster, World
+    from tests.integration.operator.stage.cluster import Cluster
+    from tests.integration.operator.stage.world import World
 
     Replica = Callable[[str], OperatorProcess]
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import Object, World
+    from tests.integration.operator.stage.cluster import Object
+    from tests.integration.operator.stage.world import World
 
 
 def device_app(world: World, **settings: Any) -> App:  # noqa: ANN401 - the simulator's settings

@@ -12,7 +12,8 @@ from github_simulator.control_client import sha256
 
 if TYPE_CHECKING:
     from localcluster.operator_process import OperatorProcess
-    from tests.integration.operator.conftest import Object, World
+    from tests.integration.operator.stage.cluster import Object
+    from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
 

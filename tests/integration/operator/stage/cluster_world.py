@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tests.integration.operator.conftest import Object, Ready, World, ready_of
+from tests.integration.operator.stage.cluster import Object
+from tests.integration.operator.stage.conditions import Ready, ready_of
+from tests.integration.operator.stage.world import World
 
 _KEPT_AT_HOME: Final = ("-app", "-credential", "-pat", "-seed")
 """How the names of Secrets end that are not for consumers."""
