@@ -7,6 +7,7 @@ process would, or it changes the world behind the operator's back.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import math
@@ -833,8 +834,12 @@ class Process:
     async def recover(self) -> None:
         """What a start does first."""
         self.savings.resume()
-        await self.savings.late.save_due()
+        await self.save_due()
         await self.store.recover([], begun=format_time(self.world.clock.now))
+
+    async def save_due(self) -> None:
+        """Answers whose pause is over are tried, as they are beside the runs."""
+        await asyncio.gather(*self.savings.late.begin_due())
 
     def watch(self) -> None:
         """The watches bring what there is, and from now on each change: at once, or when `catch_up` says so."""
@@ -896,7 +901,7 @@ class Process:
             else:
                 # A clock of whole microseconds must not stop short of the time.
                 clock.advance(timedelta(seconds=saving, microseconds=1))
-            await self.savings.late.save_due()
+            await self.save_due()
 
 
 PATIENCE: Final = timedelta(minutes=5)

@@ -171,7 +171,7 @@ async def test_an_answer_that_is_saved_late_is_of_the_host_that_gave_it(tmp_path
     world.faults.clear()
     process = named(world)
     await process.recover()
-    await process.savings.late.save_due()
+    await process.save_due()
     assert said_of(world, CREDENTIAL)["webURL"] == "https://github.com"
     await process.settle()
     assert refresh_token(world) not in world.github.shown

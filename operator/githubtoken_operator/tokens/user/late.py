@@ -111,7 +111,7 @@ class LateAnswers:
         try:
             while True:
                 self._changed.clear()
-                self._begin_due()
+                self.begin_due()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(self.next_attempt_in, LONGEST_SLEEP)):
                         await self._changed.wait()
@@ -119,16 +119,21 @@ class LateAnswers:
             for task in self._saving.values():
                 task.cancel()
 
+    def begin_due(self) -> Sequence[asyncio.Task[None]]:
+        """Begins an attempt for each answer whose pause is over; what is under way then, one for each namespace."""
+        due: dict[str, list[SecretKey]] = {}
+        for key, late in self._late.items():
+            if late.due <= self._monotonic() and key[0] not in self._saving:
+                due.setdefault(key[0], []).append(key)
+        for namespace, keys in due.items():
+            self._saving[namespace] = asyncio.create_task(self._save_each(namespace, keys), name=f"saving {namespace}")
+        return tuple(self._saving.values())
+
     @property
     def next_attempt_in(self) -> float:
         """Seconds until something is to be begun; infinite where nothing is late."""
         waiting = (late for (namespace, _), late in self._late.items() if namespace not in self._saving)
         return min((max(late.due - self._monotonic(), 0.0) for late in waiting), default=math.inf)
-
-    async def save_due(self) -> None:
-        """One attempt for each answer whose pause is over."""
-        self._begin_due()
-        await asyncio.gather(*self._saving.values())
 
     async def finish(self, within: float) -> None:
         """Before the end: waits until nothing is late that may yet be taken, for `within` seconds at most."""
@@ -142,14 +147,6 @@ class LateAnswers:
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 await self._none_awaited.wait()
-
-    def _begin_due(self) -> None:
-        due: dict[str, list[SecretKey]] = {}
-        for key, late in self._late.items():
-            if late.due <= self._monotonic() and key[0] not in self._saving:
-                due.setdefault(key[0], []).append(key)
-        for namespace, keys in due.items():
-            self._saving[namespace] = asyncio.create_task(self._save_each(namespace, keys), name=f"saving {namespace}")
 
     async def _save_each(self, namespace: str, keys: Sequence[SecretKey]) -> None:
         try:

@@ -78,7 +78,7 @@ async def test_the_pauses_grow_to_minutes_where_a_refusal_lasts(error: ApiError,
     for _ in range(20):
         pauses.append(process.savings.late.next_attempt_in)
         world.clock.advance(timedelta(seconds=pauses[-1], microseconds=1))
-        await process.savings.late.save_due()
+        await process.save_due()
     assert pauses == sorted(pauses)
     assert pauses[-1] == pytest.approx(most)
     assert world.faults.calls.count("refresh") == 2
@@ -89,7 +89,7 @@ async def test_the_pair_is_saved_once_it_is_taken_and_the_object_is_woken(error:
     world, process = await unsaved(error)
     world.faults.clear()
     world.clock.advance(timedelta(seconds=LONGEST_PAUSE_REFUSED))
-    await process.savings.late.save_due()
+    await process.save_due()
     assert process.saved == [("team", "ci-credential")]
     await process.settle()
     assert process.savings.unsaved == 0
@@ -136,7 +136,7 @@ async def test_a_defect_in_the_way_of_one_answer_is_in_nobody_elses(monkeypatch:
     world.clock.advance(timedelta(minutes=5))
     with monkeypatch.context() as patch:
         patch.setattr(credential_body, "with_pair", lambda *_: 1 / 0)
-        await process.savings.late.save_due()
+        await process.save_due()
     assert process.savings.unsaved == 1
     await process.settle()
     assert_settled(world)
@@ -180,7 +180,7 @@ async def test_a_deleted_secret_ends_it(tmp_path: Path) -> None:
     world, process = await unsaved(REFUSED, tmp_path)
     world.api.delete(CREDENTIAL)
     world.clock.advance(timedelta(seconds=LONGEST_PAUSE_REFUSED))
-    await process.savings.late.save_due()
+    await process.save_due()
     assert process.savings.unsaved == 0
     assert CREDENTIAL not in world.api.objects
     await process.run()
@@ -218,7 +218,7 @@ async def unreadable(folder: Path | None = None, *, may_ask: bool = False) -> tu
         world.faults.on(READ_NAMESPACE, raising(Forbidden(403, "cannot get namespaces")))
     world.api.put(namespace_body())
     world.clock.advance(timedelta(seconds=1))
-    await process.savings.late.save_due()
+    await process.save_due()
     return world, process
 
 
@@ -230,7 +230,7 @@ async def test_what_may_not_be_read_is_told_once_kept_for_ever_and_tried_ever_mo
     for _ in range(30):
         pauses.append(process.savings.late.next_attempt_in)
         world.clock.advance(timedelta(seconds=pauses[-1], microseconds=1))
-        await process.savings.late.save_due()
+        await process.save_due()
     assert pauses[:10] == sorted(pauses[:10])
     assert pauses[-1] == pytest.approx(LONGEST_PAUSE_UNREADABLE)
     assert sum("not saved yet" in record.message for record in caplog.records) == 1
@@ -246,7 +246,7 @@ async def test_what_may_not_be_read_is_saved_as_soon_as_a_run_may_read_it_again(
     world, process = await unreadable()
     world.clock.advance(timedelta(hours=5))
     for _ in range(20):
-        await process.savings.late.save_due()
+        await process.save_due()
         world.clock.advance(timedelta(minutes=2))
     world.faults.clear()
     assert process.savings.late.next_attempt_in > 60
@@ -269,7 +269,7 @@ async def test_a_secret_that_the_watch_saw_go_is_not_waited_for_where_it_may_not
     process.savings.gone((NAMESPACE, "another"))
     assert process.savings.unsaved == 1
     process.savings.gone(CREDENTIAL_KEY)
-    await process.savings.late.save_due()
+    await process.save_due()
     assert process.savings.unsaved == 0
 
 
@@ -285,9 +285,9 @@ async def test_a_secret_that_went_while_github_was_asked_is_not_waited_for_eithe
     world.faults.once("refresh", go, moment=AFTER)
     await process.run()
     assert process.savings.unsaved == 1
-    await process.savings.late.save_due()
+    await process.save_due()
     world.clock.advance(timedelta(seconds=1))
-    await process.savings.late.save_due()
+    await process.save_due()
     assert process.savings.unsaved == 0
 
 
@@ -295,7 +295,7 @@ async def test_a_secret_that_may_be_read_is_looked_at_whatever_the_watch_saw() -
     world, process = await unsaved(REFUSED)
     process.savings.gone(CREDENTIAL_KEY)
     world.faults.clear()
-    await process.savings.late.save_due()
+    await process.save_due()
     await process.settle()
     assert_settled(world)
 
@@ -306,7 +306,7 @@ async def test_a_namespace_that_may_be_asked_for_and_is_gone_ends_it(there: bool
     if not there:
         del world.api.objects[f"namespaces/{NAMESPACE}"]
     world.clock.advance(timedelta(minutes=1))
-    await process.savings.late.save_due()
+    await process.save_due()
     assert process.savings.unsaved == unsaved
 
 
