@@ -61,6 +61,7 @@ from githubtoken_operator.tokens.followers import Followers
 from githubtoken_operator.tokens.gatherer import Gatherer
 from githubtoken_operator.tokens.installation.kind import InstallationKind
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
+from githubtoken_operator.tokens.installation.revocation import InstallationRevocation
 from githubtoken_operator.tokens.issuing import Issuer
 from githubtoken_operator.tokens.kind import TokenKinds
 from githubtoken_operator.tokens.moments import Moments
@@ -77,6 +78,7 @@ from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.kind import UserKind
 from githubtoken_operator.tokens.user.observing import UserInputs
+from githubtoken_operator.tokens.user.revocation import PairRevocation
 from githubtoken_operator.tokens.user.rotation import Rotation
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
@@ -106,6 +108,8 @@ def raising(error: BaseException) -> Callable[[], None]:
 API_AWAY: Final = Unavailable(0, "the API server cannot be reached")
 NOT_SENT: Final = NotSent("GitHubUnavailable", "GitHub cannot be reached")
 LOST: Final = OutcomeUnknown("GitHubUnavailable", "GitHub did not answer in time")
+FORMER_HOSTS: Final = ("*.old.example",)
+"""Of tokens that came from there, these hosts may still be asked."""
 
 
 @dataclass
@@ -740,7 +744,13 @@ class Process:
         moments = Moments(github, now=clock)
         minting = InstallationTokens(github, verify=True, monotonic=clock.monotonic)
         kinds: TokenKinds = {
-            "Installation": InstallationKind(apps=self.apps, tokens=minting, moments=moments, recorder=recorder),
+            "Installation": InstallationKind(
+                apps=self.apps,
+                tokens=minting,
+                revocation=InstallationRevocation(github, allowed_hosts=FORMER_HOSTS),
+                moments=moments,
+                recorder=recorder,
+            ),
             "User": UserKind(
                 github=github,
                 apps=self.apps,
@@ -754,6 +764,9 @@ class Process:
                 savings=self.savings,
                 rotation=self.rotation,
                 sign_ins=self.sign_ins,
+                revocation=PairRevocation(
+                    cluster=self.cluster, github=github, credentials=self.credentials, allowed_hosts=FORMER_HOSTS
+                ),
             ),
             "Personal": PersonalKind(PersonalTokens(github, allowed_hosts=())),
         }
@@ -795,15 +808,13 @@ class Process:
             turns=self.turns,
             revocations=Revocations(
                 cluster=self.cluster,
-                github=github,
+                kinds=kinds,
                 apps=self.apps,
-                credentials=self.credentials,
                 finalizer=finalizer,
                 spreads=spreads,
                 home=NAMESPACE,
                 recorder=recorder,
                 metrics=self.metrics,
-                allowed_hosts=("*.old.example",),
                 now=clock,
             ),
             finalizer=finalizer,

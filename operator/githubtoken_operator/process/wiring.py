@@ -42,6 +42,7 @@ from githubtoken_operator.tokens.followers import Followers
 from githubtoken_operator.tokens.gatherer import Gatherer
 from githubtoken_operator.tokens.installation.kind import InstallationKind
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
+from githubtoken_operator.tokens.installation.revocation import InstallationRevocation
 from githubtoken_operator.tokens.issuing import Issuer
 from githubtoken_operator.tokens.kind import TokenKinds
 from githubtoken_operator.tokens.moments import Moments
@@ -58,6 +59,7 @@ from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.kind import UserKind
 from githubtoken_operator.tokens.user.observing import UserInputs
+from githubtoken_operator.tokens.user.revocation import PairRevocation
 from githubtoken_operator.tokens.user.rotation import Rotation
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
@@ -204,6 +206,7 @@ def wire(
         "Installation": InstallationKind(
             apps=apps,
             tokens=InstallationTokens(github, verify=settings.verify_before_publish, monotonic=time.monotonic),
+            revocation=InstallationRevocation(github, allowed_hosts=settings.allowed_hosts),
             moments=moments,
             recorder=recorder,
         ),
@@ -215,6 +218,9 @@ def wire(
             savings=savings,
             rotation=rotation,
             sign_ins=sign_ins,
+            revocation=PairRevocation(
+                cluster=cluster, github=github, credentials=credentials, allowed_hosts=settings.allowed_hosts
+            ),
         ),
         "Personal": PersonalKind(PersonalTokens(github, allowed_hosts=settings.allowed_hosts)),
     }
@@ -247,15 +253,13 @@ def wire(
     # It looks at what the API server's clock wrote, which is the machine's or as good.
     revocations = Revocations(
         cluster=cluster,
-        github=github,
+        kinds=kinds,
         apps=apps,
-        credentials=credentials,
         finalizer=finalizer,
         spreads=spreads,
         home=settings.operator_namespace,
         recorder=recorder,
         metrics=metrics,
-        allowed_hosts=settings.allowed_hosts,
         now=wall_now,
     )
     reconciler = Reconciler(

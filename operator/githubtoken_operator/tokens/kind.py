@@ -1,15 +1,17 @@
 """What a kind of token does in a run. Each kind is a folder that keeps this contract; the run knows none by name.
 
 `observe` reads what only this kind needs, and changes nothing. `step` does what only this kind's rules ask for before a
-token can be obtained. `obtain` gets a token from GitHub.
+token can be obtained. `obtain` gets a token from GitHub, and `revoke` ends what there is of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
+from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.budget import WRITE
@@ -22,10 +24,31 @@ from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.standing import Standing
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import TokenError
-from githubtoken_operator.domain.vocabulary.model import App, Server
+from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.gathered import Gathered, Memory
+
+
+class StartOver(Exception):
+    """The store moved while a kind worked: look again and decide anew. Nothing was sent, or nothing was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A GitHubToken with `deletionPolicy: Revoke` that is being deleted.
+
+    `held` are the tokens that consumers have, and the one that this process remembers; `unread` is why it is not known
+    what consumers have. `app` gives the App, which raises `TokenError` where nobody knows it any more.
+    """
+
+    body: JSON
+    token: GitHubToken
+    memory: Memory
+    held: Sequence[Issued]
+    unread: Forbidden | None
+    now: datetime
+    app: Callable[[], Awaitable[App]]
 
 
 class TokenKind(Protocol):
@@ -93,6 +116,15 @@ class TokenKind(Protocol):
 
     async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
         """Asks whose token was published, where it may still be asked: whether it is known now, and was not before."""
+
+    async def revoke(self, ending: Ending) -> tuple[JSON, str | None]:
+        """Revokes all that is held and kept: the object as it is then, and what may be alive, in words for the event.
+
+        Raises `TokenError` or `ApiError` to be tried again.
+        """
+
+    def given_up(self, token: GitHubToken) -> str:
+        """What a human is told where that could not be done in time: what becomes of the tokens."""
 
     def forget(self, secrets: Iterable[Ref]) -> None:
         """A GitHubToken that had these Secrets is gone."""

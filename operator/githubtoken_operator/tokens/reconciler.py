@@ -83,13 +83,12 @@ from githubtoken_operator.tokens.followers import Followers
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.gatherer import Gatherer
 from githubtoken_operator.tokens.issuing import Issuer
-from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.kind import StartOver, TokenKinds
 from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.revocation import Revocations
 from githubtoken_operator.tokens.spread.spreads import Spreads
 from githubtoken_operator.tokens.turn import TokenTurns, while_waiting
-from githubtoken_operator.tokens.user.credential_store import StartOver
 
 MOST_PASSES: Final = 6
 """Of observe, decide, act in one run: asking, holding, taking a seed, rotating, admitting, publishing are one each."""

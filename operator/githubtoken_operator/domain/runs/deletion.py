@@ -12,7 +12,6 @@ from typing import Final
 
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.resources import FINALIZER, GitHubToken
@@ -45,21 +44,12 @@ def next_attempt(now: datetime, attempts: int, retry_after: float | None, until:
     return min(now + timedelta(seconds=max(pause, retry_after or 0.0)), until)
 
 
-def left_alive(token: GitHubToken, revoked: Collection[str], now: datetime, *, pair_found: bool) -> str | None:
-    """What status speaks of and the Secrets did not have any more: words for the event, or None.
+def left_alive(token: GitHubToken, revoked: Collection[str], now: datetime) -> str | None:
+    """An access token that status speaks of and the Secrets did not have any more: words for the event, or None.
 
-    `revoked` are base64 SHA-256 hashes as in `status.tokenSHA256`. `pair_found` says that the refresh token was in the
-    credential Secret: then it is the newest, and an access token from before it is dead.
+    `revoked` are base64 SHA-256 hashes as in `status.tokenSHA256`.
     """
-    status = token.status
-    if token.user is not None and pair_found:
-        return None
-    if token.user is not None and (until := parse_time(status.get("refreshTokenExpirationTime"))) and until > now:
-        return (
-            f"Secret `{token.user.credential}` with the refresh token is gone, and GitHub takes that token until "
-            f"{format_time(until)}: its user can revoke the App at GitHub (Settings > Applications)"
-        )
-    known, expires = status.get("tokenSHA256"), parse_time(status.get("expirationTime"))
+    known, expires = token.status.get("tokenSHA256"), parse_time(token.status.get("expirationTime"))
     if known is None or known in revoked or (expires is not None and expires <= now):
         return None
     until_when = f"until {format_time(expires)}" if expires else "until it is revoked at GitHub"
@@ -91,24 +81,6 @@ def left_before(known: Iterable[Issued], revoked: Collection[str], now: datetime
     return (
         "a token from before the last renewal is not revoked, since the operator was restarted and has it no more; "
         f"GitHub takes it until {format_time(last.expires)} (SHA-256 {last.sha256})"
-    )
-
-
-def left_elsewhere(token: GitHubToken, app: App) -> str | None:
-    """Why an installation token whose Secret does not say where it came from is not shown to the App's GitHub."""
-    of = target.remembered(token.status)
-    if of is None or origin.same_host(f"//{of.host}", app.api_url):
-        return None
-    return f"it is of `{of.host}`, and the App's `spec.apiURL` is another host by now, which can revoke nothing there"
-
-
-def not_revoked(token: GitHubToken, why: str) -> str:
-    """Words for the event where a token that is there is shown to nobody."""
-    if token.user is None:
-        return f"a token is not revoked: {why}. It expires within an hour of its issue"
-    return (
-        f"the user's tokens are not revoked: {why}. Its user can revoke the App there (Settings > Applications); "
-        f"Secret `{token.user.credential}` is kept"
     )
 
 

@@ -12,6 +12,7 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import MOST_PREDECESSORS, Issued, Predecessor
 from githubtoken_operator.domain.installation import target
+from githubtoken_operator.domain.installation.revocation import GIVEN_UP
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.resources import GitHubToken, InstallationSource
@@ -19,11 +20,12 @@ from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotHonoured, TokenError, Transient
-from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, Trial, newer
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
-from githubtoken_operator.tokens.kind import Plain
+from githubtoken_operator.tokens.installation.revocation import InstallationRevocation
+from githubtoken_operator.tokens.kind import Ending, Plain
 from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.recorder import Recorder
 
@@ -36,9 +38,18 @@ TRIED_FOR: Final = timedelta(minutes=1)
 class InstallationKind(Plain):
     """The kind `Installation`."""
 
-    def __init__(self, *, apps: Apps, tokens: InstallationTokens, moments: Moments, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        *,
+        apps: Apps,
+        tokens: InstallationTokens,
+        revocation: InstallationRevocation,
+        moments: Moments,
+        recorder: Recorder,
+    ) -> None:
         self._apps = apps
         self._tokens = tokens
+        self._revocation = revocation
         self._moments = moments
         self._recorder = recorder
 
@@ -112,6 +123,16 @@ class InstallationKind(Plain):
         if known.account is None and source is not None and seen.issued is not None and seen.for_present_spec:
             return replace(known, account=source.account)
         return known
+
+    async def revoke(self, ending: Ending) -> tuple[JSON, str | None]:
+        """Also those that live on beside the one that is held."""
+        memory = ending.memory
+        beside = [*memory.superseded, *([memory.trial.issued] if memory.trial else [])]
+        return ending.body, await self._revocation.revoke(ending, beside)
+
+    def given_up(self, token: GitHubToken) -> str:
+        """They do not live long."""
+        return GIVEN_UP
 
 
 def _present(gathered: Gathered, memory: Memory) -> Trial | None:

@@ -17,10 +17,10 @@ from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.domain.vocabulary.model import App, Server
+from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
-from githubtoken_operator.tokens.kind import Plain
+from githubtoken_operator.tokens.kind import Ending, Plain
 from githubtoken_operator.tokens.personal.checking import PersonalTokens
 
 
@@ -86,6 +86,14 @@ class PersonalKind(Plain):
         memory.granted = Granted(info.login)
         memory.checked, memory.refused = info.at, False
         return memory.held
+
+    async def revoke(self, ending: Ending) -> tuple[JSON, str | None]:
+        """The API server takes no such object: a human's own token is not ours to revoke."""
+        return ending.body, self.given_up(ending.token)
+
+    def given_up(self, token: GitHubToken) -> str:
+        """It is its human's."""
+        return "A personal token is revoked by the human who made it, at GitHub"
 
     async def _observe(
         self, seen: Observation, source: PersonalSource, memory: Memory, read: Read

@@ -19,16 +19,13 @@ from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.saving import Savings
 
 TAKEN: Final = 2.0
 """Seconds until a Secret is looked for again that another GitHubToken's run has taken."""
 
 logger = logging.getLogger(__name__)
-
-
-class StartOver(Exception):
-    """The store moved while we worked: look again and decide anew. Nothing was sent, or nothing was lost."""
 
 
 class CredentialStore:

@@ -23,15 +23,17 @@ from githubtoken_operator.domain.runs.standing import Standing
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.user import credential
 from githubtoken_operator.domain.user.device_flow import Ask, Awaiting, Poll
+from githubtoken_operator.domain.user.revocation import given_up
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
-from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.gathered import Gathered, Memory, app_ref
-from githubtoken_operator.tokens.kind import Plain
+from githubtoken_operator.tokens.kind import Ending, Plain
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.observing import UserInputs
+from githubtoken_operator.tokens.user.revocation import PairRevocation
 from githubtoken_operator.tokens.user.rotation import Rotation
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.sign_in import SignIns
@@ -57,6 +59,7 @@ class UserKind(Plain):
         savings: Savings,
         rotation: Rotation,
         sign_ins: SignIns,
+        revocation: PairRevocation,
     ) -> None:
         self._github = github
         self._apps = apps
@@ -65,6 +68,7 @@ class UserKind(Plain):
         self._savings = savings
         self._rotation = rotation
         self._sign_ins = sign_ins
+        self._revocation = revocation
 
     def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
         """The client's. Its id is public, so it counts within the namespace of the App's object.
@@ -152,6 +156,14 @@ class UserKind(Plain):
         memory.account_looks = 0
         memory.granted = Granted(account=login)
         return True
+
+    async def revoke(self, ending: Ending) -> tuple[JSON, str | None]:
+        """The pair, whose Secret goes after it."""
+        return await self._revocation.revoke(ending)
+
+    def given_up(self, token: GitHubToken) -> str:
+        """The pair is kept, since nothing else could revoke it."""
+        return given_up(token)
 
     def forget(self, secrets: Iterable[Ref]) -> None:
         """A GitHubToken that had these Secrets is gone."""

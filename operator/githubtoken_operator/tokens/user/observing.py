@@ -20,7 +20,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import UNLIMITED, App, Token
 from githubtoken_operator.engine.objects import Read
-from githubtoken_operator.tokens.user.credential_store import StartOver
+from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds

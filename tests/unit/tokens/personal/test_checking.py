@@ -383,3 +383,15 @@ async def test_an_expiry_that_cannot_be_never_ends_a_living_token() -> None:
     world.github.personal["ghp_one"] = world.clock()
     await process.run()
     assert ready_of(world.status()) == FRESH
+
+
+# --- The end ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_humans_own_token_is_never_revoked_by_us_whatever_the_object_asks_for() -> None:
+    # The API server takes no such object; one may have come by a version of the CRD that did.
+    world, process = await fresh(deletionPolicy="Revoke")
+    world.api.delete("githubtokens/ci")
+    assert await process.run() is None
+    assert "githubtokens/ci" not in world.api.objects
+    assert (world.event_reasons[-1], world.github.revoked) == (reasons.REVOCATION_FAILED, set())
