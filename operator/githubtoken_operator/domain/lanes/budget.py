@@ -54,7 +54,7 @@ class Budget:
         self._spent: deque[Spent] = deque()
         self._sum = 0.0
         self._tokens = self._burst
-        self._filled = -math.inf
+        self._as_of = -math.inf
         self._half_until = -math.inf
 
     @property
@@ -68,19 +68,17 @@ class Budget:
         return self._most - self._sum
 
     def free_at(self, points: float, now: float) -> float:
-        """When so many points may be spent: `now` or earlier where that is at once."""
-        self._fill(now)
+        """When so many points may be spent: `now` or earlier where that is at once. Asking changes nothing."""
         self._forget(now)
         points = min(points, self._burst)
-        short = points - self._tokens
-        paced = now + short / self._rate(now) if short > _EPSILON else now
+        free = max(self._paced(points), now)
         over = self._sum + points - self._most
         for spent in self._spent:
             if over <= _EPSILON:
                 break
             over -= spent.points
-            paced = max(paced, spent.time + WINDOW)
-        return paced
+            free = max(free, spent.time + WINDOW)
+        return free
 
     def take(self, points: float, now: float) -> Spent:
         """Spends them, whether or not they are free."""
@@ -106,13 +104,25 @@ class Budget:
         self._tokens = min(self._tokens, float(WRITE))
         self._half_until = max(self._half_until, until)
 
-    def _rate(self, now: float) -> float:
-        return self._most * PACE / (2 if now < self._half_until else 1)
+    def _paced(self, points: float) -> float:
+        """When so many have come back."""
+        short = points - self._tokens
+        if short <= 0:
+            return self._as_of
+        rate = self._most * PACE
+        slow = max(self._half_until - self._as_of, 0.0)
+        if short <= slow * rate / 2:
+            return self._as_of + short / (rate / 2)
+        return self._as_of + slow + (short - slow * rate / 2) / rate
 
     def _fill(self, now: float) -> None:
-        passed = max(now - self._filled, 0.0)
-        self._tokens = min(self._burst, self._tokens + passed * self._rate(now)) if passed < WINDOW else self._burst
-        self._filled = max(self._filled, now)
+        """Counts what has come back by now."""
+        if now <= self._as_of:
+            return
+        if self._tokens < self._burst:
+            slow = min(max(self._half_until - self._as_of, 0.0), now - self._as_of)
+            self._tokens += (now - self._as_of - slow / 2) * self._most * PACE
+        self._tokens, self._as_of = min(self._tokens, self._burst), now
 
     def _forget(self, now: float) -> None:
         while self._spent and self._spent[0].time + WINDOW <= now + _EPSILON:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
+from githubtoken_operator.domain.lanes.agenda import Agenda
 from githubtoken_operator.domain.lanes.budget import Budget
-from githubtoken_operator.domain.lanes.lane import CredentialState, HostState, Lane, LaneState
+from githubtoken_operator.domain.lanes.lane import TOGETHER, CredentialState, HostState, Lane, LaneState, Waiter
 
 K = TypeVar("K")
 
@@ -14,12 +14,17 @@ _SWEEP: Final = 256
 
 
 class Hosts(Generic[K]):
-    """What is kept of each host, credential and lane. `points` a minute for each credential, and `share` places."""
+    """What is kept of each host, credential and lane. `points` a minute for each credential, and `share` places.
 
-    def __init__(self, points: float, share: int) -> None:
+    Whatever is changed of one of them is `told`, so that only what changed is asked whether it may go.
+    """
+
+    def __init__(self, points: float, share: int, host_share: int) -> None:
         self._points = points
         self._share = share
+        self._host_share = host_share
         self._hosts: dict[str, HostState[K]] = {}
+        self._agenda = Agenda()
         self._made = 0
         self._sweep_at = _SWEEP
 
@@ -39,19 +44,32 @@ class Hosts(Generic[K]):
         if host is not None and credential is not None and state is not None:
             return host, credential, state
         self._sweep(now)
-        host = self._hosts.setdefault(lane.host, HostState())
+        host = self._hosts.setdefault(lane.host, HostState(self._host_share))
         if (credential := host.credentials.get(lane.credential)) is None:
             credential = host.credentials[lane.credential] = CredentialState(Budget(self._points), allowed=self._share)
         state = credential.lanes[lane.installation] = LaneState(lane)
         self._made += 1
         return host, credential, state
 
-    def waited_for(self) -> Iterator[tuple[HostState[K], CredentialState[K]]]:
-        """The credentials for which somebody waits."""
-        for host in self._hosts.values():
-            for credential in host.credentials.values():
-                if credential.waiting:
-                    yield host, credential
+    def told(self, lane: Lane, now: float) -> None:
+        """Something of the lane has changed, of its credential or of its host."""
+        host, credential, state = self.find(lane)
+        if host is None or credential is None or state is None:
+            return
+        credential.agenda.put(lane.installation, state.offer(now))
+        host.agenda.put(lane.credential, credential.offer(now))
+        self._agenda.put(lane.host, host.offer(now))
+
+    def first(self, now: float) -> tuple[K, Waiter, LaneState[K]] | None:
+        """The most urgent one that may go. While a host is away, one whose own lane has not failed goes before."""
+        while (name := self._agenda.due(now)) is not None:
+            self._agenda.put(name, self._hosts[name].offer(now))
+        best = self._agenda.best()
+        return self._hosts[best[1]].next() if best is not None else None
+
+    def next_at(self, now: float) -> float:
+        """When somebody may go next, if nothing is told meanwhile; infinite where only what is told can help."""
+        return now if self._agenda.best() is not None else max(self._agenda.again(), now)
 
     def _sweep(self, now: float) -> None:
         """Forgets what is idle. Doubling keeps the cost constant for each lane that is made."""
@@ -62,8 +80,12 @@ class Hosts(Generic[K]):
                 credential.lanes = {where: state for where, state in credential.lanes.items() if state.in_use(now)}
                 if not credential.in_use(now):
                     del host.credentials[secret]
-            host.failing = {lane for lane in host.failing if lane.credential in host.credentials}
-            if not host.credentials and not host.inside and host.outage.since is None:
+            host.failing = {
+                lane: state
+                for lane, state in host.failing.items()
+                if (owner := host.credentials.get(lane.credential)) and lane.installation in owner.lanes
+            }
+            if not host.credentials and not host.inside and host.outage.next_look + TOGETHER <= now:
                 del self._hosts[name]
         self._made = len(self)
         self._sweep_at = max(_SWEEP, 2 * self._made)

@@ -9,12 +9,13 @@ A limit is told to a lane, an outage is seen in a lane; what several lanes have 
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from githubtoken_operator.domain.lanes.agenda import NOTHING, Agenda, Offer, Order, Rank
 from githubtoken_operator.domain.lanes.budget import Budget, Spent
 from githubtoken_operator.domain.lanes.outage import Outage
 
@@ -24,21 +25,12 @@ TOGETHER: Final = 60.0
 """Seconds within which two installations of one credential are limited for one reason: their App's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(NamedTuple):
     """Whom GitHub's limits concern. `credential` is proved, never claimed; `installation` is "" where there is none."""
 
     host: str
     credential: str
     installation: str = ""
-
-
-class Rank(NamedTuple):
-    """Who goes first: what was refused goes last, then the earliest deadline, then who came first."""
-
-    refused: bool
-    deadline: float
-    serial: int
 
 
 @dataclass(slots=True)
@@ -65,7 +57,10 @@ class Place(Generic[K]):
 
 @dataclass(slots=True)
 class LaneState(Generic[K]):
-    """`allowed`: how many may ask at once; one at first and after each failure, and more with each success."""
+    """`allowed`: how many may ask at once; one at first and after each failure, and more with each success.
+
+    `failing`: it failed since its host last answered anybody.
+    """
 
     lane: Lane
     waiting: dict[K, Waiter] = field(default_factory=dict)
@@ -74,10 +69,11 @@ class LaneState(Generic[K]):
     allowed: int = 1
     paused_until: float = -math.inf
     outage: Outage = field(default_factory=Outage)
+    failing: bool = False
     refused: set[K] = field(default_factory=set)
 
     def add(self, key: K, waiter: Waiter) -> None:
-        """Takes it into the queue, in place of an earlier reservation of its own."""
+        """Takes it into the queue."""
         self.waiting[key] = waiter
         heapq.heappush(self.queue, (waiter.rank, key))
 
@@ -91,39 +87,67 @@ class LaneState(Generic[K]):
             heapq.heappop(self.queue)
         return None
 
-    def opens(self, now: float) -> float:
-        """When the next one may go, as far as this lane is concerned; infinite while its places are taken."""
-        if self.inside >= self.allowed:
-            return math.inf
-        return max(now, self.paused_until, self.outage.opens(now))
+    def offer(self, now: float) -> Offer:
+        """Its first one, as far as this lane is concerned."""
+        first = self.first()
+        if first is None or self.inside >= self.allowed:
+            return NOTHING
+        opens = max(self.paused_until, self.outage.opens(now))
+        return Offer(Order(self.failing, first[1].rank), math.inf) if opens <= now else Offer(None, opens)
 
     def in_use(self, now: float) -> bool:
         """Whether it says anything that another one, made anew, would not."""
-        busy = self.waiting or self.inside or self.refused or self.outage.since is not None
-        return bool(busy) or self.paused_until + TOGETHER > now
+        return bool(self.waiting or self.inside) or max(self.paused_until, self.outage.next_look) + TOGETHER > now
 
 
 @dataclass(slots=True)
 class CredentialState(Generic[K]):
-    """`limited`: the installations that GitHub limited lately, and when. `waiting`: how many wait in all lanes."""
+    """`limited`: the installations that GitHub limited lately, and when. `ranks`: of all that wait, in their order."""
 
     budget: Budget
     lanes: dict[str, LaneState[K]] = field(default_factory=dict)
+    agenda: Agenda = field(default_factory=Agenda)
     inside: int = 0
     allowed: int = 1
     paused_until: float = -math.inf
     limited: dict[str, float] = field(default_factory=dict)
-    waiting: int = 0
+    ranks: list[Rank] = field(default_factory=list)
 
-    def waited_for(self) -> Iterator[LaneState[K]]:
-        """Its lanes in which somebody waits."""
-        return (state for state in self.lanes.values() if state.waiting)
+    def add(self, rank: Rank) -> None:
+        """One more waits."""
+        bisect.insort(self.ranks, rank)
 
-    def opens(self, points: float, now: float) -> float:
-        """When the next one may go, as far as the credential is concerned."""
+    def drop(self, rank: Rank) -> None:
+        """That one waits no more."""
+        del self.ranks[self.before(rank)]
+
+    def before(self, rank: Rank) -> int:
+        """How many that wait go before one of that rank."""
+        return bisect.bisect_left(self.ranks, rank)
+
+    def next(self) -> tuple[K, Waiter, LaneState[K]]:
+        """The most urgent one; there is one if it has offered it."""
+        best = self.agenda.best()
+        state = self.lanes[best[1]] if best is not None else None
+        first = state.first() if state is not None else None
+        if state is None or first is None:
+            raise AssertionError("nobody may go")
+        return *first, state
+
+    def offer(self, now: float) -> Offer:
+        """The most urgent one of its lanes, as far as the credential is concerned: nobody goes past one that is short.
+
+        So one that needs many points never waits for those that need few.
+        """
+        while (name := self.agenda.due(now)) is not None:
+            self.agenda.put(name, self.lanes[name].offer(now))
+        best, again = self.agenda.best(), self.agenda.again()
+        if best is None:
+            return Offer(None, again)
         if self.inside >= self.allowed:
-            return math.inf
-        return max(now, self.paused_until, self.budget.free_at(points, now))
+            return NOTHING
+        opens = max(self.paused_until, self.budget.free_at(self.next()[1].points, now))
+        return Offer(best[0], again) if opens <= now else Offer(None, min(opens, again))
 
     def in_use(self, now: float) -> bool:
         """Whether it says anything that another one, made anew, would not."""
@@ -133,15 +157,30 @@ class CredentialState(Generic[K]):
 
 @dataclass(slots=True)
 class HostState(Generic[K]):
-    """`failing`: lanes that failed since the host last answered anybody."""
+    """`share`: how many may ask at once. `failing`: lanes that failed since the host last answered anybody."""
 
+    share: int
     credentials: dict[str, CredentialState[K]] = field(default_factory=dict)
+    agenda: Agenda = field(default_factory=Agenda)
     inside: int = 0
     outage: Outage = field(default_factory=Outage)
-    failing: set[Lane] = field(default_factory=set)
+    failing: dict[Lane, LaneState[K]] = field(default_factory=dict)
 
-    def opens(self, share: int, now: float, lane: Lane | None = None) -> float:
-        """When the next one may go, as far as the host is concerned: one of that lane, or any."""
-        if self.inside >= share:
-            return math.inf
-        return max(now, self.outage.opens(now) if lane in self.failing else self.outage.opens_to_new(now))
+    def next(self) -> tuple[K, Waiter, LaneState[K]]:
+        """The most urgent one; there is one if it has offered it."""
+        best = self.agenda.best()
+        if best is None:
+            raise AssertionError("nobody may go")
+        return self.credentials[best[1]].next()
+
+    def offer(self, now: float) -> Offer:
+        """The most urgent one of its credentials, as far as the host is concerned."""
+        while (name := self.agenda.due(now)) is not None:
+            self.agenda.put(name, self.credentials[name].offer(now))
+        best, again = self.agenda.best(), self.agenda.again()
+        if best is None:
+            return Offer(None, again)
+        if self.inside >= self.share:
+            return NOTHING
+        opens = self.outage.opens(now) if best[0].failing else self.outage.opens_to_new(now)
+        return Offer(best[0], again) if opens <= now else Offer(None, min(opens, again))

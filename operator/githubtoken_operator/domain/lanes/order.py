@@ -8,7 +8,8 @@
 - A lane begins with one request at once, and is given more as GitHub answers. No credential has more than `share` of
   the places, no host more than `host_share`: what hangs is held by few.
 - Of those that wait for the same credential, the earliest deadline goes first. Who waits keeps the reservation until
-  its turn; a turn that is not taken within `KEPT` goes to the next.
+  its turn; a turn that is not taken within `KEPT` goes to the next. One that must wait for its points is not overtaken
+  by another that needs fewer.
 
 Pure: seconds of a monotonic clock are an argument, and a key is any hashable value that can be ordered.
 """
@@ -19,16 +20,10 @@ import itertools
 import math
 from typing import Final, Generic, TypeVar
 
-from githubtoken_operator.domain.lanes.budget import READ, WRITE
+from githubtoken_operator.domain.lanes.agenda import Rank
+from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.lanes.hosts import Hosts
-from githubtoken_operator.domain.lanes.lane import (
-    TOGETHER,
-    Lane,
-    LaneState,
-    Place,
-    Rank,
-    Waiter,
-)
+from githubtoken_operator.domain.lanes.lane import TOGETHER, Lane, Place, Waiter
 from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE
 
 K = TypeVar("K")
@@ -46,10 +41,11 @@ class Lanes(Generic[K]):
         """`requests_per_minute` that write, for each credential; `places`: how many may run at once in all."""
         self.share = max(places // 3, 1)
         self.host_share = max(places - places // 4, 1)
-        self._hosts: Hosts[K] = Hosts(requests_per_minute * WRITE, self.share)
+        self._hosts: Hosts[K] = Hosts(requests_per_minute * WRITE, self.share, self.host_share)
         self._places: dict[K, Place[K]] = {}
+        self._kept: dict[K, Place[K]] = {}
         self._reserved: dict[K, tuple[Lane, Waiter]] = {}
-        self._granted: list[K] = []
+        self._granted: dict[K, None] = {}
         self._serial = itertools.count()
 
     # --- Who asks ----------------------------------------------------------------------------------------------------
@@ -58,57 +54,46 @@ class Lanes(Generic[K]):
         """Whether `key` may ask GitHub now, for `points`; else it has a reservation, and is told by `grant`."""
         place = self._places.get(key)
         if place is not None and place.lane == lane:
-            place.entered = True
+            self._enter(place)
             return True
         if place is not None:
             self.leave(key, now)
         self.wait(key, lane, deadline=deadline, points=points, now=now)
-        self._granted += self._grant(now)
-        if key not in self._places:
+        self._granted |= dict.fromkeys(self._grant(now))
+        if (place := self._places.get(key)) is None:
             return False
-        self._granted.remove(key)
-        self._places[key].entered = True
+        self._granted.pop(key, None)
+        self._enter(place)
         return True
 
     def wait(self, key: K, lane: Lane, *, deadline: float, points: float, now: float) -> None:
-        """Gives it a reservation; an earlier one of the same lane keeps its age."""
-        reserved = self._drop_waiter(key)
+        """Gives it a reservation; an earlier one keeps its age."""
         _, credential, state = self._hosts.of(lane, now)
+        before, reserved = self._reserved.get(key, (None, None))
         since = reserved.since if reserved is not None else now
         serial = reserved.rank.serial if reserved is not None else next(self._serial)
         waiter = Waiter(Rank(key in state.refused, deadline, serial), points, since)
+        if before == lane and waiter == reserved:
+            return
+        self._drop_waiter(key, now)
         state.add(key, waiter)
-        credential.waiting += 1
+        credential.add(waiter.rank)
         self._reserved[key] = lane, waiter
+        self._hosts.told(lane, now)
 
     def grant(self, now: float) -> list[K]:
         """Those whose turn has come since: each is to ask again, and will be let in."""
-        for place in [each for each in self._places.values() if not each.entered and each.since + KEPT <= now]:
+        while self._kept and (place := next(iter(self._kept.values()))).since + KEPT <= now:
             self.leave(place.key, now)
-        granted = self._granted + self._grant(now)
-        self._granted = []
+        granted = [*self._granted, *self._grant(now)]
+        self._granted.clear()
         return granted
 
     def next_at(self, now: float) -> float | None:
         """When `grant` may have something to say next, if nothing is told meanwhile; None where nobody waits."""
-        times = [each.since + KEPT for each in self._places.values() if not each.entered]
-        for host, credential in self._hosts.waited_for():
-            closed = max(host.opens(self.host_share, now), credential.opens(READ, now))
-            if closed > now:
-                # What its lanes say matters then.
-                times.append(closed)
-                continue
-            times += [
-                max(
-                    host.opens(self.host_share, now, state.lane),
-                    credential.opens(first[1].points, now),
-                    state.opens(now),
-                )
-                for state in credential.waited_for()
-                if (first := state.first()) is not None
-            ]
-        ahead = [time for time in times if time < math.inf]
-        return min(ahead, default=None)
+        kept = next(iter(self._kept.values())).since + KEPT if self._kept else math.inf
+        at = min(kept, self._hosts.next_at(now))
+        return at if at < math.inf else None
 
     # --- What came of it ---------------------------------------------------------------------------------------------
 
@@ -119,7 +104,7 @@ class Lanes(Generic[K]):
 
     def withdraw(self, key: K, now: float) -> None:
         """It wants nothing any more: its reservation goes, or its turn, if it had come."""
-        self._drop_waiter(key)
+        self._drop_waiter(key, now)
         self.leave(key, now)
 
     def leave(self, key: K, now: float) -> None:
@@ -127,10 +112,12 @@ class Lanes(Generic[K]):
         place = self._places.pop(key, None)
         if place is None:
             return
+        self._kept.pop(key, None)
         host, credential, state = self._hosts.of(place.lane, now)
         host.inside, credential.inside, state.inside = host.inside - 1, credential.inside - 1, state.inside - 1
         if not place.used:
             credential.budget.give_back(place.spent, place.points)
+        self._hosts.told(place.lane, now)
 
     def answered(self, lane: Lane, now: float) -> None:
         """GitHub answered it, whatever it said: more may ask at once."""
@@ -139,11 +126,15 @@ class Lanes(Generic[K]):
         credential.allowed = min(credential.allowed * 2, self.share)
         state.outage.end()
         state.refused.clear()
-        if host.outage.since is not None:
-            for other in host.failing:
-                self._hosts.of(other, now)[2].outage.end()
+        was_away, failed = host.outage.since is not None, tuple(host.failing.items())
         host.outage.end()
         host.failing.clear()
+        for where, other in failed:
+            other.failing = False
+            if was_away:
+                other.outage.end()
+            self._hosts.told(where, now)
+        self._hosts.told(lane, now)
 
     def failed(self, key: K, lane: Lane, now: float, *, took: float = 0.0) -> None:
         """GitHub did not answer it, or not as it should; that took so many seconds."""
@@ -151,11 +142,13 @@ class Lanes(Generic[K]):
         state.allowed = 1
         state.refused.add(key)
         state.outage.begin(now)
-        host.failing.add(lane)
+        state.failing = True
+        host.failing[lane] = state
         if len(host.failing) > 1:
             host.outage.begin(now)
         if took > FIRST_PAUSE:
             state.outage.hung(took, now)
+        self._hosts.told(lane, now)
 
     def limited(self, key: K, lane: Lane, seconds: float, now: float) -> None:
         """GitHub told it to wait so long."""
@@ -170,6 +163,7 @@ class Lanes(Generic[K]):
         if len(credential.limited) > 1 or not lane.installation:
             credential.paused_until = max(credential.paused_until, now + seconds)
             credential.allowed = 1
+        self._hosts.told(lane, now)
 
     # --- What is shown -----------------------------------------------------------------------------------------------
 
@@ -194,8 +188,7 @@ class Lanes(Generic[K]):
             return 0
         lane, mine = self._reserved[key]
         _, credential, _ = self._hosts.find(lane)
-        lanes = credential.lanes.values() if credential is not None else ()
-        return sum(waiter.rank < mine.rank for state in lanes for waiter in state.waiting.values())
+        return credential.before(mine.rank) if credential is not None else 0
 
     def is_granted(self, key: K) -> bool:
         """Whether its turn has come, and it has not asked yet."""
@@ -210,41 +203,33 @@ class Lanes(Generic[K]):
 
     def _grant(self, now: float) -> list[K]:
         granted = []
-        while (found := self._first(now)) is not None:
+        while (found := self._hosts.first(now)) is not None:
             key, waiter, state = found
             lane = state.lane
             host, credential, _ = self._hosts.of(lane, now)
-            self._drop_waiter(key)
+            self._forget_waiter(key)
             spent = credential.budget.take(waiter.points, now)
-            self._places[key] = Place(key, lane, spent, waiter.points, now)
+            self._places[key] = self._kept[key] = Place(key, lane, spent, waiter.points, now)
             host.inside, credential.inside, state.inside = host.inside + 1, credential.inside + 1, state.inside + 1
             host.outage.look(now)
             state.outage.look(now)
+            self._hosts.told(lane, now)
             granted.append(key)
         return granted
 
-    def _first(self, now: float) -> tuple[K, Waiter, LaneState[K]] | None:
-        """The most urgent one that may go. While a host is away, one whose own lane has not failed goes before."""
-        best: tuple[tuple[bool, Rank], K, Waiter, LaneState[K]] | None = None
-        for host, credential in self._hosts.waited_for():
-            if host.opens(self.host_share, now) > now or credential.opens(READ, now) > now:
-                continue
-            writes = credential.opens(WRITE, now) <= now
-            for state in credential.waited_for():
-                first = state.first()
-                if first is None or state.opens(now) > now or not (writes or first[1].points <= READ):
-                    continue
-                if host.opens(self.host_share, now, state.lane) > now:
-                    continue
-                order = state.lane in host.failing, first[1].rank
-                if best is None or order < best[0]:
-                    best = order, *first, state
-        return best[1:] if best is not None else None
+    def _enter(self, place: Place[K]) -> None:
+        place.entered = True
+        self._kept.pop(place.key, None)
 
-    def _drop_waiter(self, key: K) -> Waiter | None:
+    def _drop_waiter(self, key: K, now: float) -> None:
+        if (lane := self._forget_waiter(key)) is not None:
+            self._hosts.told(lane, now)
+
+    def _forget_waiter(self, key: K) -> Lane | None:
         lane, waiter = self._reserved.pop(key, (None, None))
-        if lane is not None:
-            _, credential, state = self._hosts.find(lane)
-            if credential is not None and state is not None and state.waiting.pop(key, None) is not None:
-                credential.waiting -= 1
-        return waiter
+        if lane is None or waiter is None:
+            return None
+        _, credential, state = self._hosts.find(lane)
+        if credential is not None and state is not None and state.waiting.pop(key, None) is not None:
+            credential.drop(waiter.rank)
+        return lane

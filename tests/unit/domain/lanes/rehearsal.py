@@ -37,10 +37,18 @@ class Rehearsal:
     served: dict[int, float] = field(default_factory=dict)
     most_inside: int = 0
 
-    def run(self, wanted: Sequence[tuple[Lane, float]], *, points: float = 5, until: float = 10_000.0) -> None:
-        """Key number n wants a token of the lane by the deadline at place n of `wanted`; all ask at second 0."""
+    def run(
+        self,
+        wanted: Sequence[tuple[Lane, float]],
+        *,
+        points: Callable[[int], float] = lambda _key: 5,
+        begins: Callable[[int], float] = lambda _key: 0.0,
+        until: float = 10_000.0,
+    ) -> None:
+        """Key number n wants a token of the lane by the deadline at place n of `wanted`, from second `begins(n)` on."""
         serial = itertools.count()
-        events: list[tuple[float, int, str, int]] = [(0.0, next(serial), "ask", key) for key in range(len(wanted))]
+        events = [(begins(key), next(serial), "ask", key) for key in range(len(wanted))]
+        heapq.heapify(events)
         inside, looks = 0, set[float]()
         while events:
             now, _, what, key = heapq.heappop(events)
@@ -53,11 +61,11 @@ class Rehearsal:
                 self.lanes.withdraw(key, now)
             elif what == "ask":
                 lane, deadline = wanted[key]
-                if self.lanes.ask(key, lane, deadline=deadline, points=points, now=now):
+                if self.lanes.ask(key, lane, deadline=deadline, points=points(key), now=now):
                     self.lanes.used(key)
                     inside += 1
                     self.most_inside = max(self.most_inside, inside)
-                    self.asked.append(Asked(now, key, lane, points, self.answer(lane, now)))
+                    self.asked.append(Asked(now, key, lane, points(key), self.answer(lane, now)))
                     heapq.heappush(events, (now + self.latency(lane), next(serial), "answer", len(self.asked) - 1))
             for granted in self.lanes.grant(now):
                 heapq.heappush(events, (now, next(serial), "ask", granted))

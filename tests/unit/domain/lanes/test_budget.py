@@ -51,6 +51,36 @@ def test_after_a_limit_nothing_goes_at_once_and_the_pace_is_half() -> None:
     assert times[-1] == pytest.approx(18 * WRITE / (900 * PACE / 2), abs=0.05)
 
 
+@given(
+    takes=st.lists(st.tuples(st.floats(0, 3), st.sampled_from([READ, WRITE])), min_size=1, max_size=20),
+    half=st.floats(0, 10),
+    looks=st.lists(st.floats(0, 60), max_size=40).map(sorted),
+)
+def test_asking_when_points_are_free_changes_nothing(
+    takes: list[tuple[float, int]], half: float, looks: list[float]
+) -> None:
+    asked, plain, now = Budget(100), Budget(100), 0.0
+    for budget in (asked, plain):
+        budget.slow_down(half, 0.0)
+    for pause, points in takes:
+        for look in looks:
+            if look <= pause:
+                asked.free_at(WRITE, now + look)
+        now += pause
+        for budget in (asked, plain):
+            budget.take(points, now)
+    assert asked.free_at(WRITE, now) == plain.free_at(WRITE, now)
+
+
+def test_a_pause_at_half_the_pace_ends_also_for_one_that_waits_already() -> None:
+    budget = Budget(900)
+    budget.slow_down(1.0, 0.0)
+    for _ in range(19):
+        budget.take(WRITE, 0.0)
+    # 90 points of the first second, at half the pace, and five of the next.
+    assert budget.free_at(WRITE, 0.0) == pytest.approx(1 + 5 / 180)
+
+
 def test_what_was_not_used_is_given_back() -> None:
     budget = Budget(900)
     spent = budget.take(WRITE, 0.0)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.lanes.budget import WRITE
+from githubtoken_operator.domain.lanes.budget import READ, WRITE
 from githubtoken_operator.domain.lanes.lane import TOGETHER, Lane
 from githubtoken_operator.domain.lanes.order import KEPT, Lanes
 from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE
+from tests.unit.domain.lanes.plain import plain_lanes
 from tests.unit.domain.lanes.rehearsal import Rehearsal, Said
 
 HOST = "api.github.com"
@@ -302,6 +303,52 @@ def test_everybody_is_served_in_the_end_and_no_bound_is_passed_on_the_way(
             assert two.at >= one.at + float(one.said)
 
 
+@settings(max_examples=100)
+@given(
+    wanted=st.lists(
+        st.tuples(st.sampled_from(LANES), st.floats(0, 100), st.floats(0, 90), st.sampled_from([READ, WRITE])),
+        min_size=1,
+        max_size=60,
+    ),
+    ill=st.dictionaries(st.sampled_from(LANES), st.sampled_from(["failed", 20.0, 70.0]), max_size=8),
+    heals=st.floats(0, 200),
+    slow=st.sets(st.sampled_from(LANES), max_size=3),
+    places=st.integers(1, 40),
+    per_minute=st.integers(1, 300),
+)
+def test_who_goes_when_is_what_a_look_at_everybody_would_say(
+    *,
+    wanted: list[tuple[Lane, float, float, float]],
+    ill: dict[Lane, Said],
+    heals: float,
+    slow: set[Lane],
+    places: int,
+    per_minute: int,
+) -> None:
+    asked = []
+    for make in (Lanes[int], plain_lanes):
+        tried = Rehearsal(
+            make(requests_per_minute=per_minute, places=places),
+            answer=lambda lane, now: ill.get(lane, "ok") if now < heals else "ok",
+            latency=lambda lane: 30.0 if lane in slow else 0.05,
+        )
+        tried.run(
+            [(lane, deadline) for lane, deadline, _, _ in wanted],
+            points=lambda key: wanted[key][3],
+            begins=lambda key: wanted[key][2],
+            until=100_000.0,
+        )
+        asked.append(tried.asked)
+    assert asked[0] == asked[1]
+
+
+def test_a_write_is_not_held_up_by_reads_that_are_less_urgent() -> None:
+    lanes: Lanes[int] = Lanes(requests_per_minute=1, places=100)
+    tried = Rehearsal(lanes)
+    tried.run([(ONE, 9.0)] * 30 + [(ONE, 1.0)], points=lambda key: WRITE if key == 30 else READ)
+    assert [asked.key for asked in tried.asked].index(30) == 1
+
+
 @given(st.lists(st.tuples(st.sampled_from(LANES[:3]), st.floats(0, 100)), min_size=2, max_size=40))
 def test_of_one_credential_that_waits_for_its_points_the_earliest_deadline_goes_first(
     wanted: list[tuple[Lane, float]],
@@ -320,3 +367,14 @@ def test_what_is_idle_is_forgotten() -> None:
         ask(lanes, "a", lane, now=1000.0 * number)
         served(lanes, "a", lane, now=1000.0 * number)
     assert len(lanes._hosts) < 600
+
+
+def test_what_failed_and_is_asked_no_more_is_forgotten_too() -> None:
+    lanes: Lanes[str] = Lanes()
+    for number in range(3000):
+        now, lane = 1000.0 * number, Lane(f"host {number % 7}", f"key {number}", "1")
+        lanes.wait("a", lane, deadline=0.0, points=WRITE, now=now)
+        lanes.failed("a", lane, now)
+        lanes.withdraw("a", now)
+    assert len(lanes._hosts) < 600
+    assert all(len(host.failing) < 600 for host in lanes._hosts._hosts.values())
