@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from githubtoken_operator.domain.consumer import ownership
@@ -35,6 +35,8 @@ from githubtoken_operator.domain.vocabulary.redaction import redact
 
 MOST_FAILURES: Final = 20
 """So many are told in status."""
+LEAST_LEFT: Final = timedelta(minutes=5)
+"""Of the life of a token; with less, its successor is spread in haste."""
 SEAL: Final = PREFIX + "seal"
 """Annotation by which the operator recognises what it wrote itself: an HMAC of all other notes."""
 _NO_NOTES: Final = (ADOPT, ADOPTED, SEAL)
@@ -163,6 +165,17 @@ class Spread:
             return True
         template = Template.of_body(body)
         return any(place.lacks(template, now) for place in self.places)
+
+    def is_urgent(self, token: GitHubToken, now: datetime) -> bool:
+        """Whether the namespaces cannot work until they have the next token, or soon cannot.
+
+        A user's token dies with its rotation, and a human replaces a personal one that may be dead. An installation's
+        lives on beside its successor: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
+        """
+        if token.installation is None:
+            return True
+        expires = self.published.access.expires_at if self.published else None
+        return expires is not None and expires - now < LEAST_LEFT
 
     def is_new(self, issued: Issued) -> bool:
         """Whether no namespace is known to have the token."""

@@ -1,8 +1,6 @@
-"""The Secrets of ClusterGitHubTokens: what a run sees of them, writes, withdraws and tells.
+"""The Secrets of ClusterGitHubTokens: what a run sees of them, and the way to all that it does with them.
 
 No Secret is read for a run: it is judged as the watches brought it (`known`), and written under its resourceVersion.
-Only where that is not the present one it is read, and judged anew. Namespaces are written to side by side, and what one
-of them refuses is its own failure: it is kept until it is tried again, and status tells it.
 
 The token that is held is in these Secrets and in memory alone, unless it is a user's. A process that has just begun
 takes it from one that it can trust (`domain.consumer.spread`).
@@ -10,14 +8,11 @@ takes it from one that it can trust (`domain.consumer.spread`).
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
@@ -26,53 +21,23 @@ from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import Distribution, Failure, Place, Spread, Template
 from githubtoken_operator.domain.objects.resources import GitHubToken
 from githubtoken_operator.domain.objects.secrets import REVISION, annotations_of, revision_of
-from githubtoken_operator.domain.runs.decide import RECHECK_CONFLICT, RECHECK_DENIED, Observation, desired_secret
-from githubtoken_operator.domain.vocabulary import conditions, reasons
+from githubtoken_operator.domain.runs.decide import Observation, desired_secret
+from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.tokens.claims import Claims
-from githubtoken_operator.tokens.consumer_secret import write
 from githubtoken_operator.tokens.gathered import ref_of
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.spread.known import Known
+from githubtoken_operator.tokens.spread.state import State, States
+from githubtoken_operator.tokens.spread.telling import Telling
+from githubtoken_operator.tokens.spread.withdrawing import Withdrawing
+from githubtoken_operator.tokens.spread.writing import AT_ONCE, RETRY, Writing
 
-AT_ONCE: Final = 8
-"""Secrets that are written at the same time while the token before is still good."""
-AT_ONCE_OF_A_USER: Final = 32
-"""The same where the token before is dead."""
-RETRY: Final = timedelta(seconds=2)
-"""What the API server could not do now is tried again after this."""
-MOST_TRIES: Final = 3
-"""For one Secret in one run, while somebody else writes it too."""
 MOST_GIVEN_OUT: Final = 20
 """Tokens that are looked for in the Secrets to be revoked."""
 MOST_LOOKS: Final = 5
 """Secrets that are looked into for the token that is held."""
-
-T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _State:
-    """What this process knows of one ClusterGitHubToken: by namespace, what came of the last look there."""
-
-    uid: str
-    published: Issued | None = None
-    sealed: tuple[str, str] = ("", "")
-    places: dict[str, Place] = field(default_factory=dict)
-    told: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What is to be written: for whom, and what."""
-
-    key: Ref
-    token: GitHubToken
-    template: Template
-    now: datetime
 
 
 class Spreads:
@@ -93,12 +58,13 @@ class Spreads:
         self._cluster = cluster
         self._known = known
         self._watched = watched
-        self._claims = claims
-        self._recorder = recorder
-        self._metrics = metrics
         self._home = home
-        self._now = now
-        self._states: dict[Ref, _State] = {}
+        self._states = States()
+        self._telling = Telling(cluster=cluster, recorder=recorder, now=now)
+        self._withdrawing = Withdrawing(cluster, known, at_once=AT_ONCE)
+        self._writing = Writing(
+            cluster=cluster, known=known, watched=watched, claims=claims, telling=self._telling, metrics=metrics
+        )
 
     # --- observe -----------------------------------------------------------------------------------------------------
 
@@ -112,7 +78,7 @@ class Spreads:
 
     async def observe(self, key: Ref, token: GitHubToken, resolved: Resolved | None) -> Spread:
         """The wanted namespaces, and the token that they have; `resolved` where it is an App's. Raises `ApiError`."""
-        state = self._state(key, token.uid)
+        state = self._states.of(key, token.uid)
         namespaces, own = self._known.namespaces, self._known.secrets(token.name)
         wish = token.wish
         if wish is None:
@@ -155,7 +121,7 @@ class Spreads:
             "`spec.allowedNamespaces`, or take it from `spec.namespaces`",
         )
 
-    def _place(self, state: _State, token: GitHubToken, namespace: str) -> Place:
+    def _place(self, state: State, token: GitHubToken, namespace: str) -> Place:
         """The namespace as it is known now. A failure is forgotten once the watch tells something else than before."""
         before = state.places.get(namespace)
         secret = self._known.secrets(token.name).get((namespace, token.secret.name))
@@ -166,7 +132,7 @@ class Spreads:
         kept = replace(before, secret=secret)
         return kept if failed else replace(kept, failure=None, again=None)
 
-    async def _find_held(self, state: _State, token: GitHubToken, secrets: Iterable[JSON], key: bytes | None) -> None:
+    async def _find_held(self, state: State, token: GitHubToken, secrets: Iterable[JSON], key: bytes | None) -> None:
         """Looks for the newest token that a process before this one gave out."""
         trusted = [secret for secret in secrets if spread.is_trusted(secret, token, key)]
         trusted.sort(key=lambda it: revision_of(annotations_of(it).get(REVISION)) or 0, reverse=True)
@@ -188,158 +154,40 @@ class Spreads:
             found += [issued] if issued is not None else []
         return found
 
-    def _state(self, key: Ref, uid: str) -> _State:
-        state = self._states.get(key)
-        if state is None or state.uid != uid:
-            state = self._states[key] = _State(uid)
-        return state
-
     def forget(self, key: Ref) -> None:
         """The ClusterGitHubToken is gone."""
-        self._states.pop(key, None)
+        self._states.forget(key)
         self._known.forget(key)
 
     # --- act ---------------------------------------------------------------------------------------------------------
 
     async def publish(self, seen: Observation, body: dict[str, Any]) -> Spread:
-        """Writes the token wherever it is missing; `body` is what each Secret must be. What it looks like then.
-
-        What a namespace refuses raises nothing.
-        """
-        token, key = seen.token, ref_of(seen.token)
-        state, present = self._state(key, token.uid), seen.spread or Spread()
+        """Writes the token wherever it is missing; `body` is what each Secret must be. What it looks like then."""
+        state, present = self._states.of(ref_of(seen.token), seen.token.uid), seen.spread or Spread()
         state.published, state.sealed = seen.issued, _seal_of(body)
-        order = _Order(key, token, Template.of_body(body), seen.now)
-        stale = [place for place in present.places if place.lacks(order.template, seen.now)]
-        new: list[JSON] = []
-
-        async def at(place: Place) -> None:
-            state.places[place.namespace], secret = await self._write(order, place)
-            if secret is not None and place.settled is None and place.secret is None:
-                new.append(secret)
-            elif secret is not None and place.settled and place.settled[0] == order.template.of(place.secret).version:
-                self._metrics.repaired()
-
-        await _side_by_side(stale, at, AT_ONCE_OF_A_USER if token.user else AT_ONCE)
-        await _side_by_side(new, lambda secret: self._tell_tenant(token, secret), AT_ONCE)
-        return replace(present, published=seen.issued, places=tuple(state.places[p.namespace] for p in present.places))
-
-    async def _write(self, order: _Order, place: Place) -> tuple[Place, JSON | None]:
-        """One Secret: what is known of it then, and itself where it was written."""
-        token = replace(order.token, namespace=place.namespace)
-        where = Ref(Kind.SECRET, place.namespace, token.secret.name)
-        try:
-            for _ in range(MOST_TRIES):
-                if conflict := await self._claims.conflict(order.key, token, place.secret):
-                    failed = await self._conflicts(order, place, conflict)
-                    return failed, None
-                wanted = order.template.of(place.secret)
-                try:
-                    written = await write(self._cluster, token, wanted.at(place.namespace), place.secret)
-                except (Conflict, NotFound):
-                    place = replace(place, secret=await self._cluster.read(Kind.SECRET, where.namespace, where.name))
-                    continue
-                self._known.wrote(written)
-                version = str(written["metadata"].get("resourceVersion", ""))
-                return Place(place.namespace, written, (wanted.version, version)), written
-            return self._fails(order, place, reasons.PENDING, "somebody else writes the Secret all the time"), None
-        except Terminating:
-            # Whatever the watch brings of it next, nobody wants it any more.
-            return replace(place, failure=None, again=order.now + RECHECK_DENIED), None
-        except (Forbidden, Invalid) as refused:
-            reason = reasons.INVALID_SPEC if isinstance(refused, Invalid) else reasons.MISSING_PERMISSION
-            message = f"the API server refuses to write Secret `{where.name}`: {refused.message}"
-            return self._fails(order, place, reason, message, RECHECK_DENIED), None
-        except ApiError as error:
-            return self._fails(order, place, reasons.PENDING, error.message), None
-
-    def _fails(self, order: _Order, place: Place, reason: str, message: str, again: timedelta = RETRY) -> Place:
-        there = self._watched.is_delivered(Ref(Kind.SECRET, place.namespace, order.token.secret.name))
-        failure = Failure(place.namespace, reason, message)
-        return replace(place, failure=failure, again=order.now + again, delivered=there)
-
-    async def _conflicts(self, order: _Order, place: Place, conflict: str) -> Place:
-        """The Secret is somebody else's, who is told once."""
-        told = place.failure is not None and place.failure.reason == reasons.SECRET_CONFLICT
-        failed = self._fails(order, place, reasons.SECRET_CONFLICT, conflict, RECHECK_CONFLICT)
-        if not told and place.secret is not None:
-            message = f"ClusterGitHubToken `{order.token.name}` keeps a token in a Secret of this name: {conflict}"
-            await self._emit(place.secret, message, reasons.SECRET_CONFLICT, warning=True)
-        return replace(failed, secret=None)
+        return await self._writing.everywhere(seen, present, state, body)
 
     async def finish(self, seen: Observation) -> tuple[Distribution, timedelta | None]:
         """Withdraws what nobody wants; what status says of it all, and when to look at it again."""
         token, now = seen.token, seen.now
-        state, present = self._state(ref_of(token), token.uid), seen.spread or Spread()
+        state, present = self._states.of(ref_of(token), token.uid), seen.spread or Spread()
         again = [place.again - now for place in present.places if place.failure and place.again and place.again > now]
-
-        async def from_there(secret: JSON) -> None:
-            if not await self._withdraw(token, secret):
-                again.append(RETRY)
-
-        await _side_by_side(present.left, from_there, AT_ONCE)
+        if not await self._withdrawing.each(token, present.left):
+            again.append(RETRY)
         body = desired_secret(seen)
         if body is not None:
-            self._settle(state, present, Template.of_body(body))
+            _settle(state, present, Template.of_body(body))
         found = spread.distribution(present, body)
-        await self._tell(token, state, found)
+        await self._telling.distribution(token, state, found)
         return found, min(again, default=None)
 
-    def _settle(self, state: _State, present: Spread, template: Template) -> None:
-        """Notes what is right, so that what changes there is known for an edit."""
-        for place in present.places:
-            if place.has(template):
-                version = template.of(place.secret).version
-                state.places[place.namespace] = replace(place, settled=(version, place.version))
 
-    async def _withdraw(self, token: GitHubToken, secret: JSON) -> bool:
-        """Takes the Secret away, or, where it is to stay, what makes it ours; whether that is done."""
-        meta = secret["metadata"]
-        owners = [owner for owner in meta.get("ownerReferences") or () if owner.get("uid") != token.uid]
-        try:
-            if token.retain:
-                changes = {"metadata": {"ownerReferences": owners, "resourceVersion": meta["resourceVersion"]}}
-                self._known.wrote(await self._cluster.merge(Kind.SECRET, meta, changes))
-            elif ownership.adopts(secret):
-                self._known.wrote(await self._cluster.apply(Kind.SECRET, spread.given_back(secret)))
-            else:
-                await self._cluster.delete(Kind.SECRET, meta)
-        except (NotFound, Terminating):
-            return True
-        except ApiError as error:
-            logger.info("Secret %s/%s is withdrawn later: %s", meta["namespace"], meta["name"], error.message)
-            return False
-        return True
-
-    # --- tell --------------------------------------------------------------------------------------------------------
-
-    async def _tell(self, token: GitHubToken, state: _State, found: Distribution) -> None:
-        """One event about the object where the namespaces are served otherwise than before."""
-        status, reason, message = found.condition
-        if state.told is None:
-            old = conditions.find_condition(token.status, conditions.DISTRIBUTED)
-            state.told = (old["status"], old["reason"]) if old else ("Unknown", reasons.PENDING)
-        before, state.told = state.told, (status, reason)
-        if before == state.told or (before[0] == "Unknown" and status != "False"):
-            return
-        tell = self._recorder.warn if status == "False" else self._recorder.note
-        await tell(token, reason, message)
-
-    async def _tell_tenant(self, token: GitHubToken, secret: JSON) -> None:
-        message = (
-            f"this Secret is kept by ClusterGitHubToken `{token.name}`, which administrators of the cluster made: its "
-            "token is renewed there, and changes of others are undone"
-        )
-        await self._emit(secret, message, reasons.DISTRIBUTED, warning=False)
-
-    async def _emit(self, secret: JSON, message: str, reason: str, *, warning: bool) -> None:
-        about = {key: secret["metadata"][key] for key in ("name", "namespace", "uid")}
-        try:
-            await self._cluster.emit(
-                Kind.SECRET, about, warning=warning, reason=reason, message=message, now=self._now()
-            )
-        except ApiError as error:
-            logger.info("an event was not written: %s", error.message)
+def _settle(state: State, present: Spread, template: Template) -> None:
+    """Notes what is right, so that what changes there is known for an edit."""
+    for place in present.places:
+        if place.has(template):
+            version = template.of(place.secret).version
+            state.places[place.namespace] = replace(place, settled=(version, place.version))
 
 
 def _seal_of(secret: JSON) -> tuple[str, str]:
@@ -350,16 +198,3 @@ def _seal_of(secret: JSON) -> tuple[str, str]:
 def _missing(namespace: str) -> Failure:
     message = f"there is no namespace `{namespace}`: make it, or take it from `spec.namespaces.names`"
     return Failure(namespace, reasons.NAMESPACE_NOT_FOUND, message)
-
-
-async def _side_by_side(items: Sequence[T], act: Callable[[T], Awaitable[None]], at_once: int) -> None:
-    """Does it with each, so many at the same time."""
-    waiting = iter(items)
-
-    async def work() -> None:
-        for item in waiting:
-            await act(item)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(at_once, len(items))):
-            group.create_task(work())

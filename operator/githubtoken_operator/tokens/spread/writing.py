@@ -1,0 +1,142 @@
+"""Writes one token into a Secret in each of many namespaces.
+
+Nothing is read for it: each Secret is written under the resourceVersion that is known of it. Only where that is not the
+present one it is read, and judged anew. What a namespace refuses is its own failure: it is kept until it is tried
+again.
+
+Where the token before is dead, as a user's is with its rotation, so many are written at once as there are connections.
+Else there is time: all objects together write a few at once, and leave the API server to others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
+from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.runs.decide import RECHECK_CONFLICT, RECHECK_DENIED, Observation
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.tokens.claims import Claims
+from githubtoken_operator.tokens.consumer_secret import write
+from githubtoken_operator.tokens.gathered import ref_of
+from githubtoken_operator.tokens.spread.known import Known
+from githubtoken_operator.tokens.spread.side_by_side import side_by_side
+from githubtoken_operator.tokens.spread.state import State
+from githubtoken_operator.tokens.spread.telling import Telling
+
+AT_ONCE: Final = 8
+"""Secrets that are written at the same time, of all objects together, while the token before is still good."""
+AT_ONCE_IN_HASTE: Final = 32
+"""The same of one object where it is not."""
+RETRY: Final = timedelta(seconds=2)
+"""What the API server could not do now is tried again after this."""
+MOST_TRIES: Final = 3
+"""For one Secret in one run, while somebody else writes it too."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What is to be written: for whom, and what."""
+
+    key: Ref
+    token: GitHubToken
+    template: Template
+    now: datetime
+
+
+class Writing:
+    """Writes the Secrets."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        known: Known,
+        watched: Watched,
+        claims: Claims,
+        telling: Telling,
+        metrics: Metrics,
+    ) -> None:
+        self._cluster = cluster
+        self._known = known
+        self._watched = watched
+        self._claims = claims
+        self._telling = telling
+        self._metrics = metrics
+        self._few = asyncio.Semaphore(AT_ONCE)
+
+    async def everywhere(self, seen: Observation, present: Spread, state: State, body: dict[str, Any]) -> Spread:
+        """Writes the token wherever it is missing; `body` is what each Secret must be. What it looks like then.
+
+        What a namespace refuses raises nothing.
+        """
+        token = seen.token
+        order = _Order(ref_of(token), token, Template.of_body(body), seen.now)
+        stale = [place for place in present.places if place.lacks(order.template, seen.now)]
+        haste = present.is_urgent(token, seen.now)
+        new: list[JSON] = []
+
+        async def at(place: Place) -> None:
+            async with AsyncExitStack() as turn:
+                if not haste:
+                    await turn.enter_async_context(self._few)
+                state.places[place.namespace], secret = await self._write(order, place)
+            if secret is not None and place.settled is None and place.secret is None:
+                new.append(secret)
+            elif secret is not None and place.settled and place.settled[0] == order.template.of(place.secret).version:
+                self._metrics.repaired()
+
+        await side_by_side(stale, at, AT_ONCE_IN_HASTE if haste else AT_ONCE)
+        await side_by_side(new, lambda secret: self._telling.origin(token, secret), AT_ONCE)
+        return replace(present, published=seen.issued, places=tuple(state.places[p.namespace] for p in present.places))
+
+    async def _write(self, order: _Order, place: Place) -> tuple[Place, JSON | None]:
+        """One Secret: what is known of it then, and itself where it was written."""
+        token = replace(order.token, namespace=place.namespace)
+        where = Ref(Kind.SECRET, place.namespace, token.secret.name)
+        try:
+            for _ in range(MOST_TRIES):
+                if conflict := await self._claims.conflict(order.key, token, place.secret):
+                    failed = await self._conflicts(order, place, conflict)
+                    return failed, None
+                wanted = order.template.of(place.secret)
+                try:
+                    written = await write(self._cluster, token, wanted.at(place.namespace), place.secret)
+                except (Conflict, NotFound):
+                    place = replace(place, secret=await self._cluster.read(Kind.SECRET, where.namespace, where.name))
+                    continue
+                self._known.wrote(written)
+                version = str(written["metadata"].get("resourceVersion", ""))
+                return Place(place.namespace, written, (wanted.version, version)), written
+            return self._fails(order, place, reasons.PENDING, "somebody else writes the Secret all the time"), None
+        except Terminating:
+            # Whatever the watch brings of it next, nobody wants it any more.
+            return replace(place, failure=None, again=order.now + RECHECK_DENIED), None
+        except (Forbidden, Invalid) as refused:
+            reason = reasons.INVALID_SPEC if isinstance(refused, Invalid) else reasons.MISSING_PERMISSION
+            message = f"the API server refuses to write Secret `{where.name}`: {refused.message}"
+            return self._fails(order, place, reason, message, RECHECK_DENIED), None
+        except ApiError as error:
+            return self._fails(order, place, reasons.PENDING, error.message), None
+
+    def _fails(self, order: _Order, place: Place, reason: str, message: str, again: timedelta = RETRY) -> Place:
+        there = self._watched.is_delivered(Ref(Kind.SECRET, place.namespace, order.token.secret.name))
+        failure = Failure(place.namespace, reason, message)
+        return replace(place, failure=failure, again=order.now + again, delivered=there)
+
+    async def _conflicts(self, order: _Order, place: Place, conflict: str) -> Place:
+        """The Secret is somebody else's, who is told once."""
+        told = place.failure is not None and place.failure.reason == reasons.SECRET_CONFLICT
+        failed = self._fails(order, place, reasons.SECRET_CONFLICT, conflict, RECHECK_CONFLICT)
+        if not told and place.secret is not None:
+            await self._telling.conflict(order.token, place.secret, conflict)
+        return replace(failed, secret=None)

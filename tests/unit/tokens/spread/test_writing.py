@@ -1,0 +1,132 @@
+"""How many Secrets of ClusterGitHubTokens are written at the same time, and which requests that takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.domain.consumer import consumer
+from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.consumer.spread import LEAST_LEFT, Place, Spread
+from githubtoken_operator.domain.objects.namespaces import Wish
+from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.engine.objects import Objects
+from githubtoken_operator.engine.watched import Watched
+from githubtoken_operator.tokens.claims import Claims
+from githubtoken_operator.tokens.recorder import Recorder
+from githubtoken_operator.tokens.spread.known import Known
+from githubtoken_operator.tokens.spread.state import State
+from githubtoken_operator.tokens.spread.telling import Telling
+from githubtoken_operator.tokens.spread.writing import AT_ONCE, AT_ONCE_IN_HASTE, Writing
+from tests.unit.builders import NOW, githubtoken, issued, personal_githubtoken, user_githubtoken
+
+NAMESPACES = [f"n{number:03}" for number in range(100)]
+HELD = issued(number=1)
+NEXT = issued(number=2)
+
+
+@dataclass
+class SlowApiServer(Api):
+    """It takes what it is sent, and some time for it."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+    at_once: int = 0
+    most: int = 0
+
+    async def request(self, method: str, path: str, *, body: Any = None, **_: Any) -> dict[str, Any]:  # noqa: ANN401
+        self.asked[f"{method} {path.split('/')[5]}"] += 1
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        for _turn in range(3):
+            await asyncio.sleep(0)
+        self.at_once -= 1
+        return {**body, "metadata": {**body["metadata"], "uid": "u", "resourceVersion": "8"}}
+
+
+def writing(api: Api) -> Writing:
+    cluster, watched, metrics = Cluster(api), Watched(), Metrics("test")
+    recorder = Recorder(cluster=cluster, metrics=metrics, now=lambda: NOW)
+    return Writing(
+        cluster=cluster,
+        known=Known(),
+        watched=watched,
+        claims=Claims(Objects(cluster, watched), watched),
+        telling=Telling(cluster=cluster, recorder=recorder, now=lambda: NOW),
+        metrics=metrics,
+    )
+
+
+def spread_of(token: GitHubToken) -> GitHubToken:
+    return replace(token, namespace="", wish=Wish(frozenset(NAMESPACES)))
+
+
+async def write(to: Writing, tokens: Sequence[GitHubToken], before: Issued | None) -> list[Spread]:
+    """Gives each of the tokens out, side by side; the namespaces have the one before, if there was one."""
+
+    async def one(token: GitHubToken) -> Spread:
+        body, old = (consumer.render(token, each, None) for each in (NEXT, before or HELD))
+        meta = {"uid": "u", "resourceVersion": "7"}
+        had = [
+            {**old, "metadata": {**old["metadata"], "namespace": namespace, **meta}} if before else None
+            for namespace in NAMESPACES
+        ]
+        places = tuple(map(Place, NAMESPACES, had))
+        seen = Observation(now=NOW, token=token, secret=None, issued=NEXT)
+        return await to.everywhere(seen, Spread(places, published=before), State(token.uid), body)
+
+    return await asyncio.gather(*map(one, tokens))
+
+
+def living(seconds: float) -> Issued:
+    """A token that has so long to live."""
+    return replace(HELD, access=replace(HELD.access, expires_at=NOW + timedelta(seconds=seconds)))
+
+
+@pytest.mark.parametrize(
+    ("token", "before", "most"),
+    [
+        pytest.param(githubtoken("pull"), None, AT_ONCE, id="the first of an installation"),
+        pytest.param(githubtoken("pull"), HELD, AT_ONCE, id="one whose predecessor lives"),
+        pytest.param(githubtoken("pull"), living(LEAST_LEFT.total_seconds()), AT_ONCE, id="one that lives so long"),
+        pytest.param(githubtoken("pull"), living(LEAST_LEFT.total_seconds() - 1), AT_ONCE_IN_HASTE, id="one that ends"),
+        pytest.param(githubtoken("pull"), living(-1), AT_ONCE_IN_HASTE, id="one that has ended"),
+        pytest.param(user_githubtoken("pull"), HELD, AT_ONCE_IN_HASTE, id="a user's"),
+        pytest.param(personal_githubtoken("pull"), HELD, AT_ONCE_IN_HASTE, id="a human's"),
+    ],
+)
+async def test_who_cannot_work_until_then_has_it_in_haste(token: GitHubToken, before: Issued | None, most: int) -> None:
+    api = SlowApiServer()
+    (found,) = await write(writing(api), [spread_of(token)], before)
+    assert api.most == most
+    assert len(found.places) == len(NAMESPACES)
+    assert not any(place.failure for place in found.places)
+
+
+async def test_all_objects_that_have_time_share_the_few_places() -> None:
+    api = SlowApiServer()
+    await write(writing(api), [spread_of(githubtoken(name, uid=name)) for name in "abc"], HELD)
+    assert api.most == AT_ONCE
+    assert api.asked["PATCH secrets"] == 3 * len(NAMESPACES)
+
+
+@pytest.mark.parametrize("token", [githubtoken("pull"), user_githubtoken("pull")], ids=["installation", "user"])
+async def test_a_renewal_is_one_request_for_each_namespace(token: GitHubToken) -> None:
+    api = SlowApiServer()
+    await write(writing(api), [spread_of(token)], HELD)
+    assert api.asked == {"PATCH secrets": len(NAMESPACES)}
+
+
+async def test_where_the_secret_is_new_its_namespace_is_told_once() -> None:
+    api = SlowApiServer()
+    await write(writing(api), [spread_of(githubtoken("pull"))], None)
+    assert api.asked == {"PATCH secrets": len(NAMESPACES), "POST events": len(NAMESPACES)}
