@@ -10,7 +10,8 @@ from typing import Any
 
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.resources import GitHubApp, GitHubToken, parse_app, parse_token
+from githubtoken_operator.domain.objects.github_app import GitHubApp, parse_app
+from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Token
 

@@ -29,7 +29,7 @@ from githubtoken_operator.commands.progress import Progress
 from githubtoken_operator.commands.session import Session, in_cluster
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.waiting import until_done
-from githubtoken_operator.domain.objects.resources import LOGIN_REQUESTED_AT
+from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary.durations import format_duration
 
 

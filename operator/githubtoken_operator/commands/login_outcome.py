@@ -14,7 +14,7 @@ from typing import Any, Final
 from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.waiting import IDLE_FOR
-from githubtoken_operator.domain.objects.resources import LOGIN_REQUESTED_AT
+from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.times import parse_time
 

@@ -20,7 +20,7 @@ from githubtoken_operator.commands.document import Format, document
 from githubtoken_operator.commands.options import Parsed, Place
 from githubtoken_operator.commands.session import Session, in_cluster
 from githubtoken_operator.domain.lanes.order import REQUESTS_PER_MINUTE
-from githubtoken_operator.domain.objects.resources import GitHubToken, parse_token
+from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import forecast
 from githubtoken_operator.domain.runs.forecast import Forecast, Planned
 from githubtoken_operator.domain.vocabulary.durations import format_duration, parse_duration

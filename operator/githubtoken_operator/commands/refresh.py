@@ -21,7 +21,7 @@ from githubtoken_operator.commands.refresh_outcome import SUSPENDED, Requested, 
 from githubtoken_operator.commands.session import Session, in_cluster
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.waiting import until_done
-from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT
+from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary.durations import format_duration
 
 NAMED_IN_PROGRESS: Final = 3

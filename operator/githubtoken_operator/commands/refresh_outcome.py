@@ -13,7 +13,7 @@ from typing import Final
 from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.commands.waiting import IDLE_FOR
-from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT
+from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT
 
 SUSPENDED: Final = "it is suspended and will be refreshed when `spec.suspend` is false"
 

@@ -10,7 +10,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation.target import FIELD, Target
-from githubtoken_operator.domain.objects.resources import Failures, GitHubToken
+from githubtoken_operator.domain.objects.github_token import Failures, GitHubToken
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted

@@ -25,7 +25,7 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.consumer import rollout
 from githubtoken_operator.domain.lanes.budget import READ
-from githubtoken_operator.domain.objects.resources import Failures
+from githubtoken_operator.domain.objects.github_token import Failures
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import (
     Decision,

@@ -12,7 +12,7 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, For
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.domain.objects import templates
-from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.view import TokenView
 from githubtoken_operator.domain.runs import status
 from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Queued

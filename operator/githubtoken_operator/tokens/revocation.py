@@ -22,7 +22,7 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.consumer import consumer, ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.resources import GitHubToken, parse_token
+from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.runs.followup import Gone, Revoking
 from githubtoken_operator.domain.vocabulary import reasons

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.resources import PersonalSource
 from githubtoken_operator.domain.objects.secrets import ROLE
+from githubtoken_operator.domain.objects.sources import PersonalSource
 from githubtoken_operator.domain.personal_token import accepted, token_in, warn_from, warning
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT
+from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.objects.secrets import ROLE, decoded, encoded
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.engine.watched import Ref

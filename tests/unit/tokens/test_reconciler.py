@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Terminating
-from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT, parse_token
+from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT, parse_token
 from githubtoken_operator.domain.objects.secrets import ADOPT, NAME, annotations_of, decoded, encoded
 from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.domain.vocabulary import reasons

@@ -13,7 +13,7 @@ from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Un
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
-from githubtoken_operator.domain.objects.resources import Failures, parse_token
+from githubtoken_operator.domain.objects.github_token import Failures, parse_token
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Standing

@@ -12,8 +12,8 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.domain.objects.github_token import FINALIZER, REFRESH_REQUESTED_AT, parse_token
 from githubtoken_operator.domain.objects.origin import ORIGIN
-from githubtoken_operator.domain.objects.resources import FINALIZER, REFRESH_REQUESTED_AT, parse_token
 from githubtoken_operator.domain.objects.secrets import ADOPT, ADOPTED, decoded, encoded
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.user import credential, credential_body

@@ -12,7 +12,9 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.inspection import KINDS, Inspection, SecretLook
 from githubtoken_operator.commands.checks import Look, look
 from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.domain.objects.resources import GitHubApp, GitHubToken, KeyRef, parse_app, parse_token
+from githubtoken_operator.domain.objects.github_app import GitHubApp, parse_app
+from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
+from githubtoken_operator.domain.objects.references import KeyRef
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 SecretSeen = Look[SecretLook]

@@ -13,7 +13,7 @@ from githubtoken_operator.commands.checks import WORST_FIRST, Check, cut, items,
 from githubtoken_operator.commands.doctor.findings import Objects
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.domain.apps import signers
-from githubtoken_operator.domain.objects.resources import GitHubApp, parse_app
+from githubtoken_operator.domain.objects.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import DISTRIBUTED, READY, find_condition, ready_of

@@ -24,7 +24,8 @@ from githubtoken_operator.commands.orphans import left
 from githubtoken_operator.commands.session import Session
 from githubtoken_operator.commands.snapshot import Snapshot
 from githubtoken_operator.domain.apps import hosts
-from githubtoken_operator.domain.objects.resources import GitHubApp, GitHubToken, parse_app, parse_token
+from githubtoken_operator.domain.objects.github_app import GitHubApp, parse_app
+from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.user.orphans import Orphan
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle

@@ -16,8 +16,8 @@ from typing import Any, Final
 from githubtoken_operator.domain.installation import policy, target
 from githubtoken_operator.domain.objects import formats, origin, templates
 from githubtoken_operator.domain.objects.formats import Subject
+from githubtoken_operator.domain.objects.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.origin import Origin
-from githubtoken_operator.domain.objects.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ADOPTED,
     FIELD_MANAGER,

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from githubtoken_operator.domain.consumer import ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.resources import PREFIX, GitHubToken
+from githubtoken_operator.domain.objects.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ADOPT,
     ADOPTED,

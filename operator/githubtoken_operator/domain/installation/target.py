@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from githubtoken_operator.domain.objects.resources import GitHubToken, InstallationSource
+from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary.model import JSON, Server
 
 FIELD = "installation"

@@ -15,7 +15,7 @@ from typing import Any, Final
 from githubtoken_operator.domain.consumer import consumer, ownership, spread
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import Spread
-from githubtoken_operator.domain.objects.resources import NO_FAILURES, Failures, GitHubToken
+from githubtoken_operator.domain.objects.github_token import NO_FAILURES, Failures, GitHubToken
 from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.user import device_flow
 from githubtoken_operator.domain.user.device_flow import Ask, Poll, SignIn

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Final
 
 from githubtoken_operator.domain import personal_token
-from githubtoken_operator.domain.objects.resources import Failures, GitHubToken
+from githubtoken_operator.domain.objects.github_token import Failures, GitHubToken
 from githubtoken_operator.domain.runs import causes, schedule, urgency
 from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING, Observation
 from githubtoken_operator.domain.runs.standing import Queued

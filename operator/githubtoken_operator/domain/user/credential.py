@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Final
 
 from githubtoken_operator.domain.objects import origin
+from githubtoken_operator.domain.objects.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.origin import Origin
-from githubtoken_operator.domain.objects.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ADOPT,
     REVISION,

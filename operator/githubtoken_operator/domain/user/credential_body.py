@@ -11,8 +11,8 @@ import json
 from typing import Any, Final
 
 from githubtoken_operator.domain.objects import origin
+from githubtoken_operator.domain.objects.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.origin import ORIGIN, Origin
-from githubtoken_operator.domain.objects.resources import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ACCESS_TOKEN_KEYS,
     ADOPT,

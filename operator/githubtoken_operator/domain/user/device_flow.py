@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.objects import origin as origins
+from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT, PREFIX
 from githubtoken_operator.domain.objects.origin import Origin
-from githubtoken_operator.domain.objects.resources import LOGIN_REQUESTED_AT, PREFIX
 from githubtoken_operator.domain.objects.secrets import annotations_of, decoded
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.documents import parsed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.user import credential
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
 

@@ -15,7 +15,8 @@ from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.installation.revocation import GIVEN_UP
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.resources import GitHubToken, InstallationSource
+from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.sources import InstallationSource
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons

@@ -12,7 +12,8 @@ from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.resources import GitHubToken, PersonalSource
+from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.sources import PersonalSource
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted

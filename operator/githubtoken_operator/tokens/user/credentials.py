@@ -5,7 +5,7 @@ Whether the stored refresh token may be sent is asked here, for the decision and
 
 from __future__ import annotations
 
-from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.user import credential, credential_body, kept_answer
 from githubtoken_operator.domain.user.credential import Credential, Expected
 from githubtoken_operator.domain.user.entry import SecretKey

@@ -16,7 +16,7 @@ from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.lane import Lane
-from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import Admit, Label, Observation, Step, TakeSeed
 from githubtoken_operator.domain.runs.standing import Standing

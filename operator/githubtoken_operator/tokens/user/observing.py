@@ -10,8 +10,9 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.resources import LOGIN_REQUESTED_AT, GitHubToken, UserSource
+from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT, GitHubToken
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
+from githubtoken_operator.domain.objects.sources import UserSource
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.user import credential
 from githubtoken_operator.domain.user.credential import Credential, Expected

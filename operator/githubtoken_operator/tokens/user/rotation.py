@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.user import credential, credential_body
 from githubtoken_operator.domain.user.credential import Credential
 from githubtoken_operator.domain.user.entry import Entry

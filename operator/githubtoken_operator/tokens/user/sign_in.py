@@ -19,7 +19,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.user import credential, credential_body, device_flow
 from githubtoken_operator.domain.user.credential import Credential
 from githubtoken_operator.domain.user.device_flow import Ask, Flow

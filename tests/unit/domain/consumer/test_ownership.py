@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.domain.consumer import consumer, ownership
-from githubtoken_operator.domain.objects.resources import GitHubToken
+from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.secrets import ADOPT, ADOPTED, NAME, ROLE
 from tests.unit.builders import app, githubtoken, issued, published, secret
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer import consumer, spread
 from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
+from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.namespaces import Namespace, Wish
-from githubtoken_operator.domain.objects.resources import GitHubToken
 from githubtoken_operator.domain.objects.secrets import ADOPT, trimmed
 from tests.unit.builders import NOW, githubtoken, issued
 

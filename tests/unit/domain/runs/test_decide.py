@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT, Failures, GitHubToken
+from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT, Failures, GitHubToken
 from githubtoken_operator.domain.runs.decide import (
     RECHECK_CONFLICT,
     RECHECK_DENIED,

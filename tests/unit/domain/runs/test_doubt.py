@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT, Failures, parse_token
+from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT, Failures, parse_token
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.user.device_flow import SignIn

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.objects.resources import Failures
+from githubtoken_operator.domain.objects.github_token import Failures
 from githubtoken_operator.domain.runs import causes, schedule
 from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING, Observation
 from githubtoken_operator.domain.runs.followup import (

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.resources import Failures
+from githubtoken_operator.domain.objects.github_token import Failures
 from githubtoken_operator.domain.runs import status
 from githubtoken_operator.domain.runs.decide import Observation
 from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Standing

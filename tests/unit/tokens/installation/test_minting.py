@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from githubtoken_operator.domain.objects.resources import InstallationSource
+from githubtoken_operator.domain.objects.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.tokens.installation.minting import InstallationTokens

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.objects.resources import REFRESH_REQUESTED_AT
+from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.objects.secrets import decoded
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.vocabulary import reasons

@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
-from githubtoken_operator.domain.objects.resources import parse_token
+from githubtoken_operator.domain.objects.github_token import parse_token
 from githubtoken_operator.domain.objects.secrets import decoded, encoded
 from githubtoken_operator.domain.user import credential, credential_body
 from githubtoken_operator.domain.user.credential import INTENT, REFUSED, Intent

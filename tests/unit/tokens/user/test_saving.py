@@ -18,7 +18,7 @@ from githubtoken_operator.adapters.kubernetes.api import (
     Terminating,
     Unavailable,
 )
-from githubtoken_operator.domain.objects.resources import PREFIX
+from githubtoken_operator.domain.objects.github_token import PREFIX
 from githubtoken_operator.domain.objects.secrets import ADOPT, decoded
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.user import credential_body

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from githubtoken_operator.domain.objects.resources import LOGIN_REQUESTED_AT
+from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.objects.secrets import NAME, ROLE, annotations_of, decoded, labels_of
 from githubtoken_operator.domain.user import credential
 from githubtoken_operator.domain.user.device_flow import DEVICE_CODE, FLOW, REQUESTS_PER_HOUR, REST

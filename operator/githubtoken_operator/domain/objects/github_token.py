@@ -1,4 +1,4 @@
-"""GitHubTokens and Apps of both kinds as frozen values: where an API object becomes something to decide on.
+"""GitHubTokens and ClusterGitHubTokens as a frozen value: where an API object becomes something to decide on.
 
 The API server has validated what the CRD's schema and CEL rules can say; what is left to check here is what would make
 a Secret that cannot be written. Such a field is refused by name (`InvalidSpec`), never ignored.
@@ -11,20 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from githubtoken_operator.domain.apps import hosts, signers
-from githubtoken_operator.domain.apps.admission import AllowedNamespaces
-from githubtoken_operator.domain.apps.signers import SignerKey
-from githubtoken_operator.domain.objects import formats
+from githubtoken_operator.domain.objects import formats, sources
+from githubtoken_operator.domain.objects.github_app import AppKind
 from githubtoken_operator.domain.objects.namespaces import Wish
+from githubtoken_operator.domain.objects.sources import InstallationSource, PersonalSource, UserSource
 from githubtoken_operator.domain.objects.view import KindName
-from githubtoken_operator.domain.vocabulary import certificates, reasons
-from githubtoken_operator.domain.vocabulary.certificates import CABundle
+from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.durations import parse_duration
 from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.domain.vocabulary.model import JSON, Limits, Server
+from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
-AppKind = Literal["GitHubApp", "ClusterGitHubApp"]
 ObjectKind = Literal["GitHubToken", "ClusterGitHubToken"]
 
 PREFIX: Final = "githubtoken.dev/"
@@ -37,73 +34,6 @@ ECHO_LIMIT: Final = 64
 """So many characters of a request annotation are kept in status."""
 FINALIZER: Final = PREFIX + "revocation"
 """Holds a GitHubToken with `deletionPolicy: Revoke` until its tokens are revoked."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRef:
-    """One key of a Secret in the object's own namespace."""
-
-    name: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceFlow:
-    """`spec.user.deviceFlow`: the operator asks for a code whenever a human must sign in."""
-
-    scopes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class UserSource:
-    """`spec.user`: where the first refresh token comes from, whose it must be, and where the pair is kept."""
-
-    credential: str
-    seed: KeyRef | None
-    device_flow: DeviceFlow | None = None
-    login: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InstallationSource:
-    """`spec.installation`: exactly one of `id`, `owner`, `repository`, `enterprise` is set."""
-
-    id: int | None = None
-    owner: str | None = None
-    enterprise: str | None = None
-    repository: str | None = None
-    repositories: tuple[str, ...] = ()
-    repository_ids: tuple[int, ...] = ()
-    permissions: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def selector(self) -> str:
-        """What finds the installation, in the spec's words."""
-        enterprise = f"enterprise {self.enterprise}" if self.enterprise else None
-        return self.repository or self.owner or enterprise or f"id {self.id}"
-
-    @property
-    def path(self) -> str | None:
-        """Where what the token is for is, below GitHub's web URL; None where the spec gives only a number."""
-        return self.repository or self.owner
-
-    @property
-    def account(self) -> str | None:
-        """The login, or an enterprise's slug, that the source names; an `id` names none."""
-        return self.repository.split("/")[0] if self.repository else self.owner or self.enterprise
-
-    @property
-    def narrowed_to(self) -> tuple[str, ...]:
-        """Repository names that the token is narrowed to; `repository` finds the installation and narrows to itself."""
-        return (self.repository.split("/")[1],) if self.repository else self.repositories
-
-
-@dataclass(frozen=True, slots=True)
-class PersonalSource:
-    """`spec.personal`: where a human put the token, and the GitHub that it is for."""
-
-    secret: KeyRef
-    server: Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,38 +145,6 @@ class GitHubToken:
         return self.login_requested is not None and self.login_requested != self.status.get("lastHandledLoginAt")
 
 
-@dataclass(frozen=True, slots=True)
-class GitHubApp:
-    """A GitHubApp or a ClusterGitHubApp: ids, hosts, limits, and where its secrets are.
-
-    A ClusterGitHubApp has no namespace (""); `allowed_namespaces` and `signer` concern it alone. It has `private_key`
-    or `signer`, or neither. `client_certificate` is the name of a Secret of the type kubernetes.io/tls.
-    """
-
-    namespace: str
-    name: str
-    uid: str
-    generation: int
-    deleting: bool
-    app_id: int | None
-    client_id: str | None
-    private_key: KeyRef | None
-    client_secret: KeyRef | None
-    client_certificate: str | None
-    api_url: str
-    web_url: str
-    ca_bundle: CABundle | None
-    limits: Limits
-    allowed_namespaces: AllowedNamespaces
-    status: JSON
-    signer: SignerKey | None = None
-
-    @property
-    def kind(self) -> AppKind:
-        """The kind of the object."""
-        return "GitHubApp" if self.namespace else "ClusterGitHubApp"
-
-
 def parse_token(body: JSON, home: str = "") -> GitHubToken:
     """The value of a GitHubToken or ClusterGitHubToken that the API server accepted: one spec, but for the namespaces.
 
@@ -256,7 +154,7 @@ def parse_token(body: JSON, home: str = "") -> GitHubToken:
     clusterwide = "namespace" not in meta
     name = meta["name"]
     secret = _secret(name, spec.get("secret") or {})
-    installation = _installation(spec["installation"]) if "installation" in spec else None
+    installation = sources.installation(spec["installation"]) if "installation" in spec else None
     renew_before = spec.get("renewBefore")
     annotations = meta.get("annotations") or {}
     return GitHubToken(
@@ -268,9 +166,9 @@ def parse_token(body: JSON, home: str = "") -> GitHubToken:
         deleting="deletionTimestamp" in meta,
         app=(spec.get("appRef") or {}).get("name", ""),
         app_kind="ClusterGitHubApp" if clusterwide else (spec.get("appRef") or {}).get("kind", "GitHubApp"),
-        user=_user(name, spec["user"]) if "user" in spec else None,
+        user=sources.user(name, spec["user"]) if "user" in spec else None,
         installation=installation,
-        personal=_personal(spec["personal"]) if "personal" in spec else None,
+        personal=sources.personal(spec["personal"]) if "personal" in spec else None,
         secret=secret,
         renew_before=parse_duration(renew_before) if renew_before else None,
         renew_before_percentage=spec.get("renewBeforePercentage"),
@@ -285,31 +183,6 @@ def parse_token(body: JSON, home: str = "") -> GitHubToken:
         status=body.get("status") or {},
         invalid=_unwritable(secret, installation),
         wish=Wish.of(spec.get("namespaces") or {}) if clusterwide else None,
-    )
-
-
-def parse_app(body: JSON) -> GitHubApp:
-    """The value of a GitHubApp or ClusterGitHubApp that the API server accepted."""
-    meta, spec = body["metadata"], body.get("spec", {})
-    server = _server(spec)
-    return GitHubApp(
-        namespace=meta.get("namespace", ""),
-        name=meta["name"],
-        uid=meta["uid"],
-        generation=meta.get("generation", 0),
-        deleting="deletionTimestamp" in meta,
-        app_id=spec.get("appID"),
-        client_id=spec.get("clientID"),
-        private_key=_key_ref(spec.get("privateKeySecretRef"), "private-key.pem"),
-        client_secret=_key_ref(spec.get("clientSecretSecretRef"), "client-secret"),
-        client_certificate=(spec.get("clientCertificateSecretRef") or {}).get("name"),
-        api_url=server.api_url,
-        web_url=server.web_url,
-        ca_bundle=server.ca_bundle,
-        limits=_limits(spec),
-        allowed_namespaces=_allowed_namespaces(spec.get("allowedNamespaces") or {}),
-        status=body.get("status") or {},
-        signer=signers.parse(spec["signer"]) if spec.get("signer") and "namespace" not in meta else None,
     )
 
 
@@ -333,53 +206,3 @@ def _unwritable(secret: SecretTemplate, installation: InstallationSource | None)
 
 def _request(value: str | None) -> str | None:
     return value[:ECHO_LIMIT] if value else None
-
-
-def _user(name: str, user: JSON) -> UserSource:
-    return UserSource(
-        credential=user.get("credentialSecretName", f"{name}-credential"),
-        seed=_key_ref(user.get("seedSecretRef"), "refresh_token"),
-        device_flow=DeviceFlow(tuple(sorted(user["deviceFlow"].get("scopes") or ()))) if "deviceFlow" in user else None,
-        login=user.get("login"),
-    )
-
-
-def _installation(installation: JSON) -> InstallationSource:
-    return InstallationSource(
-        id=installation.get("id"),
-        owner=installation.get("owner"),
-        enterprise=installation.get("enterprise"),
-        repository=installation.get("repository"),
-        repositories=tuple(sorted(installation.get("repositories") or ())),
-        repository_ids=tuple(sorted(installation.get("repositoryIDs") or ())),
-        permissions=tuple(sorted((installation.get("permissions") or {}).items())),
-    )
-
-
-def _personal(personal: JSON) -> PersonalSource:
-    ref = personal["secretRef"]
-    return PersonalSource(KeyRef(ref["name"], ref.get("key", "token")), _server(personal))
-
-
-def _server(urls: JSON) -> Server:
-    return Server(
-        api_url=hosts.normalised(urls.get("apiURL", "https://api.github.com")),
-        web_url=hosts.normalised(urls.get("webURL", "https://github.com")),
-        ca_bundle=certificates.of_base64(urls["caBundle"]) if urls.get("caBundle") else None,
-    )
-
-
-def _limits(spec: JSON) -> Limits:
-    permissions, repositories = spec.get("maxPermissions"), spec.get("allowedRepositories")
-    return Limits(
-        permissions=tuple(sorted(permissions.items())) if permissions is not None else None,
-        repositories=tuple(sorted(repositories)) if repositories is not None else None,
-    )
-
-
-def _allowed_namespaces(allowed: JSON) -> AllowedNamespaces:
-    return AllowedNamespaces(allowed.get("from", "Same"), allowed.get("selector") or {})
-
-
-def _key_ref(ref: JSON | None, key: str) -> KeyRef | None:
-    return KeyRef(ref["name"], ref.get("key", key)) if ref else None

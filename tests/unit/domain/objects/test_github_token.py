@@ -7,20 +7,11 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.domain.apps.admission import AllowedNamespaces
-from githubtoken_operator.domain.objects.resources import (
-    ECHO_LIMIT,
-    REFRESH_REQUESTED_AT,
-    Failures,
-    InstallationSource,
-    KeyRef,
-    UserSource,
-    parse_app,
-    parse_token,
-)
+from githubtoken_operator.domain.objects.github_token import ECHO_LIMIT, REFRESH_REQUESTED_AT, Failures, parse_token
+from githubtoken_operator.domain.objects.references import KeyRef
+from githubtoken_operator.domain.objects.sources import UserSource
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.model import UNLIMITED, Limits
-from tests.unit.builders import NOW, cluster_app_body, githubapp, githubtoken, githubtoken_body, user_githubtoken
+from tests.unit.builders import NOW, githubtoken, githubtoken_body, user_githubtoken
 
 DEFAULTS = [
     pytest.param({"appRef": {"kind": "GitHubApp", "name": "acme"}}, id="appRef.kind"),
@@ -95,34 +86,6 @@ def test_names_that_are_given_are_taken() -> None:
     assert token.user == UserSource(credential="kept", seed=KeyRef("seed", "token"))
 
 
-def test_a_user_token_may_have_no_seed() -> None:
-    assert githubtoken(user={}).user == UserSource(credential="ci-credential", seed=None)
-
-
-def test_the_order_in_which_an_installation_is_narrowed_does_not_matter() -> None:
-    one = githubtoken(
-        installation={
-            "owner": "acme",
-            "repositories": ["b", "a"],
-            "permissions": {"issues": "read", "contents": "read"},
-        }
-    )
-    other = githubtoken(
-        installation={
-            "owner": "acme",
-            "repositories": ["a", "b"],
-            "permissions": {"contents": "read", "issues": "read"},
-        }
-    )
-    assert one.installation == other.installation
-    assert one.installation is not None
-    assert one.installation.narrowed_to == ("a", "b")
-
-
-def test_a_repository_finds_the_installation_and_narrows_to_itself() -> None:
-    assert InstallationSource(repository="acme/website").narrowed_to == ("website",)
-
-
 def test_durations_and_flags_are_read() -> None:
     token = githubtoken(renewBefore="1h30m", suspend=True, deletionPolicy="Retain")
     assert token.renew_before == timedelta(minutes=90)
@@ -175,30 +138,6 @@ def test_a_status_about_an_earlier_spec_does_not_count_as_seen() -> None:
     assert githubtoken(generation=2, status={"observedGeneration": 2}).seen
     assert not githubtoken(generation=2, status={"observedGeneration": 1}).seen
     assert not githubtoken().seen
-
-
-def test_an_app_is_read_with_its_defaults() -> None:
-    found = githubapp(clientID=None, privateKeySecretRef={"name": "key"}, clientSecretSecretRef=None)
-    assert (found.app_id, found.client_id) == (12345, None)
-    assert (found.api_url, found.web_url, found.ca_bundle) == ("https://api.github.com", "https://github.com", None)
-    assert found.private_key == KeyRef("key", "private-key.pem")
-    assert found.client_secret is None
-    assert found.limits == UNLIMITED
-    assert found.kind == "GitHubApp"
-
-
-def test_a_cluster_app_admits_the_operators_namespace_unless_it_says_otherwise() -> None:
-    found = parse_app(cluster_app_body())
-    assert (found.kind, found.namespace) == ("ClusterGitHubApp", "")
-    assert found.allowed_namespaces == AllowedNamespaces("Same")
-    selector = {"matchLabels": {"team": "web"}}
-    found = parse_app(cluster_app_body(allowedNamespaces={"from": "Selector", "selector": selector}))
-    assert found.allowed_namespaces == AllowedNamespaces("Selector", selector)
-
-
-def test_the_limits_of_an_app_are_read() -> None:
-    found = githubapp(maxPermissions={"metadata": "read", "contents": "write"}, allowedRepositories=["b/*", "a/x"])
-    assert found.limits == Limits((("contents", "write"), ("metadata", "read")), ("a/x", "b/*"))
 
 
 def test_an_object_without_status_is_read() -> None:
