@@ -86,6 +86,7 @@ class TokenSeries(_Objects[TokenView], Collector):
         yield _ready("githubtoken_ready_status", _OBJECT, views)
         yield _needs_human("githubtoken_needs_human", _OBJECT, views)
         yield _info(views)
+        yield _namespaces(views)
 
 
 class AppSeries(_Objects[AppView], Collector):
@@ -156,4 +157,14 @@ def _info(views: Iterable[TokenView]) -> Metric:
     for view in views:
         about = {"app": view.app, "secret": view.secret}
         family.add_metric((view.namespace, view.name, view.kind or ""), about)
+    return family
+
+
+def _namespaces(views: Iterable[TokenView]) -> Metric:
+    """Three series for each ClusterGitHubToken, however many namespaces it has."""
+    meaning = "Namespaces of a ClusterGitHubToken: wanted, with the present token (current), and failed."
+    family = GaugeMetricFamily("githubtoken_namespaces", meaning, labels=("name", "state"))
+    for view in views:
+        for state, count in view.namespaces.items():
+            family.add_metric((view.name, state), count)
     return family

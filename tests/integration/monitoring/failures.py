@@ -101,6 +101,17 @@ def _other_clock(scene: Scene) -> Iterator[None]:
     yield from itertools.repeat(None)
 
 
+def _foreign_secret(scene: Scene) -> Iterator[None]:
+    world, name = scene.world, f"pull-{scene.world.namespace}"
+    app = world.register()
+    world.install(app)
+    cluster_app = world.cluster_app(app, allowedNamespaces={"from": "All"})
+    world.secret(name, {"password": "somebody's"})
+    spec = {"appRef": {"name": cluster_app}, "installation": {"owner": world.account}}
+    world.cluster_token({**spec, "namespaces": {"names": [world.namespace]}}, name)
+    yield from itertools.repeat(None)
+
+
 def _fought(scene: Scene) -> Iterator[None]:
     world = scene.world
     world.app("fought")
@@ -156,5 +167,10 @@ FAILURES: Final = (
     ),
     Failure("Somebody uses up an installation's rate limit.", _used_up, {"GitHubTokenRateLimitLow": {}}),
     Failure("A GitHub's clock is ten minutes ahead of ours.", _other_clock, {"GitHubTokenClockSkew": {}}),
+    Failure(
+        "A ClusterGitHubToken wants a namespace where the Secret's name is taken.",
+        _foreign_secret,
+        {"GitHubTokenNamespacesFailed": {}},
+    ),
     Failure("Somebody deletes a Secret again and again.", _fought, {"GitHubTokenSecretFought": {}}),
 )

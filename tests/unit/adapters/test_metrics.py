@@ -86,6 +86,7 @@ def with_everything() -> Metrics:
     """All metrics with at least one series each."""
     metrics = leading_metrics()
     metrics.show(a_view(needs_human="ReauthorizationRequired"))
+    metrics.show(a_view(namespace="", name="pull", namespaces={"wanted": 2, "current": 1, "failed": 1}))
     metrics.request("api.github.com", "mint", 201, 0.1)
     metrics.rate_limit("api.github.com", "12345", "678", 4999)
     metrics.clock_skew("api.github.com", 0.5)
@@ -184,6 +185,22 @@ def test_who_needs_a_human_is_there_only_while_it_is_so() -> None:
     assert labels_of(metrics, "githubtoken_needs_human") == []
 
 
+def test_of_many_namespaces_there_are_three_numbers_and_no_names() -> None:
+    metrics = leading_metrics()
+    metrics.show(a_view(namespace="", name="pull", namespaces={"wanted": 200, "current": 199, "failed": 1}))
+    shown = {s.labels["state"]: s.value for s in scraped(metrics) if s.name == "githubtoken_namespaces"}
+    assert shown == {"wanted": 200, "current": 199, "failed": 1}
+    assert all(labels.keys() == {"name", "state"} for labels in labels_of(metrics, "githubtoken_namespaces"))
+    metrics.forget("", "pull")
+    assert labels_of(metrics, "githubtoken_namespaces") == []
+
+
+def test_a_token_of_one_namespace_counts_none() -> None:
+    metrics = leading_metrics()
+    metrics.show(a_view())
+    assert labels_of(metrics, "githubtoken_namespaces") == []
+
+
 def test_info_says_what_a_token_is() -> None:
     metrics = leading_metrics()
     metrics.show(a_view(kind="Installation"))
@@ -219,7 +236,7 @@ def test_a_standby_exports_no_series_of_objects_but_all_others() -> None:
 
     metrics.lead(True)
     assert values(metrics, "githubtoken_leader") == [1]
-    assert len(labels_of(metrics, "githubtoken_info")) == 1
+    assert len(labels_of(metrics, "githubtoken_info")) == 2
 
 
 def test_a_process_that_never_led_is_a_standby() -> None:
@@ -361,6 +378,7 @@ def test_an_app_is_shown_by_its_kind_and_forgotten_by_it() -> None:
 def test_an_object_that_was_never_run_is_shown_as_unknown() -> None:
     body = githubtoken_body(status={"observedGeneration": -1})
     assert TokenView.of(body, body["status"]) == TokenView(NAMESPACE, "ci", "Installation", "acme", "ci", "Unknown")
+    assert TokenView.of(body, {"namespaces": {"wanted": 2, "summary": "0/2"}}).namespaces == {"wanted": 2}
     app = app_body()
     assert AppView.of("GitHubApp", app, {}) == AppView("GitHubApp", NAMESPACE, "acme", "Unknown")
 

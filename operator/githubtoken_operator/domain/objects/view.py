@@ -6,9 +6,10 @@ it has ended yet: its Ready is Unknown then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 from githubtoken_operator.domain.vocabulary import conditions
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -19,6 +20,9 @@ KindName = Literal["User", "Installation", "Personal"]
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 """The status of a Kubernetes condition."""
+
+NAMESPACE_STATES: Final = ("wanted", "current", "failed")
+"""What `status.namespaces` of a ClusterGitHubToken counts."""
 
 _KINDS: tuple[KindName, ...] = ("User", "Installation", "Personal")
 
@@ -31,6 +35,7 @@ class TokenView:
 
     `app` is the App's name as `appRef` gives it, `secret` the name of the consumer's Secret.
     `needs_human` is a reason, set only while a human must act.
+    `namespaces` is of a ClusterGitHubToken: of how many each of `NAMESPACE_STATES` is said, empty until it is known.
     """
 
     namespace: str
@@ -44,6 +49,7 @@ class TokenView:
     expires: datetime | None = None
     renews: datetime | None = None
     refresh_token_expires: datetime | None = None
+    namespaces: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -67,6 +73,7 @@ class TokenView:
             expires=parse_time(status.get("expirationTime")),
             renews=parse_time(status.get("renewalTime")),
             refresh_token_expires=parse_time(status.get("refreshTokenExpirationTime")),
+            namespaces=_counts(status.get("namespaces") or {}),
         )
 
 
@@ -90,6 +97,10 @@ class AppView:
         """An App as the API server has it, with the status that it has or is about to get."""
         meta = body["metadata"]
         return cls(kind, meta.get("namespace", ""), meta["name"], _ready(status), conditions.needs_human(status))
+
+
+def _counts(namespaces: JSON) -> dict[str, int]:
+    return {state: int(namespaces[state]) for state in NAMESPACE_STATES if state in namespaces}
 
 
 def _ready(status: JSON) -> ConditionStatus:

@@ -49,8 +49,10 @@ class Fleet:
         self.story: dict[int, Callable[[], None]] = {
             0: self._app_and_people,
             **{5 + 6 * number: self._token(name) for number, name in enumerate(("ci", "deploy", "renovate", "docs"))},
+            30: self._in_two_namespaces,
             35: self._personal,
             60: self._without_app,
+            75: self._second_namespace,
             90: self._github_down,
             135: self._github_up,
             **{160 + 5 * number: self._secret_deleted for number in range(3)},
@@ -72,6 +74,16 @@ class Fleet:
     def _personal(self) -> None:
         world = self._scene.world
         world.personal_token(world.made_by_hand("robot", life=30 * DAY), "robot")
+
+    def _in_two_namespaces(self) -> None:
+        world = self._scene.world
+        assert self._app is not None
+        name = world.cluster_app(self._app, "acme", allowedNamespaces={"from": "All"})
+        spec = {"appRef": {"name": name}, "installation": {"owner": "acme-team-a"}}
+        world.cluster_token({**spec, "namespaces": {"names": [world.namespace, f"{world.namespace}-web"]}}, "pull")
+
+    def _second_namespace(self) -> None:
+        self._scene.world.another_namespace("web")
 
     def _without_app(self) -> None:
         self._scene.world.installation_token("orphan", app="nobody")

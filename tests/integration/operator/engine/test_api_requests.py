@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.operator.tokens.spread.test_cluster_tokens import KIND, fleet_of
+
 if TYPE_CHECKING:
     from localcluster.operator_process import OperatorProcess
     from tests.integration.operator.stage.world import World
@@ -18,7 +20,11 @@ pytestmark = pytest.mark.xdist_group("apart-requests")
 _COUNTED = re.compile(
     r'^githubtoken_api_requests_total\{code="(\d+)",resource="([^"]+)",verb="([^"]+)"\} (\S+)$', re.MULTILINE
 )
-_OF_OBJECTS = {"events", "githubtokens", "githubtokens/status", "secrets", "namespaces"}
+_OF_OBJECTS = {
+    "events", "githubtokens", "githubtokens/status", "clustergithubtokens", "clustergithubtokens/status", "secrets",
+    "namespaces",
+}  # fmt: skip
+_RUNS_OF_CLUSTER_TOKENS = re.compile(r'^githubtoken_runs_total\{kind="ClusterGitHubToken",.*\} (\S+)$', re.MULTILINE)
 FIRST = {"patch secrets": 1, "patch githubtokens/status": 1, "create events": 1}
 RENEWAL = {"patch secrets": 1, "patch githubtokens/status": 1}
 
@@ -69,3 +75,39 @@ def test_a_restart_with_fresh_tokens_takes_none_but_lists_and_watches(
     apart.settle()
     assert requests(apart) == Counter()
     assert len(apart.requests()) == asked_of_github
+
+
+def test_a_token_of_many_namespaces_takes_one_request_for_each_and_one_for_all(apart: World) -> None:
+    fleet = fleet_of(apart)
+    apart.wait_ready(fleet.name, kind=KIND)
+    before = requests(apart)
+    namespaces = [apart.another_namespace(f"{number:02}", ci="true") for number in range(12)]
+    old = fleet.wait_token(*namespaces)
+    fleet.wait_distributed(summary="12/12")
+    apart.settle()
+    first = requests(apart) - before
+    assert (first["patch secrets"], first["create events"]) == (12, 12)
+    assert first.keys() == {"patch secrets", "create events", "patch clustergithubtokens/status"}
+    before = requests(apart)
+    apart.annotate(fleet.name, kind=KIND, refresh_requested_at="now")
+    apart.wait_ready(fleet.name, kind=KIND, revision=2)
+    assert fleet.wait_token(*namespaces) != old
+    apart.settle()
+    assert requests(apart) - before == {"patch secrets": 12, "patch clustergithubtokens/status": 1}
+
+
+def test_a_look_at_a_token_of_many_namespaces_that_has_not_changed_takes_none(apart: World) -> None:
+    fleet = fleet_of(apart)
+    fleet.wait_token(*(fleet.namespace(suffix) for suffix in "abc"))
+    fleet.wait_distributed(summary="3/3")
+    apart.settle()
+    asked, before, ran = len(apart.requests()), requests(apart), runs_of_cluster_tokens(apart)
+    apart.cluster.patch(KIND, "", fleet.name, {"metadata": {"annotations": {"team": "platform"}}})
+    apart.wait_until(lambda: runs_of_cluster_tokens(apart) > ran, "a look")
+    apart.settle()
+    assert requests(apart) - before == Counter()
+    assert len(apart.requests()) == asked
+
+
+def runs_of_cluster_tokens(world: World) -> float:
+    return sum(map(float, _RUNS_OF_CLUSTER_TOKENS.findall(world.operator.metrics())))
