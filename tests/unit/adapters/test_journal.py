@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from githubtoken_operator.adapters import journal as journal_module
 from githubtoken_operator.adapters.journal import RESERVED, CannotJournal, Journal
 from githubtoken_operator.adapters.journal_files import LARGEST_FILE
-from githubtoken_operator.domain.github import answers
+from githubtoken_operator.domain.github import oauth_answers
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary.model import Token
 
@@ -89,7 +89,7 @@ def test_an_entry_is_found_by_the_next_process_as_it_was_written(reopen: Callabl
 
 
 def test_an_entry_is_an_answer_that_can_be_read_again() -> None:
-    access = answers.refreshed_token(entry().answer, Token("ghr_parent"))
+    access = oauth_answers.refreshed_token(entry().answer, Token("ghr_parent"))
     assert access.refresh_token == Token(CANARY)
     assert access.created.isoformat() == "2026-01-02T03:04:05+00:00"
 

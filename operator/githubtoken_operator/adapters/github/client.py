@@ -4,10 +4,8 @@ One client serves all Apps on all hosts. It sends, and leaves the meaning of wha
 it raises what that module raises, `NotSent` where a request certainly did not reach GitHub, and `OutcomeUnknown` where
 it may have.
 
-- Nothing is repeated, except once a request whose JWT GitHub refused for its times, with a JWT for GitHub's time. A
-  refresh never is: its caller decides, after it has read the store again.
-- Once more, too, a request whose JWT names the App by a client id that the host does not take, by the app id; and one
-  whose key was replaced at the service that signs.
+- Nothing is repeated, except what is asked as an App, once, as `as_app` says. A refresh never is: its caller decides,
+  after it has read the store again.
 - A refresh is sent over a connection of its own, so that one that went stale cannot make its outcome unknown.
 - Secrets are sent in headers and bodies only, never in a URL.
 """
@@ -17,27 +15,23 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Final, Self, TypeVar
-from urllib.parse import quote, urlencode
+from typing import Final, Self
+from urllib.parse import quote
 
-from githubtoken_operator.adapters.github.jwt import app_bearer, bearer_of_another_key, refused_key
+from githubtoken_operator.adapters.github import calls
+from githubtoken_operator.adapters.github.as_app import AsApp
 from githubtoken_operator.adapters.github.sending import (
-    LARGEST_PAIR,
-    REFRESH_READ_LIMIT,
     SEND_LIMIT,
     Call,
     Observer,
     Sender,
 )
 from githubtoken_operator.adapters.github.transports import Make
-from githubtoken_operator.domain.github import answers, device_answers
+from githubtoken_operator.domain.github import answers, device_answers, oauth_answers
 from githubtoken_operator.domain.github.device_answers import DeviceCode
-from githubtoken_operator.domain.github.reply import http_date
 from githubtoken_operator.domain.installation import probe as probing
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, Terminal, TokenError
@@ -52,16 +46,8 @@ from githubtoken_operator.domain.vocabulary.model import (
     Token,
 )
 
-API_VERSION: Final = "2022-11-28"
-"""The version that every GHES knows; what we use of it is the same in 2026-03-10."""
-_OWNER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
-_REPOSITORY: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
-_KEPT: Final = 4096
-"""Apps of which it is remembered that their host knows them by number; one that is forgotten costs a request."""
 _HEADER_VALUE: Final = re.compile(r"[!-~]+")
-
-T = TypeVar("T")
 
 
 class GitHub:
@@ -82,7 +68,6 @@ class GitHub:
         `set_by` is how far the machine's clock was set since, `send_limit` the seconds until what works only once is
         on its way.
         """
-        self._by_number: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._observer = observer
         self._sender = Sender(
             transport_for=transport_for,
@@ -92,6 +77,7 @@ class GitHub:
             user_agent=user_agent,
             send_limit=send_limit,
         )
+        self._as_app = AsApp(self._sender)
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,7 +101,7 @@ class GitHub:
 
     async def get_app(self, app: App) -> AppInfo:
         """`GET /app`: whether GitHub accepts the App's id and key, and what it says of the App."""
-        return await self._as_app(app, "get_app", "/app", answers.app_info)
+        return await self._as_app.ask(app, "get_app", "/app", answers.app_info)
 
     async def find_installation(
         self,
@@ -132,12 +118,12 @@ class GitHub:
         A repository is given as `owner/name`, or by its number, which is asked for where both are given. Or the one on
         the enterprise with that slug.
         """
-        path, where = _installation_path(id, owner, repository, repository_id, enterprise)
+        path, where = calls.installation_path(id, owner, repository, repository_id, enterprise)
 
         def parse(answer: Answer) -> Installation:
             return answers.installation(answer, where=where)
 
-        return await self._as_app(app, "find_installation", path, parse)
+        return await self._as_app.ask(app, "find_installation", path, parse)
 
     async def create_installation_token(
         self,
@@ -154,7 +140,7 @@ class GitHub:
         harms nobody.
         """
         for name in repositories:
-            _check(_REPOSITORY, name, "`spec.installation.repositories` must be names without owner")
+            calls.check_repository(name)
         wanted = {
             "repositories": list(repositories),
             "repository_ids": list(repository_ids),
@@ -167,7 +153,7 @@ class GitHub:
             return answers.installation_token(answer, where=where, permissions=permissions)
 
         path = f"/app/installations/{int(installation_id)}/access_tokens"
-        return await self._as_app(app, "create_installation_token", path, parse, post=body)
+        return await self._as_app.ask(app, "create_installation_token", path, parse, post=body)
 
     async def probe(
         self,
@@ -211,18 +197,18 @@ class GitHub:
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
         if app.client_secret is not None:
             form["client_secret"] = app.client_secret.reveal()
-        return await self._sender.send(_oauth(app, "refresh", "/login/oauth/access_token", form))
+        return await self._sender.send(calls.oauth(app, "refresh", "/login/oauth/access_token", form))
 
     async def start_device_flow(self, app: App, scopes: Sequence[str]) -> DeviceCode:
         """`POST /login/device/code`: a code for a human to enter. `scopes` are for OAuth apps, and sent where given."""
         form = {"scope": " ".join(scopes)} if scopes else {}
-        answer = await self._sender.send(_oauth(app, "device_code", "/login/device/code", form))
+        answer = await self._sender.send(calls.oauth(app, "device_code", "/login/device/code", form))
         return device_answers.device_code(answer)
 
     async def poll_device_flow(self, app: App, device_code: Token) -> Answer:
         """`POST /login/oauth/access_token` for a code that was shown. The answer may bring a pair: as in `refresh`."""
         form = {"device_code": device_code.reveal(), "grant_type": _DEVICE_GRANT}
-        return await self._sender.send(_oauth(app, "device_poll", "/login/oauth/access_token", form))
+        return await self._sender.send(calls.oauth(app, "device_poll", "/login/oauth/access_token", form))
 
     async def revoke_installation_token(self, app: App, token: Token) -> None:
         """`DELETE /installation/token`: after it the token is dead, or was before. Else it raises `TokenError`."""
@@ -250,7 +236,7 @@ class GitHub:
         if left:
             body = json.dumps({"credentials": left}).encode()
             url = f"{app.api_url}/credentials/revoke"
-            call = Call(app.server, "revoke_credentials", "POST", url, _headers(None), body)
+            call = Call(app.server, "revoke_credentials", "POST", url, calls.headers(None), body)
             answers.credentials_revoked(await self._sender.send(call))
 
     async def _delete_user_token(self, app: App, client_id: str, secret: Token, token: Token) -> None:
@@ -259,131 +245,20 @@ class GitHub:
             operation="delete_user_token",
             method="DELETE",
             url=f"{app.api_url}/applications/{quote(client_id, safe='')}/token",
-            headers=_headers(f"Basic {b64encode(f'{client_id}:{secret.reveal()}'.encode()).decode()}"),
+            headers=calls.headers(f"Basic {b64encode(f'{client_id}:{secret.reveal()}'.encode()).decode()}"),
             body=json.dumps({"access_token": token.reveal()}).encode(),
         )
-        answers.user_token_deleted(await self._sender.send(call))
-
-    async def _as_app(
-        self, app: App, operation: str, path: str, parse: Callable[[Answer], T], *, post: bytes | None = None
-    ) -> T:
-        whose = (app.api_url, app.identity, app.private_key.fingerprint if app.private_key else "")
-        if whose in self._by_number:
-            app = replace(app, client_id=None)
-        call = Call(
-            server=app.server,
-            operation=operation,
-            method="GET" if post is None else "POST",
-            url=app.api_url + path,
-            headers={},
-            body=post or b"",
-        )
-        try:
-            return await self._timed(app, call, parse)
-        except answers.IssuerRefused:
-            if app.client_id is None or app.app_id is None:
-                raise
-        # A server that knows no client ids is asked by the number from now on; the client id stays that of OAuth.
-        found = await self._timed(replace(app, client_id=None), call, parse)
-        self._by_number[whose] = None
-        while len(self._by_number) > _KEPT:
-            self._by_number.popitem(last=False)
-        return found
-
-    async def _timed(self, app: App, call: Call, parse: Callable[[Answer], T]) -> T:
-        """Sends it with the App's JWT.
-
-        Once more with one of GitHub's time where GitHub refuses its times, or by the key that has replaced a refused
-        one at the service that signs.
-        """
-        now = self._sender.time_at(app.api_host)
-        bearer = await app_bearer(app, now)
-        answer = await self._sender.send_following(replace(call, headers=_headers(f"Bearer {bearer}")))
-        try:
-            return parse(answer)
-        except answers.ClockSkewed:
-            # By the answer's own `Date`: what was known of the host's clock is what GitHub has just refused.
-            said = http_date(answer.headers["date"]) or self._sender.time_at(app.api_host)
-            bearer = await app_bearer(app, said, renew=True)
-        except answers.KeyRefused as error:
-            other = await bearer_of_another_key(app, now, bearer)
-            if other is None:
-                raise refused_key(app, error) from error
-            bearer = other
-        answer = await self._sender.send_following(replace(call, headers=_headers(f"Bearer {bearer}")))
-        try:
-            return parse(answer)
-        except answers.KeyRefused as error:
-            raise refused_key(app, error) from error
+        oauth_answers.user_token_deleted(await self._sender.send(call))
 
     async def _with_token(
         self, server: Server, operation: str, path: str, token: Token, *, method: str = "GET"
     ) -> Answer:
         if not _HEADER_VALUE.fullmatch(token.reveal()):
             raise Terminal(reasons.CREDENTIAL_MISSING, "The token must be text without spaces or line breaks.")
-        headers = _headers(f"Bearer {token.reveal()}")
+        headers = calls.headers(f"Bearer {token.reveal()}")
         return await self._sender.send(Call(server, operation, method, server.api_url + path, headers))
 
     def _observe_limit(self, app: App, answer: Answer, installation: str) -> None:
         remaining = answer.headers.get("x-ratelimit-remaining", "")
         if remaining.isascii() and remaining.isdigit():
             self._observer.rate_limit(app.api_host, app.identity, installation, int(remaining))
-
-
-def _oauth(app: App, operation: str, path: str, form: Mapping[str, str]) -> Call:
-    """A request to the web host on a connection of its own, whose answer may be the only copy of a pair."""
-    if app.client_id is None:
-        raise Terminal(reasons.APP_NOT_READY, "User tokens need the App's client id: set `spec.clientID` of the App.")
-    return Call(
-        server=app.server,
-        operation=operation,
-        method="POST",
-        url=app.web_url + path,
-        headers={
-            "accept": "application/json",
-            "connection": "close",
-            "content-type": "application/x-www-form-urlencoded",
-        },
-        body=urlencode({"client_id": app.client_id, **form}).encode(),
-        read_limit=REFRESH_READ_LIMIT,
-        largest=LARGEST_PAIR,
-        pool_limit=None,
-    )
-
-
-def _headers(authorization: str | None) -> dict[str, str]:
-    headers = {"accept": "application/vnd.github+json", "x-github-api-version": API_VERSION}
-    return headers if authorization is None else {**headers, "authorization": authorization}
-
-
-def _installation_path(
-    number: int | None, owner: str | None, repository: str | None, repository_id: int | None, enterprise: str | None
-) -> tuple[str, str]:
-    """The path that finds the installation, and the words for where it was looked for."""
-    if repository_id is not None:
-        # What GitHub itself redirects to.
-        return f"/repositories/{int(repository_id)}/installation", f"on {repository or int(repository_id)}"
-    if number is not None:
-        return f"/app/installations/{int(number)}", f"with the id {int(number)}"
-    if repository is not None:
-        account, _, name = repository.partition("/")
-        _check(_OWNER, account, "`spec.installation.repository` must be `owner/name`")
-        _check(_REPOSITORY, name, "`spec.installation.repository` must be `owner/name`")
-        return f"/repos/{account}/{name}/installation", f"on {repository}"
-    if owner is not None:
-        _check(_OWNER, owner, "`spec.installation.owner` must be the name of a user or an organisation")
-        # Of organisations too: GitHub's users and organisations share one namespace.
-        return f"/users/{owner}/installation", f"on {owner}"
-    if enterprise is not None:
-        _check(_OWNER, enterprise, "`spec.installation.enterprise` must be the slug of an enterprise")
-        return f"/enterprises/{enterprise}/installation", f"on the enterprise {enterprise}"
-    raise Terminal(
-        reasons.INVALID_SPEC, "`spec.installation` must have one of `id`, `owner`, `repository` and `enterprise`."
-    )
-
-
-def _check(pattern: re.Pattern[str], name: str, must: str) -> None:
-    if not pattern.fullmatch(name) or name in {".", ".."}:
-        raise Terminal(
-            reasons.INVALID_SPEC, f"{must}, of letters, digits, `-`, `_` and, in a repository's name, `.`, not `..`."
-        )

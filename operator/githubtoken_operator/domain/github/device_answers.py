@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from githubtoken_operator.domain.github import answers, oauth_refusals, refusals
-from githubtoken_operator.domain.github.refusals import Rule
+from githubtoken_operator.domain.github import fields, oauth_answers
+from githubtoken_operator.domain.github.refusals import limits, oauth_refusals, rules
+from githubtoken_operator.domain.github.refusals.rules import Rule
 from githubtoken_operator.domain.github.reply import Reply, read
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
@@ -55,16 +56,16 @@ class DeviceCode:
 
 def device_code(answer: Answer) -> DeviceCode:
     """The answer to `POST /login/device/code`."""
-    reply, document = answers.success(_OF_CODE, read(answer))
+    reply, document = fields.success(_OF_CODE, read(answer))
     secret, user_code = document.get("device_code"), document.get("user_code")
     uri = document.get("verification_uri")
     if not isinstance(secret, str) or not _DEVICE_CODE.fullmatch(secret):
-        raise answers.unclear("`device_code` is missing")
+        raise fields.unclear("`device_code` is missing")
     if not isinstance(user_code, str) or not _USER_CODE.fullmatch(user_code):
-        raise answers.unclear("`user_code` is not a code")
+        raise fields.unclear("`user_code` is not a code")
     if not isinstance(uri, str) or not _is_page(uri):
-        raise answers.unclear("`verification_uri` is not the address of a page")
-    created = answers.created(reply)
+        raise fields.unclear("`verification_uri` is not the address of a page")
+    created = fields.created(reply)
     life = min(timedelta(seconds=_seconds(document, "expires_in") or 900), LONGEST_LIFE)
     interval = _seconds(document, "interval") or SHORTEST_INTERVAL
     return DeviceCode(Token(secret), user_code, uri, created, created + life, min(interval, LONGEST_INTERVAL))
@@ -75,8 +76,8 @@ def signed_in_token(answer: Answer) -> AccessToken:
 
     `DeviceCodeUseless` asks for another code; every other `Terminal` ends the flow.
     """
-    reply, document = answers.success(_OF_POLL, read(answer))
-    return answers.user_token(reply, document)
+    reply, document = fields.success(_OF_POLL, read(answer))
+    return oauth_answers.user_token(reply, document)
 
 
 # --- Refusals --------------------------------------------------------------------------------------------------------
@@ -133,10 +134,10 @@ def _human_said_no(reply: Reply) -> TokenError | None:
 
 _OF_CODE: Final[tuple[Rule, ...]] = (
     _flow_is_off,
-    refusals.app_is_limited,
+    limits.app_is_limited,
     _client_is_unknown,
     oauth_refusals.error_is_unknown,
-    *refusals.OF_ANYTHING,
+    *rules.OF_ANYTHING,
 )
 _OF_POLL: Final[tuple[Rule, ...]] = (
     _not_entered_yet,

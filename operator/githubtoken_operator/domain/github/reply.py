@@ -111,3 +111,8 @@ def _object(body: bytes) -> Mapping[str, Any] | None:
 def _text(document: JSON | None, key: str) -> str:
     value = document.get(key) if document is not None else None
     return value if isinstance(value, str) else ""
+
+
+def says(reply: Reply) -> str:
+    """GitHub's own words, to stand in a sentence; "" where it has none."""
+    return f' ("{quote(reply.message)}")' if reply.message else ""

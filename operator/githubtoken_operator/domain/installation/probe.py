@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-from githubtoken_operator.domain.github.kept_out import is_kept_out
-from githubtoken_operator.domain.github.refusals import app_is_limited
+from githubtoken_operator.domain.github.refusals.kept_out import is_kept_out
+from githubtoken_operator.domain.github.refusals.limits import app_is_limited
 from githubtoken_operator.domain.github.reply import read
 from githubtoken_operator.domain.vocabulary.model import Answer
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
 
-from githubtoken_operator.domain.github import answers, device_answers
+from githubtoken_operator.domain.github import device_answers, fields, oauth_answers
 from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary import reasons
@@ -124,13 +124,13 @@ def _of_defect(defect: Exception) -> str:
 def _access(entry: Entry) -> AccessToken:
     if entry.name is not None:
         return device_answers.signed_in_token(entry.answer)
-    access = answers.refreshed_token(entry.answer, NOTHING_SENT)
+    access = oauth_answers.refreshed_token(entry.answer, NOTHING_SENT)
     refresh = access.refresh_token
     if refresh is None or refresh == NOTHING_SENT or (access.expires_in is None and refresh.sha256 == entry.parent):
         # Expiry was switched off: the refresh token that is stored stays beside the new access token.
         return replace(access, refresh_token=None)
     if refresh.sha256 == entry.parent:
-        raise answers.unclear("`refresh_token` is the one that was sent")
+        raise fields.unclear("`refresh_token` is the one that was sent")
     return access
 
 

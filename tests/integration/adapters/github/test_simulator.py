@@ -13,7 +13,7 @@ from github_simulator.control_client import sha256
 from github_simulator.process import SimulatorProcess
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import load_private_key
-from githubtoken_operator.domain.github.answers import refreshed_token
+from githubtoken_operator.domain.github.oauth_answers import refreshed_token
 from githubtoken_operator.domain.vocabulary import certificates, reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     NotSent,

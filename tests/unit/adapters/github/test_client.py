@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import RSAKey, load_private_key
 from githubtoken_operator.adapters.github.sending import LARGEST_PAIR
-from githubtoken_operator.domain.github.answers import ClockSkewed, refreshed_token
+from githubtoken_operator.domain.github.oauth_answers import refreshed_token
+from githubtoken_operator.domain.github.refusals.app_refusals import ClockSkewed
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, RateLimited, Terminal, TokenError

@@ -13,8 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.github.answers import (
-    ClockSkewed,
-    IssuerRefused,
     app_info,
     credentials_revoked,
     installation,
@@ -22,10 +20,9 @@ from githubtoken_operator.domain.github.answers import (
     installation_token_revoked,
     login,
     personal_token_info,
-    refreshed_token,
-    user_token_deleted,
 )
-from githubtoken_operator.domain.github.refusals import KeyRefused
+from githubtoken_operator.domain.github.oauth_answers import refreshed_token, user_token_deleted
+from githubtoken_operator.domain.github.refusals.app_refusals import ClockSkewed, IssuerRefused, KeyRefused
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     KeptOut,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.github import answers
+from githubtoken_operator.domain.github import oauth_answers
 from githubtoken_operator.domain.user.entry import Entry, decode, encode
 from githubtoken_operator.domain.user.grants import NOTHING_SENT, may_hold_a_pair, pair_in
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, OutcomeUnknown, RefreshTokenRefused, TokenError
@@ -157,7 +157,7 @@ def test_what_is_kept_comes_back_as_it_was(body: bytes, parent: str, ours: str |
 
 
 def test_nothing_was_sent_is_no_token() -> None:
-    assert answers.refreshed_token(answer(json.dumps(PAIR)), NOTHING_SENT).refresh_token != NOTHING_SENT
+    assert oauth_answers.refreshed_token(answer(json.dumps(PAIR)), NOTHING_SENT).refresh_token != NOTHING_SENT
 
 
 def test_the_headers_of_an_answer_are_there_while_it_is_new_and_are_not_kept() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.domain.github import answers
+from githubtoken_operator.domain.github import fields, oauth_answers
 from githubtoken_operator.domain.objects.secrets import decoded, encoded
 from githubtoken_operator.domain.user import credential, credential_body
 from githubtoken_operator.domain.user.credential import INTENT, REFRESH_TOKEN_SHA256
@@ -72,8 +72,8 @@ def answering(world: World, change: Change) -> None:
 def a_later_version() -> Iterator[None]:
     """One that knows the new forms."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answers, "_ACCESS_TOKEN", re.compile(r"gh[a-z]_[A-Za-z0-9._~-]+"))
-        patch.setattr(answers, "_REFRESH_TOKEN", re.compile(r"[A-Za-z0-9._~-]+"))
+        patch.setattr(fields, "_ACCESS_TOKEN", re.compile(r"gh[a-z]_[A-Za-z0-9._~-]+"))
+        patch.setattr(fields, "_REFRESH_TOKEN", re.compile(r"[A-Za-z0-9._~-]+"))
         yield
 
 
@@ -355,7 +355,7 @@ async def test_a_defect_of_the_reader_loses_no_answer_is_told_once_and_heals_wit
         raise KeyError("ghx_a_token_of_a_form_that_nobody_masks")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answers, "refreshed_token", fail)
+        patch.setattr(oauth_answers, "refreshed_token", fail)
         process = world.start()
         for _ in range(5):
             await process.run()
@@ -382,7 +382,7 @@ async def test_a_defect_in_reading_a_refusal_is_tried_again_and_told() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(world.github, "refresh", refuse)
-        patch.setattr(answers, "refreshed_token", fail)
+        patch.setattr(oauth_answers, "refreshed_token", fail)
         await world.start().run()
     assert "a defect of the operator" in json.dumps(world.status())
     world.clock.advance(timedelta(hours=1))

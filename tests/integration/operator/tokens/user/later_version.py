@@ -9,10 +9,10 @@ import re
 import sys
 
 from githubtoken_operator.cli import main
-from githubtoken_operator.domain.github import answers
+from githubtoken_operator.domain.github import fields
 
 if __name__ == "__main__":
-    answers._ACCESS_TOKEN = re.compile(r"gh[a-z]_[A-Za-z0-9._~+-]+")  # type: ignore[misc]
-    answers._REFRESH_TOKEN = re.compile(r"[A-Za-z0-9._~+-]+")  # type: ignore[misc]
+    fields._ACCESS_TOKEN = re.compile(r"gh[a-z]_[A-Za-z0-9._~+-]+")  # type: ignore[misc]
+    fields._REFRESH_TOKEN = re.compile(r"[A-Za-z0-9._~+-]+")  # type: ignore[misc]
     sys.argv[0] = "githubtoken"
     main()

@@ -13,8 +13,8 @@ from githubtoken_operator.domain.github.answers import (
     installation_token,
     login,
     personal_token_info,
-    refreshed_token,
 )
+from githubtoken_operator.domain.github.oauth_answers import refreshed_token
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import KeptOut, RateLimited, Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import Answer, Token

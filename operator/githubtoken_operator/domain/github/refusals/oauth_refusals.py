@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from githubtoken_operator.domain.github import refusals
-from githubtoken_operator.domain.github.kept_out import is_kept_out
+from githubtoken_operator.domain.github.refusals import limits, rules
+from githubtoken_operator.domain.github.refusals.kept_out import is_kept_out
 from githubtoken_operator.domain.github.reply import Reply, quote
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
@@ -101,9 +101,9 @@ OF_REFRESH = (
     client_is_refused,
     email_is_not_verified,
     grant_is_not_supported,
-    refusals.app_is_limited,
+    limits.app_is_limited,
     error_is_unknown,
     is_kept_out,
-    *refusals.OF_ANYTHING,
+    *rules.OF_ANYTHING,
 )
-OF_USER_TOKEN_DELETION = (refusals.app_is_limited, client_is_not_accepted, is_kept_out, *refusals.OF_ANYTHING)
+OF_USER_TOKEN_DELETION = (limits.app_is_limited, client_is_not_accepted, is_kept_out, *rules.OF_ANYTHING)
