@@ -1,14 +1,13 @@
-"""The credential Secret of a user token: what it says, and what to do about it.
+"""The credential Secret of a user token: what it says.
 
-The rules are those of the rotation protocol (docs/rotation.md). GitHub accepts each refresh token once, so:
-tokens are compared by SHA-256 only; a token that GitHub refused, or that is known to be spent, is never sent again;
-a newer sign-in always wins over the operator's own pair. How it is rewritten stands in `credential_body`.
+GitHub accepts each refresh token once, so tokens are compared by SHA-256 only, and a newer sign-in always wins over the
+operator's own pair. Whose the Secret is stands in `credential_ownership`, what must not be sent in `sendable`, and how
+it is rewritten in `credential_body`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -17,19 +16,9 @@ from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.secrets import (
-    ADOPT,
     REVISION,
-    ROLE,
-    ROLE_APP,
-    ROLE_CREDENTIAL,
-    ROLE_TOKEN,
     annotations_of,
-    controller_uid,
     decoded,
-    in_words,
-    is_noted_for,
-    labels_of,
-    noted_owner,
     revision_of,
 )
 from githubtoken_operator.domain.user import device_flow, kept_answer
@@ -37,10 +26,8 @@ from githubtoken_operator.domain.user.device_flow import Flow
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.user.kept_answer import KeptAnswer
 from githubtoken_operator.domain.user.pod import Pod
-from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.documents import parsed
-from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, Server, Token
+from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, Token
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
 CLIENT_ID: Final = PREFIX + "client-id"
@@ -154,9 +141,6 @@ def key_of(token: GitHubToken) -> SecretKey:
     return token.namespace, token.user.credential if token.user else ""
 
 
-# --- What to do ------------------------------------------------------------------------------------------------------
-
-
 def read_seed(text: str | None, *, legacy: bool = False) -> Token | None:
     """The refresh token that a human stored, or None where it is not one; white space around it is not part of it.
 
@@ -166,156 +150,6 @@ def read_seed(text: str | None, *, legacy: bool = False) -> Token | None:
     stripped = (text or "").strip()
     right = _REFRESH_TOKEN.fullmatch(stripped) or (legacy and _LEGACY.fullmatch(stripped))
     return Token(stripped) if right else None
-
-
-def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
-    """Why the Secret may not serve as this GitHubToken's credential; None where it is absent, ours or given to us."""
-    if secret is None or token.user is None:
-        return None
-    name = token.user.credential
-    if _is_ours(secret, token):
-        return f"Secret `{name}` is immutable: delete it and sign in again" if secret.get("immutable") else None
-    if _unadoptable(secret):
-        return (
-            f"Secret `{name}` cannot be adopted: it is immutable, not Opaque, controlled by another object, "
-            "or made for something else; name another in `spec.user.credentialSecretName`"
-        )
-    if annotations_of(secret).get(ADOPT) == "true":
-        return None
-    if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
-        owner = noted_owner(secret)
-        return (
-            f"Secret `{name}` is the credential of {in_words(owner) if owner else 'another object'}: name another in "
-            f'`spec.user.credentialSecretName`, or, if that one is gone, annotate the Secret `{ADOPT}: "true"`'
-        )
-    return (
-        f"Secret `{name}` was made by somebody else: delete it, name another in `spec.user.credentialSecretName`, "
-        f'or annotate it `{ADOPT}: "true"`'
-    )
-
-
-def lacks_label(secret: JSON) -> bool:
-    """Whether it is one of ours by its annotations, and somebody took its label away, by which it is watched."""
-    return ROLE not in labels_of(secret) and CLIENT_ID in annotations_of(secret)
-
-
-def _is_ours(secret: JSON, token: GitHubToken) -> bool:
-    right = labels_of(secret).get(ROLE) == ROLE_CREDENTIAL or lacks_label(secret)
-    return right and is_noted_for(secret, token)
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """Whose the refresh token must be: the App's client id, its GitHub, and `user.login` where the spec has it."""
-
-    client_id: str
-    server: Server
-    login: str | None = None
-
-
-def refusal(credential: Credential, expected: Expected) -> Terminal | None:
-    """Why the refresh token under the key must not be sent; the first rule that fits."""
-    for rule in _REFUSALS:
-        if found := rule(credential, expected):
-            return found
-    return None
-
-
-def same_account(one: str, other: str) -> bool:
-    """Whether two logins are the same; GitHub does not tell upper from lower case in them."""
-    return one.lower() == other.lower()
-
-
-def wrong_account(account: str, login: str) -> Terminal:
-    """Somebody else than `user.login` signed in."""
-    return Terminal(
-        reasons.WRONG_ACCOUNT,
-        f"`{account}` signed in, but `spec.user.login` is `{login}`: sign in as `{login}`, or correct the spec",
-    )
-
-
-_RefusalRule = Callable[[Credential, Expected], Terminal | None]
-
-
-def _of_another_account(credential: Credential, expected: Expected) -> Terminal | None:
-    if None in (credential.account, expected.login) or same_account(credential.account or "", expected.login or ""):
-        return None
-    return wrong_account(credential.account or "", expected.login or "")
-
-
-def _no_refresh_token(credential: Credential, _expected: Expected) -> Terminal | None:
-    if credential.refresh_token is not None:
-        return None
-    return Terminal(
-        reasons.CREDENTIAL_MISSING,
-        "there is no refresh token to start from: put one into the Secret that `spec.user.seedSecretRef` names",
-    )
-
-
-def _refused_by_github(credential: Credential, _expected: Expected) -> Terminal | None:
-    if credential.refused is None or credential.refused != credential.current:
-        return None
-    return Terminal(
-        reasons.REAUTHORIZATION_REQUIRED,
-        "GitHub refuses the refresh token: it is spent, expired or revoked; sign in again and "
-        "put the new refresh token into the seed Secret",
-    )
-
-
-def _spent(credential: Credential, _expected: Expected) -> Terminal | None:
-    if not credential.seeded or credential.current not in (credential.parent, credential.seed, *credential.spent):
-        return None
-    return Terminal(
-        reasons.REAUTHORIZATION_REQUIRED,
-        "an old, spent refresh token was put back into the credential Secret: stop applying it again, sign in "
-        "again and put the new refresh token into the seed Secret",
-    )
-
-
-def _of_another_app(credential: Credential, expected: Expected) -> Terminal | None:
-    if credential.client_id in (None, expected.client_id):
-        return None
-    return Terminal(
-        reasons.REAUTHORIZATION_REQUIRED,
-        f"the stored refresh token belongs to the App with client id `{credential.client_id}`: sign in with the "
-        "present App and put its refresh token into the seed Secret",
-    )
-
-
-def elsewhere(credential: Credential, server: Server) -> Terminal | None:
-    """Why what is stored is not shown to that GitHub: it is another's."""
-    if credential.origin is None or origin.same_host(credential.origin.web_url, server.web_url):
-        return None
-    return Terminal(
-        reasons.REAUTHORIZATION_REQUIRED,
-        f"the stored refresh token is of `{credential.origin.server.web_host}` and is shown to no other, and the App's "
-        f"`spec.webURL` is on `{server.web_host}` by now: sign in there and put the new refresh token into "
-        f"the seed Secret; if it is the same server by another name, remove the annotation `{origin.ORIGIN}` of the "
-        "credential Secret",
-    )
-
-
-def _of_another_host(credential: Credential, expected: Expected) -> Terminal | None:
-    return elsewhere(credential, expected.server)
-
-
-_REFUSALS: Final[Sequence[_RefusalRule]] = (
-    _of_another_account,
-    _no_refresh_token,
-    _refused_by_github,
-    _spent,
-    _of_another_app,
-    _of_another_host,
-)
-
-
-def _unadoptable(secret: JSON) -> bool:
-    return bool(
-        secret.get("immutable")
-        or secret.get("type") != "Opaque"
-        or controller_uid(secret)
-        or labels_of(secret).get(ROLE) in (ROLE_APP, ROLE_TOKEN)
-    )
 
 
 def _read_flow(secret: JSON, current: str | None, ours: str | None) -> Flow | None:

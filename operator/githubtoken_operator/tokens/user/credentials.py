@@ -6,9 +6,10 @@ Whether the stored refresh token may be sent is asked here, for the decision and
 from __future__ import annotations
 
 from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.user import credential, credential_body, kept_answer
-from githubtoken_operator.domain.user.credential import Credential, Expected
+from githubtoken_operator.domain.user import credential, credential_body, credential_ownership, kept_answer, sendable
+from githubtoken_operator.domain.user.credential import Credential
 from githubtoken_operator.domain.user.entry import SecretKey
+from githubtoken_operator.domain.user.sendable import Expected
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, Server, Token
 from githubtoken_operator.tokens.kind import StartOver
@@ -42,7 +43,7 @@ class Credentials:
     async def label(self, token: GitHubToken) -> None:
         """Puts the label back on the credential Secret."""
         secret = await self._store.read(credential.key_of(token))
-        if secret is None or credential.conflict(secret, token):
+        if secret is None or credential_ownership.conflict(secret, token):
             raise StartOver
         await self._store.write(credential_body.labelled(secret))
 
@@ -50,7 +51,7 @@ class Credentials:
         """Why the stored refresh token must not be sent now. Another's intent is waited for since it was first seen."""
         if stored.kept is not None:
             return kept_answer.not_understood(key, stored.kept)
-        if expected is not None and (refusal := credential.refusal(stored, expected)):
+        if expected is not None and (refusal := sendable.refusal(stored, expected)):
             return refusal
         return await self._announcements.hindrance(stored)
 
@@ -61,7 +62,7 @@ class Credentials:
         """
         key = credential.key_of(token)
         secret = await self._store.read(key)
-        if secret is None or credential.conflict(secret, token):
+        if secret is None or credential_ownership.conflict(secret, token):
             raise StartOver
         stored = credential.read(secret)
         expected = Expected(client_id, server, token.user.login if token.user else None)
@@ -79,7 +80,7 @@ class Credentials:
         """
         key = credential.key_of(token)
         secret = await self._store.read(key)
-        if secret is None or credential.conflict(secret, token):
+        if secret is None or credential_ownership.conflict(secret, token):
             return None
         stored = credential.read(secret)
         if hindrance := await self.hindrance(key, stored, None):

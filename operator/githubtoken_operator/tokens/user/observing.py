@@ -14,9 +14,10 @@ from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT,
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
 from githubtoken_operator.domain.objects.sources import UserSource
 from githubtoken_operator.domain.runs.decide import Observation
-from githubtoken_operator.domain.user import credential
-from githubtoken_operator.domain.user.credential import Credential, Expected
+from githubtoken_operator.domain.user import credential, credential_ownership, sendable
+from githubtoken_operator.domain.user.credential import Credential
 from githubtoken_operator.domain.user.device_flow import SignIn
+from githubtoken_operator.domain.user.sendable import Expected
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import UNLIMITED, App, Token
@@ -50,7 +51,7 @@ class UserInputs:
             # Until it is saved, nothing that the Secret says is the last word.
             self._savings.late.moved(key, secret)
             return replace(seen, trouble=unsaved, revoked=self._savings.ends_a_token(key)), []
-        if conflict := credential.conflict(secret, token):
+        if conflict := credential_ownership.conflict(secret, token):
             return replace(seen, conflict=seen.conflict or conflict), []
         if secret is not None and await self._savings.look(key, secret):
             raise StartOver
@@ -65,7 +66,7 @@ class UserInputs:
             trouble = taken if taken and trouble and trouble.reason == reasons.CREDENTIAL_MISSING else trouble
         changed: dict[str, Any] = {"trouble": trouble, "newer_seed": newer if resolved.error is None else None}
         if secret is not None and stored is not None:
-            changed["unlabelled"] = credential.lacks_label(secret)
+            changed["unlabelled"] = credential_ownership.lacks_label(secret)
             changed |= _of_credential(stored, user, _obtained_for(token, resolved.app))
         if user.device_flow is not None and newer is None and resolved.app is not None:
             changed |= self._sign_in(seen, trouble, stored, user, resolved.app)
@@ -115,14 +116,14 @@ class UserInputs:
         missing = stored is None or stored.refresh_token is None
         if stored is not None and missing and stored.access is not None and stored.access.expires_at is None:
             # It lives until it is revoked, and there is nothing to refresh it with.
-            away = credential.elsewhere(stored, app.server) if app else None
+            away = sendable.elsewhere(stored, app.server) if app else None
             return away or (_nothing_to_refresh() if token.refresh_pending else None)
         key, login = credential.key_of(token), token.user.login if token.user else None
         expected = Expected(app.client_id, app.server, login) if app and app.client_id else None
         if stored is not None and stored.kept is not None:
             return await self._credentials.hindrance(key, stored, expected)
         if stored is None or missing:
-            refusal = credential.refusal(stored, expected) if stored and expected else None
+            refusal = sendable.refusal(stored, expected) if stored and expected else None
             if refusal is not None and refusal.reason == reasons.WRONG_ACCOUNT:
                 return refusal
             return Terminal(reasons.CREDENTIAL_MISSING, f"there is no refresh token to start from: {problem}")
@@ -131,7 +132,7 @@ class UserInputs:
 
 def _of_credential(stored: Credential, user: UserSource, obtained_for: str) -> dict[str, Any]:
     """What the stored pair is to one decision. That of another account is not for the present spec."""
-    right = None in (stored.account, user.login) or credential.same_account(stored.account or "", user.login or "")
+    right = None in (stored.account, user.login) or sendable.same_account(stored.account or "", user.login or "")
     found: dict[str, Any] = {
         "seeded": stored.refresh_token is not None and stored.seeded,
         "revoked": (stored.refused is not None and stored.refused == stored.current)

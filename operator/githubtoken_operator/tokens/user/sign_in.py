@@ -20,7 +20,7 @@ from typing import Final
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.user import credential, credential_body, device_flow
+from githubtoken_operator.domain.user import credential, credential_body, device_flow, sendable
 from githubtoken_operator.domain.user.credential import Credential
 from githubtoken_operator.domain.user.device_flow import Ask, Flow
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
@@ -154,12 +154,12 @@ class SignIns:
         if secret is None or stored is None or stored.access != access:
             raise StartOver
         login = _login(token)
-        if login is None or credential.same_account(account, login) or published:
+        if login is None or sendable.same_account(account, login) or published:
             await self._store.write(credential_body.with_account(secret, account))
             return
         await self._github.revoke_user_tokens(app, access.token, access.refresh_token)
         await self._store.write(credential_body.without_pair(secret, account))
-        raise credential.wrong_account(account, login)
+        raise sendable.wrong_account(account, login)
 
     # --- One poll ----------------------------------------------------------------------------------------------------
 
@@ -210,10 +210,10 @@ class SignIns:
         login, account = _login(shown.token), None
         try:
             account = await self._github.get_login(shown.app, access.token)
-            if login is not None and not credential.same_account(account, login):
+            if login is not None and not sendable.same_account(account, login):
                 await self._github.revoke_user_tokens(shown.app, access.token, access.refresh_token)
                 self._savings.drop(shown.key)
-                wrong = credential.wrong_account(account, login)
+                wrong = sendable.wrong_account(account, login)
                 await self._end(shown, wrong)
                 raise wrong
         except Transient as error:

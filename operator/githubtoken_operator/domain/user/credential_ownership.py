@@ -1,0 +1,65 @@
+"""Whose a credential Secret is: ours, given to us, or somebody else's, who keeps it."""
+
+from __future__ import annotations
+
+from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.secrets import (
+    ADOPT,
+    ROLE,
+    ROLE_APP,
+    ROLE_CREDENTIAL,
+    ROLE_TOKEN,
+    annotations_of,
+    controller_uid,
+    in_words,
+    is_noted_for,
+    labels_of,
+    noted_owner,
+)
+from githubtoken_operator.domain.user.credential import CLIENT_ID
+from githubtoken_operator.domain.vocabulary.model import JSON
+
+
+def conflict(secret: JSON | None, token: GitHubToken) -> str | None:
+    """Why the Secret may not serve as this GitHubToken's credential; None where it is absent, ours or given to us."""
+    if secret is None or token.user is None:
+        return None
+    name = token.user.credential
+    if _is_ours(secret, token):
+        return f"Secret `{name}` is immutable: delete it and sign in again" if secret.get("immutable") else None
+    if _unadoptable(secret):
+        return (
+            f"Secret `{name}` cannot be adopted: it is immutable, not Opaque, controlled by another object, "
+            "or made for something else; name another in `spec.user.credentialSecretName`"
+        )
+    if annotations_of(secret).get(ADOPT) == "true":
+        return None
+    if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
+        owner = noted_owner(secret)
+        return (
+            f"Secret `{name}` is the credential of {in_words(owner) if owner else 'another object'}: name another in "
+            f'`spec.user.credentialSecretName`, or, if that one is gone, annotate the Secret `{ADOPT}: "true"`'
+        )
+    return (
+        f"Secret `{name}` was made by somebody else: delete it, name another in `spec.user.credentialSecretName`, "
+        f'or annotate it `{ADOPT}: "true"`'
+    )
+
+
+def lacks_label(secret: JSON) -> bool:
+    """Whether it is one of ours by its annotations, and somebody took its label away, by which it is watched."""
+    return ROLE not in labels_of(secret) and CLIENT_ID in annotations_of(secret)
+
+
+def _is_ours(secret: JSON, token: GitHubToken) -> bool:
+    right = labels_of(secret).get(ROLE) == ROLE_CREDENTIAL or lacks_label(secret)
+    return right and is_noted_for(secret, token)
+
+
+def _unadoptable(secret: JSON) -> bool:
+    return bool(
+        secret.get("immutable")
+        or secret.get("type") != "Opaque"
+        or controller_uid(secret)
+        or labels_of(secret).get(ROLE) in (ROLE_APP, ROLE_TOKEN)
+    )
