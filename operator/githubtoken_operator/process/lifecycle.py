@@ -154,9 +154,9 @@ async def run(settings: Settings) -> None:
             for name, task in parts.tasks():
                 background.start(name, task)
             logger.info("started, version %s; %s", __version__, _scope(settings))
-            stack.enter_context(watches.listening(metrics.process.heard, metrics.process.answered))
+            stack.enter_context(watches.listening(handlers.Seen(parts.wiring)))
             await kopf.operator(
-                registry=handlers.registry(parts.wiring, end=leading.end),
+                registry=handlers.registry(clusterwide=not settings.namespaces, end=leading.end),
                 settings=handlers.settings(),
                 clusterwide=not settings.namespaces,
                 namespaces=settings.namespaces,

@@ -32,7 +32,6 @@ from githubtoken_operator.engine.fence import Fence, send_limit
 from githubtoken_operator.engine.first_lists import FirstLists
 from githubtoken_operator.engine.objects import Objects
 from githubtoken_operator.engine.scheduler import Next, Ran, Scheduler
-from githubtoken_operator.engine.sweep import Sweep
 from githubtoken_operator.engine.turns import Turns
 from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
 from githubtoken_operator.settings import Settings
@@ -88,7 +87,6 @@ class Parts:
     def tasks(self) -> Iterator[tuple[str, Coroutine[None, None, None]]]:
         """What the process does for as long as it leads, by names."""
         listed = self.first_lists.complete
-        yield "sweep", self.wiring.sweep.run()
         yield "named Secrets", self.named.run(listed)
         yield "looks at Secrets", self.named.look_around(listed)
         yield "scheduler", self._run_keys()
@@ -287,9 +285,6 @@ def wire(
         monotonic=time.monotonic,
     )
 
-    def gone(ref: Ref) -> None:
-        handlers.gone(wiring, ref)
-
     def found(ref: Ref, secret: JSON | None) -> None:
         handlers.found(wiring, ref, secret)
 
@@ -301,14 +296,6 @@ def wire(
         forget=watched.forget,
     )
     metrics.process.watch_named(lambda: {"watch": named.watched, "look": named.looked_at})
-    sweep = Sweep(
-        cluster=cluster,
-        watched=watched,
-        gone=gone,
-        kinds=listed,
-        namespaces=settings.namespaces,
-        elsewhere=named.watches,
-    )
     first_lists = FirstLists(cluster=cluster, watched=watched, kinds=listed, namespaces=settings.namespaces)
     metrics.process.watch_scheduler(
         pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
@@ -325,9 +312,8 @@ def wire(
         known=known,
         metrics=metrics,
         scheduler=scheduler,
-        sweep=sweep,
+        first_lists=first_lists,
         named=named,
-        clusterwide=clusterwide,
     )
     return Parts(wiring, turns, api_outage, store, savings, first_lists, signing, named)
 

@@ -1,15 +1,15 @@
-"""kopf's part: it watches, we decide. One thin handler per watched kind; each only wakes keys.
+"""What the watches bring goes into what is known, and wakes whom it concerns: nothing here waits, or asks anybody.
 
-No change handlers, timers, daemons, indexes or peering: each of them writes to users' objects or keeps a task per
-object. Handlers never raise and do no I/O. kopf ends when the hand-over has: it ends tasks that it does not know, and
-the runs are such tasks.
+kopf watches (`registry`, `settings`), `watches` tells what came. There are no handlers of changes, timers, daemons,
+indexes or peering: each of them writes to users' objects or keeps a task per object. kopf ends when the hand-over has:
+it ends tasks that it does not know, and the runs are such tasks.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,9 +24,9 @@ from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs import urgency
 from githubtoken_operator.domain.user.credential import SEEDS_TAKEN, read_hashes
 from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.first_lists import FirstLists
 from githubtoken_operator.engine.scheduler import Scheduler
-from githubtoken_operator.engine.sweep import Sweep
-from githubtoken_operator.engine.watched import KEYS, TOKENS, Ref, Watched
+from githubtoken_operator.engine.watched import KEYS, TOKENS, WATCHED, Ref, Watched
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
@@ -35,10 +35,12 @@ from githubtoken_operator.watching.named_secrets import NamedSecrets
 from githubtoken_operator.watching.orphan_count import OrphanCount
 
 DELETED: Final = "DELETED"
-GROUP: Final = "githubtoken.dev"
-VERSION: Final = "v1alpha1"
+NAMESPACED: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.SECRET})
+"""What is watched where single namespaces are served. Namespaces and what is cluster-scoped are few and small."""
 SILENCE: Final = 70.0
 """Seconds without an event or a bookmark, of which one comes each minute, after which a watch is begun anew."""
+
+_BY_PLURAL: Final = {kind.plural: kind for kind in WATCHED}
 
 logger = logging.getLogger(__name__)
 
@@ -53,26 +55,9 @@ class Backoffs:
         return itertools.chain((1, 1, 2, 3, 5, 8, 13), itertools.repeat(15.0, 120))
 
 
-class NoDiffBase(kopf.DiffBaseStorage):
-    """kopf copies each object for change handlers, of which there are none: a fifth of its work for nothing.
-
-    It also guards users' objects: kopf has nothing to write into their annotations.
-    """
-
-    def build(self, **_: Any) -> kopf.BodyEssence:
-        """The part of an object that a change handler would compare."""
-        return kopf.BodyEssence()
-
-    def fetch(self, **_: Any) -> None:
-        """What was stored of it."""
-
-    def store(self, **_: Any) -> None:
-        """Stores nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What the handlers tell of what they see; cluster-scoped objects only where the operator is `clusterwide`."""
+    """Who is told of what is seen."""
 
     watched: Watched
     apps: Apps
@@ -82,9 +67,8 @@ class Wiring:
     known: Known
     metrics: Metrics
     scheduler: Scheduler[Ref]
-    sweep: Sweep
+    first_lists: FirstLists
     named: NamedSecrets
-    clusterwide: bool = True
 
 
 def settings() -> kopf.OperatorSettings:
@@ -93,10 +77,6 @@ def settings() -> kopf.OperatorSettings:
     chosen.peering.standalone = True
     # No watch of CRDs and namespaces; whether ours are there is checked at the start.
     chosen.scanning.disabled = True
-    # A worker keeps its object's body until it idles out: most of kopf's memory. These take 2,000 objects a second.
-    chosen.queueing.idle_timeout = 0.05
-    chosen.queueing.worker_limit = 100
-    chosen.queueing.exit_timeout = 25.0
     # Tenants may fill Secrets with a megabyte each: 200 of them in one answer would be all of the memory.
     chosen.watching.chunk_size = LARGE_PAGE
     chosen.watching.server_timeout = 600
@@ -110,13 +90,11 @@ def settings() -> kopf.OperatorSettings:
     chosen.networking.connect_timeout = 10
     chosen.networking.error_backoffs = Backoffs()
     chosen.posting.enabled = False
-    chosen.persistence.diffbase_storage = NoDiffBase()
-    chosen.persistence.finalizer = f"{GROUP}/operator"
     return chosen
 
 
-def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.OperatorRegistry:
-    """The handlers, bound to `wiring`; kopf waits for `end` before it ends."""
+def registry(*, clusterwide: bool, end: Callable[[], Awaitable[None]]) -> kopf.OperatorRegistry:
+    """What kopf is to watch; it waits for `end` before it ends."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
@@ -124,61 +102,13 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
         found = connection.login(**kwargs)
         return connection.Access.opened(found) if found else None
 
-    @kopf.on.event(GROUP, VERSION, "githubtokens", registry=handlers)
-    async def on_token(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-        seen(Kind.TOKEN, type, body)
+    def watched_elsewhere(**_: Any) -> None:
+        """Is never called: kopf watches what has a handler, and what comes is taken before it gets here."""
 
-    @kopf.on.event(GROUP, VERSION, "githubapps", registry=handlers)
-    async def on_app(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-        seen(Kind.APP, type, body)
-
-    @kopf.on.event("", "v1", "secrets", registry=handlers)
-    async def on_secret(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-        if type != DELETED:
-            note_seeds(body)
-            ref = Ref(Kind.SECRET, body["metadata"]["namespace"], body["metadata"]["name"])
-            wiring.orphans.note(ref, body)
-            wiring.named.labelled(ref)
-        seen(Kind.SECRET, type, body)
-
-    if wiring.clusterwide:
-
-        @kopf.on.event(GROUP, VERSION, "clustergithubtokens", registry=handlers)
-        async def on_cluster_token(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-            seen(Kind.CLUSTER_TOKEN, type, body)
-
-        @kopf.on.event(GROUP, VERSION, "clustergithubapps", registry=handlers)
-        async def on_cluster_app(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-            seen(Kind.CLUSTER_APP, type, body)
-
-        # Their labels decide who may use a ClusterGitHubApp, and who has a ClusterGitHubToken's Secret. They are few,
-        # small, and seldom change.
-        @kopf.on.event("", "v1", "namespaces", registry=handlers)
-        async def on_namespace(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's
-            seen(Kind.NAMESPACE, type, body)
-
-    def seen(kind: Kind, change: str | None, body: kopf.Body) -> None:
-        meta = body["metadata"]
-        ref = Ref(kind, meta.get("namespace", ""), meta["name"])
-        if change is None and wiring.watched.is_delivered(ref):
-            # A list that was made anew says nothing of what has gone.
-            wiring.sweep.soon()
-        if change == DELETED:
-            gone(wiring, ref, meta.get("resourceVersion"))
-            return
-        show(wiring, ref, body)
-        if kind in TOKENS and not wiring.watched.is_delivered(ref):
-            wiring.scheduler.expect(ref, urgency.remembered(dict(body)))
-        named = wiring.watched.named_by(ref)
-        brought(wiring, ref, dict(body))
-        count(wiring, named, wiring.watched.named_by(ref))
-        if kind in KEYS:
-            wiring.named.names(ref, body.get("spec") or {})
-
-    def note_seeds(secret: kopf.Body) -> None:
-        if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
-            key = (secret["metadata"]["namespace"], secret["metadata"]["name"])
-            wiring.seeds.note(key, read_hashes(annotations_of(secret).get(SEEDS_TAKEN)))
+    for kind in WATCHED:
+        if clusterwide or kind in NAMESPACED:
+            group, _, version = kind.value[0].rpartition("/")
+            kopf.on.event(group, version, kind.plural, registry=handlers)(watched_elsewhere)
 
     @kopf.on.cleanup(registry=handlers)
     async def finish(**_: Any) -> None:
@@ -187,7 +117,53 @@ def registry(wiring: Wiring, *, end: Callable[[], Awaitable[None]]) -> kopf.Oper
     return handlers
 
 
-def show(wiring: Wiring, ref: Ref, body: kopf.Body) -> None:
+class Seen:
+    """Takes in what lists and watches bring (`watches.Listener`)."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._process = wiring.metrics.process
+        self.heard: Final = self._process.heard
+        self.answered: Final = self._process.answered
+
+    def brought(self, resource: str, change: str | None, body: JSON) -> None:
+        """An object is there, or another than before, or there no more."""
+        wiring, meta = self._wiring, body["metadata"]
+        ref = Ref(_BY_PLURAL[resource], meta.get("namespace", ""), meta["name"])
+        if change == DELETED:
+            gone(wiring, ref, meta.get("resourceVersion"))
+            return
+        if ref.kind is Kind.SECRET:
+            note_seeds(wiring, ref, body)
+            wiring.orphans.note(ref, body)
+            wiring.named.labelled(ref)
+        show(wiring, ref, body)
+        if ref.kind in TOKENS and not wiring.watched.is_delivered(ref):
+            wiring.scheduler.expect(ref, urgency.remembered(body))
+        named = wiring.watched.named_by(ref)
+        brought(wiring, ref, body)
+        count(wiring, named, wiring.watched.named_by(ref))
+        if ref.kind in KEYS:
+            wiring.named.names(ref, body.get("spec") or {})
+
+    def listed(self, resource: str, namespace: str | None, present: Container[tuple[str, str]]) -> None:
+        """What was known there and is not in the list has gone while no watch was looking."""
+        wiring, kind = self._wiring, _BY_PLURAL[resource]
+        for ref in wiring.watched.delivered(kind):
+            known_here = namespace in (None, ref.namespace) and not wiring.named.watches(ref)
+            if known_here and (ref.namespace, ref.name) not in present:
+                logger.info("%s was deleted while no watch was looking", ref)
+                gone(wiring, ref)
+        wiring.first_lists.listed(kind, namespace)
+
+
+def note_seeds(wiring: Wiring, ref: Ref, secret: JSON) -> None:
+    """Remembers which seeds a credential has taken."""
+    if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
+        wiring.seeds.note((ref.namespace, ref.name), read_hashes(annotations_of(secret).get(SEEDS_TAKEN)))
+
+
+def show(wiring: Wiring, ref: Ref, body: JSON) -> None:
     """Exports an object at its first sight: alerts speak of one whose first run has not ended too."""
     if ref.kind not in KEYS or wiring.metrics.shows(*ref.labels):
         return

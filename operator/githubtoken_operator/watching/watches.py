@@ -1,57 +1,101 @@
-"""Signs of life of kopf's watches: each object that a list or a watch brings, the end of a list, and each bookmark.
+"""kopf lists and watches; what it brings goes from its generator into the store, and no further into kopf.
 
-And their requests, which go over a client of kopf's own.
+kopf would keep a worker, a queue and a memory for each object, and call a handler for each event: a fifth of the work
+of a first token, for objects of which it has nothing to do. So it is told of the ends of lists and of bookmarks alone.
 
-kopf tells handlers of objects alone. Where nothing changes an API server sends a bookmark once a minute, so a watch
-that is silent for longer is cut, and only who counts bookmarks sees the difference. What is wrapped is kopf's own
-generator of events, and its look at each answer, which are no part of its API: `tests/unit/watching/test_watches.py`
-holds what is relied on.
+A list says what is there, so what was known in the same place and is not in it has gone while no watch was looking
+(https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes).
+
+Where nothing changes an API server sends a bookmark once a minute: a watch that is silent for longer is cut, and only
+who counts bookmarks as signs of life sees the difference. What is wrapped is kopf's own generator of events, and its
+look at each answer, which are no part of its API: `tests/unit/watching/test_watches.py` holds what is relied on.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Container, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from kopf._cogs.clients import errors, watching
 
 from githubtoken_operator.adapters.kubernetes.api import request_of
 from githubtoken_operator.domain.objects.secrets import trimmed
+from githubtoken_operator.domain.vocabulary.model import JSON
 
+AT_ONCE: Final = 16
+"""Events that are taken in without a turn for others: some milliseconds. One chunk of a stream may hold thousands."""
+
+_BOOKMARK: Final = "BOOKMARK"
 _OF_THE_API: Final = re.compile(r"/apis?/.*")
 """The path below whatever a kubeconfig's server has in front of it."""
 
+logger = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """Who is told. `resource` is the plural, `namespace` that which is watched, None for all."""
+
+    def heard(self, resource: str, namespace: str | None) -> None:
+        """The watch lives."""
+
+    def answered(self, verb: str, resource: str, status: int) -> None:
+        """The API server has answered a list or a watch."""
+
+    def brought(self, resource: str, change: str | None, body: JSON) -> None:
+        """A list (None) or a watch (ADDED, MODIFIED, DELETED) has brought an object."""
+
+    def listed(self, resource: str, namespace: str | None, present: Container[tuple[str, str]]) -> None:
+        """A list is complete: namespace and name of all that it brought."""
+
 
 @contextmanager
-def listening(
-    heard: Callable[[str, str | None], None], answered: Callable[[str, str, int], None] = lambda *_: None
-) -> Iterator[None]:
-    """Meanwhile `heard` is called with the resource's plural, and the namespace that is watched or None for all.
-
-    And `answered` with verb, resource and status of each answer to a list or a watch. What comes is trimmed before kopf
-    keeps it.
-    """
+def listening(listener: Listener) -> Iterator[None]:
+    """Meanwhile `listener` is told what kopf's lists and watches bring, trimmed."""
     original, look = watching.continuous_watch, errors.check_response
 
     async def check_response(response: Any) -> None:  # noqa: ANN401 - aiohttp's
         if path := _OF_THE_API.search(response.url.path):
             verb, resource = request_of(response.method, path[0])
-            answered("watch" if "watch" in response.url.query else verb, resource, response.status)
+            listener.answered("watch" if "watch" in response.url.query else verb, resource, response.status)
         await look(response)
 
     async def continuous_watch(*, resource: Any, namespace: Any, **options: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - kopf's
         found = cast("AsyncGenerator[Any]", original(resource=resource, namespace=namespace, **options))
+        present: set[tuple[str, str]] | None = set()
+        count = 0
         async with aclosing(found) as events:
             async for event in events:
-                heard(resource.plural, namespace)
-                if isinstance(event, dict):
-                    trimmed(event["object"])
-                yield event
+                listener.heard(resource.plural, namespace)
+                if event is watching.Bookmark.LISTED:
+                    listener.listed(resource.plural, namespace, present or set())
+                    present = None
+                    yield event
+                elif event["type"] == _BOOKMARK:
+                    yield event
+                else:
+                    meta = trimmed(event["object"])["metadata"]
+                    if present is not None:
+                        present.add((meta.get("namespace", ""), meta["name"]))
+                    _tell(listener, resource.plural, event)
+                    count += 1
+                    if count % AT_ONCE == 0:
+                        await asyncio.sleep(0)
 
     watching.continuous_watch, errors.check_response = continuous_watch, check_response
     try:
         yield
     finally:
         watching.continuous_watch, errors.check_response = original, look
+
+
+def _tell(listener: Listener, resource: str, event: JSON) -> None:
+    """One object that cannot be taken in, a defect, must not end the watch of all others."""
+    try:
+        listener.brought(resource, event["type"], event["object"])
+    except Exception:
+        meta = event["object"].get("metadata", {})
+        logger.exception("%s %s/%s could not be taken in", resource, meta.get("namespace", ""), meta.get("name"))

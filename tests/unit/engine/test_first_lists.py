@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -9,27 +10,18 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.engine.first_lists import LISTED_ANEW, LOOK, FirstLists
-from githubtoken_operator.engine.watched import Ref, Watched
-from tests.unit.builders import NAMESPACE, githubtoken_body, secret
-
-TOKEN = Ref(Kind.TOKEN, NAMESPACE, "ci")
-SECRET = Ref(Kind.SECRET, NAMESPACE, "ci")
-BODIES = {TOKEN: githubtoken_body(), SECRET: secret("ci")}
+from githubtoken_operator.engine.first_lists import FirstLists
+from githubtoken_operator.engine.watched import Watched
 
 
 class Scene:
-    """An API server that has `present`; at each sleep the next of `then` happens."""
+    """Two kinds are listed; at each wait the next of `then` happens, and after the last nothing more."""
 
-    def __init__(
-        self, *present: Ref, then: Sequence[Callable[[Scene], object]] = (), namespaces: Sequence[str] = ()
-    ) -> None:
-        self.present = set(present)
+    def __init__(self, *then: Callable[[FirstLists], object], namespaces: Sequence[str] = ()) -> None:
         self.watched = Watched()
-        self.failures = 0
         self.refused: set[str] = set()
-        self._namespaces = namespaces
-        self.slept: list[float] = []
+        self.failing = False
+        self.asked: list[tuple[Kind, str]] = []
         self.waited_for: list[str | None] = []
         self._then = list(then)
         self.lists = FirstLists(
@@ -37,69 +29,91 @@ class Scene:
             watched=self.watched,
             kinds=[Kind.TOKEN, Kind.SECRET],
             namespaces=namespaces,
-            sleep=self._sleep,
+            patience=self._patience,
         )
 
     async def list_names(self, kind: Kind, namespaces: Sequence[str]) -> set[tuple[str, str]]:
-        assert len(namespaces) == bool(self._namespaces)
-        if self.refused & {*namespaces}:
-            raise Forbidden(403, "cannot list")
-        if self.failures:
-            self.failures -= 1
+        (namespace,) = namespaces
+        self.asked.append((kind, namespace))
+        if self.failing:
             raise Unavailable(503, "not now")
-        return {(ref.namespace, ref.name) for ref in self.present if ref.kind is kind}
+        if namespace in self.refused:
+            raise Forbidden(403, "cannot list")
+        return set()
 
-    def bring(self, ref: Ref) -> None:
-        self.watched.deliver(ref, BODIES[ref])
-
-    async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+    async def _patience(self, _: asyncio.Event) -> None:
         self.waited_for.append(self.lists.missing)
         assert not self.lists.complete.is_set()
-        if self._then:
-            self._then.pop(0)(self)
+        self._then.pop(0)(self.lists)
+
+
+def nothing(_: FirstLists) -> None:
+    """Nothing comes in the time that is waited."""
+
+
+def listed(kind: Kind, namespace: str | None = None) -> Callable[[FirstLists], object]:
+    return lambda lists: lists.listed(kind, namespace)
+
+
+async def test_each_kind_is_waited_for_and_named_until_its_list_is_complete() -> None:
+    scene = Scene(nothing, listed(Kind.TOKEN), listed(Kind.SECRET))
+    await scene.lists.wait()
+    assert scene.waited_for == ["not listed yet: GitHubToken, Secret"] * 2 + ["not listed yet: Secret"]
+    assert scene.lists.missing is None
+    assert scene.lists.complete.is_set()
+
+
+async def test_what_is_not_in_a_complete_list_is_known_not_to_be_there() -> None:
+    scene = Scene(listed(Kind.TOKEN), listed(Kind.SECRET))
+    assert not scene.watched.store.lacks(Kind.TOKEN, ("team", "ci"))
+    await scene.lists.wait()
+    assert scene.watched.store.lacks(Kind.TOKEN, ("team", "ci"))
+
+
+async def test_a_kind_is_known_once_all_its_namespaces_are() -> None:
+    lists = [listed(kind, namespace) for namespace in ("a", "b") for kind in (Kind.TOKEN, Kind.SECRET)]
+    scene = Scene(*lists, namespaces=["a", "b"])
+    await scene.lists.wait()
+    assert scene.waited_for[-1] == "not listed yet: Secret"
+    assert scene.asked == [
+        (Kind.TOKEN, "b"),
+        (Kind.SECRET, "a"),
+        (Kind.SECRET, "b"),
+        (Kind.TOKEN, "b"),
+        (Kind.SECRET, "b"),
+    ]
+
+
+async def test_a_list_that_comes_again_says_nothing_new() -> None:
+    scene = Scene(listed(Kind.TOKEN), listed(Kind.TOKEN), listed(Kind.SECRET))
+    await scene.lists.wait()
+    assert scene.lists.missing is None
 
 
 async def test_a_namespace_whose_rights_are_gone_holds_up_no_other_and_is_named(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    scene = Scene(TOKEN, namespaces=["gone", NAMESPACE], then=[lambda scene: scene.bring(TOKEN)])
+    here = [listed(kind, "team") for kind in (Kind.TOKEN, Kind.SECRET)]
+    scene = Scene(*here, nothing, namespaces=["gone", "team"])
     scene.refused.add("gone")
     await scene.lists.wait()
-    assert scene.slept == [LISTED_ANEW], "an API server that has just started refuses some for a moment"
-    assert [record.levelname for record in caplog.records if "gone is not waited for" in record.message] == ["WARNING"]
+    warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warned) == 1, "an API server that has just started refuses some for a moment"
+    assert "gone is not waited for" in warned[0]
+
+
+ALL = [listed(kind, name) for kind in (Kind.TOKEN, Kind.SECRET) for name in "ab"]
 
 
 async def test_an_api_server_that_has_just_started_refuses_all_and_is_waited_for() -> None:
-    scene = Scene(namespaces=["gone", NAMESPACE], then=[lambda _: None] * 3 + [lambda scene: scene.refused.clear()])
-    scene.refused |= {"gone", NAMESPACE}
+    scene = Scene(*[nothing] * 4, lambda _: scene.refused.clear(), *ALL, namespaces="ab")
+    scene.refused |= {"a", "b"}
     await scene.lists.wait()
-    assert scene.slept == [LISTED_ANEW] * 4
+    assert len(scene.waited_for) == 9
 
 
-async def test_an_empty_cluster_is_listed_at_once() -> None:
-    scene = Scene()
+async def test_an_api_server_that_does_not_answer_is_waited_for() -> None:
+    scene = Scene(*[nothing] * 4, *ALL, namespaces="ab")
+    scene.failing = True
     await scene.lists.wait()
-    assert scene.slept == []
-    assert scene.lists.missing is None
-    assert scene.lists.complete.is_set()
-
-
-async def test_what_is_there_is_waited_for_and_named_by_its_kind() -> None:
-    scene = Scene(TOKEN, SECRET, then=[lambda scene: scene.bring(TOKEN), lambda scene: scene.bring(SECRET)])
-    await scene.lists.wait()
-    assert scene.waited_for == ["not listed yet: GitHubToken, Secret", "not listed yet: Secret"]
-    assert scene.lists.complete.is_set()
-
-
-async def test_what_is_deleted_before_a_watch_brings_it_is_waited_for_no_longer() -> None:
-    scene = Scene(SECRET, then=[lambda scene: scene.present.discard(SECRET)])
-    await scene.lists.wait()
-    assert scene.slept == [LOOK] * round(LISTED_ANEW / LOOK)
-
-
-async def test_an_api_server_that_does_not_answer_is_asked_again() -> None:
-    scene = Scene()
-    scene.failures = 2
-    await scene.lists.wait()
-    assert scene.slept == [LISTED_ANEW] * 2
+    assert len(scene.waited_for) == 8

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Callable
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any, cast
-
-import kopf
-import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.objects.view import TokenView
 from githubtoken_operator.domain.vocabulary.model import Token
+from githubtoken_operator.engine.first_lists import FirstLists
 from githubtoken_operator.engine.scheduler import Scheduler
-from githubtoken_operator.engine.sweep import Sweep
 from githubtoken_operator.engine.watched import Ref, Watched
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.user.saving import Savings
@@ -33,10 +30,6 @@ CLUSTER_APP = Ref(Kind.CLUSTER_APP, "", "acme")
 CONSUMER = Ref(Kind.SECRET, NAMESPACE, "ci")
 
 
-def as_kopf_gives(body: dict[str, Any]) -> kopf.Body:
-    return kopf.Body(cast("Any", body))
-
-
 def unfollowed() -> NamedSecrets:
     """Knows who names what, and follows nothing."""
     source = cast("Source", None)
@@ -50,9 +43,9 @@ async def never() -> None:
 
 
 class Kopf:
-    """The registered handlers, called as kopf calls them; `woken` and `forgotten` are what they did."""
+    """What kopf's lists and watches bring, taken in; `woken` and `forgotten` are what came of it."""
 
-    def __init__(self, *, clusterwide: bool = True) -> None:
+    def __init__(self) -> None:
         self.watched = Watched()
         self.woken: list[Ref] = []
         self.forgotten: list[Ref] = []
@@ -62,10 +55,10 @@ class Kopf:
         apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append, count_again=self.counted.append))
         self.seeds = Seeds()
         self.gone: list[tuple[str, str]] = []
-        self.sweeps = 0
         self.metrics = Metrics("test")
         self.metrics.lead(True)
-        sweep = cast("Sweep", SimpleNamespace(soon=self._sweep))
+        self.complete: list[tuple[Kind, str | None]] = []
+        first_lists = cast("FirstLists", SimpleNamespace(listed=lambda *listed: self.complete.append(listed)))
         self.named = unfollowed()
         self.wiring = handlers.Wiring(
             watched=self.watched,
@@ -76,26 +69,21 @@ class Kopf:
             known=Known(),
             metrics=self.metrics,
             scheduler=scheduler,
-            sweep=sweep,
+            first_lists=first_lists,
             named=self.named,
-            clusterwide=clusterwide,
         )
-        registry = handlers.registry(self.wiring, end=never)
-        self.handlers: dict[str, Callable[..., Any]] = {
-            cast("Any", handler.fn).__name__: handler.fn for handler in registry._watching._handlers
-        }
+        self.seen = handlers.Seen(self.wiring)
 
-    def _sweep(self) -> None:
-        self.sweeps += 1
-
-    async def event(self, handler: str, body: dict[str, Any], kind: str | None = "MODIFIED") -> None:
-        await self.handlers[handler](type=kind, body=as_kopf_gives(body))
+    def event(self, body: dict[str, Any], change: str | None = "MODIFIED") -> None:
+        """A list (None) or a watch brings the object."""
+        plural = {"Namespace": "namespaces", "Secret": "secrets"}.get(body["kind"], f"{body['kind'].lower()}s")
+        self.seen.brought(plural, change, copy.deepcopy(body))
 
 
 async def test_a_new_token_is_run_and_its_run_reads_what_came() -> None:
     kopf_ = Kopf()
     body = githubtoken_body()
-    await kopf_.event("on_token", body, None)
+    kopf_.event(body, None)
     kopf_.watched.store.complete(Kind.TOKEN)
     assert kopf_.woken == [TOKEN]
     assert kopf_.watched.store.find(Kind.TOKEN, (NAMESPACE, "ci")) == body
@@ -103,8 +91,8 @@ async def test_a_new_token_is_run_and_its_run_reads_what_came() -> None:
 
 async def test_an_object_has_its_series_from_its_first_sight_on() -> None:
     kopf_ = Kopf()
-    await kopf_.event("on_token", githubtoken_body(), None)
-    await kopf_.event("on_app", app_body(), None)
+    kopf_.event(githubtoken_body(), None)
+    kopf_.event(app_body(), None)
     value = kopf_.metrics.registry.get_sample_value
     token = {"namespace": NAMESPACE, "name": "ci", "condition": "Unknown"}
     assert value("githubtoken_ready_status", token) == 1
@@ -115,35 +103,35 @@ async def test_an_object_has_its_series_from_its_first_sight_on() -> None:
 async def test_what_a_run_has_shown_since_is_not_undone_by_an_event() -> None:
     kopf_ = Kopf()
     kopf_.metrics.show(TokenView(NAMESPACE, "ci", "Installation", "acme", "ci", "True"))
-    await kopf_.event("on_token", githubtoken_body())
+    kopf_.event(githubtoken_body())
     ready = {"namespace": NAMESPACE, "name": "ci", "condition": "True"}
     assert kopf_.metrics.registry.get_sample_value("githubtoken_ready_status", ready) == 1
 
 
 async def test_a_status_that_comes_back_wakes_nobody() -> None:
     kopf_ = Kopf()
-    await kopf_.event("on_token", githubtoken_body())
-    await kopf_.event("on_token", {**githubtoken_body(), "status": {"revision": 7}})
+    kopf_.event(githubtoken_body())
+    kopf_.event({**githubtoken_body(), "status": {"revision": 7}})
     assert kopf_.woken == [TOKEN]
 
 
 async def test_a_deleted_token_is_run_once_more_and_read_anew() -> None:
     kopf_ = Kopf()
-    await kopf_.event("on_token", githubtoken_body())
-    await kopf_.event("on_token", githubtoken_body(), "DELETED")
+    kopf_.event(githubtoken_body())
+    kopf_.event(githubtoken_body(), "DELETED")
     assert kopf_.woken == [TOKEN, TOKEN]
     kopf_.watched.store.complete(Kind.TOKEN)
     assert kopf_.watched.store.find(Kind.TOKEN, (NAMESPACE, "ci")) is None
 
 
 async def test_the_end_of_an_object_that_was_made_anew_since_says_nothing_of_the_new_one() -> None:
-    """kopf has a queue for each uid, so the two events may come in either order."""
+    """A look at a Secret without a label may tell it late."""
     kopf_ = Kopf()
     old, new = githubtoken_body(), githubtoken_body(uid="uid-second")
     new["metadata"]["resourceVersion"] = "9"
     old["metadata"]["resourceVersion"] = "8"
-    await kopf_.event("on_token", new, "ADDED")
-    await kopf_.event("on_token", old, "DELETED")
+    kopf_.event(new, "ADDED")
+    kopf_.event(old, "DELETED")
     kopf_.watched.store.complete(Kind.TOKEN)
     assert kopf_.watched.store.find(Kind.TOKEN, (NAMESPACE, "ci")) == new
     assert kopf_.woken == [TOKEN]
@@ -151,49 +139,74 @@ async def test_the_end_of_an_object_that_was_made_anew_since_says_nothing_of_the
 
 async def test_an_app_that_changed_is_forgotten_and_run() -> None:
     kopf_ = Kopf()
-    await kopf_.event("on_app", app_body())
+    kopf_.event(app_body())
     assert (kopf_.forgotten, kopf_.woken) == ([APP], [APP])
 
 
 async def test_an_app_of_the_cluster_that_changed_is_forgotten_and_run() -> None:
     kopf_ = Kopf()
-    await kopf_.event("on_cluster_app", cluster_app_body())
+    kopf_.event(cluster_app_body())
     assert (kopf_.forgotten, kopf_.woken) == ([CLUSTER_APP], [CLUSTER_APP])
 
 
 async def test_only_the_labels_of_a_namespace_are_news_and_only_to_those_who_go_by_them() -> None:
     kopf_ = Kopf()
     namespace = Ref(Kind.NAMESPACE, "", NAMESPACE)
-    await kopf_.event("on_namespace", namespace_body({"team": "web"}))
+    kopf_.event(namespace_body({"team": "web"}))
     kopf_.watched.depends(TOKEN, [namespace])
-    await kopf_.event("on_namespace", {**namespace_body({"team": "web"}), "status": {"phase": "Active"}})
+    kopf_.event({**namespace_body({"team": "web"}), "status": {"phase": "Active"}})
     assert kopf_.woken == []
-    await kopf_.event("on_namespace", namespace_body({"team": "api"}))
+    kopf_.event(namespace_body({"team": "api"}))
     assert kopf_.woken == [TOKEN]
 
 
+def watched_kinds(*, clusterwide: bool) -> set[str]:
+    registry = handlers.registry(clusterwide=clusterwide, end=never)
+    selectors = [handler.selector for handler in registry._watching._handlers]
+    return {str(selector.any_name) for selector in selectors if selector is not None}
+
+
 def test_an_operator_of_some_namespaces_watches_nothing_of_the_cluster() -> None:
-    assert set(Kopf(clusterwide=True).handlers) - set(Kopf(clusterwide=False).handlers) == {
-        "on_cluster_app",
-        "on_cluster_token",
-        "on_namespace",
-    }
+    everywhere, somewhere = watched_kinds(clusterwide=True), watched_kinds(clusterwide=False)
+    assert somewhere == {"githubtokens", "githubapps", "secrets"}
+    assert everywhere - somewhere == {"clustergithubtokens", "clustergithubapps", "namespaces"}
 
 
 async def test_a_secret_wakes_those_that_read_it() -> None:
     kopf_ = Kopf()
     kopf_.watched.depends(TOKEN, [CONSUMER])
-    await kopf_.event("on_secret", secret("ci", {"token": "edited"}))
-    await kopf_.event("on_secret", secret("other", {"token": "x"}))
+    kopf_.event(secret("ci", {"token": "edited"}))
+    kopf_.event(secret("other", {"token": "x"}))
     assert kopf_.woken == [TOKEN]
 
 
-async def test_a_list_that_is_made_anew_asks_what_has_gone_meanwhile() -> None:
+async def test_what_a_new_list_does_not_have_has_gone() -> None:
     kopf_ = Kopf()
-    await kopf_.event("on_secret", secret("ci", {"token": "x"}), None)
-    assert kopf_.sweeps == 0
-    await kopf_.event("on_secret", secret("ci", {"token": "x"}), None)
-    assert kopf_.sweeps == 1
+    kopf_.watched.depends(TOKEN, [CONSUMER])
+    for name in ("ci", "other"):
+        kopf_.event(secret(name, {"token": "x"}))
+    kopf_.woken.clear()
+    kopf_.seen.listed("secrets", None, {(NAMESPACE, "other")})
+    assert kopf_.woken == [TOKEN]
+    assert not kopf_.watched.is_delivered(CONSUMER)
+    assert kopf_.watched.is_delivered(Ref(Kind.SECRET, NAMESPACE, "other"))
+    assert kopf_.complete == [(Kind.SECRET, None)]
+
+
+async def test_the_list_of_one_namespace_says_nothing_of_others() -> None:
+    kopf_ = Kopf()
+    kopf_.event(secret("ci", {"token": "x"}))
+    kopf_.seen.listed("secrets", "elsewhere", set())
+    assert kopf_.watched.is_delivered(CONSUMER)
+
+
+async def test_a_list_by_label_says_nothing_of_a_secret_without_the_label() -> None:
+    kopf_ = Kopf()
+    key = Ref(Kind.SECRET, NAMESPACE, "acme-app")
+    kopf_.event(app_body(), None)
+    handlers.found(kopf_.wiring, key, secret("acme-app", {"a": "1"}))
+    kopf_.seen.listed("secrets", None, set())
+    assert kopf_.watched.is_delivered(key)
 
 
 async def test_a_write_of_its_own_wakes_no_key() -> None:
@@ -202,7 +215,7 @@ async def test_a_write_of_its_own_wakes_no_key() -> None:
     written = secret("ci", {"token": "ours"})
     with kopf_.watched.run_of(TOKEN):
         kopf_.watched.saw(CONSUMER, written)
-    await kopf_.event("on_secret", written)
+    kopf_.event(written)
     assert kopf_.woken == []
 
 
@@ -210,9 +223,9 @@ async def test_the_seeds_that_a_credential_took_are_known_until_it_is_gone() -> 
     kopf_ = Kopf()
     notes = {"githubtoken.dev/seeds-taken": json.dumps([Token("ghr_seed").sha256])}
     credential = secret("alice-credential", labels={"githubtoken.dev/role": "credential"}, annotations=notes)
-    await kopf_.event("on_secret", credential)
+    kopf_.event(credential)
     assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is not None
-    await kopf_.event("on_secret", credential, "DELETED")
+    kopf_.event(credential, "DELETED")
     assert kopf_.gone == [(NAMESPACE, credential["metadata"]["name"])], "a late answer for it is told"
     assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is None
 
@@ -220,12 +233,12 @@ async def test_the_seeds_that_a_credential_took_are_known_until_it_is_gone() -> 
 async def test_only_a_credential_can_have_taken_a_seed() -> None:
     kopf_ = Kopf()
     notes = {"githubtoken.dev/seeds-taken": json.dumps([Token("ghr_seed").sha256])}
-    await kopf_.event("on_secret", secret("x", labels={"githubtoken.dev/role": "seed"}, annotations=notes))
+    kopf_.event(secret("x", labels={"githubtoken.dev/role": "seed"}, annotations=notes))
     assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is None
 
 
 def test_nothing_that_writes_to_users_objects_is_registered() -> None:
-    registry = handlers.registry(cast("handlers.Wiring", SimpleNamespace(clusterwide=True)), end=never)
+    registry = handlers.registry(clusterwide=True, end=never)
     assert not registry._changing._handlers
     assert not registry._spawning._handlers
     assert not registry._indexing._handlers
@@ -246,19 +259,12 @@ def test_the_api_server_may_be_away_for_half_an_hour() -> None:
     assert backoffs == sorted(backoffs)
 
 
-@pytest.mark.parametrize("body", [{"spec": {}}, {"metadata": {"annotations": {"a": "b"}}}])
-def test_kopf_remembers_nothing_of_an_object(body: dict[str, Any]) -> None:
-    storage = handlers.NoDiffBase()
-    assert dict(storage.build(body=as_kopf_gives(body))) == {}
-    assert cast("Any", storage).fetch(body=as_kopf_gives(body)) is None
-
-
 async def test_a_secret_without_the_label_is_followed_from_the_object_that_names_it_to_its_label() -> None:
     kopf_ = Kopf()
     key = Ref(Kind.SECRET, NAMESPACE, "acme-app")
-    await kopf_.event("on_app", app_body(), None)
+    kopf_.event(app_body(), None)
     assert kopf_.named.watches(key)
-    await kopf_.event("on_app", app_body(), "DELETED")
+    kopf_.event(app_body(), "DELETED")
     assert not kopf_.named.watches(key)
 
 

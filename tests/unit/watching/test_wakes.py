@@ -42,7 +42,7 @@ class Scene:
             orphans=OrphanCount(self.process.watched),
             known=self.process.known,
             scheduler=cast("Any", scheduler),
-            sweep=cast("Any", SimpleNamespace(soon=lambda: None)),
+            first_lists=cast("Any", None),
             named=cast("Any", None),
             metrics=self.process.metrics,
         )

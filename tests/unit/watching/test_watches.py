@@ -1,4 +1,4 @@
-"""Signs of life of kopf's watches, from kopf's own generators over an API that is made up here."""
+"""What kopf's lists and watches bring, from kopf's own generators over an API that is made up here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOKENS = Resource("githubtoken.dev", "v1alpha1", "githubtokens", "GitHubToken", 
 
 
 def thing(version: str) -> dict[str, Any]:
-    return {"metadata": {"name": "ci", "resourceVersion": version}}
+    return {"metadata": {"namespace": "team", "name": "ci", "resourceVersion": version}}
 
 
 STREAM = [
@@ -54,30 +54,93 @@ async def watched(namespace: str | None) -> list[Any]:
     return [event async for event in events]
 
 
+class Told:
+    """Notes what is told, and fails at what has `refused` for a name."""
+
+    def __init__(self, refused: str = "") -> None:
+        self.heards: list[tuple[str, str | None]] = []
+        self.answers: list[tuple[str, str, int]] = []
+        self.events: list[tuple[str, str | None, Any]] = []
+        self._refused = refused
+
+    def heard(self, resource: str, namespace: str | None) -> None:
+        self.heards.append((resource, namespace))
+
+    def answered(self, verb: str, resource: str, status: int) -> None:
+        self.answers.append((verb, resource, status))
+
+    def brought(self, resource: str, change: str | None, body: Any) -> None:  # noqa: ANN401 - any JSON
+        if body["metadata"]["name"] == self._refused:
+            raise ValueError("no such thing")
+        self.events.append((resource, change, body))
+
+    def listed(self, resource: str, namespace: str | None, present: Any) -> None:  # noqa: ANN401 - a set
+        self.events.append((resource, f"listed in {namespace}", present))
+
+
 @pytest.mark.parametrize("namespace", [None, "team"])
 async def test_lists_objects_and_bookmarks_are_signs_of_life(api: None, namespace: str | None) -> None:
-    heard: list[tuple[str, str | None]] = []
-    with watches.listening(lambda resource, where: heard.append((resource, where))):
-        events = await watched(namespace)
+    told = Told()
+    with watches.listening(told):
+        await watched(namespace)
     # The object of the list, its end, an object and a bookmark.
-    assert len(events) == 4
-    assert heard == [("githubtokens", namespace)] * 4
+    assert told.heards == [("githubtokens", namespace)] * 4
 
 
-async def test_what_comes_is_trimmed_before_kopf_keeps_it(api: None, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_objects_are_told_in_their_order_and_what_the_list_had_at_its_end(api: None) -> None:
+    told = Told()
+    with watches.listening(told):
+        await watched("team")
+    assert told.events == [
+        ("githubtokens", None, thing("1")),
+        ("githubtokens", "listed in team", {("team", "ci")}),
+        ("githubtokens", "ADDED", thing("2")),
+    ]
+
+
+async def test_kopf_gets_the_end_of_the_list_and_bookmarks_and_no_object(api: None) -> None:
+    without = await watched(None)
+    with watches.listening(Told()):
+        assert await watched(None) == [without[1], without[3]] == [watching.Bookmark.LISTED, STREAM[1]]
+    assert await watched(None) == without
+
+
+async def test_what_comes_is_trimmed(api: None, monkeypatch: pytest.MonkeyPatch) -> None:
     body = {"metadata": {"name": "ci", "managedFields": [{}]}, "data": {"token": "Z2hz"}}
     monkeypatch.setitem(STREAM[0], "object", body)
-    with watches.listening(lambda *_: None):
-        events = await watched(None)
-    assert [event["object"]["metadata"] for event in events if "ADDED" in str(event)] == [{"name": "ci"}]
-    assert "Z2hz" not in str(events)
+    told = Told()
+    with watches.listening(told):
+        await watched(None)
+    assert [body["metadata"] for _, change, body in told.events if change == "ADDED"] == [{"name": "ci"}]
+    assert "Z2hz" not in str(told.events)
 
 
-async def test_kopf_sees_the_same_with_and_without(api: None) -> None:
-    without = await watched(None)
-    with watches.listening(lambda *_: None):
-        assert await watched(None) == without
-    assert await watched(None) == without
+async def test_an_object_that_cannot_be_taken_in_ends_nothing_and_is_named(
+    api: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = {"metadata": {"name": "odd", "namespace": "team", "resourceVersion": "2"}}
+    monkeypatch.setitem(STREAM[0], "object", odd)
+    told = Told(refused="odd")
+    with watches.listening(told):
+        assert len(await watched(None)) == 2
+    assert [record.message for record in caplog.records] == ["githubtokens team/odd could not be taken in"]
+
+
+async def test_others_have_their_turn_while_much_comes(api: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [{"type": "ADDED", "object": thing(str(at))} for at in range(100)]
+    monkeypatch.setattr(f"{__name__}.STREAM", [*many, STREAM[-1]])
+    told, between = Told(), set()
+
+    async def others() -> None:
+        while True:
+            between.add(len(told.events))
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    with watches.listening(told):
+        await watched(None)
+    task.cancel()
+    assert len(between) > 100 // watches.AT_ONCE
 
 
 async def test_a_watch_that_is_cancelled_ends(api: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +149,7 @@ async def test_a_watch_that_is_cancelled_ends(api: None, monkeypatch: pytest.Mon
         yield {}
 
     monkeypatch.setattr(requests, "stream", silent)
-    with watches.listening(lambda *_: None):
+    with watches.listening(Told()):
         task = asyncio.create_task(watched(None))
         await asyncio.sleep(0)
         task.cancel()
@@ -96,7 +159,7 @@ async def test_a_watch_that_is_cancelled_ends(api: None, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("before", ["", "/k8s/clusters/c-1"], ids=["plain", "behind a path"])
 async def test_the_requests_of_the_watches_are_counted_by_what_was_answered(before: str) -> None:
-    counted: list[tuple[str, str, int]] = []
+    told = Told()
     statuses = iter((200, 200, 410))
 
     async def answer(_: web.Request) -> web.Response:
@@ -110,9 +173,13 @@ async def test_the_requests_of_the_watches_are_counted_by_what_was_answered(befo
         context = auth.APIContext(kopf.ConnectionInfo(server=f"{server.make_url(before)}"))
         collection = "/apis/githubtoken.dev/v1alpha1/namespaces/team/githubtokens"
         ours: dict[str, Any] = {"settings": settings, "context": context, "logger": logging.getLogger()}
-        with watches.listening(lambda *_: None, lambda *answered: counted.append(answered)):
+        with watches.listening(told):
             for url in (collection, f"{collection}?watch=true", f"{collection}?watch=true"):
                 with suppress(errors.APIError):
                     await requests.request("get", url, **ours)
         await context.close()
-    assert counted == [("list", "githubtokens", 200), ("watch", "githubtokens", 200), ("watch", "githubtokens", 410)]
+    assert told.answers == [
+        ("list", "githubtokens", 200),
+        ("watch", "githubtokens", 200),
+        ("watch", "githubtokens", 410),
+    ]
