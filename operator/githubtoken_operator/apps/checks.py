@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -84,6 +85,7 @@ class Apps:
         self._resolved: dict[Ref, Resolved] = {}
         self._checks: dict[Ref, Check] = {}
         self._digests: dict[Ref, str] = {}
+        self._served: defaultdict[Ref, set[str]] = defaultdict(set)
         self._client_ids: dict[Ref, tuple[tuple[str, str, str], str]] = {}
         self._limits: dict[Ref, tuple[datetime, RateLimited]] = {}
         self._unchecked: dict[Ref, set[Ref]] = {}
@@ -97,6 +99,7 @@ class Apps:
             known = self._resolved.get(ref)
             if known is None or fresh or self._now() - known.at > REUSE:
                 known = await self._read(ref, fresh=fresh)
+                self._served[ref].add(known.digest)
             return known
 
     async def _read(self, ref: Ref, *, fresh: bool) -> Resolved:
@@ -271,8 +274,10 @@ class Apps:
         self._watched.depends(ref, resolved.reads)
         # The App's own key is among those that read it.
         tokens = [key for key in self._watched.dependents(ref) if key.kind in TOKENS]
-        if self._digests.get(ref) != resolved.digest:
-            self._digests[ref] = resolved.digest
+        # Whoever has not read it yet has a run of its own to come.
+        seen_before = self._served.pop(ref, set()) | {self._digests.get(ref, resolved.digest)}
+        self._digests[ref] = resolved.digest
+        if seen_before != {resolved.digest}:
             for token in tokens:
                 self._wake(token)
         if resolved.error is not None and resolved.error.reason == reasons.MISSING_PERMISSION:
@@ -284,7 +289,7 @@ class Apps:
         if resolved.source is None or resolved.body is None:
             self._watched.depends(ref, ())
             self._drop(ref)
-            for kept in (self._checks, self._digests, self._limits, self._client_ids, self._unchecked):
+            for kept in (self._checks, self._digests, self._served, self._limits, self._client_ids, self._unchecked):
                 kept.pop(ref, None)
             self._turns.leave(ref)
             self._metrics.forget(*ref.labels)

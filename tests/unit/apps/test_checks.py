@@ -587,6 +587,27 @@ async def test_a_change_of_an_app_wakes_its_tokens_and_nothing_else_does() -> No
     assert woken(process) == [token_ref()]
 
 
+async def test_an_app_that_comes_wakes_those_that_found_none() -> None:
+    world = World()
+    world.api.put(githubtoken_body())
+    process = world.start(watching=False)
+    await process.settle()
+    world.api.put(app_body())
+    world.api.put(secret("acme-app", {"private-key.pem": pem()}))
+    process.apps.forget(ACME)
+    await process.apps.run(ACME)
+    assert woken(process) == [token_ref()]
+
+
+async def test_the_first_run_of_an_app_wakes_no_token_that_has_read_the_same() -> None:
+    world = world_with()
+    world.api.put(githubtoken_body())
+    process = world.start()
+    await process.settle()
+    await process.apps.run(ACME)
+    assert woken(process) == []
+
+
 def woken(process: Process) -> list[Ref]:
     return [ref for ref, _ in process.woken if ref.kind is Kind.TOKEN]
 
