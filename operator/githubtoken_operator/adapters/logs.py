@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, TextIO
 
@@ -95,8 +96,14 @@ def _redacted(record: logging.LogRecord) -> logging.LogRecord:
     for key, value in _extra(record).items():
         del record.__dict__[key]
         if key not in _KOPFS_OWN:
-            record.__dict__[redact(key)] = _redacted_value(value)
+            record.__dict__[_redacted_key(key)] = _redacted_value(value)
     return record
+
+
+@lru_cache(maxsize=256)
+def _redacted_key(key: str) -> str:
+    """The same of a field's name, of which there are few."""
+    return redact(key)
 
 
 def _message(record: logging.LogRecord) -> str:

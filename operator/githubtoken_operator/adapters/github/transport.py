@@ -42,6 +42,9 @@ CONNECTIONS_PER_HOST: Final = 100
 _KEEP_ALIVE: Final = 15.0
 """Seconds; well below any server's, so that a connection is hardly ever found stale."""
 
+_MOST_ORIGINS: Final = 1024
+_Origin = tuple[str, str, int | None]
+
 _NOT_SENT: Final = (
     aiohttp.ClientConnectorError,
     aiohttp.ClientConnectorCertificateError,
@@ -85,6 +88,7 @@ class GitHubTransport(httpx.AsyncBaseTransport):
         self._trust = trust
         self._ca_file = ca_file
         self._shows = shows
+        self._proxies: dict[_Origin, str | None] = {}
         self._inner: dict[tuple[bool, str | None], AiohttpTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -92,7 +96,7 @@ class GitHubTransport(httpx.AsyncBaseTransport):
         if self._ca_file is not None:
             self._ca_file.renew(self._trust)
         fresh = request.headers.get("connection", "").lower() == "close"
-        key = (fresh, _proxy(request.url))
+        key = (fresh, self._proxy(request.url))
         inner = self._inner.get(key)
         if inner is None:
             inner = self._inner[key] = self._open(fresh=fresh, proxy=key[1])
@@ -121,6 +125,15 @@ class GitHubTransport(httpx.AsyncBaseTransport):
         while self._inner:
             _, inner = self._inner.popitem()
             await inner.aclose()
+
+    def _proxy(self, url: httpx.URL) -> str | None:
+        """The proxy for that origin. The environment of a process does not change."""
+        origin = (url.scheme, url.host, url.port)
+        if origin not in self._proxies:
+            if len(self._proxies) >= _MOST_ORIGINS:
+                self._proxies.clear()
+            self._proxies[origin] = _proxy(*origin)
+        return self._proxies[origin]
 
     def _open(self, *, fresh: bool, proxy: str | None) -> AiohttpTransport:
         def session() -> aiohttp.ClientSession:
@@ -190,8 +203,8 @@ def trust(ca_bundle: CABundle | None) -> ssl.SSLContext:
         raise Terminal(reasons.INVALID_SPEC, f"`caBundle` {error}.") from error
 
 
-def _proxy(url: httpx.URL) -> str | None:
+def _proxy(scheme: str, host: str, port: int | None) -> str | None:
     try:
-        return proxies.read(os.environ).of(url.scheme, url.host, url.port)
+        return proxies.read(os.environ).of(scheme, host, port)
     except proxies.UnusableProxy as error:
         raise httpx.UnsupportedProtocol(str(error)) from error

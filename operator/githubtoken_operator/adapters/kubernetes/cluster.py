@@ -43,6 +43,9 @@ class Kind(Enum):
     DAEMON_SET = ("apps/v1", "DaemonSet", "/apis/apps/v1/namespaces/{namespace}/daemonsets")
     ROLLOUT = ("argoproj.io/v1alpha1", "Rollout", "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts")
 
+    # Members are one of a kind; that of Enum is hundreds of calls in Python for each token.
+    __hash__ = object.__hash__
+
     @classmethod
     def of_token(cls, meta: JSON) -> Kind:
         """Of an object with these metadata that gets a token: the two kinds differ in the namespace."""

@@ -30,6 +30,8 @@ async def parsed(raw: bytes, keep: Callable[[Any], Any] = whole) -> Any:  # noqa
     Raises ValueError where it is not JSON in UTF-8, RecursionError where it is nested too deep.
     """
     text = raw.decode()
+    if len(text) < STEP:
+        return _at_once(text, keep)
     steps, turn = _steps(text, keep), STEP
     while True:
         try:
@@ -39,6 +41,14 @@ async def parsed(raw: bytes, keep: Callable[[Any], Any] = whole) -> Any:  # noqa
         if at >= turn:
             turn = at + STEP
             await asyncio.sleep(0)
+
+
+def _at_once(text: str, keep: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any JSON
+    """The same of a short text, such as any single object mostly is."""
+    found = json.loads(text)
+    if isinstance(found, dict) and isinstance(items := found.get("items"), list):
+        found["items"] = [keep(item) for item in items]
+    return found
 
 
 def _steps(text: str, keep: Callable[[Any], Any]) -> Generator[int, None, Any]:

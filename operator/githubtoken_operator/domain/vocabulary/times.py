@@ -27,4 +27,4 @@ def parse_time(text: str | None) -> datetime | None:
 
 def format_time(time: datetime) -> str:
     """`2026-01-02T03:04:05Z`."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"

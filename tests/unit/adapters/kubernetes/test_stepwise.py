@@ -19,16 +19,20 @@ ANSWERS = VALUES | st.fixed_dictionaries(
 )
 
 
-@given(ANSWERS, st.sampled_from([None, 2]), st.booleans())
-def test_it_is_what_json_loads_makes_of_it(answer: Any, indent: int | None, sort_keys: bool) -> None:  # noqa: ANN401, FBT001
-    text = json.dumps(answer, indent=indent, sort_keys=sort_keys)
+BLANK = st.sampled_from(["", " " * STEP])
+"""In front of a text: nothing, or enough for it to be read in steps."""
+
+
+@given(ANSWERS, st.sampled_from([None, 2]), st.booleans(), BLANK)
+def test_it_is_what_json_loads_makes_of_it(answer: Any, indent: int | None, sort_keys: bool, blank: str) -> None:  # noqa: ANN401, FBT001
+    text = blank + json.dumps(answer, indent=indent, sort_keys=sort_keys)
     assert asyncio.run(parsed(text.encode())) == json.loads(text)
 
 
-@given(st.fixed_dictionaries({"items": st.lists(st.integers(), min_size=1)}), st.data())
-def test_what_is_cut_off_or_goes_on_is_refused(answer: Any, data: st.DataObject) -> None:  # noqa: ANN401
-    text = json.dumps(answer)
-    cut = text[: data.draw(st.integers(0, len(text) - 1))]
+@given(st.fixed_dictionaries({"items": st.lists(st.integers(), min_size=1)}), st.data(), BLANK)
+def test_what_is_cut_off_or_goes_on_is_refused(answer: Any, data: st.DataObject, blank: str) -> None:  # noqa: ANN401
+    text = blank + json.dumps(answer)
+    cut = text[: data.draw(st.integers(len(blank), len(text) - 1))]
     for bad in (cut, text + data.draw(st.sampled_from(["}", "{}", ",", "x"]))):
         with pytest.raises(json.JSONDecodeError):
             asyncio.run(parsed(bad.encode()))
@@ -37,9 +41,10 @@ def test_what_is_cut_off_or_goes_on_is_refused(answer: Any, data: st.DataObject)
 @pytest.mark.parametrize(
     "text", ["", "{", '{"items"}', '{"items":[1 2]}', '{"a":1 "b":2}', '{"a":1,}', "{1:2}", '{"items":[,]}', "404 page"]
 )
-async def test_what_is_not_json_is_refused(text: str) -> None:
+@pytest.mark.parametrize("blank", ["", " " * STEP], ids=["short", "long"])
+async def test_what_is_not_json_is_refused(text: str, blank: str) -> None:
     with pytest.raises(json.JSONDecodeError):
-        await parsed(text.encode())
+        await parsed((blank + text).encode())
 
 
 async def test_what_is_not_utf8_is_refused() -> None:
@@ -47,9 +52,10 @@ async def test_what_is_not_utf8_is_refused() -> None:
         await parsed(b'{"a":"\xff"}')
 
 
-async def test_of_each_item_only_what_is_kept_is_there_and_nothing_else_is_touched() -> None:
+@pytest.mark.parametrize("blank", ["", " " * STEP], ids=["short", "long"])
+async def test_of_each_item_only_what_is_kept_is_there_and_nothing_else_is_touched(blank: str) -> None:
     answer = {"metadata": {"items": [3]}, "items": [1, 2]}
-    assert await parsed(json.dumps(answer).encode(), lambda item: item * 10) == {
+    assert await parsed((blank + json.dumps(answer)).encode(), lambda item: item * 10) == {
         "metadata": {"items": [3]},
         "items": [10, 20],
     }
