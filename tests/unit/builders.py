@@ -12,7 +12,7 @@ from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
-from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Token
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

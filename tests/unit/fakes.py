@@ -55,6 +55,7 @@ from githubtoken_operator.engine.objects import Objects
 from githubtoken_operator.engine.scheduler import Next
 from githubtoken_operator.engine.turns import Turns
 from githubtoken_operator.engine.watched import WATCHED, Ref, Watched
+from githubtoken_operator.tokens.acting import Actions
 from githubtoken_operator.tokens.claims import Claims
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.followers import Followers
@@ -68,11 +69,14 @@ from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.mounting_pods import MountingPods
 from githubtoken_operator.tokens.personal.checking import PersonalTokens
 from githubtoken_operator.tokens.personal.kind import PersonalKind
+from githubtoken_operator.tokens.publishing import Publisher
 from githubtoken_operator.tokens.reconciler import Reconciler
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.revocation import Revocations
+from githubtoken_operator.tokens.settling import Settlement
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.spreads import Spreads
+from githubtoken_operator.tokens.turn import TokenTurns
 from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.credentials import Credentials
@@ -798,14 +802,35 @@ class Process:
             now=clock,
             monotonic=clock.monotonic,
         )
+        token_turns = TokenTurns(self.turns, kinds)
         self.reconciler = Reconciler(
-            cluster=self.cluster,
             kinds=kinds,
             gatherer=gatherer,
-            moments=moments,
-            apps=self.apps,
-            issuer=Issuer(kinds=kinds, metrics=self.metrics, monotonic=clock.monotonic),
-            turns=self.turns,
+            actions=Actions(
+                kinds=kinds,
+                moments=moments,
+                apps=self.apps,
+                issuer=Issuer(kinds=kinds, metrics=self.metrics, monotonic=clock.monotonic),
+                turns=token_turns,
+                finalizer=finalizer,
+                publisher=Publisher(cluster=self.cluster, kinds=kinds, spreads=spreads, metrics=self.metrics),
+                settlement=Settlement(
+                    kinds=kinds,
+                    spreads=spreads,
+                    recorder=recorder,
+                    followers=Followers(
+                        cluster=self.cluster,
+                        pods=MountingPods(self.cluster, monotonic=clock.monotonic),
+                        recorder=recorder,
+                        metrics=self.metrics,
+                        now=clock,
+                    ),
+                    metrics=self.metrics,
+                    monotonic=clock.monotonic,
+                ),
+                metrics=self.metrics,
+            ),
+            turns=token_turns,
             revocations=Revocations(
                 cluster=self.cluster,
                 kinds=kinds,
@@ -817,20 +842,10 @@ class Process:
                 metrics=self.metrics,
                 now=clock,
             ),
-            finalizer=finalizer,
-            followers=Followers(
-                cluster=self.cluster,
-                pods=MountingPods(self.cluster, monotonic=clock.monotonic),
-                recorder=recorder,
-                metrics=self.metrics,
-                now=clock,
-            ),
             spreads=spreads,
-            recorder=recorder,
             watched=self.watched,
             metrics=self.metrics,
             now=clock,
-            monotonic=clock.monotonic,
         )
 
     def _wake(self, key: Ref, *, delay: float = 0.0) -> None:

@@ -35,6 +35,7 @@ from githubtoken_operator.engine.scheduler import Next, Ran, Scheduler
 from githubtoken_operator.engine.turns import Turns
 from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
 from githubtoken_operator.settings import Settings
+from githubtoken_operator.tokens.acting import Actions
 from githubtoken_operator.tokens.claims import Claims
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.followers import Followers
@@ -48,11 +49,14 @@ from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.mounting_pods import MountingPods
 from githubtoken_operator.tokens.personal.checking import PersonalTokens
 from githubtoken_operator.tokens.personal.kind import PersonalKind
+from githubtoken_operator.tokens.publishing import Publisher
 from githubtoken_operator.tokens.reconciler import Reconciler
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.revocation import Revocations
+from githubtoken_operator.tokens.settling import Settlement
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.spreads import Spreads
+from githubtoken_operator.tokens.turn import TokenTurns
 from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.credentials import Credentials
@@ -260,29 +264,40 @@ def wire(
         metrics=metrics,
         now=wall_now,
     )
+    token_turns = TokenTurns(turns, kinds)
     reconciler = Reconciler(
-        cluster=cluster,
         kinds=kinds,
         gatherer=gatherer,
-        moments=moments,
-        apps=apps,
-        issuer=Issuer(kinds=kinds, metrics=metrics, monotonic=time.monotonic),
-        turns=turns,
-        revocations=revocations,
-        finalizer=finalizer,
-        followers=Followers(
-            cluster=cluster,
-            pods=MountingPods(cluster, monotonic=time.monotonic),
-            recorder=recorder,
+        actions=Actions(
+            kinds=kinds,
+            moments=moments,
+            apps=apps,
+            issuer=Issuer(kinds=kinds, metrics=metrics, monotonic=time.monotonic),
+            turns=token_turns,
+            finalizer=finalizer,
+            publisher=Publisher(cluster=cluster, kinds=kinds, spreads=spreads, metrics=metrics),
+            settlement=Settlement(
+                kinds=kinds,
+                spreads=spreads,
+                recorder=recorder,
+                followers=Followers(
+                    cluster=cluster,
+                    pods=MountingPods(cluster, monotonic=time.monotonic),
+                    recorder=recorder,
+                    metrics=metrics,
+                    now=utc_now,
+                ),
+                metrics=metrics,
+                monotonic=time.monotonic,
+            ),
             metrics=metrics,
-            now=utc_now,
         ),
+        turns=token_turns,
+        revocations=revocations,
         spreads=spreads,
-        recorder=recorder,
         watched=watched,
         metrics=metrics,
         now=utc_now,
-        monotonic=time.monotonic,
     )
 
     def found(ref: Ref, secret: JSON | None) -> None:

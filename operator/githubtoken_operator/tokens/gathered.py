@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.installation.target import FIELD, Target
+from githubtoken_operator.domain.installation.target import FIELD
 from githubtoken_operator.domain.objects.github_token import Failures, GitHubToken
-from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.own import Own
 from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
-from githubtoken_operator.domain.vocabulary.model import JSON, App, InstallationToken
+from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.watched import Ref
 
 
@@ -29,51 +31,33 @@ class Told:
     failing: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A new installation token that GitHub was not seen to accept at so many `looks`, and where it is from.
-
-    `began` is when the attempt did, in monotonic seconds.
-    """
-
-    issued: Issued
-    minted: InstallationToken
-    found: Target
-    looks: int = 0
-    began: float | None = None
+_Part = TypeVar("_Part")
 
 
 @dataclass(slots=True)
 class Memory:
     """What one run leaves for the next of the same object. Losing it, as a restart does, costs nothing but a look.
 
-    `held` is the installation or personal token last seen, from which a deleted Secret is restored. `error` and
+    `held` is the token last seen, from which a deleted Secret is restored, where its kind keeps it. `error` and
     `inputs` are of the last failed attempt; `request` is the refresh request that the last attempt was made for,
-    `answered` the last one that got its token, `login` the request that a device code was last asked for.
-    `account_looks` is how often GitHub may still be asked whose token it is, None where that was not thought of yet.
-    `checked` is when GitHub last accepted a personal token, `refused` whether it has refused it since.
-    `superseded` are installation tokens that may be alive beside `held`, kept with `deletionPolicy: Revoke` only.
-    `obtained_from` is when the attempt began, in monotonic seconds, whose token is not in the consumer's Secret yet.
+    `answered` the last one that got its token. `began` is when the attempt did, in monotonic seconds, whose token
+    GitHub is not seen to accept yet, `obtained_from` when that did whose token is not in the consumer's Secret yet.
     `app` is the App as it was when this object might last use it, also after it went.
     `published` is the mark of a token that this process published and of which not all consumers were told yet,
     `touched` is the mark of the token that all pods were touched for, `told_consumers` of which token which consumers
     were told, `consumer_attempts` how often that failed, `revocations` how often the revocation did, `refusals` how
     many runs in a row the API server refused, `restarted` the revision that every workload has, and `warned` what
-    events have said of it. `trial` is a token that is not published yet.
+    events have said of it. `part` is what only its kind of token leaves, which its room reads by `of`.
     """
 
     uid: str
     held: Issued | None = None
-    superseded: tuple[Issued, ...] = ()
     granted: Granted | None = None
     error: TokenError | None = None
     inputs: str = ""
     request: str | None = None
     answered: str | None = None
-    login: str | None = None
-    account_looks: int | None = None
-    checked: datetime | None = None
-    refused: bool = False
+    began: float | None = None
     obtained_from: float | None = None
     app: App | None = None
     told: Told | None = None
@@ -85,7 +69,13 @@ class Memory:
     refusals: int = 0
     restarted: int | None = None
     warned: frozenset[str] = frozenset()
-    trial: Trial | None = None
+    part: object = None
+
+    def of(self, part: type[_Part]) -> _Part:
+        """What a kind leaves, an empty one where it has left nothing yet. A spec may have come to ask for another."""
+        if not isinstance(self.part, part):
+            self.part = part()
+        return self.part
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +120,19 @@ class Gathered:
         seen = self.observation
         return 1 + max(seen.issued.revision if seen.issued else 0, int(seen.token.status.get("revision", 0)))
 
-    def holding(self, issued: Issued, memory: Memory, renewal: Callable[[Observation], Renewal | None]) -> Gathered:
+    def holding(
+        self, issued: Issued, memory: Memory, own: Own, renewal: Callable[[Observation], Renewal | None]
+    ) -> Gathered:
         """The same after `issued` was obtained, which answers the refresh request if there was one."""
-        token, checked = with_target(self.observation.token, memory), memory.checked
+        token = with_target(self.observation.token, memory)
         if token.refresh_requested is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
-        seen = replace(self.observation, issued=issued, token=token, checked=checked, refused=False)
+        seen = replace(self.observation, issued=issued, token=token, own=own)
         return replace(self, observation=seen, renewal=renewal(seen))
 
-    def revoked(self) -> Gathered:
-        """The same after GitHub refused the refresh token, and with it the token beside it."""
-        return replace(self, observation=replace(self.observation, revoked=True))
-
-    def after(self, failures: Failures, *, refused: bool) -> Gathered:
-        """The same after an attempt failed; `refused` where the token that is held is known to be dead."""
-        return replace(self, observation=replace(self.observation, failures=failures, refused=refused))
+    def after(self, failures: Failures, own: Own) -> Gathered:
+        """The same after an attempt failed."""
+        return replace(self, observation=replace(self.observation, failures=failures, own=own))
 
 
 def newer(held: Issued | None, stored: Issued | None, now: datetime) -> Issued | None:

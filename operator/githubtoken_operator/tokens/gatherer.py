@@ -20,7 +20,7 @@ from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation import policy
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
-from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError
@@ -139,14 +139,13 @@ class Gatherer:
         digest = hashlib.sha256("/".join(inputs).encode()).hexdigest()
         token = seen.token
         asked = token.refresh_pending and memory.request != token.refresh_requested
-        asked = asked or (token.login_pending and memory.login != token.login_requested)
         # Its turn has come: GitHub may be asked again, whatever our own back-off says.
         asked = asked or self._turns.is_granted(key)
         return Gathered(
             observation=replace(
                 seen,
                 due=renewal.due if renewal else None,
-                retry_now=asked or memory.inputs not in ("", digest),
+                retry_now=seen.retry_now or asked or memory.inputs not in ("", digest),
             ),
             body=body,
             resolved=resolved,

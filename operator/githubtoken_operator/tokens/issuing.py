@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
@@ -37,11 +36,14 @@ class Issuer:
     async def obtain(self, gathered: Gathered, memory: Memory, cause: str) -> Issued | None:
         """Gets a token; None says that it is stored, and published from there. Raises `TokenError`."""
         token = gathered.observation.token
-        kind, started = self._kinds[token.kind], self._monotonic()
-        if memory.trial is not None and memory.trial.began is not None:
-            started = memory.trial.began
-        with self._attempt(gathered, memory):
-            issued = await kind.obtain(gathered, memory)
+        kind, started = self._kinds[token.kind], self._monotonic() if memory.began is None else memory.began
+        memory.began = None
+        try:
+            with self._attempt(gathered, memory):
+                issued = await kind.obtain(gathered, memory)
+        except NotHonoured:
+            memory.began = started
+            raise
         self._metrics.refreshed(token.kind, "success")
         memory.obtained_from = started
         memory.request = memory.answered = token.refresh_requested
@@ -56,8 +58,6 @@ class Issuer:
         try:
             yield
         except NotHonoured:
-            if memory.trial is not None and memory.trial.began is None:
-                memory.trial = replace(memory.trial, began=started)
             raise
         except TokenError as error:
             memory.request = token.refresh_requested

@@ -18,10 +18,12 @@ from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.view import KindName
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.own import Own
+from githubtoken_operator.domain.observed.standing import Standing
+from githubtoken_operator.domain.observed.steps import Step
 from githubtoken_operator.domain.runs import schedule
-from githubtoken_operator.domain.runs.decide import Observation, Step
 from githubtoken_operator.domain.runs.schedule import Renewal
-from githubtoken_operator.domain.runs.standing import Standing
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
@@ -77,8 +79,7 @@ class TokenKind(Protocol):
     def of_app(self) -> bool:
         """Whether its tokens are had through an App."""
 
-    @property
-    def points(self) -> float:
+    def points(self, memory: Memory) -> float:
         """What obtaining a token costs of GitHub's budget (`domain.lanes.budget`)."""
 
     def server(self, token: GitHubToken, app: App | None) -> Server | None:
@@ -108,6 +109,12 @@ class TokenKind(Protocol):
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
         """Gets a token; None says that it is stored, and published from there. Raises `TokenError`."""
 
+    def after(self, own: Own, memory: Memory, error: TokenError | None) -> Own:
+        """What is seen of its own once an attempt failed with `error`, or got a token."""
+
+    def is_told_by_another_look(self, own: Own, error: TokenError) -> bool:
+        """Whether what is stored says more than the error, so that all is looked at anew and no failure counts."""
+
     def keep(self, memory: Memory, issued: Issued | None) -> None:
         """Remembers a token that is about to be published, where it is nowhere else until then."""
 
@@ -136,7 +143,10 @@ class Plain:
     deed = "obtained a token"
     spends = False
     of_app = True
-    points: float = WRITE
+
+    def points(self, memory: Memory) -> float:
+        """One request that makes something."""
+        return WRITE
 
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """None."""
@@ -160,6 +170,14 @@ class Plain:
     async def step(self, gathered: Gathered, memory: Memory, step: Step) -> Standing | None:
         """No rule of such a kind asks for a step."""
         raise AssertionError(step)
+
+    def after(self, own: Own, memory: Memory, error: TokenError | None) -> Own:
+        """The same."""
+        return own
+
+    def is_told_by_another_look(self, own: Own, error: TokenError) -> bool:
+        """An error says all."""
+        return False
 
     def keep(self, memory: Memory, issued: Issued | None) -> None:
         """It is in the consumer's Secret and in memory alone."""

@@ -14,8 +14,8 @@ from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.domain.objects import templates
 from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.view import TokenView
+from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Queued
 from githubtoken_operator.domain.runs import status
-from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Queued
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.domain.user.device_flow import Resting
 from githubtoken_operator.domain.vocabulary import conditions, reasons

@@ -14,9 +14,9 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.objects.github_token import Failures, parse_token
-from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.runs.schedule import Renewal
-from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.runs.status import Granted, Result
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     KeptOut,
@@ -46,10 +46,10 @@ def doubted(seen: Observation, error: TokenError) -> TokenError:
         return error
     if error.reason not in DOUBTED:
         return error
-    worked = seen.valid and not seen.refused and seen.for_present_spec and seen.token.seen
+    worked = seen.valid and not seen.own.refused and seen.for_present_spec and seen.token.seen
     if not worked or seen.token.refresh_pending or seen.token.login_pending or seen.failures.attempts + 1 >= BELIEVED:
         return error
-    if seen.candidate is not None and seen.issued is not None and seen.candidate != seen.issued.access.token:
+    if seen.own.is_superseded(seen.held):
         return error
     return Transient(reasons.GITHUB_UNAVAILABLE, message(error))
 
@@ -59,12 +59,12 @@ def message(error: TokenError) -> str:
     return f"GitHub refuses what it accepted before, which may pass; if it does not: {error.message}"
 
 
-def gives_up(seen: Observation) -> bool:
+def gives_up(seen: Observation, *, may_ask: bool) -> bool:
     """Whether one more unexplained refusal of the refresh token ends it, so that a human is asked to sign in.
 
     Only where the operator may ask by a code, and where the access token is dead: there is nothing left to lose.
     """
-    return seen.sign_in is not None and seen.expired and _was_unexplained(seen.last_error)
+    return may_ask and seen.expired and _was_unexplained(seen.last_error)
 
 
 def _lasts(seen: Observation, error: Unexplained) -> bool:

@@ -17,9 +17,10 @@ from typing import Final
 
 from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.objects.github_token import Failures, GitHubToken
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.standing import Queued, Standing
 from githubtoken_operator.domain.runs import causes, schedule, urgency
-from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING, Observation
-from githubtoken_operator.domain.runs.standing import Queued
+from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.domain.user.device_flow import Awaiting, Ended, Resting
 from githubtoken_operator.domain.vocabulary import reasons
@@ -199,6 +200,11 @@ def count_failure(seen: Observation, error: TokenError) -> Failures:
     return Failures(attempts, seen.now, again)
 
 
+def still_counted(seen: Observation, standing: Standing | None) -> Failures:
+    """What counts of the failures so far where it stands so. Once a human is shown a code, none of those before it."""
+    return Failures() if standing is None or isinstance(standing, Awaiting) else seen.failures
+
+
 def stated_wait(error: TokenError | None) -> float | None:
     """Seconds that GitHub, or a rule of ours, asked for."""
     return error.retry_after if isinstance(error, Transient) else None
@@ -270,7 +276,7 @@ def _second_look(ended: Settled) -> _Times:
         yield seen.now + ended.recheck, causes.LOOK
     elif standing is None:
         return
-    elif seen.refused or (standing.reason in RECHECKED and _has_source(seen.token)):
+    elif seen.own.refused or (standing.reason in RECHECKED and _has_source(seen.token)):
         yield seen.now + RECHECK_MISSING, causes.LOOK
     elif standing is seen.trouble and standing.reason == reasons.MISSING_PERMISSION:
         # An API server that has just started refuses everything until it has read the roles.

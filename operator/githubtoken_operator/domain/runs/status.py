@@ -17,8 +17,8 @@ from githubtoken_operator.domain.consumer.spread import Distribution
 from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.installation.target import Target
 from githubtoken_operator.domain.objects.github_token import Failures
-from githubtoken_operator.domain.runs.decide import Observation
-from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Standing
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.user.device_flow import Awaiting
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.conditions import NEEDS_HUMAN, READY, find_condition
@@ -83,10 +83,10 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
             "tokenSHA256": access.token.sha256_base64,
             "issuedTime": format_time(access.created),
             "expirationTime": _time(access.expires_at),
-            "renewalTime": None if token.suspend or token.personal else _time(result.due),
-            "lastCheckTime": _time(seen.checked),
             "refreshTokenExpirationTime": _time(access.refresh_expires_at),
         }
+        times = seen.own.times(None if token.suspend else result.due)
+        status |= {field: _time(time) for field, time in times.items()}
     if result.failures.attempts:
         status |= {
             "failedAttempts": result.failures.attempts,
@@ -152,11 +152,9 @@ def _readiness(seen: Observation, result: Result) -> tuple[str, str, str]:
 
 
 def _lives(seen: Observation, stored: Issued) -> bool:
-    """Whether GitHub still takes the token in the Secret; a user's dies when a pair replaces it."""
-    superseded = (
-        seen.token.user is not None and seen.issued is not None and seen.issued.access.token != stored.access.token
-    )
-    return not (seen.refused or seen.revoked or superseded)
+    """Whether GitHub still takes the token in the Secret."""
+    replaced = seen.own.replaces and seen.held not in (None, stored.access.token)
+    return not (seen.own.refused or seen.own.revoked or replaced)
 
 
 def _device_flow(standing: Standing | None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
 

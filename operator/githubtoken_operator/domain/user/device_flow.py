@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.objects import origin as origins
@@ -96,6 +96,7 @@ class Ask:
     """Ask GitHub for a code; `unused` as in `Flow`."""
 
     unused: int = 0
+    asks_github: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Poll:
     """Ask GitHub whether the code was entered."""
 
     flow: Flow
+    asks_github: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)

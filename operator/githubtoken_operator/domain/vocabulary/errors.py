@@ -23,7 +23,7 @@
         └── DeviceCodeUseless     the code of a device flow expired, or is not known any more
 
 Those that one module makes stand there: `ClockSkewed`, `IssuerRefused`, `KeyRefused` (`refusals`). How an object stands
-where nothing was attempted is no error but a value (`runs.standing`).
+where nothing was attempted is no error but a value (`observed.standing`).
 
 `reason` is a constant of `reasons`. Messages are shown to users: they never carry a token, a key or an answer's body.
 """

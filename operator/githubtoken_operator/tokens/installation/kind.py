@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -13,17 +13,19 @@ from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import MOST_PREDECESSORS, Issued, Predecessor
 from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.installation.revocation import GIVEN_UP
+from githubtoken_operator.domain.installation.target import Target
+from githubtoken_operator.domain.lanes.budget import READ, WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.sources import InstallationSource
-from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotHonoured, TokenError, Transient
-from githubtoken_operator.domain.vocabulary.model import JSON, App
+from githubtoken_operator.domain.vocabulary.model import JSON, App, InstallationToken
 from githubtoken_operator.engine.objects import Read
-from githubtoken_operator.tokens.gathered import Gathered, Memory, Trial, newer
+from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
 from githubtoken_operator.tokens.installation.revocation import InstallationRevocation
 from githubtoken_operator.tokens.kind import Ending, Plain
@@ -34,6 +36,27 @@ PROBE_DELAYS: Final = (1.0, 2.0, 3.0, 4.0)
 """Seconds between looks at a new token, ten in all. GitHub's replicas lag by less than a second as a rule."""
 TRIED_FOR: Final = timedelta(minutes=1)
 """After that, one that was not published is no new token any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A new token that GitHub was not seen to accept at so many `looks`, and where it is from."""
+
+    issued: Issued
+    minted: InstallationToken
+    found: Target
+    looks: int = 0
+
+
+@dataclass(slots=True)
+class Beside:
+    """Tokens beside the one that is held: one that is not published yet, and those that may live on unstored.
+
+    `superseded` is kept with `deletionPolicy: Revoke` only.
+    """
+
+    trial: Trial | None = None
+    superseded: tuple[Issued, ...] = ()
 
 
 class InstallationKind(Plain):
@@ -65,6 +88,10 @@ class InstallationKind(Plain):
         """The token that is held: from the consumer's Secret, or remembered where that was deleted."""
         return replace(seen, issued=newer(memory.held, stored, seen.now)), []
 
+    def points(self, memory: Memory) -> float:
+        """Minting, or one more look at what was minted."""
+        return READ if memory.of(Beside).trial else WRITE
+
     def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
         """The installation under the App's key, which GitHub has accepted before anything is counted.
 
@@ -94,21 +121,22 @@ class InstallationKind(Plain):
         if source is None:
             raise AssertionError("the token is of another kind")
         token, app = gathered.observation.token, gathered.app
-        trial = _present(gathered, memory) or await self._mint(gathered, source)
-        minted, found, fresh, memory.trial = trial.minted, trial.found, trial.issued, None
+        beside = memory.of(Beside)
+        trial = _present(gathered, beside) or await self._mint(gathered, source)
+        minted, found, fresh, beside.trial = trial.minted, trial.found, trial.issued, None
         if not await self._tokens.is_accepted(app, source, found, minted):
             if trial.looks < len(PROBE_DELAYS):
-                memory.trial = replace(trial, looks=trial.looks + 1)
+                beside.trial = replace(trial, looks=trial.looks + 1)
                 raise NotHonoured(PROBE_DELAYS[trial.looks])
             message = "GitHub was not seen to accept the token that it has just issued"
             if self._moments.timed(gathered).observation.valid:
-                _supersede(gathered, memory, fresh)
+                _supersede(gathered, beside, fresh)
                 raise Transient(reasons.GITHUB_UNAVAILABLE, f"{message}: the one before is kept")
             # Consumers have nothing that works; what will work in a moment is better than that.
             await self._recorder.warn(token, reasons.NOT_VERIFIED, f"{message}: it is published, for there is no other")
         if gathered.observation.issued is not None:
-            _supersede(gathered, memory, gathered.observation.issued)
-        memory.held = replace(fresh, predecessors=_predecessors(gathered, memory))
+            _supersede(gathered, beside, gathered.observation.issued)
+        memory.held = replace(fresh, predecessors=_predecessors(gathered, beside))
         memory.granted = Granted(found.account, minted.permissions, minted.repository_selection, found)
         return memory.held
 
@@ -127,43 +155,43 @@ class InstallationKind(Plain):
 
     async def revoke(self, ending: Ending) -> tuple[JSON, str | None]:
         """Also those that live on beside the one that is held."""
-        memory = ending.memory
-        beside = [*memory.superseded, *([memory.trial.issued] if memory.trial else [])]
-        return ending.body, await self._revocation.revoke(ending, beside)
+        beside = ending.memory.of(Beside)
+        unpublished = [beside.trial.issued] if beside.trial else []
+        return ending.body, await self._revocation.revoke(ending, [*beside.superseded, *unpublished])
 
     def given_up(self, token: GitHubToken) -> str:
         """They do not live long."""
         return GIVEN_UP
 
 
-def _present(gathered: Gathered, memory: Memory) -> Trial | None:
+def _present(gathered: Gathered, beside: Beside) -> Trial | None:
     """The token that is being looked at, unless the spec has changed since, or it was left alone for long."""
-    seen, trial = gathered.observation, memory.trial
+    seen, trial = gathered.observation, beside.trial
     if trial is None:
         return None
     wanted = trial.issued.spec_hash == consumer.spec_hash(seen.token, gathered.app)
     if wanted and seen.now - trial.issued.access.created < TRIED_FOR:
         return trial
-    _supersede(gathered, memory, trial.issued)
-    memory.trial = None
+    _supersede(gathered, beside, trial.issued)
+    beside.trial = None
     return None
 
 
-def _predecessors(gathered: Gathered, memory: Memory) -> tuple[Predecessor, ...]:
+def _predecessors(gathered: Gathered, beside: Beside) -> tuple[Predecessor, ...]:
     """What lives on beside a token that has just been minted, as far as it is known."""
     seen = gathered.observation
     if seen.issued is None or not seen.token.revoke:
         return ()
-    superseded = {each.access.token.sha256_base64: each.access.expires_at for each in memory.superseded}
+    superseded = {each.access.token.sha256_base64: each.access.expires_at for each in beside.superseded}
     known = [*seen.issued.predecessors, *(Predecessor(sha256, end) for sha256, end in superseded.items() if end)]
     living = {each.sha256: each for each in known if each.expires > seen.now}
     return tuple(living.values())[-MOST_PREDECESSORS:]
 
 
-def _supersede(gathered: Gathered, memory: Memory, issued: Issued) -> None:
+def _supersede(gathered: Gathered, beside: Beside, issued: Issued) -> None:
     """Remembers a token that lives on without being stored, where the GitHubToken's end is to be theirs."""
     seen = gathered.observation
-    known = (*memory.superseded, issued) if seen.token.revoke else ()
-    memory.superseded = tuple(
+    known = (*beside.superseded, issued) if seen.token.revoke else ()
+    beside.superseded = tuple(
         each for each in known if each.access.expires_at is not None and each.access.expires_at > seen.now
     )

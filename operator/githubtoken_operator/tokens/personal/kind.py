@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.reader import Resolved
@@ -14,10 +15,12 @@ from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.sources import PersonalSource
-from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.own import Own
+from githubtoken_operator.domain.observed.personal import OfPersonal
 from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
-from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, TokenRefused
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
@@ -25,15 +28,26 @@ from githubtoken_operator.tokens.kind import Ending, Plain
 from githubtoken_operator.tokens.personal.checking import PersonalTokens
 
 
+@dataclass(slots=True)
+class LastCheck:
+    """When GitHub last accepted the token, as far as this process asked, and whether it has refused it since."""
+
+    at: datetime | None = None
+    refused: bool = False
+
+
 class PersonalKind(Plain):
     """The kind `Personal`."""
 
     deed = "checked the token"
     of_app = False
-    points = READ
 
     def __init__(self, tokens: PersonalTokens) -> None:
         self._tokens = tokens
+
+    def points(self, memory: Memory) -> float:
+        """It is only asked about."""
+        return READ
 
     def server(self, token: GitHubToken, app: App | None) -> Server | None:
         """The one in the spec."""
@@ -48,7 +62,8 @@ class PersonalKind(Plain):
         """GitHub is asked once an hour whether it still accepts the token."""
         if seen.issued is None:
             return None
-        return Renewal(seen.checked + personal_token.CHECK_EVERY if seen.checked else seen.now)
+        checked = OfPersonal.of(seen.own).checked
+        return Renewal(checked + personal_token.CHECK_EVERY if checked else seen.now)
 
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """The human's."""
@@ -69,10 +84,11 @@ class PersonalKind(Plain):
 
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
         """Has the human's token checked; what GitHub accepts is what is held from now on."""
-        candidate, source = gathered.observation.candidate, gathered.observation.token.personal
+        seen = gathered.observation
+        candidate, source = OfPersonal.of(seen.own).candidate, seen.token.personal
         if candidate is None or source is None:
             raise AssertionError("there is no token to check")
-        seen, held = gathered.observation, gathered.observation.issued
+        held = seen.issued
         # A token of an earlier spec may be another host's, and is not shown to this one.
         published = held.access.token if held and seen.for_present_spec else None
         info = await self._tokens.check(source.server, candidate, published)
@@ -85,8 +101,16 @@ class PersonalKind(Plain):
             origin=origin.of(source.server),
         )
         memory.granted = Granted(info.login)
-        memory.checked, memory.refused = info.at, False
+        memory.part = LastCheck(info.at)
         return memory.held
+
+    def after(self, own: Own, memory: Memory, error: TokenError | None) -> Own:
+        """A refusal is of the token that is held, and lasts until one is accepted."""
+        own, last = OfPersonal.of(own), memory.of(LastCheck)
+        if error is None:
+            return replace(own, checked=last.at, refused=False)
+        last.refused = own.refused or isinstance(error, TokenRefused)
+        return replace(own, refused=last.refused)
 
     async def revoke(self, ending: Ending) -> tuple[JSON, str | None]:
         """The API server takes no such object: a human's own token is not ours to revoke."""
@@ -100,19 +124,16 @@ class PersonalKind(Plain):
         self, seen: Observation, source: PersonalSource, memory: Memory, read: Read
     ) -> tuple[Observation, list[str]]:
         token, held = seen.token, seen.issued
-        checked, refused = personal_token.last_check(token, held)
-        seen = replace(
-            seen,
-            spec_hash=personal_token.spec_hash(source),
-            checked=memory.checked or checked,
-            refused=memory.refused or (memory.checked is None and refused),
-        )
+        (checked, refused), last = personal_token.last_check(token, held), memory.of(LastCheck)
+        own = OfPersonal(checked=last.at or checked, refused=last.refused or (last.at is None and refused))
+        spec_hash = personal_token.spec_hash(source)
         refusal = self._tokens.host_refusal(source.server)
         try:
             secret = await read(Kind.SECRET, token.namespace, source.secret.name)
             candidate = personal_token.token_in(secret, source)
         except Terminal as missing:
-            return replace(seen, trouble=refusal or missing), []
+            return replace(seen, own=own, spec_hash=spec_hash, trouble=refusal or missing), []
         expired = personal_token.expiry(held, source) if held and seen.expired else None
-        own = expired if held and held.access.token == candidate else None
-        return replace(seen, candidate=candidate, trouble=refusal or own), [candidate.sha256]
+        over = expired if held and held.access.token == candidate else None
+        own = replace(own, candidate=candidate)
+        return replace(seen, own=own, spec_hash=spec_hash, trouble=refusal or over), [candidate.sha256]

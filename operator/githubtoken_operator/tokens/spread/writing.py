@@ -21,7 +21,8 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
 from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.runs.decide import RECHECK_CONFLICT, RECHECK_DENIED, Observation
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.runs.decide import RECHECK_CONFLICT, RECHECK_DENIED
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.watched import Ref, Watched

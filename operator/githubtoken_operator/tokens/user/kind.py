@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
@@ -17,15 +17,25 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.own import Own
+from githubtoken_operator.domain.observed.standing import Standing
+from githubtoken_operator.domain.observed.steps import Admit, Label, Step, TakeSeed
+from githubtoken_operator.domain.observed.user import OfUser
 from githubtoken_operator.domain.runs import doubt
-from githubtoken_operator.domain.runs.decide import Admit, Label, Observation, Step, TakeSeed
-from githubtoken_operator.domain.runs.standing import Standing
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.user import credential
 from githubtoken_operator.domain.user.device_flow import Ask, Awaiting, Poll
 from githubtoken_operator.domain.user.revocation import given_up
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
+from githubtoken_operator.domain.vocabulary.errors import (
+    NotUnderstood,
+    RefreshTokenRefused,
+    Terminal,
+    TokenError,
+    Transient,
+    Unsaved,
+)
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.engine.watched import Ref
@@ -42,6 +52,18 @@ ACCOUNT_LOOKS: Final = 3
 """So often GitHub is asked whose token a rotated one is: replicas that lag behind do not know it at first."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Asked:
+    """What was asked of humans and of GitHub about them.
+
+    `login` is the request that a device code was last asked for. `account_looks` is how often GitHub may still be asked
+    whose token it is, None where that was not thought of yet.
+    """
+
+    login: str | None = None
+    account_looks: int | None = None
 
 
 class UserKind(Plain):
@@ -101,7 +123,9 @@ class UserKind(Plain):
         seen, found = await self._inputs.observe(seen, seen.token.user, resolved, read)
         key = credential.key_of(seen.token)
         if stored is not None and seen.issued is None and self._savings.ended(key, stored.access.token):
-            seen = replace(seen, revoked=True)
+            seen = replace(seen, own=replace(OfUser.of(seen.own), revoked=True))
+        if seen.token.login_pending and memory.of(Asked).login != seen.token.login_requested:
+            seen = replace(seen, retry_now=True)
         return seen, found
 
     async def step(self, gathered: Gathered, memory: Memory, step: Step) -> Standing | None:
@@ -120,18 +144,29 @@ class UserKind(Plain):
 
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
         """Rotates the pair, which is stored then."""
-        seen = gathered.observation
-        client_id, final = await self._client_id(gathered), doubt.gives_up(seen)
+        seen, own = gathered.observation, OfUser.of(gathered.observation.own)
+        client_id, final = await self._client_id(gathered), doubt.gives_up(seen, may_ask=own.sign_in is not None)
         await self._rotation.rotate(seen.token, gathered.app, client_id, final=final)
-        memory.account_looks = ACCOUNT_LOOKS if seen.seeded or not _account_known(gathered, memory) else 0
+        known = not own.seeded and _account_known(gathered, memory)
+        memory.of(Asked).account_looks = 0 if known else ACCOUNT_LOOKS
         return None
+
+    def after(self, own: Own, memory: Memory, error: TokenError | None) -> Own:
+        """Where GitHub refuses the refresh token, the token beside it is dead."""
+        return replace(OfUser.of(own), revoked=True) if isinstance(error, RefreshTokenRefused) else own
+
+    def is_told_by_another_look(self, own: Own, error: TokenError) -> bool:
+        """An answer is kept or on its way into the store; or the device flow begins at once."""
+        refused = isinstance(error, RefreshTokenRefused) and OfUser.of(own).sign_in is not None
+        return refused or isinstance(error, NotUnderstood | Unsaved)
 
     def keep(self, memory: Memory, issued: Issued | None) -> None:
         """It is in the credential Secret."""
 
     def granted(self, seen: Observation, memory: Memory) -> Granted:
         """Whom the credential Secret names goes first."""
-        return Granted(account=seen.account) if seen.account is not None else super().granted(seen, memory)
+        account = OfUser.of(seen.own).account
+        return Granted(account=account) if account is not None else super().granted(seen, memory)
 
     async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
         """Asks whose token a rotated one is, after it was published: the answer changes nothing but status.
@@ -141,19 +176,20 @@ class UserKind(Plain):
         seen = gathered.observation
         if seen.issued is None or not seen.valid or gathered.resolved.error is not None:
             return False
-        if memory.account_looks is None:
+        asked, own = memory.of(Asked), OfUser.of(seen.own)
+        if asked.account_looks is None:
             # A GitHubToken that was made anew takes up a pair of which its status says nothing.
-            memory.account_looks = 0 if _account_known(gathered, memory) else ACCOUNT_LOOKS
-        if memory.account_looks == 0 or seen.account is not None or seen.unadmitted or seen.moved:
+            asked.account_looks = 0 if _account_known(gathered, memory) else ACCOUNT_LOOKS
+        if asked.account_looks == 0 or own.account is not None or own.unadmitted or seen.moved:
             return False
-        memory.account_looks -= 1
+        asked.account_looks -= 1
         try:
             login = await self._github.get_login(gathered.app, seen.issued.access.token)
         except TokenError as error:
             where = about(*seen.token.labels)
             logger.info("it is not known yet whose token this is: %s", error.message, extra=where)
             return False
-        memory.account_looks = 0
+        asked.account_looks = 0
         memory.granted = Granted(account=login)
         return True
 
@@ -181,11 +217,11 @@ class UserKind(Plain):
                 return Awaiting(step.flow, delay)
             return Transient(reasons.PENDING, "many sign-ins of this App are under way", retry_after=delay)
         if isinstance(step, Ask):
-            memory.login = token.login_requested
+            memory.of(Asked).login = token.login_requested
             await self._sign_ins.ask(token, app, step)
         else:
             await self._poll(gathered, app, step)
-            memory.account_looks = ACCOUNT_LOOKS
+            memory.of(Asked).account_looks = ACCOUNT_LOOKS
         return None
 
     async def _poll(self, gathered: Gathered, app: App, step: Poll) -> None:
@@ -194,7 +230,8 @@ class UserKind(Plain):
             await self._sign_ins.poll(seen.token, app, step.flow, seen.now)
         except Terminal as error:
             # How a human ended the flow is stored; the next look tells it, with what to do.
-            if error.reason not in reasons.SIGN_IN_HEALS or seen.sign_in is None or seen.sign_in.needed is None:
+            sign_in = OfUser.of(seen.own).sign_in
+            if error.reason not in reasons.SIGN_IN_HEALS or sign_in is None or sign_in.needed is None:
                 raise
 
     async def _admit(self, gathered: Gathered) -> None:

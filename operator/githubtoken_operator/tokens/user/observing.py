@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.reader import Resolved
@@ -13,14 +12,15 @@ from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT, GitHubToken
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
 from githubtoken_operator.domain.objects.sources import UserSource
-from githubtoken_operator.domain.runs.decide import Observation
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.user import OfUser
 from githubtoken_operator.domain.user import credential, credential_ownership, sendable
 from githubtoken_operator.domain.user.credential import Credential
 from githubtoken_operator.domain.user.device_flow import SignIn
 from githubtoken_operator.domain.user.sendable import Expected
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, Terminal, TokenError
-from githubtoken_operator.domain.vocabulary.model import UNLIMITED, App, Token
+from githubtoken_operator.domain.vocabulary.model import JSON, UNLIMITED, App, Token
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.credentials import Credentials
@@ -50,7 +50,7 @@ class UserInputs:
         if unsaved := self._savings.trouble(key):
             # Until it is saved, nothing that the Secret says is the last word.
             self._savings.late.moved(key, secret)
-            return replace(seen, trouble=unsaved, revoked=self._savings.ends_a_token(key)), []
+            return replace(seen, trouble=unsaved, own=OfUser(revoked=self._savings.ends_a_token(key))), []
         if conflict := credential_ownership.conflict(secret, token):
             return replace(seen, conflict=seen.conflict or conflict), []
         if secret is not None and await self._savings.look(key, secret):
@@ -64,31 +64,36 @@ class UserInputs:
         if trouble is None and newer is None:
             trouble = await self._credential_trouble(stored, problem, resolved.app, token)
             trouble = taken if taken and trouble and trouble.reason == reasons.CREDENTIAL_MISSING else trouble
-        changed: dict[str, Any] = {"trouble": trouble, "newer_seed": newer if resolved.error is None else None}
-        if secret is not None and stored is not None:
-            changed["unlabelled"] = credential_ownership.lacks_label(secret)
-            changed |= _of_credential(stored, user, _obtained_for(token, resolved.app))
+        sign_in: SignIn | None = None
         if user.device_flow is not None and newer is None and resolved.app is not None:
-            changed |= self._sign_in(seen, trouble, stored, user, resolved.app)
+            token, sign_in = self._sign_in(seen, trouble, stored, user, resolved.app)
+        newer = newer if resolved.error is None else None
+        own, issued = OfUser(newer_seed=newer, sign_in=sign_in), None
+        if secret is not None and stored is not None:
+            own = _of_credential(secret, stored, user, newer, sign_in)
+            issued = _issued(stored, user, _obtained_for(token, resolved.app))
         current = (stored.current if stored else None) or ""
-        return replace(seen, **changed), [current, seed.sha256 if seed else ""]
+        found = replace(seen, token=token, issued=issued, trouble=trouble, own=own)
+        return found, [current, seed.sha256 if seed else ""]
 
     def _sign_in(
         self, seen: Observation, trouble: TokenError | None, stored: Credential | None, user: UserSource, app: App
-    ) -> dict[str, Any]:
-        """What is known of the device flow; nothing where something else than a sign-in must be mended first."""
+    ) -> tuple[GitHubToken, SignIn | None]:
+        """What is known of the device flow; nothing where something else than a sign-in must be mended first.
+
+        Also the object, in which the request that has its code is answered.
+        """
+        token, flow = seen.token, stored.flow if stored else None
         if isinstance(trouble, NotUnderstood):
             # Another code would bring another such answer: it is shown to whoever asks for it.
             trouble = None
         if trouble is not None and trouble.reason not in reasons.SIGN_IN_HEALS:
-            return {}
-        token, flow = seen.token, stored.flow if stored else None
+            return token, None
         if flow is not None and flow.request is not None:
             token = replace(token, status={**token.status, "lastHandledLoginAt": flow.request})
         key = (token.namespace, user.credential)
         poll_in = self._sign_ins.poll_in(key, flow, seen.now) if flow and flow.is_open(seen.now) else 0.0
-        sign_in = SignIn(flow, trouble, token.login_pending, app.client_id, app.server, poll_in)
-        return {"token": token, "sign_in": sign_in}
+        return token, SignIn(flow, trouble, token.login_pending, app.client_id, app.server, poll_in)
 
     async def _read_seed(
         self, token: GitHubToken, user: UserSource, app: App | None, read: Read
@@ -130,19 +135,28 @@ class UserInputs:
         return await self._credentials.hindrance(key, stored, expected)
 
 
-def _of_credential(stored: Credential, user: UserSource, obtained_for: str) -> dict[str, Any]:
-    """What the stored pair is to one decision. That of another account is not for the present spec."""
+def _of_credential(
+    secret: JSON, stored: Credential, user: UserSource, newer: Token | None, sign_in: SignIn | None
+) -> OfUser:
+    """What the credential Secret is to one decision."""
+    refused = stored.refused is not None and stored.refused == stored.current
+    return OfUser(
+        seeded=stored.refresh_token is not None and stored.seeded,
+        newer_seed=newer,
+        revoked=refused or (stored.kept is not None and stored.kept.of_rotation),
+        unadmitted=stored.access is not None and user.login is not None and stored.account is None,
+        unlabelled=credential_ownership.lacks_label(secret),
+        sign_in=sign_in,
+        account=stored.account,
+    )
+
+
+def _issued(stored: Credential, user: UserSource, obtained_for: str) -> Issued | None:
+    """The stored token. That of another account is not for the present spec."""
+    if stored.access is None:
+        return None
     right = None in (stored.account, user.login) or sendable.same_account(stored.account or "", user.login or "")
-    found: dict[str, Any] = {
-        "seeded": stored.refresh_token is not None and stored.seeded,
-        "revoked": (stored.refused is not None and stored.refused == stored.current)
-        or (stored.kept is not None and stored.kept.of_rotation),
-        "account": stored.account,
-    }
-    if stored.access is not None:
-        found["issued"] = Issued(stored.access, stored.revision, obtained_for if right else "", stored.origin)
-        found["unadmitted"] = user.login is not None and stored.account is None
-    return found
+    return Issued(stored.access, stored.revision, obtained_for if right else "", stored.origin)
 
 
 def _nothing_to_refresh() -> Terminal:

@@ -12,21 +12,23 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT, Failures, GitHubToken
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.own import NOTHING
+from githubtoken_operator.domain.observed.personal import OfPersonal
+from githubtoken_operator.domain.observed.standing import BackingOff, Paused
+from githubtoken_operator.domain.observed.steps import Label, TakeSeed
+from githubtoken_operator.domain.observed.user import OfUser
 from githubtoken_operator.domain.runs.decide import (
     RECHECK_CONFLICT,
     RECHECK_DENIED,
     Halt,
-    Label,
-    Observation,
     Obtain,
     Publish,
-    TakeSeed,
     Wait,
     decide,
     must_publish,
     obtain_cause,
 )
-from githubtoken_operator.domain.runs.standing import BackingOff, Paused
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import Token
@@ -49,6 +51,7 @@ FAILED = Transient(reasons.GITHUB_UNAVAILABLE, "GitHub does not answer")
 DENIED = Terminal(reasons.MISSING_PERMISSION, "may not read")
 WAITING = Failures(attempts=2, last=NOW, next=NOW + timedelta(seconds=10))
 SEED = Token("ghr_seed")
+OTHER = Token("ghp_other")
 
 SUSPENDED = seen(githubtoken(suspend=True))
 ASKED = seen(githubtoken(annotations={REFRESH_REQUESTED_AT: "1"}))
@@ -60,8 +63,8 @@ def test_nothing_is_done_for_a_token_that_is_fresh_and_published() -> None:
 
 
 def test_a_label_that_was_taken_away_is_put_back_before_anything_else() -> None:
-    assert decide(settled(seen(user_githubtoken(suspend=True)), unlabelled=True)) == Label()
-    assert decide(observation(user_githubtoken(), unlabelled=True, newer_seed=SEED)) == Label()
+    assert decide(settled(seen(user_githubtoken(suspend=True)), own=OfUser(unlabelled=True))) == Label()
+    assert decide(observation(user_githubtoken(), own=OfUser(unlabelled=True, newer_seed=SEED))) == Label()
 
 
 # --- What ends the matter at once ------------------------------------------------------------------------------------
@@ -82,7 +85,10 @@ def test_a_label_that_was_taken_away_is_put_back_before_anything_else() -> None:
             observation(denied=DENIED, conflict="x"), reasons.MISSING_PERMISSION, RECHECK_DENIED, id="then the reads"
         ),
         pytest.param(
-            observation(conflict="x", newer_seed=SEED), reasons.SECRET_CONFLICT, RECHECK_CONFLICT, id="before any seed"
+            observation(conflict="x", own=OfUser(newer_seed=SEED)),
+            reasons.SECRET_CONFLICT,
+            RECHECK_CONFLICT,
+            id="before any seed",
         ),
         pytest.param(settled(INVALID, due=NOW), reasons.INVALID_SPEC, None, id="also with a token"),
     ],
@@ -100,7 +106,14 @@ def test_what_ends_the_matter(seen_: Observation, reason: str, recheck: timedelt
     ("seen_", "cause"),
     [
         pytest.param(observation(), "no token is stored", id="none"),
-        pytest.param(settled(user_githubtoken(), seeded=True), "a human signed in", id="seeded"),
+        pytest.param(settled(user_githubtoken(), own=OfUser(seeded=True)), "a human signed in", id="seeded"),
+        pytest.param(settled(own=OfPersonal(candidate=OTHER)), "a human made another token", id="another of a human's"),
+        pytest.param(settled(own=OfPersonal(refused=True)), "GitHub refused it", id="refused"),
+        pytest.param(settled(own=OfPersonal(), due=NOW), "a check is due", id="of a personal token"),
+        pytest.param(observation(own=OfUser(seeded=True)), "no token is stored", id="whatever the kind says"),
+        pytest.param(
+            settled(own=OfPersonal(refused=True), spec_hash="v1:other"), "GitHub refused it", id="its kind goes first"
+        ),
         pytest.param(settled(spec_hash="v1:other"), "the spec asks for another token", id="another spec"),
         pytest.param(settled(ASKED), "a refresh was requested", id="requested"),
         pytest.param(settled(due=NOW), "renewal is due", id="due at this very moment"),
@@ -119,11 +132,11 @@ def test_why_a_new_token_is_wanted(seen_: Observation, cause: str | None) -> Non
 
 
 def test_a_seed_is_taken_up_before_anything_is_obtained() -> None:
-    assert decide(observation(user_githubtoken(), newer_seed=SEED)) == TakeSeed(SEED)
+    assert decide(observation(user_githubtoken(), own=OfUser(newer_seed=SEED))) == TakeSeed(SEED)
 
 
 def test_a_suspended_token_takes_no_seed() -> None:
-    decision = decide(observation(seen(user_githubtoken(suspend=True)), newer_seed=SEED))
+    decision = decide(observation(seen(user_githubtoken(suspend=True)), own=OfUser(newer_seed=SEED)))
     assert isinstance(decision, Wait)
     assert isinstance(decision.hindrance, Paused)
 
@@ -222,6 +235,13 @@ TOKENS: list[GitHubToken] = [
 ]
 
 
+owns = st.one_of(
+    st.just(NOTHING),
+    st.builds(OfUser, seeded=st.booleans(), newer_seed=st.sampled_from([None, SEED]), revoked=st.booleans()),
+    st.builds(OfPersonal, candidate=st.sampled_from([None, OTHER]), refused=st.booleans()),
+)
+
+
 @st.composite
 def observations(draw: st.DrawFn, *, stop: bool = True) -> Observation:
     token = draw(st.sampled_from(TOKENS if stop else [each for each in TOKENS if each.invalid is None]))
@@ -241,8 +261,7 @@ def observations(draw: st.DrawFn, *, stop: bool = True) -> Observation:
         limit=draw(st.sampled_from([None, LIMIT])),
         last_error=draw(st.sampled_from([None, FAILED])),
         failures=draw(st.sampled_from([Failures(), WAITING])),
-        seeded=draw(st.booleans()),
-        newer_seed=draw(st.sampled_from([None, SEED])),
+        own=draw(owns),
         retry_now=draw(st.booleans()),
         spec_hash=draw(st.sampled_from([None, observation(token).spec_hash, "v1:other"])),
     )
@@ -286,7 +305,7 @@ def after_success(seen_: Observation) -> Observation:
         issued=held,
         secret=published(token, held),
         due=seen_.now + timedelta(minutes=39),
-        seeded=False,
+        own=NOTHING,
         failures=Failures(),
         last_error=None,
         retry_now=False,

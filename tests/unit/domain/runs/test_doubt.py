@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT, Failures, parse_token
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.personal import OfPersonal
+from githubtoken_operator.domain.observed.user import OfUser
 from githubtoken_operator.domain.runs import doubt
-from githubtoken_operator.domain.runs.decide import Observation
-from githubtoken_operator.domain.user.device_flow import SignIn
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     KeptOut,
@@ -23,7 +24,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
     Unexplained,
 )
 from githubtoken_operator.domain.vocabulary.model import Token
-from tests.unit.builders import NOW, app, githubtoken_body, seen, settled
+from tests.unit.builders import NOW, githubtoken_body, seen, settled
 
 NOT_THE_KEY = Terminal(reasons.AUTHENTICATION_FAILED, "check the key")
 NOT_THERE = Terminal(reasons.INSTALLATION_NOT_FOUND, "install it")
@@ -49,10 +50,10 @@ def test_what_lasts_is_believed(failed: int, *, believed: bool) -> None:
     [
         pytest.param(settled(issued=None), id="there is no token"),
         pytest.param(replace(settled(), now=NOW + timedelta(hours=2)), id="the token has expired"),
-        pytest.param(settled(revoked=True), id="the token was revoked"),
-        pytest.param(settled(refused=True), id="GitHub refused the token before"),
+        pytest.param(settled(own=OfUser(revoked=True)), id="the token was revoked"),
+        pytest.param(settled(own=OfPersonal(refused=True)), id="GitHub refused the token before"),
         pytest.param(settled(spec_hash="v1:other"), id="the spec asks for another"),
-        pytest.param(settled(candidate=Token("ghp_other")), id="a human made another"),
+        pytest.param(settled(own=OfPersonal(candidate=Token("ghp_other"))), id="a human made another"),
         pytest.param(settled(REQUESTED), id="a human asked"),
     ],
 )
@@ -82,7 +83,6 @@ OF_REFRESH = OutcomeUnexplained(
 )
 TOLD = Terminal(reasons.REAUTHORIZATION_REQUIRED, "sign in")
 OFTEN, TWICE = Failures(doubt.BELIEVED - 1, NOW, NOW), Failures(1, NOW, NOW)
-SIGN_IN = SignIn(None, None, requested=False, client_id=None, server=app().server)
 EXPIRED = replace(settled(), now=NOW + timedelta(hours=2))
 
 
@@ -119,14 +119,14 @@ def test_words_that_no_rule_knows_are_told_to_a_human_where_they_last(
 @pytest.mark.parametrize(
     ("observed", "gives_up"),
     [
-        pytest.param(replace(EXPIRED, sign_in=SIGN_IN, last_error=OF_REFRESH), True, id="the second in a row"),
-        pytest.param(replace(EXPIRED, sign_in=SIGN_IN, last_error=TOLD), True, id="a human was told"),
-        pytest.param(replace(EXPIRED, sign_in=SIGN_IN), False, id="the first"),
-        pytest.param(replace(EXPIRED, last_error=OF_REFRESH), False, id="no device flow"),
-        pytest.param(settled(sign_in=SIGN_IN, last_error=OF_REFRESH), False, id="the token is valid"),
+        pytest.param(replace(EXPIRED, last_error=OF_REFRESH), True, id="the second in a row"),
+        pytest.param(replace(EXPIRED, last_error=TOLD), True, id="a human was told"),
+        pytest.param(EXPIRED, False, id="the first"),
+        pytest.param(settled(last_error=OF_REFRESH), False, id="the token is valid"),
     ],
 )
 def test_a_refresh_token_is_given_up_only_where_nothing_is_left_to_lose(
     observed: Observation, *, gives_up: bool
 ) -> None:
-    assert doubt.gives_up(observed) is gives_up
+    assert doubt.gives_up(observed, may_ask=True) is gives_up
+    assert not doubt.gives_up(observed, may_ask=False), "no device flow"

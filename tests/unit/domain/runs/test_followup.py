@@ -11,8 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.objects.github_token import Failures
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.own import NOTHING
+from githubtoken_operator.domain.observed.personal import OfPersonal
+from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Queued, Standing
+from githubtoken_operator.domain.observed.user import OfUser
 from githubtoken_operator.domain.runs import causes, schedule
-from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING, Observation
+from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING
 from githubtoken_operator.domain.runs.followup import (
     AWAITED,
     RENEWED_AGAIN,
@@ -34,7 +39,6 @@ from githubtoken_operator.domain.runs.followup import (
     count_failure,
     next_run,
 )
-from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Queued, Standing
 from githubtoken_operator.domain.runs.status import Granted, Result
 from githubtoken_operator.domain.user.device_flow import Ended
 from githubtoken_operator.domain.vocabulary import reasons
@@ -208,9 +212,9 @@ terminals = st.one_of(
     st.just(Queued(7)),
 )
 observations = st.builds(
-    lambda token, refused, denied: observation(token, refused=refused, trouble=DENIED if denied else None),
+    lambda token, own, denied: observation(token, own=own, trouble=DENIED if denied else None),
     st.sampled_from([githubtoken(), user_githubtoken(), githubtoken(user={"deviceFlow": {}})]),
-    st.booleans(),
+    st.sampled_from([NOTHING, OfUser(revoked=True), OfPersonal(refused=True)]),
     st.booleans(),
 )
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.github_token import Failures
+from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.runs import status
-from githubtoken_operator.domain.runs.decide import Observation
-from githubtoken_operator.domain.runs.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.runs.status import Granted, Result
 from githubtoken_operator.domain.user.device_flow import Awaiting, Flow, Resting
 from githubtoken_operator.domain.vocabulary import conditions, reasons

@@ -1,0 +1,71 @@
+"""What only one kind of token adds to what a run sees: the questions that the rules ask it, whatever the kind.
+
+Each kind that has something to say has a value of its own, which its room puts into the observation and reads there.
+`Own` itself is that of a kind that has nothing to say, and of an object that could not be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Self
+
+from githubtoken_operator.domain.observed.standing import Standing
+from githubtoken_operator.domain.observed.steps import Step
+from githubtoken_operator.domain.vocabulary.model import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Nothing of its own.
+
+    `renewal` says in words what is due when the held token is to be replaced. `replaces`: whether a new token ends the
+    one before it.
+    """
+
+    renewal: ClassVar[str] = "renewal is due"
+    replaces: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, own: Own) -> Self:
+        """The same as this kind's; nothing is known of it where the object could not be looked at."""
+        return own if isinstance(own, cls) else cls()
+
+    @property
+    def revoked(self) -> bool:
+        """Whether the held token is known to be dead before its time, so that nobody is given it any more."""
+        return False
+
+    @property
+    def refused(self) -> bool:
+        """Whether GitHub has refused the held token, which consumers keep all the same until there is another."""
+        return False
+
+    @property
+    def admission(self) -> Step | None:
+        """What has to be done before the held token may be published."""
+        return None
+
+    def first(self, *, suspended: bool) -> Step | None:
+        """What is done before anything else."""
+        return None
+
+    def ahead(self, now: datetime) -> Step | Standing | None:
+        """What comes before a token can be obtained, or how far that has come."""
+        return None
+
+    def cause(self, held: Token | None) -> str | None:
+        """Why another token is wanted than the one that is held."""
+        return None
+
+    def is_superseded(self, held: Token | None) -> bool:
+        """Whether a human has put another token in the place of the one that is held."""
+        return False
+
+    def times(self, due: datetime | None) -> Mapping[str, datetime | None]:
+        """What status says of the future and the past of the held token; `due` is when its renewal is."""
+        return {"renewalTime": due}
+
+
+NOTHING = Own()

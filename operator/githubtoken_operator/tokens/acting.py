@@ -1,0 +1,171 @@
+"""One act of a run: what was decided is done, and how that ended is an outcome. Failures are counted here.
+
+A token is obtained in the object's turn at GitHub. What is held stays published, whatever fails.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import nullcontext
+from datetime import timedelta
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
+from githubtoken_operator.adapters.logs import about
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.domain.observed.standing import Standing
+from githubtoken_operator.domain.observed.steps import Step
+from githubtoken_operator.domain.runs import doubt
+from githubtoken_operator.domain.runs.decide import (
+    Decision,
+    Halt,
+    Hold,
+    Obtain,
+    Publish,
+    Wait,
+    must_publish,
+)
+from githubtoken_operator.domain.runs.followup import (
+    Lagging,
+    Moved,
+    Outcome,
+    count_failure,
+)
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import (
+    NotHonoured,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+    Terminal,
+    TokenError,
+)
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.turns import Waits
+from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.tokens.finalizer import Finalizer
+from githubtoken_operator.tokens.gathered import Gathered, Memory
+from githubtoken_operator.tokens.issuing import Issuer
+from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.moments import Moments
+from githubtoken_operator.tokens.publishing import Publisher
+from githubtoken_operator.tokens.settling import Settlement
+from githubtoken_operator.tokens.turn import TokenTurns, while_waiting
+
+logger = logging.getLogger(__name__)
+
+
+class Actions:
+    """Does what was decided."""
+
+    def __init__(
+        self,
+        *,
+        kinds: TokenKinds,
+        moments: Moments,
+        apps: Apps,
+        issuer: Issuer,
+        turns: TokenTurns,
+        finalizer: Finalizer,
+        publisher: Publisher,
+        settlement: Settlement,
+        metrics: Metrics,
+    ) -> None:
+        self._kinds = kinds
+        self._moments = moments
+        self._apps = apps
+        self._issuer = issuer
+        self._turns = turns
+        self._finalizer = finalizer
+        self._publisher = publisher
+        self._settle = settlement.settle
+        self._metrics = metrics
+
+    async def take(self, gathered: Gathered, memory: Memory, decision: Decision) -> Outcome | JSON:
+        """Acts once. An object that is returned says: the world has changed, look again. Raises `ApiError`."""
+        seen = gathered.observation
+        try:
+            match decision:
+                case Hold(held):
+                    return await self._finalizer.set(gathered.body, held=held)
+                case Obtain(cause):
+                    return await self._renew(gathered, memory, cause)
+                case Publish(hindrance):
+                    return await self._publish(gathered, memory, hindrance)
+                case Wait(hindrance):
+                    return await self._settle(gathered, memory, hindrance)
+                case Halt(error, recheck):
+                    return await self._settle(gathered, memory, error, recheck=recheck)
+                case step:
+                    with self._turns.turn(gathered) if step.asks_github else nullcontext():
+                        return await self._step(gathered, memory, step)
+        except Waits as waits:
+            return await self._wait(gathered, memory, waits)
+        except TokenError as error:
+            if self._kinds[seen.token.kind].is_told_by_another_look(seen.own, error):
+                return gathered.body
+            return await self._failed(self._moments.timed(gathered), memory, error)
+
+    async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> Outcome | JSON:
+        """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
+        kind = self._kinds[gathered.observation.token.kind]
+        await self._issuer.prove(gathered, memory)
+        with self._turns.turn(gathered, kind.points(memory)):
+            try:
+                issued = await self._issuer.obtain(gathered, memory, cause)
+            except NotHonoured as early:
+                return Lagging(timedelta(seconds=early.retry_after or 0))
+        if issued is None:
+            return gathered.body
+        own = kind.after(gathered.observation.own, memory, None)
+        obtained = self._moments.timed(gathered).holding(issued, memory, own, kind.renewal)
+        act = self._publish if must_publish(obtained.observation) else self._settle
+        return await act(obtained, memory, None)
+
+    async def _step(self, gathered: Gathered, memory: Memory, step: Step) -> Outcome | JSON:
+        waiting = await self._kinds[gathered.observation.token.kind].step(gathered, memory, step)
+        return await self._settle(gathered, memory, waiting) if waiting else gathered.body
+
+    async def _wait(self, gathered: Gathered, memory: Memory, waits: Waits) -> Outcome:
+        """It has a reservation."""
+        queued, again = while_waiting(gathered, waits)
+        if queued is not None:
+            await self._settle(gathered, memory, queued)
+        return again
+
+    async def _publish(self, gathered: Gathered, memory: Memory, hindrance: Standing | None) -> Outcome:
+        try:
+            published = await self._publisher.publish(gathered, memory)
+        except Terminal as refused:
+            return await self._failed(gathered, memory, refused, publish=False)
+        return await self._settle(published, memory, hindrance)
+
+    async def _failed(self, gathered: Gathered, memory: Memory, error: TokenError, *, publish: bool = True) -> Outcome:
+        """Counts a failed attempt; what is held stays published."""
+        seen = gathered.observation
+        if error.reason == reasons.AUTHENTICATION_FAILED and await self._app_changed(gathered):
+            return Moved()
+        if error.reason == reasons.PENDING:
+            return await self._settle(gathered, memory, error)
+        error = doubt.doubted(seen, error)
+        memory.error, memory.inputs = error, gathered.inputs
+        if isinstance(error, NotSent | OutcomeUnknown):
+            self._turns.reserve(gathered)
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            app = gathered.app_ref if gathered.resolved.app else Ref(ObjectKind.APP, seen.token.namespace, "")
+            self._metrics.process.paused(
+                self._metrics.host_label(gathered.host), app.namespace, app.name, error.retry_after
+            )
+        own = self._kinds[seen.token.kind].after(seen.own, memory, error)
+        failed = gathered.after(count_failure(seen, error), own)
+        if publish and must_publish(failed.observation):
+            return await self._publish(failed, memory, error)
+        return await self._settle(failed, memory, error)
+
+    async def _app_changed(self, gathered: Gathered) -> bool:
+        """Whether the App's key or secret was replaced after it was read: what was refused then is no failure."""
+        if gathered.resolved.source is None or not await self._apps.changed_since(gathered.app_ref, gathered.resolved):
+            return False
+        token = gathered.observation.token
+        logger.info("the App was changed meanwhile: trying again", extra=about(*token.labels))
+        return True

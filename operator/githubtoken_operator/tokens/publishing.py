@@ -1,0 +1,60 @@
+"""Publishing the token that is held: the consumer's Secret, or one in each namespace of a ClusterGitHubToken.
+
+A Secret is applied under what was read of it, always before status: after a crash between the two, the Secret suffices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from githubtoken_operator.adapters.kubernetes.api import Forbidden, Invalid, Terminating
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.domain.consumer import rollout
+from githubtoken_operator.domain.runs.decide import desired_secret
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.tokens.consumer_secret import write
+from githubtoken_operator.tokens.gathered import Gathered, Memory
+from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.spread.spreads import Spreads
+
+
+class Publisher:
+    """Writes what consumers read."""
+
+    def __init__(self, *, cluster: Cluster, kinds: TokenKinds, spreads: Spreads, metrics: Metrics) -> None:
+        self._cluster = cluster
+        self._kinds = kinds
+        self._spreads = spreads
+        self._metrics = metrics
+
+    async def publish(self, gathered: Gathered, memory: Memory) -> Gathered:
+        """What is known then. Raises `Terminal` where the API server refuses the Secret, and `ApiError`.
+
+        What one namespace of a ClusterGitHubToken refuses is that namespace's failure alone.
+        """
+        seen = gathered.observation
+        issued, body, present = seen.issued, desired_secret(seen), seen.spread
+        if issued is None or body is None:
+            return gathered
+        self._kinds[seen.token.kind].keep(memory, issued)
+        if present is not None:
+            if present.is_new(issued):
+                memory.published = rollout.mark(issued)
+            written = replace(seen, spread=await self._spreads.publish(seen, body))
+            return replace(gathered, stored=issued, observation=written)
+        try:
+            await write(self._cluster, seen.token, body, seen.secret)
+        except Terminating:
+            raise
+        except (Forbidden, Invalid) as refused:
+            message = f"the API server refuses to write Secret `{seen.token.secret.name}`: {refused.message}"
+            reason = reasons.INVALID_SPEC if isinstance(refused, Invalid) else reasons.MISSING_PERMISSION
+            raise Terminal(reason, message) from refused
+        published = gathered.stored.revision if gathered.stored else seen.token.status.get("revision")
+        if published != issued.revision:
+            memory.published = rollout.mark(issued)
+        elif seen.token.seen:
+            self._metrics.repaired()
+        return replace(gathered, stored=issued)

@@ -1,0 +1,72 @@
+"""How a run that came to its end is recorded and told: status, event, metrics; then those who use the token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.domain.observed.standing import Standing
+from githubtoken_operator.domain.runs.followup import Settled, still_counted
+from githubtoken_operator.domain.runs.status import Result
+from githubtoken_operator.tokens.followers import Followers
+from githubtoken_operator.tokens.gathered import Gathered, Memory
+from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.recorder import Recorder
+from githubtoken_operator.tokens.spread.spreads import Spreads
+
+
+class Settlement:
+    """Ends runs."""
+
+    def __init__(
+        self,
+        *,
+        kinds: TokenKinds,
+        spreads: Spreads,
+        recorder: Recorder,
+        followers: Followers,
+        metrics: Metrics,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._kinds = kinds
+        self._spreads = spreads
+        self._recorder = recorder
+        self._followers = followers
+        self._metrics = metrics
+        self._monotonic = monotonic
+
+    async def settle(
+        self, gathered: Gathered, memory: Memory, standing: Standing | None, *, recheck: timedelta | None = None
+    ) -> Settled:
+        """Records that it stands so. Whose token it is comes last: GitHub may take long, and status says all else.
+
+        Raises `ApiError`.
+        """
+        seen = gathered.observation
+        kind = self._kinds[seen.token.kind]
+        if memory.obtained_from is not None:
+            self._metrics.took(seen.token.kind, self._monotonic() - memory.obtained_from)
+            memory.obtained_from = None
+        distribution, retry = await self._spreads.finish(seen) if seen.spread else (None, None)
+        result = Result(
+            issued=gathered.stored,
+            granted=kind.granted(seen, memory),
+            due=gathered.renewal.due if gathered.renewal else None,
+            standing=standing,
+            failures=still_counted(seen, standing),
+            distribution=distribution,
+        )
+        if memory.held is None:
+            kind.keep(memory, gathered.stored)
+        body = await self._recorder.record(gathered, memory, result)
+        again = await self._followers.tell(gathered, memory)
+        if await kind.learn_account(gathered, memory):
+            known = replace(result, granted=kind.granted(seen, memory))
+            body = await self._recorder.record(replace(gathered, body=body), memory, known)
+        if gathered.stored is not None and memory.restarted == gathered.stored.revision and seen.token.restart_targets:
+            await self._recorder.restarted(body, memory.restarted)
+        waits = [retry] if retry else []
+        waits += [again - gathered.local_time] if again is not None else []
+        return Settled(seen, result, gathered.local_time, recheck, min(waits, default=None))
