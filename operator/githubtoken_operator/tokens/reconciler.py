@@ -21,18 +21,8 @@ from githubtoken_operator.domain.runs.decide import (
     acts,
     decide,
 )
-from githubtoken_operator.domain.runs.followup import (
-    Gone,
-    Later,
-    Moved,
-    NamespaceGoes,
-    OnEvent,
-    Outcome,
-    Refused,
-    Settled,
-    Unreachable,
-    next_run,
-)
+from githubtoken_operator.domain.runs.followup import Later, OnEvent, next_run
+from githubtoken_operator.domain.runs.outcomes import Gone, Moved, NamespaceGoes, Outcome, Refused, Settled, Unreachable
 from githubtoken_operator.domain.vocabulary.errors import (
     TokenError,
 )

@@ -24,7 +24,7 @@ from githubtoken_operator.domain.consumer import consumer, ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import deletion
-from githubtoken_operator.domain.runs.followup import Gone, Revoking
+from githubtoken_operator.domain.runs.outcomes import Gone, Revoking
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.vocabulary.model import JSON, App

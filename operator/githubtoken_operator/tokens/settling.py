@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.domain.observed.standing import Standing
-from githubtoken_operator.domain.runs.followup import Settled, still_counted
+from githubtoken_operator.domain.runs.followup import still_counted
+from githubtoken_operator.domain.runs.outcomes import Settled
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.tokens.followers import Followers
 from githubtoken_operator.tokens.gathered import Gathered, Memory

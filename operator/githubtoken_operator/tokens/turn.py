@@ -14,7 +14,7 @@ from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.observed.standing import BackingOff, Queued
 from githubtoken_operator.domain.runs import urgency
-from githubtoken_operator.domain.runs.followup import NotItsTurn, Outcome, Settled
+from githubtoken_operator.domain.runs.outcomes import NotItsTurn, Outcome, Settled
 from githubtoken_operator.domain.vocabulary import conditions
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown
 from githubtoken_operator.engine.turns import LOOK_AGAIN, Turns, Waits

@@ -24,20 +24,22 @@ from githubtoken_operator.domain.runs.followup import (
     RETRY_API,
     RETRY_CONFLICT,
     Event,
+    Later,
+    OnEvent,
+    count_failure,
+    next_run,
+)
+from githubtoken_operator.domain.runs.outcomes import (
     Gone,
     Lagging,
-    Later,
     Moved,
     NamespaceGoes,
     NotItsTurn,
-    OnEvent,
     Outcome,
     Refused,
     Revoking,
     Settled,
     Unreachable,
-    count_failure,
-    next_run,
 )
 from githubtoken_operator.domain.runs.status import Granted, Result
 from githubtoken_operator.domain.user.device_flow import Ended
