@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from githubtoken_operator.adapters.waiting_metrics import Waiting, WaitingSeries
+from githubtoken_operator.adapters.waiting_metrics import Unanswered, Waiting, WaitingSeries
 
 NO_ANSWER: Final = "none"
 """The `code` label of a request that was not answered."""
@@ -130,9 +130,11 @@ class ProcessMetrics:
         self._sources.numbers["githubtoken_scheduler_overdue"] = overdue
         self._sources.waiting = waiting
 
-    def watch_turns(self, waiting: Callable[[], Iterable[Waiting]]) -> None:
-        """Who waits for a turn at GitHub."""
-        self._waiting.source = waiting
+    def watch_turns(
+        self, waiting: Callable[[], Iterable[Waiting]], unanswered: Callable[[], Iterable[Unanswered]]
+    ) -> None:
+        """Who waits for a turn at GitHub, and who is not answered there."""
+        self._waiting.source, self._waiting.unanswered = waiting, unanswered
 
     def watch_journal(self, entries: Callable[[], int]) -> None:
         """How many rotated pairs wait to be stored."""

@@ -183,6 +183,7 @@ class Apps:
         worked = before is not None and before.error is None and before.concerns(source, key.fingerprint)
         lane = Lane(app.api_host, app.credential)
         self._unchecked.setdefault(ref, set()).add(asks)
+        self._turns.owned(lane, (ref.namespace, ref.name))
         try:
             with self._turns.turn(asks, lane, deadline=0, points=READ):
                 info = await self._github.get_app(app)

@@ -13,13 +13,7 @@ from typing import Final, Generic, TypeVar
 
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.lanes.order import Lanes
-from githubtoken_operator.domain.vocabulary.errors import (
-    NotSent,
-    OutcomeUnknown,
-    RateLimited,
-    TokenError,
-    Unexplained,
-)
+from githubtoken_operator.domain.vocabulary.errors import Concern, RateLimited, TokenError
 
 K = TypeVar("K")
 
@@ -110,6 +104,10 @@ class Turns(Generic[K]):
         now = self._monotonic()
         return [(key, lane, now - since) for key, lane, since in self.lanes.waiting()]
 
+    def out(self) -> list[tuple[Lane, float]]:
+        """What is asked by one at a time, and for how many seconds; a host has no credential. As `waiting`."""
+        return self.lanes.out(self._monotonic())
+
     def is_granted(self, key: K) -> bool:
         """Whether its turn has come, and it has not asked yet."""
         return self.lanes.is_granted(key)
@@ -134,9 +132,11 @@ class Turns(Generic[K]):
         return _LONGEST_SLEEP if at is None else min(max(at - now, 0.001), _LONGEST_SLEEP)
 
     def _failed(self, key: K, lane: Lane, error: TokenError, began: float) -> None:
-        """What an error says of the lane. One that may be of our own making says nothing."""
+        """What an error says of the lane and of its host."""
         now = self._monotonic()
         if isinstance(error, RateLimited) and error.retry_after is not None:
             self.lanes.limited(key, lane, error.retry_after, now)
-        elif isinstance(error, NotSent | OutcomeUnknown) and not isinstance(error, Unexplained):
-            self.lanes.failed(key, lane, now, took=now - began)
+        elif error.concern is Concern.HEARD:
+            self.lanes.heard(lane, now)
+        elif error.concern is not Concern.NOBODY:
+            self.lanes.failed(key, lane, now, took=now - began, alone=error.concern is Concern.LANE)

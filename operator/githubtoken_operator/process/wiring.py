@@ -19,7 +19,7 @@ from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult
 from githubtoken_operator.adapters.signers.port import Surroundings
-from githubtoken_operator.adapters.waiting_metrics import Waiting
+from githubtoken_operator.adapters.waiting_metrics import Unanswered, Waiting
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import AppReader
 from githubtoken_operator.apps.signing import Signing
@@ -315,7 +315,7 @@ def wire(
     metrics.process.watch_scheduler(
         pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
     )
-    metrics.process.watch_turns(lambda: waiting(turns, metrics))
+    metrics.process.watch_turns(lambda: waiting(turns, metrics), lambda: unanswered(turns, metrics))
     orphans = OrphanCount(watched)
     metrics.process.watch_orphans(lambda: orphans.count() if first_lists.complete.is_set() else None)
     wiring = handlers.Wiring(
@@ -338,6 +338,14 @@ def waiting(turns: Turns[Ref], metrics: Metrics) -> Iterator[Waiting]:
     for key, lane, seconds in turns.waiting():
         if key.kind in TOKENS:
             yield Waiting(key.namespace, key.name, seconds, metrics.host_label(lane.host), *turns.owner(lane))
+
+
+def unanswered(turns: Turns[Ref], metrics: Metrics) -> Iterator[Unanswered]:
+    """Whom GitHub does not answer, as metrics show it; an App whose name was forgotten has no series."""
+    for lane, seconds in turns.out():
+        namespace, app = turns.owner(lane)
+        if namespace or app or not lane.credential:
+            yield Unanswered(metrics.host_label(lane.host), namespace, app, seconds)
 
 
 def count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:

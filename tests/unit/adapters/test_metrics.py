@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.adapters.waiting_metrics import Waiting
+from githubtoken_operator.adapters.waiting_metrics import Unanswered, Waiting
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.engine.scheduler import CRASH, WOKEN
@@ -101,7 +101,10 @@ def with_everything() -> Metrics:
     metrics.process.lagged(0.001)
     metrics.process.heard("githubtokens", None)
     metrics.process.paused("api.github.com", "team-a", "acme", 60)
-    metrics.process.watch_turns(lambda: [Waiting("team-a", "web", 12.5, "api.github.com", "team-a", "acme")])
+    metrics.process.watch_turns(
+        lambda: [Waiting("team-a", "web", 12.5, "api.github.com", "team-a", "acme")],
+        lambda: [Unanswered("api.github.com", "team-a", "acme", 12.5)],
+    )
     metrics.process.watch_named(lambda: {"watch": 2})
     metrics.process.watch_lease(lambda: 9.5)
     metrics.process.watch_loop(lambda: 0.1)
@@ -230,7 +233,12 @@ def test_a_standby_exports_no_series_of_objects_but_all_others() -> None:
     metrics.lead(False)
     # Who is paused and who waits is a matter of this process alone.
     shown = {sample.name for sample in scraped(metrics) if "namespace" in sample.labels}
-    assert shown == {"githubtoken_paused_seconds", "githubtoken_waiting_seconds", "githubtoken_lane_waiting"}
+    assert shown == {
+        "githubtoken_paused_seconds",
+        "githubtoken_waiting_seconds",
+        "githubtoken_lane_waiting",
+        "githubtoken_unanswered_seconds",
+    }
     assert values(metrics, "githubtoken_leader") == [0]
     assert values(metrics, "githubtoken_scheduler_pending") == [1]
 
@@ -448,8 +456,19 @@ def test_whatever_stands_in_a_label_comes_out_as_it_went_in(text: str) -> None:
 def test_who_waits_for_a_turn_at_github_has_a_series_and_its_app_a_count() -> None:
     metrics = leading_metrics()
     waiting = [Waiting("team-a", name, 5.0, "api.github.com", "team-a", "acme") for name in ("web", "docs")]
-    metrics.process.watch_turns(lambda: waiting)
+    metrics.process.watch_turns(lambda: waiting, lambda: ())
     assert values(metrics, "githubtoken_waiting_seconds", name="web") == [5.0]
     assert values(metrics, "githubtoken_lane_waiting", app="acme") == [2]
     waiting.clear()
     assert values(metrics, "githubtoken_lane_waiting") == []
+
+
+def test_an_app_that_is_not_answered_has_one_series_by_its_longest_lane_and_a_host_one_without_an_app() -> None:
+    metrics = leading_metrics()
+    out = [Unanswered("ghe.example.com", "team-a", "acme", seconds) for seconds in (5.0, 7.0)]
+    out.append(Unanswered("api.github.com", "", "", 3.0))
+    metrics.process.watch_turns(lambda: (), lambda: out)
+    assert values(metrics, "githubtoken_unanswered_seconds", app="acme") == [7.0]
+    assert values(metrics, "githubtoken_unanswered_seconds", app="") == [3.0]
+    out.clear()
+    assert values(metrics, "githubtoken_unanswered_seconds") == []

@@ -12,6 +12,7 @@ from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
+    Concern,
     NotSent,
     OutcomeUnexplained,
     OutcomeUnknown,
@@ -80,6 +81,42 @@ def test_what_fails_is_asked_by_one_at_a_time(scene: Scene, error: TokenError) -
     assert waits.value.out
     scene.now = FIRST_PAUSE
     scene.take("b")
+
+
+OTHERS = Lane("api.github.com", "another key", "1")
+
+
+def fail_twice(scene: Scene, concern: Concern) -> None:
+    """Two lanes of the host fail so."""
+    for key, lane in (("a", LANE), ("b", LANE._replace(installation="2"))):
+        error = NotSent(reasons.GITHUB_UNAVAILABLE, "no connection", concern=concern)
+        with pytest.raises(NotSent), scene.turns.turn(key, lane, deadline=0.0, points=WRITE):
+            raise error
+
+
+def test_two_that_are_not_answered_stand_for_their_host(scene: Scene) -> None:
+    fail_twice(scene, Concern.HOST)
+    assert scene.turns.lanes.is_out(OTHERS)
+    assert (Lane("api.github.com", ""), 0.0) in scene.turns.out()
+
+
+def test_what_is_in_the_way_of_some_alone_keeps_no_other_waiting(scene: Scene) -> None:
+    fail_twice(scene, Concern.LANE)
+    with pytest.raises(Waits):
+        scene.take("c")
+    with scene.turns.turn("d", OTHERS, deadline=0.0, points=WRITE):
+        assert sorted(lane.installation for lane, _ in scene.turns.out()) == ["1", "2"]
+
+
+def test_a_refusal_in_githubs_own_words_ends_an_outage(scene: Scene) -> None:
+    fail_twice(scene, Concern.HOST)
+    scene.now = FIRST_PAUSE
+    gone = Terminal(reasons.INSTALLATION_NOT_FOUND, "not installed")
+    gone.concern = Concern.HEARD
+    with pytest.raises(Terminal):
+        scene.take("a", gone)
+    assert scene.turns.out() == []
+    scene.take("c")
 
 
 @pytest.mark.parametrize("error", [REFUSED, ODD], ids=["a refusal", "words that no rule knows"])

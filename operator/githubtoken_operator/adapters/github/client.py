@@ -34,7 +34,7 @@ from githubtoken_operator.domain.github import answers, device_answers, oauth_an
 from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.installation import probe as probing
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import (
     Answer,
     App,
@@ -166,14 +166,11 @@ class GitHub:
     ) -> bool:
         """Whether GitHub honours a new installation token yet, by what `domain.installation.probe` asks for.
 
-        `permissions` are those that were granted; `narrowed` says that it was asked for some repositories. Where no
-        answer came it is False: nothing is known, and the probe may be repeated. Raises `KeptOut`.
+        `permissions` are those that were granted; `narrowed` says that it was asked for some repositories. Raises
+        `KeptOut`, and `NotSent` or `OutcomeUnknown` where no answer came: it may be repeated.
         """
         asked = probing.path(permissions or {})
-        try:
-            answer = await self._with_token(app.server, "probe", asked, token)
-        except (NotSent, OutcomeUnknown):
-            return False
+        answer = await self._with_token(app.server, "probe", asked, token)
         self._observe_limit(app, answer, "" if installation_id is None else str(installation_id))
         return probing.honoured(answer, asked=asked, narrowed=narrowed)
 

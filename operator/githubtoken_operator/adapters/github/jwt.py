@@ -94,12 +94,14 @@ def refused_key(app: App, error: Terminal) -> Terminal:
     key = app.private_key
     if not isinstance(key, RemoteKey):
         return error
-    return Terminal(
+    own = Terminal(
         error.reason,
         f"GitHub does not take the App's JWT, which `spec.signer` signs with {key.key_id} ({key.fingerprint}): that "
         "must be a key of this App, as its page on GitHub lists them. A key that the service made or rotated by itself "
         "is unknown to GitHub: import one that GitHub made. Check `spec.appID` and `spec.clientID` too.",
     )
+    own.concern = error.concern
+    return own
 
 
 def app_jwt(app: App, now: datetime, *, renew: bool = False) -> str:

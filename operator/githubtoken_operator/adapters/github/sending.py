@@ -23,13 +23,14 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from githubtoken_operator.adapters.github.concerns import concern
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.github.transports import Make, Transports
 from githubtoken_operator.domain.github.reply import http_date, quote
 from githubtoken_operator.domain.github.skew import Skew
 from githubtoken_operator.domain.user.entry import LARGEST_BODY
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, TokenError
+from githubtoken_operator.domain.vocabulary.errors import Concern, NotSent, OutcomeUnknown, TokenError
 from githubtoken_operator.domain.vocabulary.model import Answer, Server
 
 LARGEST_ANSWER: Final = 1024 * 1024
@@ -167,6 +168,7 @@ class Sender:
         pool = call.pool_limit or self._send_limit
         timeout = {"connect": self._send_limit, "read": call.read_limit, "write": None, "pool": pool}
         host = urlsplit(call.url).netloc
+        begun = False
         try:
             request = httpx.Request(
                 call.method,
@@ -181,16 +183,18 @@ class Sender:
                 asyncio.timeout(pool + call.read_limit),
             ):
                 response = await transport.handle_async_request(request)
+                begun = True
                 return await _read(response, call.largest)
         except _BEFORE_SENDING as error:
-            raise NotSent(reasons.GITHUB_UNAVAILABLE, f"{host} cannot be reached: {_words(error)}.") from error
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, f"{host} did not answer in time.") from error
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            raise OutcomeUnknown(
-                reasons.GITHUB_UNAVAILABLE,
-                f"The connection to {host} broke before the answer was complete ({_words(error)}).",
-            ) from error
+            whose = concern(error, call.server, begun=begun)
+            message = f"{host} cannot be reached: {_words(error)}."
+            raise NotSent(reasons.GITHUB_UNAVAILABLE, message, concern=whose) from error
+        except (TimeoutError, httpx.HTTPError, httpx.StreamError) as error:
+            whose = concern(error, call.server, begun=begun)
+            message = f"The connection to {host} broke before the answer was complete ({_words(error)})."
+            if isinstance(error, TimeoutError | httpx.TimeoutException):
+                message = f"{host} did not answer in time."
+            raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, message, concern=whose) from error
 
     def _dated(self, host: str, call: Call, answer: Answer) -> Answer:
         """The answer with a usable `Date`, after the skew of the host's clock was taken from it."""
@@ -226,7 +230,8 @@ async def _read(response: httpx.Response, largest: int) -> Answer:
             body += chunk
             if len(body) > largest:
                 size = "1 MiB" if largest == LARGEST_ANSWER else f"{largest // 1024} KiB"
-                raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, f"GitHub's answer is larger than {size}.")
+                message = f"GitHub's answer is larger than {size}."
+                raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, message, concern=Concern.LANE)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise httpx.ReadError(_words(error)) from error
     finally:

@@ -77,7 +77,7 @@ def installation(answer: Answer, *, where: str = "") -> Installation:
     if not fields.is_integer(number) or not name:
         raise unclear("it is not an installation with `id` and `account`")
     if document.get("suspended_at") is not None:
-        raise app_refusals.installation_suspended()
+        raise rules.heard(app_refusals.installation_suspended())
     by_number = int(moved[1]) if moved else None
     return Installation(id=number, account=name, enterprise=not login_name, repository_id=by_number)
 

@@ -71,6 +71,15 @@ class Hosts(Generic[K]):
         """When somebody may go next, if nothing is told meanwhile; infinite where only what is told can help."""
         return now if self._agenda.best() is not None else max(self._agenda.again(), now)
 
+    def out(self, now: float) -> list[tuple[Lane, float]]:
+        """The lanes and hosts that do not answer, and for how many seconds. May be asked from another thread."""
+        found = []
+        for name, host in tuple(self._hosts.items()):
+            states = [state for each in tuple(host.credentials.values()) for state in tuple(each.lanes.values())]
+            outages = [(Lane(name, ""), host.outage), *((state.lane, state.outage) for state in states)]
+            found += [(lane, now - since) for lane, outage in outages if (since := outage.since) is not None]
+        return found
+
     def _sweep(self, now: float) -> None:
         """Forgets what is idle. Doubling keeps the cost constant for each lane that is made."""
         if self._made < self._sweep_at:

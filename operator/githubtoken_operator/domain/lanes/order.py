@@ -120,10 +120,15 @@ class Lanes(Generic[K]):
         self._hosts.told(place.lane, now)
 
     def answered(self, lane: Lane, now: float) -> None:
-        """GitHub answered it, whatever it said: more may ask at once."""
-        host, credential, state = self._hosts.of(lane, now)
+        """GitHub did as it was asked: more may ask at once."""
+        _, credential, state = self._hosts.of(lane, now)
         state.allowed = min(state.allowed * 2, self.share)
         credential.allowed = min(credential.allowed * 2, self.share)
+        self.heard(lane, now)
+
+    def heard(self, lane: Lane, now: float) -> None:
+        """GitHub answered it, whatever it said: it is there."""
+        host, _, state = self._hosts.of(lane, now)
         state.outage.end()
         state.refused.clear()
         was_away, failed = host.outage.since is not None, tuple(host.failing.items())
@@ -136,16 +141,17 @@ class Lanes(Generic[K]):
             self._hosts.told(where, now)
         self._hosts.told(lane, now)
 
-    def failed(self, key: K, lane: Lane, now: float, *, took: float = 0.0) -> None:
-        """GitHub did not answer it, or not as it should; that took so many seconds."""
+    def failed(self, key: K, lane: Lane, now: float, *, took: float = 0.0, alone: bool = False) -> None:
+        """GitHub did not answer it as it should, which took so many seconds. `alone`: that says nothing of others."""
         host, _, state = self._hosts.of(lane, now)
         state.allowed = 1
         state.refused.add(key)
         state.outage.begin(now)
-        state.failing = True
-        host.failing[lane] = state
-        if len(host.failing) > 1:
-            host.outage.begin(now)
+        if not alone:
+            state.failing = True
+            host.failing[lane] = state
+            if len(host.failing) > 1:
+                host.outage.begin(now)
         if took > FIRST_PAUSE:
             state.outage.hung(took, now)
         self._hosts.told(lane, now)
@@ -198,6 +204,13 @@ class Lanes(Generic[K]):
     def waiting(self) -> list[tuple[K, Lane, float]]:
         """Who waits, where, and since when. May be asked from another thread."""
         return [(key, lane, waiter.since) for key, (lane, waiter) in tuple(self._reserved.items())]
+
+    def out(self, now: float) -> list[tuple[Lane, float]]:
+        """What is asked by one at a time, and for how many seconds: a host as its lane without credential.
+
+        May be asked from another thread.
+        """
+        return self._hosts.out(now)
 
     # --- Whose turn it is --------------------------------------------------------------------------------------------
 

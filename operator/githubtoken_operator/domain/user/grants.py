@@ -28,7 +28,7 @@ from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.documents import affordable
-from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, OutcomeUnknown, TokenError
+from githubtoken_operator.domain.vocabulary.errors import Concern, NotUnderstood, OutcomeUnknown, TokenError
 from githubtoken_operator.domain.vocabulary.model import AccessToken, Answer, Token
 
 NOTHING_SENT: Final = Token("")
@@ -85,7 +85,7 @@ def pair_in(key: SecretKey, entry: Entry, *, account: str | None = None) -> Gran
         raise
     except Exception as defect:  # noqa: BLE001 - whatever is wrong with us, it may be the only copy of a pair
         if not _is_success(entry.answer):
-            raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, _of_defect(defect)) from None
+            raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, _of_defect(defect), concern=Concern.LANE) from None
         raise NotUnderstood(_of_defect(defect), kept_in=key[1]) from None
     signed_in = (
         SignedIn(entry.name, entry.client_id or "", account, entry.clusterwide) if entry.name is not None else None

@@ -30,6 +30,7 @@ where nothing was attempted is no error but a value (`observed.standing`).
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final
 
 from githubtoken_operator.domain.vocabulary import reasons
@@ -40,8 +41,19 @@ LOOK_AT_UNSAVED: Final = 60.0
 """Seconds until it is told anew how an answer that cannot be saved stands."""
 
 
+class Concern(Enum):
+    """What an error says of those who ask GitHub too, so that they need not all find it out by themselves."""
+
+    HOST = "the host does not answer, or only with 5xx"
+    LANE = "something is in this one's way, of its own or on the way to it: others may go on"
+    HEARD = "GitHub itself has answered: whatever it refuses, it is there"
+    NOBODY = "nothing"
+
+
 class TokenError(Exception):
     """Base of all: a reason for the `Ready` condition and a sentence for its message."""
+
+    concern = Concern.NOBODY
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(f"{reason}: {message}")
@@ -81,10 +93,14 @@ class SignerThrottled(SignerUnavailable):
 
 
 class NotHonoured(Transient):
-    """Nothing failed: GitHub's replicas lag behind, and it is looked at again after `retry_after`."""
+    """Nothing failed: GitHub's replicas lag behind, and it is looked at again after `retry_after`.
 
-    def __init__(self, retry_after: float) -> None:
+    `concern` is that of the look, where no answer came of it.
+    """
+
+    def __init__(self, retry_after: float, *, concern: Concern = Concern.NOBODY) -> None:
         super().__init__(reasons.PENDING, "GitHub does not accept the new token yet", retry_after=retry_after)
+        self.concern = concern
 
 
 class SignInPending(Transient):
@@ -98,9 +114,17 @@ class SignInPending(Transient):
 class NotSent(Transient):
     """DNS, connection or TLS failed before the request was written."""
 
+    def __init__(self, reason: str, message: str, *, concern: Concern = Concern.HOST) -> None:
+        super().__init__(reason, message)
+        self.concern = concern
+
 
 class OutcomeUnknown(Transient):
     """The request may have been executed: timeout, reset, 5xx, an answer that is cut off or brings no pair."""
+
+    def __init__(self, reason: str, message: str, *, concern: Concern = Concern.HOST) -> None:
+        super().__init__(reason, message)
+        self.concern = concern
 
 
 class Unexplained(Transient):
@@ -109,6 +133,7 @@ class Unexplained(Transient):
     def __init__(self, reason: str, message: str, *, lasting: str) -> None:
         super().__init__(reason, message)
         self.lasting = lasting
+        self.concern = Concern.HEARD
 
 
 class OutcomeUnexplained(Unexplained, OutcomeUnknown):
@@ -145,13 +170,19 @@ class NotUnderstood(Terminal):
 class KeptOut(Terminal):
     """A lasting rule, in words that no incident of GitHub's speaks."""
 
+    concern = Concern.HEARD
+
 
 class RefreshTokenRefused(Terminal):
     """The refresh token is spent, expired or revoked, unless the store has moved on meanwhile."""
 
+    concern = Concern.HEARD
+
 
 class TokenRefused(Terminal):
     """The access token itself is dead before its time: what is published cannot be called ready."""
+
+    concern = Concern.HEARD
 
 
 class SignerDenied(Terminal):

@@ -22,7 +22,14 @@ from githubtoken_operator.domain.objects.sources import InstallationSource
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import NotHonoured, TokenError, Transient
+from githubtoken_operator.domain.vocabulary.errors import (
+    Concern,
+    NotHonoured,
+    NotSent,
+    OutcomeUnknown,
+    TokenError,
+    Transient,
+)
 from githubtoken_operator.domain.vocabulary.model import JSON, App, InstallationToken
 from githubtoken_operator.engine.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
@@ -124,10 +131,15 @@ class InstallationKind(Plain):
         beside = memory.of(Beside)
         trial = _present(gathered, beside) or await self._mint(gathered, source)
         minted, found, fresh, beside.trial = trial.minted, trial.found, trial.issued, None
-        if not await self._tokens.is_accepted(app, source, found, minted):
+        accepted, concern = False, Concern.NOBODY
+        try:
+            accepted = await self._tokens.is_accepted(app, source, found, minted)
+        except (NotSent, OutcomeUnknown) as error:
+            concern = error.concern
+        if not accepted:
             if trial.looks < len(PROBE_DELAYS):
                 beside.trial = replace(trial, looks=trial.looks + 1)
-                raise NotHonoured(PROBE_DELAYS[trial.looks])
+                raise NotHonoured(PROBE_DELAYS[trial.looks], concern=concern)
             message = "GitHub was not seen to accept the token that it has just issued"
             if self._moments.timed(gathered).observation.valid:
                 _supersede(gathered, beside, fresh)

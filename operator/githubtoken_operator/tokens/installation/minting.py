@@ -87,7 +87,7 @@ class InstallationTokens:
     async def is_accepted(
         self, app: App, source: InstallationSource, target: Target, minted: InstallationToken
     ) -> bool:
-        """Whether GitHub is seen to accept a token, or need not be. Raises `KeptOut`."""
+        """Whether GitHub is seen to accept a token, or need not be. Raises as `GitHub.probe` does."""
         return not self._verify or await self._github.probe(
             app,
             minted.access.token,

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
+from github_simulator.process import SimulatorProcess
+from tests.cas import ANOTHER_NAME, TO_THE_LETTER, made
+from tests.integration.operator.stage.world import world_in
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.integration.operator.stage.world import World
 
 LIMIT: dict[str, Any] = {"status": 403, "headers": {"Retry-After": "600"}}
@@ -73,3 +80,29 @@ def test_a_github_that_fails_is_asked_by_one_at_a_time_and_all_go_on_when_it_ans
         world.wait_ready(f"token-{number}")
     # One after each 1.75 s, however many wait.
     assert 1 <= failed < 10
+
+
+def test_what_is_wrong_with_some_apps_alone_does_not_stand_for_their_host(world: World, tmp_path: Path) -> None:
+    leaf = made(TO_THE_LETTER).write(tmp_path / "github.pem")
+    with (
+        SimulatorProcess("--ghes", "--tls-cert", str(leaf)) as simulator,
+        world_in(world.cluster, simulator, world.operator, world.namespace) as enterprise,
+    ):
+        for name, ca in (("bad-0", ANOTHER_NAME), ("bad-1", ANOTHER_NAME), ("good", TO_THE_LETTER)):
+            app = enterprise.register()
+            enterprise.install(app)
+            enterprise.app_secret(app, f"{name}-app")
+            enterprise.github_app(app, name, caBundle=base64.b64encode(made(ca).ca_pem).decode())
+        for name in ("bad-0", "bad-1"):
+            enterprise.installation_token(name, app=name)
+            enterprise.wait_reason(name, "GitHubUnavailable")
+        for number in range(10):
+            enterprise.installation_token(f"good-{number}", app="good")
+            enterprise.wait_ready(f"good-{number}")
+            assert unanswered(world) == {"bad-0", "bad-1"}
+
+
+def unanswered(world: World) -> set[str]:
+    """The Apps that GitHub does not answer, as metrics say it; "" is a whole host."""
+    lines = [line for line in world.operator.metrics().splitlines() if line.startswith("githubtoken_unanswered_")]
+    return {line.partition('app="')[2].partition('"')[0] for line in lines}

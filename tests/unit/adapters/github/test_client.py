@@ -496,8 +496,9 @@ async def test_a_probe_takes_a_token_for_good_unless_it_is_refused_or_nothing_is
 
 
 @pytest.mark.parametrize("failure", [httpx.ConnectError("x"), httpx.ReadTimeout("x")])
-async def test_a_probe_that_gets_no_answer_knows_nothing(failure: Exception) -> None:
-    assert await Wire(failure).github.probe(app(), Token("ghs_new")) is False
+async def test_a_probe_that_gets_no_answer_says_so(failure: Exception) -> None:
+    with pytest.raises((NotSent, OutcomeUnknown)):
+        await Wire(failure).github.probe(app(), Token("ghs_new"))
 
 
 @pytest.mark.parametrize("remaining", ["", "many", "-1", "1.5"])

@@ -47,7 +47,6 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     SHORT_OF_LEASE,
     LeaseShort,
-    OutcomeUnknown,
     RateLimited,
     Terminal,
     TokenError,
@@ -201,7 +200,7 @@ transients = st.one_of(
     st.sampled_from([SHORT, ENDING]),
     st.builds(
         lambda kind, reason, stated: kind(reason, "for a while", retry_after=stated),
-        st.sampled_from([Transient, RateLimited, OutcomeUnknown]),
+        st.sampled_from([Transient, RateLimited]),
         st.sampled_from(all_reasons),
         st.none() | st.floats(0, 7200),
     ),

@@ -14,6 +14,7 @@ from githubtoken_operator.domain.github.refusals.kept_out import is_kept_out
 from githubtoken_operator.domain.github.reply import Reply, quote
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
+    Concern,
     OutcomeUnexplained,
     OutcomeUnknown,
     RefreshTokenRefused,
@@ -74,7 +75,7 @@ def error_is_unknown(reply: Reply) -> TokenError | None:
         return None
     message = f'GitHub answered with an OAuth error that is not known: "{quote(reply.error)}"{_described(reply)}.'
     if reply.error in _PASSING:
-        return OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, message)
+        return OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, message, concern=Concern.LANE)
     return OutcomeUnexplained(reasons.GITHUB_UNAVAILABLE, message, lasting=reasons.REAUTHORIZATION_REQUIRED)
 
 

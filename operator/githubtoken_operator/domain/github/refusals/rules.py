@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from typing import TypeVar
 
 from githubtoken_operator.domain.github.refusals.kept_out import is_kept_out
 from githubtoken_operator.domain.github.refusals.limits import app_is_limited
 from githubtoken_operator.domain.github.reply import Reply, says
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
+    Concern,
     OutcomeUnknown,
     Terminal,
     TokenError,
@@ -24,6 +26,8 @@ from githubtoken_operator.domain.vocabulary.errors import (
     Transient,
     Unexplained,
 )
+
+E = TypeVar("E", bound=TokenError)
 
 _OK = (HTTPStatus.OK, HTTPStatus.CREATED)
 _PASSING = (HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
@@ -34,7 +38,16 @@ Rule = Callable[[Reply], TokenError | None]
 
 def refusal(rules: Iterable[Rule], reply: Reply) -> TokenError | None:
     """The first rule's error, or None where the answer is a JSON object with a status of success."""
-    return next((error for rule in rules if (error := rule(reply)) is not None), None)
+    error = next((error for rule in rules if (error := rule(reply)) is not None), None)
+    if error is not None and error.concern is Concern.NOBODY and (reply.message or reply.error):
+        return heard(error)
+    return error
+
+
+def heard(error: E) -> E:
+    """The same error, as GitHub's own."""
+    error.concern = Concern.HEARD
+    return error
 
 
 def token_is_not_accepted(reply: Reply) -> TokenError | None:
@@ -99,11 +112,15 @@ def request_is_refused(reply: Reply) -> TokenError | None:
 def answer_is_none(reply: Reply) -> TokenError | None:
     """5xx, other statuses, and a body that is not a JSON object: HTML, or cut off."""
     if reply.status not in _OK:
-        return OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, f"GitHub answered with {reply.status}{says(reply)}.")
+        fails = reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        message = f"GitHub answered with {reply.status}{says(reply)}."
+        concern = Concern.HOST if fails else Concern.LANE
+        return OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, message, concern=concern)
     if reply.document is None:
         return OutcomeUnknown(
             reasons.GITHUB_UNAVAILABLE,
             f"GitHub's answer ({reply.status}) is not a JSON object: it is cut off, or a proxy wrote it.",
+            concern=Concern.LANE,
         )
     return None
 
