@@ -1,35 +1,40 @@
 """The command `githubtoken`. Every flag of `run` is also an environment variable, `GITHUBTOKEN_` and its name.
 
-A wrong flag or a missing CRD ends the process with one clear line and a code that is not 0. Only `run` imports the
-operator: the other commands begin at once.
+A wrong flag or a missing CRD ends the process with one clear line and a code that is not 0. Each command is imported
+when it is asked for: `run` takes no memory for what users run, and these begin without the operator.
 """
 
 from __future__ import annotations
 
 import os
+import pkgutil
 import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from githubtoken_operator import __version__, settings
 from githubtoken_operator.commands.completion import VARIABLE, completion, for_kubectl
-from githubtoken_operator.commands.doctor.command import doctor
-from githubtoken_operator.commands.journal import journal
-from githubtoken_operator.commands.listing import list_tokens
-from githubtoken_operator.commands.login import login
-from githubtoken_operator.commands.migrate.command import migrate
 from githubtoken_operator.commands.options import Parsed
-from githubtoken_operator.commands.packaged import crd_texts
-from githubtoken_operator.commands.plan import plan
-from githubtoken_operator.commands.refresh import refresh
-from githubtoken_operator.commands.status import status
 from githubtoken_operator.domain.apps import proxies
 from githubtoken_operator.settings import Settings
+
+_COMMANDS: Final = {
+    "list": "listing:list_tokens",
+    "status": "status:status",
+    "refresh": "refresh:refresh",
+    "login": "login:login",
+    "doctor": "doctor.command:doctor",
+    "plan": "plan:plan",
+    "migrate": "migrate.command:migrate",
+    "journal": "journal:journal",
+    "crds": "crds:crds",
+}
+"""Where each command is that stands in a module of its own, below `commands`."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,6 +76,17 @@ class _WrongArguments(click.ClickException):
 
 class _Commands(click.Group):
     """The commands; what is wrong with their arguments is said in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Those of this module, and those that are imported when they are asked for."""
+        return sorted({*super().list_commands(ctx), *_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name in _COMMANDS:
+            found: click.Command = pkgutil.resolve_name(f"githubtoken_operator.commands.{_COMMANDS[cmd_name]}")
+            return found
+        return super().get_command(ctx, cmd_name)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's
         """Reads the arguments before the command."""
@@ -153,20 +169,12 @@ def run(**flags: Any) -> None:  # noqa: ANN401 - one keyword for each flag above
 
 
 @cli.command()
-def crds() -> None:
-    """Print the CustomResourceDefinitions, for `kubectl apply --server-side -f -`."""
-    texts = crd_texts()
-    click.echo("".join(text if text.startswith("---") else f"---\n{text}" for text in texts), nl=False)
-
-
-@cli.command()
 def version() -> None:
     """Print the versions of the operator and of Python."""
     click.echo(f"githubtoken-operator {__version__} (Python {platform.python_version()})")
 
 
-for command in (list_tokens, status, refresh, login, doctor, plan, migrate, journal, completion):
-    cli.add_command(command)
+cli.add_command(completion)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -75,11 +76,32 @@ def test_help_has_an_example_on_a_line_of_its_own(command: str) -> None:
     assert any(line.startswith(f"  githubtoken {command}") for line in shown.splitlines())
 
 
+@pytest.mark.parametrize("name", cli.cli.list_commands(click.Context(cli.cli)))
+def test_a_command_is_found_where_it_is_said_to_be(name: str) -> None:
+    found = cli.cli.get_command(click.Context(cli.cli), name)
+    assert found is not None
+    assert found.name == name
+
+
 def test_the_users_commands_begin_without_what_only_the_operator_needs() -> None:
     code = (
-        "import sys, githubtoken_operator.cli; print(sorted({'kopf', 'httpx', 'prometheus_client'} & set(sys.modules)))"
+        "import sys, click; from githubtoken_operator.cli import cli; ctx = click.Context(cli)\n"
+        "print(len([cli.get_command(ctx, name) for name in cli.list_commands(ctx)]))\n"
+        "print(sorted({'kopf', 'httpx', 'prometheus_client'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, operators = ended.stdout.splitlines()
+    assert int(count) > 10
+    assert operators == "[]"
+
+
+def test_what_asks_nobody_begins_without_the_cluster() -> None:
+    code = (
+        "import sys; from githubtoken_operator.cli import cli; cli(['version'], standalone_mode=False)\n"
+        "print(sorted({'aiohttp', 'kubernetes', 'yaml'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize(

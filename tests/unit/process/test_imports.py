@@ -35,6 +35,9 @@ def imported() -> set[str]:
         "requests",
         "rich",
         "websocket",
+        "githubtoken_operator.commands.listing",
+        "githubtoken_operator.commands.session",
+        "githubtoken_operator.commands.doctor",
     ],
 )
 def test_the_process_does_without(library: str, imported: set[str]) -> None:
