@@ -26,7 +26,7 @@ from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.model import Answer
 from tests.unit.builders import secret
 from tests.unit.fakes import BEFORE, Killed, Process, World, raising
-from tests.unit.tokens.test_revocation import requested, until_gone
+from tests.unit.tokens.ends import requested, until_gone
 from tests.unit.tokens.user.test_rotation import (
     CREDENTIAL,
     PUT_CREDENTIAL,

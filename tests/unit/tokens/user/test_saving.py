@@ -39,7 +39,7 @@ from githubtoken_operator.tokens.user.late import (
 from tests.unit.builders import NAMESPACE, app_body, namespace_body, secret, user_body
 from tests.unit.fakes import AFTER, Process, World, raising
 from tests.unit.keys import pem
-from tests.unit.tokens.test_revocation import until_gone
+from tests.unit.tokens.ends import until_gone
 from tests.unit.tokens.user.test_rotation import CREDENTIAL, PUT_CREDENTIAL, assert_settled, assert_spent_once, running
 from tests.unit.tokens.user.test_rotation_journal import entries
 from tests.unit.tokens.user.test_sign_in import shown

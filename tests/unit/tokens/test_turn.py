@@ -1,0 +1,81 @@
+"""A GitHubToken that waits for its App's turn, or for the end of a limit, and what is said of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from githubtoken_operator.domain.objects.github_token import parse_token
+from githubtoken_operator.domain.runs import causes
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.conditions import find_condition, ready_of
+from githubtoken_operator.domain.vocabulary.errors import RateLimited
+from githubtoken_operator.tokens.gathered import app_ref
+from githubtoken_operator.tokens.turn import WORTH_A_WORD
+from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
+from tests.unit.fakes import (
+    Process,
+    World,
+    raising,
+    token_ref,
+)
+from tests.unit.keys import pem
+from tests.unit.tokens.installed import FRESH, STATUS, declared, fresh, mints
+
+
+async def test_a_limit_pauses_that_app_and_no_other() -> None:
+    world = declared()
+    key = {"name": "other-app", "key": "private-key.pem"}
+    world.api.put(app_body("other", appID=2, clientID="Iv23other", privateKeySecretRef=key))
+    world.api.put(secret("other-app", {"private-key.pem": pem("other")}))
+    world.api.put(githubtoken_body("same", uid="uid-same"))
+    world.api.put(githubtoken_body("elsewhere", uid="uid-elsewhere", appRef={"name": "other"}))
+    process = world.start()
+    world.faults.once("mint", raising(RateLimited(reasons.RATE_LIMITED, "slow down", retry_after=60)))
+    await process.run()
+    await process.run("same")
+    await process.run("elsewhere")
+    assert ready_of(world.status("ci")) == ("False", reasons.RATE_LIMITED)
+    assert ready_of(world.status("same")) == ("False", reasons.RATE_LIMITED)
+    assert ready_of(world.status("elsewhere")) == FRESH
+    assert mints(world) == 2
+
+
+async def paced(world: World) -> Process:
+    """One token of the App is being minted, which takes long, and four others wait."""
+    process = world.start()
+    token = parse_token(world.api.objects["githubtokens/ci"])
+    app = (await process.apps.resolve(app_ref(token))).app
+    assert app is not None
+    lane = process.kinds["Installation"].lane(token, app)
+    assert lane is not None
+    for name in "abcde":
+        process.lanes.ask(token_ref(name), lane, deadline=0, points=5, now=world.clock.monotonic())
+    return process
+
+
+async def test_a_token_that_waits_for_its_apps_turn_says_so_once_and_makes_no_event() -> None:
+    world = declared()
+    process = await paced(world)
+    await process.run()
+    assert "conditions" not in world.status()
+    world.clock.advance(timedelta(seconds=WORTH_A_WORD))
+    due = await process.run()
+    assert due is not None
+    assert due.cause == causes.TURN
+    condition = find_condition(world.status(), "Ready")
+    assert condition is not None
+    shown = condition["status"], condition["reason"], condition["message"]
+    assert shown == ("Unknown", reasons.PENDING, "waiting for its App's turn, 4 before it")
+    about = {"namespace": NAMESPACE, "name": "ci", "condition": "Unknown"}
+    assert process.metrics.registry.get_sample_value("githubtoken_ready_status", about) == 1
+    writes = world.faults.calls.count(STATUS)
+    await process.run()
+    assert (world.faults.calls.count(STATUS), world.event_reasons, mints(world)) == (writes, [], 0)
+
+
+async def test_a_valid_token_that_waits_for_its_apps_turn_stays_as_it_is() -> None:
+    world = await fresh()
+    world.clock.advance(timedelta(minutes=45))
+    process = await paced(world)
+    await process.run()
+    assert (mints(world), ready_of(world.status())) == (1, FRESH)
