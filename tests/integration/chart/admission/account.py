@@ -43,10 +43,14 @@ class Account:
         group: str = "",
         content_type: str = "application/json",
     ) -> httpx.Response:
-        """`resource` is `secrets/ci`, `pods/web/status`; `group` is `apps/v1`, and "" the core group."""
+        """`resource` is `secrets/ci`, `pods/web/status`; `group` is `apps/v1`, and "" the core group.
+
+        What begins with "cluster" is of no namespace.
+        """
         prefix = f"/apis/{group}" if group else "/api/v1"
         query = "?fieldManager=test&force=true" if content_type == APPLY else ""
-        path = f"{prefix}/namespaces/{self.namespace}/{resource}{query}"
+        where = "" if resource.startswith("cluster") else f"namespaces/{self.namespace}/"
+        path = f"{prefix}/{where}{resource}{query}"
         return self._http.request(method, path, json=body, headers={"Content-Type": content_type})
 
     def patch(self, patch: dict[str, Any], resource: str = "pods/web/status", *, group: str = "") -> httpx.Response:

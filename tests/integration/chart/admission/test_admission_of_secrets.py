@@ -19,12 +19,24 @@ if TYPE_CHECKING:
 ROLE = "githubtoken.dev/role"
 TOKENS = "githubtoken.dev/v1alpha1"
 OWNER = {"apiVersion": TOKENS, "kind": "GitHubToken", "name": "ci", "controller": True}
+CLUSTER_OWNER = {**OWNER, "kind": "ClusterGitHubToken", "name": "everywhere"}
 ANOTHER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "other", "controller": True}
-GITHUBTOKEN = {
+GITHUBTOKEN: dict[str, Any] = {
     "apiVersion": TOKENS,
     "kind": "GitHubToken",
     "metadata": {"name": "ci", "finalizers": ["example.com/held"], "labels": {"team": "web"}},
     "spec": {"appRef": {"name": "acme"}, "installation": {"owner": "acme"}},
+}
+CLUSTERGITHUBTOKEN = {
+    **GITHUBTOKEN,
+    "kind": "ClusterGitHubToken",
+    "metadata": {**GITHUBTOKEN["metadata"], "name": "everywhere"},
+    "spec": {**GITHUBTOKEN["spec"], "namespaces": {"selector": {}}},
+}
+OBJECTS = {
+    "GitHubToken": GITHUBTOKEN,
+    "ClusterGitHubToken": CLUSTERGITHUBTOKEN,
+    "ConfigMap": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other"}},
 }
 
 
@@ -48,6 +60,8 @@ OURS = {
     "a seed that was handed over": secret(role="seed", notes={"githubtoken.dev/adopt": "true"}),
     "a consumer's whose label was taken away": secret(owner=OWNER),
     "one without owner whose label was taken away": secret(notes={"githubtoken.dev/name": "ci"}),
+    "one of many namespaces whose label was taken away": secret(owner=CLUSTER_OWNER),
+    "one of many namespaces without owner and label": secret(notes={"githubtoken.dev/cluster-name": "everywhere"}),
     "a consumer's whose label was changed": secret(role="app", owner=OWNER),
 }
 FOREIGN = {
@@ -72,6 +86,9 @@ def account(control_plane: ControlPlane, namespace: str) -> Iterator[Account]:
     where = f"--namespace={namespace}"
     if control_plane.get("githubtokens", where)["items"]:
         control_plane.kubectl("patch", "ght", "ci", where, "--type=merge", release)
+    if control_plane.get("clustergithubtokens")["items"]:
+        control_plane.kubectl("patch", "cght", "everywhere", "--type=merge", release)
+        control_plane.kubectl("delete", "cght", "everywhere")
 
 
 def put(control_plane: ControlPlane, account: Account, body: dict[str, Any]) -> None:
@@ -80,8 +97,7 @@ def put(control_plane: ControlPlane, account: Account, body: dict[str, Any]) -> 
     apply = ("apply", "--server-side", "--force-conflicts", where, "--filename=-")
     owners = []
     for owner in body["metadata"].get("ownerReferences", ()):
-        there = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other"}}
-        control_plane.kubectl(*apply, stdin=json.dumps(GITHUBTOKEN if owner["kind"] == "GitHubToken" else there))
+        control_plane.kubectl(*apply, stdin=json.dumps(OBJECTS[owner["kind"]]))
         found = control_plane.get(owner["kind"], owner["name"], where)
         owners.append({**owner, "uid": found["metadata"]["uid"]})
     body = {**body, "metadata": {**body["metadata"], "ownerReferences": owners}}
@@ -158,16 +174,19 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.every_kubernetes
-def test_of_a_githubtoken_the_operator_changes_its_finalizer_and_status(
-    control_plane: ControlPlane, account: Account
+@pytest.mark.parametrize(
+    ("resource", "token"), [("githubtokens/ci", GITHUBTOKEN), ("clustergithubtokens/everywhere", CLUSTERGITHUBTOKEN)]
+)
+def test_of_a_token_the_operator_changes_its_finalizer_and_status(
+    control_plane: ControlPlane, account: Account, resource: str, token: dict[str, Any]
 ) -> None:
-    put(control_plane, account, GITHUBTOKEN)
+    put(control_plane, account, token)
     for patch, said in REFUSED:
-        answer = account.patch(patch, "githubtokens/ci", group=TOKENS)
+        answer = account.patch(patch, resource, group=TOKENS)
         assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY, f"{patch}: {answer.text}"
         assert said in answer.json()["message"]
     for finalizers in (["example.com/held", "githubtoken.dev/revocation"], ["example.com/held"]):
-        answer = account.patch({"metadata": {"finalizers": finalizers}}, "githubtokens/ci", group=TOKENS)
+        answer = account.patch({"metadata": {"finalizers": finalizers}}, resource, group=TOKENS)
         assert answer.is_success, answer.text
-    answer = account.patch({"status": {"revision": 3}}, "githubtokens/ci/status", group=TOKENS)
+    answer = account.patch({"status": {"revision": 3}}, f"{resource}/status", group=TOKENS)
     assert answer.is_success, answer.text

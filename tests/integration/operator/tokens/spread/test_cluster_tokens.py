@@ -95,6 +95,9 @@ def test_every_namespace_with_the_label_has_the_one_token(world: World) -> None:
     fleet = fleet_of(world)
     assert fleet.wait_token(*namespaces).startswith("ghs_")
     status = fleet.wait_distributed(summary="3/3")
+    one, *others = (world.data_in(namespace, SECRET) for namespace in namespaces)
+    assert one.keys() == {"token", "type", "created", "expires_at", "expires_in"}
+    assert others == [one, one]
     assert status["namespaces"] == {"wanted": 3, "current": 3, "failed": 0, "summary": "3/3"}
     assert ready_of({"status": status}).reason == "Fresh"
     assert "failures" not in status
