@@ -28,6 +28,7 @@ ALLOWED_HOSTS: Final = ("--allowed-hosts", "127.0.0.1,localhost")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What is marked `both_kinds` is asked of GitHubTokens, and once more of ClusterGitHubTokens."""
     ask_both_kinds(metafunc, "world")
+    ask_both_kinds(metafunc, "apart")
 
 
 def ask_both_kinds(metafunc: pytest.Metafunc, fixture: str) -> None:
@@ -36,6 +37,11 @@ def ask_both_kinds(metafunc: pytest.Metafunc, fixture: str) -> None:
     if "both_kinds" in marks and fixture in metafunc.fixturenames:
         kinds = ["GitHubToken"] if "only_githubtoken" in marks else ["GitHubToken", "ClusterGitHubToken"]
         metafunc.parametrize(fixture, kinds, indirect=True)
+
+
+def kind_of(request: pytest.FixtureRequest) -> type[World]:
+    """The world in which a test's tokens are of the kind that it is asked of."""
+    return ClusterWorld if getattr(request, "param", "") == "ClusterGitHubToken" else World
 
 
 # --- fixtures --------------------------------------------------------------------------------------------------------
@@ -93,8 +99,7 @@ def world(
     namespace: str,
 ) -> Iterator[World]:
     """A world whose operator is shared. The operator is alive at its end, and has met nothing that nobody foresaw."""
-    make = ClusterWorld if getattr(request, "param", "") == "ClusterGitHubToken" else World
-    with world_in(cluster, simulator, operator, namespace, make) as world:
+    with world_in(cluster, simulator, operator, namespace, kind_of(request)) as world:
         yield world
     assert operator.process.poll() is None, "the operator ended"
     assert "Traceback" not in world.log(), "the log has a traceback"
@@ -152,9 +157,15 @@ def start(plane_apart: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., O
 
 @pytest.fixture
 def apart(
-    cluster_apart: Cluster, simulator: SimulatorProcess, start: Callable[..., OperatorProcess]
+    request: pytest.FixtureRequest,
+    cluster_apart: Cluster,
+    simulator: SimulatorProcess,
+    start: Callable[..., OperatorProcess],
 ) -> Iterator[World]:
     """A world with an operator of its own, which the test may end and start again."""
-    with new_namespace(cluster_apart) as name, world_in(cluster_apart, simulator, start(), name) as world:
+    with (
+        new_namespace(cluster_apart) as name,
+        world_in(cluster_apart, simulator, start(), name, kind_of(request)) as world,
+    ):
         yield world
     assert "Traceback" not in world.log(), "the log has a traceback"

@@ -83,10 +83,10 @@ class Place:
         wanted = template.of(self.secret)
         return self.settled == (wanted.version, self.version) or wanted.is_like(self.secret)
 
-    def lacks(self, template: Template, now: datetime) -> bool:
-        """Whether it is to be written now."""
+    def lacks(self, template: Template, now: datetime, *, new: bool = False) -> bool:
+        """Whether it is to be written now. What failed for a while is tried anew with a `new` token."""
         waits = self.failure is not None and self.again is not None and self.again > now
-        return not waits and not self.has(template)
+        return (new or not waits) and not self.has(template)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,8 @@ class Writing:
         """
         token = seen.token
         order = _Order(ref_of(token), token, Template.of_body(body), seen.now)
-        stale = [place for place in present.places if place.lacks(order.template, seen.now)]
+        new_token = seen.issued is not None and present.is_new(seen.issued)
+        stale = [place for place in present.places if place.lacks(order.template, seen.now, new=new_token)]
         haste = present.is_urgent(token, seen.now)
         new: list[JSON] = []
 

@@ -38,6 +38,7 @@ def synced(world: World, pod: str) -> str | None:
 # --- verified before it is published ---------------------------------------------------------------------------------
 
 
+@pytest.mark.both_kinds
 def test_a_token_that_replicas_do_not_know_yet_is_not_seen_by_consumers(world: World) -> None:
     app = world.app()
     world.installation_token()
@@ -108,6 +109,7 @@ def test_a_rollout_is_restarted_by_its_own_field_and_a_cluster_without_the_kind_
 # --- propagation -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_kinds
 @pytest.mark.parametrize("kind", ["installation", "user"])
 def test_pods_that_mount_the_secret_are_touched_for_each_new_token(world: World, kind: str) -> None:
     app = world.app()
@@ -131,6 +133,7 @@ def test_pods_that_mount_the_secret_are_touched_for_each_new_token(world: World,
     assert world.events(reason="MissingPermission") == []
 
 
+@pytest.mark.both_kinds
 def test_a_pod_is_touched_though_another_token_left_the_same_revision_on_it(world: World) -> None:
     world.app()
     world.pod("mounts", {"secret": {"secretName": "ci"}}, {"secret": {"secretName": "web"}})

@@ -161,7 +161,6 @@ def course(world: World) -> Course:
     return Course(world)
 
 
-@pytest.mark.only_githubtoken
 @pytest.mark.parametrize(
     "asked",
     [
@@ -184,7 +183,6 @@ def test_what_github_answers_is_not_shown(asked: Sequence[str], world: World, co
     course.wait_struck(faults)
 
 
-@pytest.mark.only_githubtoken
 def test_what_github_names_is_not_shown(world: World, course: Course) -> None:
     faults = {}
     for operation, fields in NAMES.items():
@@ -199,7 +197,6 @@ def test_what_github_names_is_not_shown(world: World, course: Course) -> None:
     course.wait_struck(faults)
 
 
-@pytest.mark.only_githubtoken
 def test_what_github_answers_about_a_personal_token_is_not_shown(world: World, course: Course) -> None:
     for what, answer in {
         **ANSWERS,

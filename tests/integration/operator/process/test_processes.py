@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Start = Callable[..., OperatorProcess]
 
-pytestmark = pytest.mark.xdist_group("apart-processes")
+pytestmark = [pytest.mark.both_kinds, pytest.mark.xdist_group("apart-processes")]
 
 RBAC, OPTIONAL = RIGHTS
 
@@ -134,6 +134,7 @@ def test_a_restart_goes_on_with_a_revocation(apart: World, start: Start) -> None
     assert not apart.github.token_is_alive(sha256(token))
 
 
+@pytest.mark.only_githubtoken
 def test_a_manifest_that_takes_our_marks_away_restarts_nobody_after_a_restart_of_the_operator(
     apart: World, start: Start
 ) -> None:
@@ -163,7 +164,8 @@ def test_a_manifest_that_takes_our_marks_away_restarts_nobody_after_a_restart_of
 
 def seed_file(world: World, refresh_token: str) -> str:
     """The seed's Secret as it lies in a repository."""
-    meta = {"name": "alice-seed", "namespace": world.namespace, "labels": {"githubtoken.dev/role": "seed"}}
+    namespace, name = world.kept("alice-seed")
+    meta = {"name": name, "namespace": namespace, "labels": {"githubtoken.dev/role": "seed"}}
     return json.dumps(
         {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": {"refresh_token": refresh_token}}
     )
@@ -299,6 +301,7 @@ def limited_rules() -> list[dict[str, Any]]:
     return [*kept, {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": names}]
 
 
+@pytest.mark.only_githubtoken
 def test_a_missing_right_is_named_and_its_grant_heals(apart: World, plane_apart: ControlPlane, start: Start) -> None:
     assert apart.operator.stop() == 0
     apart.operator = start(plane_apart.service_account_kubeconfig("limited", cluster_rules=limited_rules()))
@@ -324,6 +327,7 @@ def optional_rules() -> list[dict[str, Any]]:
     return [rule for part in parts if part["kind"] in {"ClusterRole", "Role"} for rule in part["rules"]]
 
 
+@pytest.mark.only_githubtoken
 def test_what_is_done_for_consumers_needs_the_optional_rights_and_no_others(
     apart: World, plane_apart: ControlPlane, start: Start
 ) -> None:
@@ -371,12 +375,12 @@ def test_health_and_metrics_are_served(apart: World) -> None:
     for path in ("/healthz", "/readyz"):
         assert httpx.get(apart.operator.health_url + path, trust_env=False).status_code == 200
     page = apart.operator.metrics()
-    where = f'name="ci",namespace="{apart.namespace}"'
+    where = apart.series("ci")
     for expected in (
         f"githubtoken_expiration_timestamp_seconds{{{where}}}",
         f"githubtoken_issued_timestamp_seconds{{{where}}}",
         f"githubtoken_renewal_timestamp_seconds{{{where}}}",
-        f'githubtoken_refresh_token_expiration_timestamp_seconds{{name="alice",namespace="{apart.namespace}"}}',
+        f"githubtoken_refresh_token_expiration_timestamp_seconds{{{apart.series('alice')}}}",
         f'githubtoken_ready_status{{condition="True",{where}}} 1.0',
         'githubtoken_refresh_total{kind="Installation",result="success"} 1.0',
         'githubtoken_refresh_total{kind="User",result="success"} 1.0',

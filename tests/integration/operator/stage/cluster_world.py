@@ -56,9 +56,8 @@ class ClusterWorld(World):
         _, where, full = self._place("Secret", name)
         super().secret(full, data, role=role, annotations=annotations, namespace=namespace or where)
 
-    def data(self, name: str) -> dict[str, str]:
-        _, namespace, full = self._place("Secret", name)
-        return self.data_in(namespace, full)
+    def kept(self, name: str) -> tuple[str, str]:
+        return self._place("Secret", name)[1:]
 
     def events(self, name: str = "ci", *, kind: str = "GitHubToken", reason: str | None = None) -> list[Object]:
         of_cluster = kind in _KINDS

@@ -84,7 +84,11 @@ class World(Belongings):
 
     def data(self, name: str) -> dict[str, str]:
         """The keys of a Secret as text, empty where there is no Secret. Tokens seen here are canaries from now on."""
-        return self.data_in(self.namespace, name)
+        return self.data_in(*self.kept(name))
+
+    def kept(self, name: str) -> tuple[str, str]:
+        """Namespace and name of a Secret in the cluster."""
+        return self.namespace, name
 
     def data_in(self, namespace: str, name: str) -> dict[str, str]:
         """The same in any namespace."""

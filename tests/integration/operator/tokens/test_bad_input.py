@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 if TYPE_CHECKING:
     from tests.integration.operator.stage.world import World
 
+pytestmark = pytest.mark.both_kinds
+
 Arrange = Callable[["World"], None]
 
 
@@ -259,7 +261,7 @@ def no_client_id_and_another_key(world: World) -> None:
 
 USER_TOKENS = [
     pytest.param(lambda world: world.user_token(), "AppNotFound", "create it", 0, id="no App"),
-    pytest.param(no_seed, "CredentialMissing", "there is no Secret `alice-seed`: create it", 0, id="no seed's Secret"),
+    pytest.param(no_seed, "CredentialMissing", "create it with a refresh token under", 0, id="no seed's Secret"),
     pytest.param(with_seed(""), "CredentialMissing", "must hold a refresh token of GitHub", 0, id="an empty seed"),
     pytest.param(with_seed("hunter2"), "CredentialMissing", "must hold a refresh token of GitHub", 0, id="a password"),
     pytest.param(

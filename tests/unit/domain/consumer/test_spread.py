@@ -79,6 +79,12 @@ def test_a_failure_is_waited_out() -> None:
     assert failed.lacks(TEMPLATE, NOW + timedelta(seconds=15))
 
 
+def test_with_a_new_token_a_failure_is_tried_at_once() -> None:
+    failed = Place("a", None, failure=Failure("a", "MissingPermission", "full"), again=NOW + timedelta(minutes=1))
+    assert failed.lacks(TEMPLATE, NOW, new=True)
+    assert not replace(failed, secret=there()).lacks(TEMPLATE, NOW, new=True)
+
+
 # --- trust -----------------------------------------------------------------------------------------------------------
 
 

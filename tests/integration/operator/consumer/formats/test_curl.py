@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.integration.operator.consumer.formats.conftest import Pod
     from tests.integration.operator.stage.world import World
+
+pytestmark = pytest.mark.both_kinds
 
 
 def test_curl_calls_the_api_with_netrc_and_follows_a_rotation(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tests.integration.operator.stage.cluster import Cluster
     from tests.integration.operator.stage.world import World
 
+pytestmark = pytest.mark.both_kinds
+
 LOCKS: Final = REPOSITORY / "tools" / "gh"
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.integration.operator.consumer.formats.conftest import Pod
     from tests.integration.operator.stage.world import World
 
+pytestmark = pytest.mark.both_kinds
+
 
 class GitServer(ThreadingHTTPServer):
     """Serves repositories as GitHub does: to whoever shows a token that the simulator accepts."""

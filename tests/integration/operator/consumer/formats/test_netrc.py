@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import pytest
+
 from github_simulator.tls import server_context
 
 if TYPE_CHECKING:
     from tests.integration.operator.consumer.formats.conftest import Pod
     from tests.integration.operator.stage.world import World
+
+pytestmark = pytest.mark.both_kinds
 
 MODULE = "github.test/acme/lib"
 

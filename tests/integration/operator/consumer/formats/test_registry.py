@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 if TYPE_CHECKING:
     from tests.integration.operator.consumer.formats.conftest import Pod
     from tests.integration.operator.stage.world import World
+
+pytestmark = pytest.mark.both_kinds
 
 STARTS_WITHIN = 30.0
 

@@ -210,6 +210,26 @@ def test_a_foreign_secret_is_told_for_its_namespace_and_harms_no_other(world: Wo
     assert fleet.mints == 1
 
 
+def test_what_one_namespace_refuses_is_its_own_failure_and_is_tried_again(world: World) -> None:
+    mine, full = (world.another_namespace(suffix, ci="true") for suffix in "ab")
+    hard = {"hard": {"count/secrets": "0"}}
+    meta = {"name": "none", "namespace": full}
+    world.cluster.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta, "spec": hard}, full)
+    world.cluster.patch("ResourceQuota", full, "none/status", {"status": {**hard, "used": {"count/secrets": "0"}}})
+    fleet = fleet_of(world)
+    token = fleet.wait_token(mine)
+    status = fleet.wait_distributed("False", "1/2")
+    (failure,) = status["failures"]
+    assert (failure["namespace"], failure["reason"]) == (full, "MissingPermission")
+    assert "exceeded quota" in failure["message"]
+    assert ready_of({"status": status}).status == "True"
+    world.cluster.delete("ResourceQuota", full, "none")
+    # It would be tried again within a minute; the next token is tried at once.
+    world.annotate(fleet.name, kind=KIND, refresh_requested_at="now")
+    world.wait_ready(fleet.name, kind=KIND, revision=2)
+    world.wait_until(lambda: fleet.token(full) == fleet.token(mine) != token, "the token where there is room now")
+
+
 def test_a_githubtoken_that_was_there_first_keeps_its_secret(world: World) -> None:
     world.app()
     world.installation_token(SECRET)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Start = Callable[..., OperatorProcess]
 
+pytestmark = pytest.mark.both_kinds
+
 REASON = "AnswerNotUnderstood"
 LATER = (str(Path(__file__).with_name("later_version.py")),)
 FORMS = [
@@ -54,7 +56,7 @@ def renewed_in_another_form(world: World, app: App, form: dict[str, Any]) -> dic
     world.annotate("alice", refresh_requested_at="now")
     ready = world.wait_reason("alice", REASON)
     assert "update the operator" in ready.message
-    assert "Secret `alice-credential`" in ready.message
+    assert "Secret `alice-credential" in ready.message
     return kept_answer(world)
 
 

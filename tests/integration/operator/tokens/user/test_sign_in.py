@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.integration.operator.stage.cluster import Object
     from tests.integration.operator.stage.world import World
 
+pytestmark = pytest.mark.both_kinds
+
 
 def device_app(world: World, **settings: Any) -> App:  # noqa: ANN401 - the simulator's settings
     """An App that allows the device flow, whose GitHubApp has no secret of any kind. Polls may come each second."""
@@ -169,6 +171,8 @@ def test_a_restart_goes_on_with_the_same_code(apart: World, start: Callable[...,
     device_app(apart)
     allow(apart)
     code = wait_code(apart)
+    # It follows the status.
+    apart.wait_until(lambda: apart.events("alice", reason="AwaitingAuthorization"), "the event")
     apart.operator.kill()
     apart.operator = start()
     apart.settle(3)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     Start = Callable[..., OperatorProcess]
 
+pytestmark = pytest.mark.both_kinds
+
 MIB = 1024 * 1024
 PLACES = 3
 
