@@ -45,10 +45,7 @@ def roll(stage: Stage) -> float:
 
 def kill_container(stage: Stage) -> float:
     """SIGKILL for the leader's container; kubelet starts it again in the same pod, with its journal."""
-    leader = _leader(stage.release)
-    container = stage.release.container(leader)
-    _calm(stage)
-    struck = time.monotonic()
+    leader, container, struck = _about_to_strike(stage)
     stage.node.kill_container(container)
     # Before that the pod's status still says that all is well.
     until(lambda: stage.release.container(leader) != container, "kubelet started the container again")
@@ -58,10 +55,7 @@ def kill_container(stage: Stage) -> float:
 
 def kill_pod(stage: Stage) -> float:
     """The leader goes as with its node: SIGKILL, its pod and journal gone, its Lease not released."""
-    leader = _leader(stage.release)
-    container = stage.release.container(leader)
-    _calm(stage)
-    struck = time.monotonic()
+    leader, container, struck = _about_to_strike(stage)
     stage.release.delete_now(leader)
     stage.node.kill_container(container)
     until(lambda: _leader(stage.release) != leader, "another replica leads")
@@ -86,6 +80,14 @@ def request_renewal(cluster: ControlPlane, subjects: Iterable[Subject]) -> None:
 def found_in(cluster: ControlPlane, subject: Subject) -> Any:  # noqa: ANN401 - the object as JSON
     """The object of a cell as it is."""
     return cluster.get(subject.resource, subject.name, f"--namespace={NAMESPACE}")
+
+
+def _about_to_strike(stage: Stage) -> tuple[str, str, float]:
+    """The leader's pod, its container, and the moment, once nothing is under way."""
+    leader = _leader(stage.release)
+    container = stage.release.container(leader)
+    _calm(stage)
+    return leader, container, time.monotonic()
 
 
 def _calm(stage: Stage) -> None:

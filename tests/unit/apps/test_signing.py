@@ -39,6 +39,14 @@ def status(world: World) -> dict[str, Any]:
     return found
 
 
+async def key_of(process: Process) -> RemoteKey:
+    """The key of the App, after its first run."""
+    await process.apps.run(ACME)
+    key = (await process.apps.resolve(ACME)).key
+    assert isinstance(key, RemoteKey)
+    return key
+
+
 async def ended(process: Process) -> None:
     await process.signing.aclose()
 
@@ -167,9 +175,7 @@ async def test_an_outage_that_is_still_covered_leaves_the_app_ready() -> None:
     signer = FakeSigner()
     world = world_with(signer)
     process = world.start()
-    await process.apps.run(ACME)
-    key = (await process.apps.resolve(ACME)).key
-    assert isinstance(key, RemoteKey)
+    key = await key_of(process)
     await key.bearer("Iv23acme", world.clock())
     signer.error = SignerUnavailable("away")
     world.clock.advance(timedelta(minutes=8))
@@ -183,9 +189,7 @@ async def test_another_key_is_checked_with_github_anew() -> None:
     signer = FakeSigner()
     world = world_with(signer)
     process = world.start()
-    await process.apps.run(ACME)
-    key = (await process.apps.resolve(ACME)).key
-    assert isinstance(key, RemoteKey)
+    key = await key_of(process)
     await key.bearer("Iv23acme", world.clock())
     signer.keys["v2"], signer.signs = private_key("another"), "v2"
     await key.bearer("Iv23acme", world.clock() + timedelta(hours=1), renew=True)
@@ -246,9 +250,7 @@ async def test_an_app_that_no_token_uses_is_ready_again_too() -> None:
     signer = FakeSigner()
     world = world_with(signer)
     process = world.start()
-    await process.apps.run(ACME)
-    key = (await process.apps.resolve(ACME)).key
-    assert isinstance(key, RemoteKey)
+    key = await key_of(process)
     signer.error = SignerUnavailable("away")
     with pytest.raises(SignerUnavailable):
         await key.bearer("Iv23acme", world.clock())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
@@ -43,7 +44,8 @@ class Scene:
         await self.drained.wait()
         self.done.append("drained")
 
-    async def lead(self, until: Callable[[Leading], None] = lambda _: None) -> None:
+    @asynccontextmanager
+    async def leading(self) -> AsyncIterator[Leading]:
         with Background(self.stop) as background:
             async with Leading(
                 cast("Leadership", self),
@@ -52,9 +54,13 @@ class Scene:
                 metrics=self.metrics,
                 stop=self.stop,
             ) as leading:
-                assert self.leads == 1.0
-                until(leading)
-                await self.stop.wait()
+                yield leading
+
+    async def lead(self, until: Callable[[Leading], None] = lambda _: None) -> None:
+        async with self.leading() as leading:
+            assert self.leads == 1.0
+            until(leading)
+            await self.stop.wait()
 
 
 async def rounds() -> None:
@@ -78,19 +84,10 @@ async def test_the_lease_is_released_after_the_drain_and_not_before() -> None:
 async def test_the_lease_is_released_although_the_watches_go_on() -> None:
     scene = Scene()
     scene.drained.set()
-    watches = asyncio.Event()
-    with Background(scene.stop) as background:
-        async with Leading(
-            cast("Leadership", scene),
-            drain=scene.drain,
-            background=background,
-            metrics=scene.metrics,
-            stop=scene.stop,
-        ):
-            scene.stop.set()
-            await rounds()
-            assert not watches.is_set()
-            assert scene.done[-1] == "released"
+    async with scene.leading():
+        scene.stop.set()
+        await rounds()
+        assert scene.done[-1] == "released"
 
 
 async def test_a_lost_lease_ends_the_term_and_is_not_released() -> None:

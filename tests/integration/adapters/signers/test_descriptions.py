@@ -7,16 +7,20 @@ google-cloud-kms 3.18.0 carries it) and of Azure's (Key Vault keys 7.4, as azure
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import pytest
 
 from githubtoken_operator.adapters.signers.backends import open_signer
+from githubtoken_operator.adapters.signers.port import Signer
 from githubtoken_operator.domain.signers import gcp
 from tests.integration.adapters.signers import conftest
 from tests.integration.adapters.signers.services import materials
 from tests.integration.adapters.signers.services.azure_cloud import Azure
 from tests.integration.adapters.signers.services.google_cloud import GoogleCloud
+from tests.integration.adapters.signers.stage import Stage
 
 GOOGLE: Final[dict[str, dict[str, str]]] = {
     "AsymmetricSignRequest": {
@@ -97,17 +101,25 @@ def _fits(kind: str | None, value: object) -> bool:
     return True
 
 
+@asynccontextmanager
+async def signer_of(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Signer]:
+    """The signer of a stage, in the environment of a pod that may use it."""
+    for name, value in stage.environment.items():
+        monkeypatch.setenv(name, value)
+    signer = await open_signer(stage.good, stage.surroundings)
+    try:
+        yield signer
+    finally:
+        await signer.aclose()
+
+
 @pytest.mark.xdist_group("signer-gcpKMS")
 async def test_google_is_asked_and_answers_as_it_is_published(
     google: GoogleCloud, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = conftest.of_google(request)
-    for name, value in stage.environment.items():
-        monkeypatch.setenv(name, value)
-    signer = await open_signer(stage.good, stage.surroundings)
-    await signer.sign(materials.text())
-    await signer.public_key(None)
-    await signer.aclose()
+    async with signer_of(conftest.of_google(request), monkeypatch) as signer:
+        await signer.sign(materials.text())
+        await signer.public_key(None)
 
     signing, reading = [asked for asked in google.asked if asked.path.startswith("/v1/")]
     sent = signing.json()
@@ -131,12 +143,8 @@ def test_of_googles_algorithms_those_are_taken_that_sign_by_pkcs1_with_sha256(go
 async def test_azure_is_asked_and_answers_as_it_is_published(
     azure: Azure, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = conftest.of_azure(request)
-    for name, value in stage.environment.items():
-        monkeypatch.setenv(name, value)
-    signer = await open_signer(stage.good, stage.surroundings)
-    await signer.sign(materials.text())
-    await signer.aclose()
+    async with signer_of(conftest.of_azure(request), monkeypatch) as signer:
+        await signer.sign(materials.text())
 
     reading, signing = [asked for asked in azure.asked if asked.path.startswith("/keys/")]
     assert unknown(AZURE, "KeySignParameters", signing.json()) == []

@@ -118,6 +118,14 @@ class Course:
         self.names.append(f"{app}-user")
         self.world.user_token(f"{app}-user", app=app, seed=seed)
 
+    def token(self, name: str, app: App, *, of_user: bool) -> None:
+        """A token of an App that the operator does not know yet."""
+        self.declare(name, app)
+        if of_user:
+            self.user(name, self.world.sign_in(app))
+        else:
+            self.installation(name)
+
     def of_cluster_app(self) -> str:
         """An installation's token of a new ClusterGitHubApp, whose name is returned."""
         _, app = self.registered()
@@ -174,11 +182,7 @@ def test_what_github_answers_is_not_shown(asked: Sequence[str], world: World, co
     for (what, answer), operation in zip(ANSWERS.items(), itertools.cycle(asked), strict=False):
         name, app = course.registered()
         faults[world.github.fail(operation, app=app, times=None, **answer)] = f"{what} to {operation}"
-        course.declare(name, app)
-        if operation == "refresh":
-            course.user(name, world.sign_in(app))
-        else:
-            course.installation(name)
+        course.token(name, app, of_user=operation == "refresh")
     course.wait()
     course.wait_struck(faults)
 
@@ -188,11 +192,7 @@ def test_what_github_names_is_not_shown(world: World, course: Course) -> None:
     for operation, fields in NAMES.items():
         name, app = course.registered()
         faults[world.github.override(operation, app=app, times=None, **fields)] = f"names in {operation}"
-        course.declare(name, app)
-        if operation == "get_user":
-            course.user(name, world.sign_in(app))
-        else:
-            course.installation(name)
+        course.token(name, app, of_user=operation == "get_user")
     course.wait()
     course.wait_struck(faults)
 

@@ -38,6 +38,13 @@ def another_key() -> str:
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
+def assert_said_once(world: World, name: str, reason: str, advice: str) -> None:
+    ready = world.wait_reason(name, reason)
+    assert advice in ready.message
+    world.settle()
+    assert len(world.events(name, reason=reason)) == 1
+
+
 def no_app(world: World) -> None:
     world.installation_token()
 
@@ -164,10 +171,7 @@ def test_an_installation_token_that_cannot_be_had_says_why_once(
     world: World, arrange: Arrange, reason: str, advice: str, most_requests: int
 ) -> None:
     arrange(world)
-    ready = world.wait_reason("ci", reason)
-    assert advice in ready.message
-    world.settle()
-    assert len(world.events("ci", reason=reason)) == 1
+    assert_said_once(world, "ci", reason, advice)
     assert min(most_requests, 1) <= len(world.requests()) <= most_requests
     assert world.get("Secret", "ci") is None
 
@@ -299,9 +303,6 @@ def test_a_user_token_that_cannot_be_had_says_why_once(
     world: World, arrange: Arrange, reason: str, advice: str, refreshes: int
 ) -> None:
     arrange(world)
-    ready = world.wait_reason("alice", reason)
-    assert advice in ready.message
-    world.settle()
-    assert len(world.events("alice", reason=reason)) == 1
+    assert_said_once(world, "alice", reason, advice)
     assert len(world.requests("refresh")) == refreshes
     assert world.get("Secret", "alice") is None

@@ -58,6 +58,14 @@ async def unsaved(error: ApiError, folder: Path | None = None) -> tuple[World, P
     return world, process
 
 
+async def assert_the_next_process_saves(world: World) -> None:
+    world.faults.clear()
+    later = world.start()
+    await later.recover()
+    await later.settle()
+    assert_settled(world)
+
+
 @pytest.mark.parametrize("error", [TOO_LONG, REFUSED, Unavailable(500, "etcdserver: no space")])
 async def test_a_run_ends_although_its_pair_is_not_saved_and_says_so(error: ApiError, tmp_path: Path) -> None:
     world, process = await unsaved(error, tmp_path)
@@ -151,11 +159,7 @@ async def test_the_end_does_not_wait_for_what_cannot_be_saved_and_leaves_it_in_t
     await process.savings.late.finish(0.01)
     saving.cancel()
     assert entries(world) != []
-    world.faults.clear()
-    later = world.start()
-    await later.recover()
-    await later.settle()
-    assert_settled(world)
+    await assert_the_next_process_saves(world)
 
 
 async def test_the_end_waits_for_what_can_be_saved() -> None:
@@ -235,11 +239,7 @@ async def test_what_may_not_be_read_is_told_once_kept_for_ever_and_tried_ever_mo
     assert pauses[-1] == pytest.approx(LONGEST_PAUSE_UNREADABLE)
     assert sum("not saved yet" in record.message for record in caplog.records) == 1
     assert entries(world) != []
-    world.faults.clear()
-    later = world.start()
-    await later.recover()
-    await later.settle()
-    assert_settled(world)
+    await assert_the_next_process_saves(world)
 
 
 async def test_what_may_not_be_read_is_saved_as_soon_as_a_run_may_read_it_again() -> None:
