@@ -14,7 +14,7 @@ import sys
 from types import ModuleType
 from typing import Final
 
-OPTIONAL: Final = ("kubernetes.client", "kubernetes_validate", "rich")
+OPTIONAL: Final = ("kubernetes.client", "kubernetes_validate", "pygments", "rich")
 """What the libraries look for and do without."""
 
 

@@ -11,6 +11,7 @@ from githubtoken_operator.adapters.ca_file import CannotTrust
 from githubtoken_operator.adapters.http_server import CannotListen
 from githubtoken_operator.adapters.journal import CannotJournal
 from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.process import footprint
 from githubtoken_operator.process import lifecycle as app
 from githubtoken_operator.process.background import TaskEnded
 from githubtoken_operator.process.leading import LeaseLost
@@ -20,6 +21,7 @@ from githubtoken_operator.settings import Settings
 def serve(settings: Settings) -> None:
     """Runs the operator until SIGTERM; what it cannot begin or go on with is one line, as click shows it."""
     logs.configure(settings.log_format, settings.log_level)
+    footprint.small_buffers()
     try:
         asyncio.run(app.run(settings))
     except (app.CannotStart, LeaseLost, TaskEnded, CannotListen, CannotJournal, CannotTrust) as error:

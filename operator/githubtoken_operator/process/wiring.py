@@ -34,6 +34,7 @@ from githubtoken_operator.engine.objects import Objects
 from githubtoken_operator.engine.scheduler import Next, Ran, Scheduler
 from githubtoken_operator.engine.turns import Turns
 from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
+from githubtoken_operator.process import footprint
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.tokens.acting import Actions
 from githubtoken_operator.tokens.claims import Claims
@@ -100,6 +101,7 @@ class Parts:
     async def _run_keys(self) -> None:
         """Runs keys until `drain`, as soon as it is known what there is."""
         await self.first_lists.wait()
+        footprint.settled()
         await self.wiring.scheduler.run()
 
     async def drain(self) -> None:
