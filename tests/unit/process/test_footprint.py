@@ -25,7 +25,10 @@ async def buffer_of_a_new_connection() -> int:
         ssl.create_default_context(),
         waiter=asyncio.get_running_loop().create_future(),
     )
-    return len(protocol.get_buffer(-1))
+    try:
+        return len(protocol.get_buffer(-1))
+    finally:
+        protocol._get_app_transport().abort()  # type: ignore[attr-defined]
 
 
 async def test_a_tls_connection_takes_an_eighth() -> None:
