@@ -380,18 +380,18 @@ def test_what_a_githubtoken_left_behind_can_be_handed_to_another(world: World, p
     assert "ownerReferences" not in secret_of(world, "shared")["metadata"]
 
 
-@pytest.mark.only_githubtoken
 def test_of_two_githubtokens_with_one_secret_the_first_keeps_it(world: World) -> None:
     world.app()
     world.installation_token("first", secret={"name": "shared"})
     world.wait_ready("first")
     before = world.data("shared")
     world.installation_token("second", secret={"name": "shared"})
-    assert f"belongs to {world.called('first')}" in world.wait_reason("second", "SecretConflict").message
+    assert world.called("first") in world.wait_reason("second", "SecretConflict").message
     world.settle(0.5)
     assert world.data("shared") == before
     assert world.ready("first").status == "True"
-    assert len(world.requests("mint")) == 1
+    # One that may be for other namespaces too has its token before it finds that a name is taken in one.
+    assert len(world.requests("mint")) == 1 + world.shared
 
 
 @pytest.mark.only_githubtoken
@@ -438,12 +438,13 @@ def test_a_secret_that_was_made_immutable_is_left_alone_until_it_is_deleted(worl
     assert len(world.requests("mint")) == 1
 
 
-@pytest.mark.only_githubtoken
 def test_a_credential_of_somebody_else_is_left_alone(world: World) -> None:
     app = world.app()
     world.secret("alice-credential", {"theirs": "precious"})
     world.user_token(seed=world.sign_in(app))
-    assert "Secret `alice-credential` was made by somebody else" in world.wait_reason("alice", "SecretConflict").message
+    told = world.wait_reason("alice", "SecretConflict").message
+    assert "Secret `alice-credential" in told
+    assert "was made by somebody else" in told
     assert world.data("alice-credential") == {"theirs": "precious"}
     assert world.requests("refresh") == []
     world.annotate("alice-credential", kind="Secret", adopt="true")
@@ -453,8 +454,8 @@ def test_a_credential_of_somebody_else_is_left_alone(world: World) -> None:
 # --- a namespace that goes -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("held", [pytest.param(False, id="at once"), pytest.param(True, id="held by a finalizer")])
 @pytest.mark.only_githubtoken
+@pytest.mark.parametrize("held", [pytest.param(False, id="at once"), pytest.param(True, id="held by a finalizer")])
 def test_a_namespace_that_is_deleted_makes_no_noise(world: World, *, held: bool) -> None:
     """A finalizer of somebody else makes certain that the App and the Secrets go first."""
     app = world.app(token_life=6, user_token_life=6)
