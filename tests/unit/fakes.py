@@ -28,8 +28,6 @@ from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.kubernetes.stepwise import whole
 from githubtoken_operator.adapters.metrics import Metrics
 from githubtoken_operator.adapters.signers.port import Surroundings
-from githubtoken_operator.apps.checks import Apps
-from githubtoken_operator.apps.reader import AppReader
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.lanes.order import Lanes
@@ -55,38 +53,8 @@ from githubtoken_operator.engine.objects import Objects
 from githubtoken_operator.engine.scheduler import Next
 from githubtoken_operator.engine.turns import Turns
 from githubtoken_operator.engine.watched import WATCHED, Ref, Watched
-from githubtoken_operator.tokens.acting import Actions
-from githubtoken_operator.tokens.claims import Claims
-from githubtoken_operator.tokens.finalizer import Finalizer
-from githubtoken_operator.tokens.followers import Followers
-from githubtoken_operator.tokens.gatherer import Gatherer
-from githubtoken_operator.tokens.installation.kind import InstallationKind
-from githubtoken_operator.tokens.installation.minting import InstallationTokens
-from githubtoken_operator.tokens.installation.revocation import InstallationRevocation
-from githubtoken_operator.tokens.issuing import Issuer
-from githubtoken_operator.tokens.kind import TokenKinds
-from githubtoken_operator.tokens.moments import Moments
-from githubtoken_operator.tokens.mounting_pods import MountingPods
-from githubtoken_operator.tokens.personal.checking import PersonalTokens
-from githubtoken_operator.tokens.personal.kind import PersonalKind
-from githubtoken_operator.tokens.publishing import Publisher
-from githubtoken_operator.tokens.reconciler import Reconciler
-from githubtoken_operator.tokens.recorder import Recorder
-from githubtoken_operator.tokens.revocation import Revocations
-from githubtoken_operator.tokens.settling import Settlement
-from githubtoken_operator.tokens.spread.known import Known
-from githubtoken_operator.tokens.spread.spreads import Spreads
-from githubtoken_operator.tokens.turn import TokenTurns
-from githubtoken_operator.tokens.user.announcements import Announcements
-from githubtoken_operator.tokens.user.credential_store import CredentialStore
-from githubtoken_operator.tokens.user.credentials import Credentials
-from githubtoken_operator.tokens.user.kind import UserKind
-from githubtoken_operator.tokens.user.observing import UserInputs
-from githubtoken_operator.tokens.user.revocation import PairRevocation
-from githubtoken_operator.tokens.user.rotation import Rotation
-from githubtoken_operator.tokens.user.saving import Savings
-from githubtoken_operator.tokens.user.seeds import Seeds
-from githubtoken_operator.tokens.user.sign_in import SignIns
+from githubtoken_operator.process.runs import Clocks, Ground, runs_on
+from githubtoken_operator.settings import Settings
 from tests.unit.builders import NAMESPACE, NOW
 from tests.unit.signers import FakeSigners
 
@@ -690,11 +658,10 @@ class Process:
         self.metrics = Metrics("test")
         self.metrics.lead(True)
         self.watched = Watched()
-        clock, github = world.clock, world.github
+        clock = world.clock
         self.lags = False
         self._events: list[tuple[str, JSON | None, str]] = []
         self.cluster = Cluster(world.api, announce=self._saw, answered=self.watched.answered)
-        objects = Objects(self.cluster, self.watched)
         self.signing = Signing(
             Surroundings(token_folder=Path("/nowhere")),
             observer=self.metrics,
@@ -705,157 +672,37 @@ class Process:
         )
         self.lanes: Lanes[Ref] = Lanes()
         self.turns = Turns(self.lanes, monotonic=clock.monotonic, wake=self._wake)
-        self.apps = Apps(
-            cluster=self.cluster,
-            github=github,
-            reader=AppReader(
-                objects=objects,
-                own_namespace=NAMESPACE,
-                allowed_hosts=(),
-                watched=self.watched,
-                signing=self.signing,
-                now=clock,
-            ),
-            watched=self.watched,
-            metrics=self.metrics,
-            turns=self.turns,
-            wake=self._wake,
-            now=clock,
-            clusterwide=clusterwide,
-        )
-        self.savings = Savings(self.cluster, journal, wake=self._saved, monotonic=clock.monotonic)
-        self.store = CredentialStore(self.cluster, self.savings, holder=journal.holder)
-        fence = Fence(self.leadership, stopping=lambda: self.stopping)
-        pods = Pods(self.cluster, NAMESPACE, own=pod)
-        self.seeds = Seeds()
-        announcements = Announcements(holder=journal.holder, fence=fence, pods=pods, now=clock)
-        self.credentials = Credentials(
-            store=self.store, savings=self.savings, seeds=self.seeds, announcements=announcements
-        )
-        self.rotation = Rotation(
-            credentials=self.credentials,
-            announcements=announcements,
-            store=self.store,
-            savings=self.savings,
-            seeds=self.seeds,
-            github=github,
-            fence=fence,
-        )
-        self.sign_ins = SignIns(
-            store=self.store, savings=self.savings, github=github, fence=fence, monotonic=clock.monotonic
-        )
-        recorder = Recorder(cluster=self.cluster, metrics=self.metrics, now=clock)
-        moments = Moments(github, now=clock)
-        minting = InstallationTokens(github, verify=True, monotonic=clock.monotonic)
-        kinds: TokenKinds = {
-            "Installation": InstallationKind(
-                apps=self.apps,
-                tokens=minting,
-                revocation=InstallationRevocation(github, allowed_hosts=FORMER_HOSTS),
-                moments=moments,
-                recorder=recorder,
-            ),
-            "User": UserKind(
-                github=github,
-                apps=self.apps,
-                inputs=UserInputs(
-                    credentials=self.credentials,
-                    savings=self.savings,
-                    seeds=self.seeds,
-                    sign_ins=self.sign_ins,
+        runs = runs_on(
+            Ground(
+                settings=Settings(
+                    namespaces=() if clusterwide else (NAMESPACE,),
+                    operator_namespace=NAMESPACE,
+                    allowed_hosts=FORMER_HOSTS,
                 ),
-                credentials=self.credentials,
-                savings=self.savings,
-                rotation=self.rotation,
-                sign_ins=self.sign_ins,
-                revocation=PairRevocation(
-                    cluster=self.cluster, github=github, credentials=self.credentials, allowed_hosts=FORMER_HOSTS
-                ),
-            ),
-            "Personal": PersonalKind(PersonalTokens(github, allowed_hosts=())),
-        }
-        self.kinds = kinds
-        self.known = Known()
-        claims = Claims(objects, self.watched)
-        spreads = Spreads(
-            cluster=self.cluster,
-            known=self.known,
-            watched=self.watched,
-            claims=claims,
-            recorder=recorder,
-            metrics=self.metrics,
-            home=NAMESPACE,
-            now=clock,
-        )
-        finalizer = Finalizer(self.cluster, now=clock, clusterwide=clusterwide)
-        gatherer = Gatherer(
-            objects=objects,
-            kinds=kinds,
-            apps=self.apps,
-            moments=moments,
-            finalizer=finalizer,
-            claims=claims,
-            spreads=spreads,
-            home=NAMESPACE,
-            turns=self.turns,
-            watched=self.watched,
-            now=clock,
-            monotonic=clock.monotonic,
-        )
-        token_turns = TokenTurns(self.turns, kinds)
-        self.reconciler = Reconciler(
-            kinds=kinds,
-            gatherer=gatherer,
-            actions=Actions(
-                kinds=kinds,
-                moments=moments,
-                apps=self.apps,
-                issuer=Issuer(kinds=kinds, metrics=self.metrics, monotonic=clock.monotonic),
-                turns=token_turns,
-                finalizer=finalizer,
-                publisher=Publisher(cluster=self.cluster, kinds=kinds, spreads=spreads, metrics=self.metrics),
-                settlement=Settlement(
-                    kinds=kinds,
-                    spreads=spreads,
-                    recorder=recorder,
-                    followers=Followers(
-                        cluster=self.cluster,
-                        pods=MountingPods(self.cluster, monotonic=clock.monotonic),
-                        recorder=recorder,
-                        metrics=self.metrics,
-                        now=clock,
-                    ),
-                    metrics=self.metrics,
-                    monotonic=clock.monotonic,
-                ),
-                metrics=self.metrics,
-            ),
-            turns=token_turns,
-            revocations=Revocations(
+                clocks=Clocks(now=clock, wall=clock, monotonic=clock.monotonic, boottime=clock.monotonic),
                 cluster=self.cluster,
-                kinds=kinds,
-                apps=self.apps,
-                finalizer=finalizer,
-                spreads=spreads,
-                home=NAMESPACE,
-                recorder=recorder,
+                github=world.github,
                 metrics=self.metrics,
-                now=clock,
-            ),
-            spreads=spreads,
-            watched=self.watched,
-            metrics=self.metrics,
-            now=clock,
+                journal=journal,
+                pods=Pods(self.cluster, NAMESPACE, own=pod),
+                fence=Fence(self.leadership, stopping=lambda: self.stopping),
+                watched=self.watched,
+                objects=Objects(self.cluster, self.watched),
+                turns=self.turns,
+                signing=self.signing,
+                wake=self._wake,
+                saved=self.saved.append,
+            )
         )
+        self.apps, self.kinds, self.known, self.reconciler = runs.apps, runs.kinds, runs.known, runs.reconciler
+        self.savings, self.store, self.seeds = runs.users.savings, runs.users.store, runs.users.seeds
+        self.credentials, self.rotation = runs.users.credentials, runs.users.rotation
 
     def _wake(self, key: Ref, *, delay: float = 0.0) -> None:
         self.woken.append((key, delay))
 
     def _saw(self, kind: Kind, namespace: str, name: str, body: JSON | None) -> None:
         self.watched.saw(Ref(kind, namespace, name), body)
-
-    def _saved(self, key: SecretKey) -> None:
-        self.saved.append(key)
 
     async def recover(self) -> None:
         """What a start does first."""

@@ -1,0 +1,48 @@
+"""What the parts of a process show of themselves in its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult
+from githubtoken_operator.adapters.waiting_metrics import Unanswered, Waiting
+from githubtoken_operator.domain.runs import causes
+from githubtoken_operator.engine.scheduler import Ran
+from githubtoken_operator.engine.turns import Turns
+from githubtoken_operator.engine.watched import TOKENS, Ref
+from githubtoken_operator.watching import handlers
+
+
+def show(wiring: handlers.Wiring, turns: Turns[Ref], metrics: Metrics) -> None:
+    """Has the metrics ask the parts, whenever they are asked themselves."""
+    scheduler, named, orphans = wiring.scheduler, wiring.named, wiring.orphans
+    metrics.process.watch_named(lambda: {"watch": named.watched, "look": named.looked_at})
+    metrics.process.watch_scheduler(
+        pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
+    )
+    metrics.process.watch_turns(lambda: waiting(turns, metrics), lambda: unanswered(turns, metrics))
+    listed = wiring.first_lists.complete
+    metrics.process.watch_orphans(lambda: orphans.count() if listed.is_set() else None)
+
+
+def waiting(turns: Turns[Ref], metrics: Metrics) -> Iterator[Waiting]:
+    """Who waits for a turn at GitHub, as metrics show it."""
+    for key, lane, seconds in turns.waiting():
+        if key.kind in TOKENS:
+            yield Waiting(key.namespace, key.name, seconds, metrics.host_label(lane.host), *turns.owner(lane))
+
+
+def unanswered(turns: Turns[Ref], metrics: Metrics) -> Iterator[Unanswered]:
+    """Whom GitHub does not answer, as metrics show it; an App whose name was forgotten has no series."""
+    for lane, seconds in turns.out():
+        namespace, app = turns.owner(lane)
+        if namespace or app or not lane.credential:
+            yield Unanswered(metrics.host_label(lane.host), namespace, app, seconds)
+
+
+def count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:
+    """Counts a run that ended."""
+    following = ran.next.cause if ran.next else causes.EVENT
+    result: RunResult = "crashed" if ran.crashed else "interrupted" if following in causes.INTERRUPTED else "done"
+    metrics.ran(ran.key.kind.value[1], result, following, ran.seconds)
