@@ -4,10 +4,7 @@ It keeps the web tokens that were signed, and signs the next one ahead (`domain.
 finds one ready, and an outage of the service is not noticed before that one has served. As long as the App is asked
 for, that is looked after beside the requests.
 
-- At most one attempt is under way. Who finds no web token waits for it for a moment only (`PATIENCE`, counted from its
-  beginning) and then comes back: a service that hangs holds no place of another App's.
-- After a failure the next attempt comes after a pause that grows; who needs a web token now may cut it to
-  `SOONEST`, but never a time that the service stated.
+- At most one attempt is under way; for how long it is waited for, and when the next begins, is in `attempts`.
 - A key that changed at the service signs from the next web token on, and then all of them are signed anew: there is one
   key at a time, whose fingerprint is shown.
 """
@@ -22,29 +19,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from githubtoken_operator.adapters.signers.attempts import COME_BACK, SOONEST, Attempts
 from githubtoken_operator.adapters.signers.checked import CheckedSigner, fingerprint
 from githubtoken_operator.domain.apps import web_tokens
 from githubtoken_operator.domain.apps.web_tokens import WebToken
-from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
-    SignerThrottled,
     SignerUnavailable,
     Terminal,
     TokenError,
     Transient,
 )
 
-PATIENCE: Final = 0.3
-"""Seconds of an attempt for which requests wait in their places."""
-COME_BACK: Final = 1.0
-"""Seconds after which they look again."""
-SOONEST: Final = 2.0
-"""Seconds between two attempts at least."""
-FIRST_PAUSE: Final = 5.0
-LAST_PAUSE: Final = 30.0
-LAST_PAUSE_TERMINAL: Final = 60.0
-THROTTLED_PAUSE: Final = 5.0
-"""Seconds that a service is left alone which limits us and names no time."""
 LOOKED_AFTER: Final = 5400.0
 """Seconds after its last use for which the next web token is signed ahead: more than an installation token's life."""
 _MOST_ISSUERS: Final = 4
@@ -91,14 +76,9 @@ class RemoteKey:
         self._kept: dict[str, _Kept] = {}
         self._fingerprint = ""
         self._key_id = ""
-        self._attempt: asyncio.Task[None] | None = None
-        self._begun = 0.0
-        self._ended = float("-inf")
         self._doubted = float("-inf")
-        self._failures = 0
-        self._error: TokenError | None = None
         self._told = False
-        self._sent_away = False
+        self._attempts = Attempts(name=name, monotonic=monotonic, tell=self._tell)
         self._keeper: asyncio.Task[None] | None = None
         self._closed = False
         self.signatures = 0
@@ -117,14 +97,13 @@ class RemoteKey:
     @property
     def trouble(self) -> TokenError | None:
         """Why no web token can be had; None while there is one, and before any was asked for."""
-        if self._error is None or any(web_tokens.in_use(each.made, self._time(each)) for each in self._kept.values()):
-            return None
-        return self._error
+        error, kept = self._attempts.error, self._kept.values()
+        return None if any(web_tokens.in_use(each.made, self._time(each)) for each in kept) else error
 
     async def identify(self) -> str:
         """The fingerprint, asked for where it is not known yet. Raises `TokenError`."""
         if not self._fingerprint:
-            await self._wait(self._identify)
+            await self._attempts.wait(self._identify)
         return self._fingerprint
 
     def look_after(self, issuer: str, now: datetime) -> None:
@@ -132,8 +111,8 @@ class RemoteKey:
         kept = self._of(issuer, now)
         if self._keeper is None and not self._closed:
             self._keeper = asyncio.create_task(self._keep(), name=f"signer of {self._name}")
-        elif web_tokens.wanted(kept.made, self._time(kept)) is not None and self._may_begin():
-            self._begin(self._fill)
+        elif web_tokens.wanted(kept.made, self._time(kept)) is not None and self._attempts.may_begin():
+            self._attempts.begin(self._fill)
 
     async def bearer(self, issuer: str, now: datetime, *, renew: bool = False) -> str:
         """A web token that serves at `now`, GitHub's time; `renew`: GitHub has just refused the times of the last."""
@@ -144,7 +123,7 @@ class RemoteKey:
         for _ in range(2):
             if (made := web_tokens.in_use(kept.made, self._time(kept))) is not None:
                 return made.text
-            await self._wait(self._fill)
+            await self._attempts.wait(self._fill)
         raise SignerUnavailable("the service that signs for the App has not signed yet", retry_after=COME_BACK)
 
     async def bearer_of_another_key(self, issuer: str, now: datetime, refused: str) -> str | None:
@@ -152,12 +131,12 @@ class RemoteKey:
         kept = self._of(issuer, now)
         before = next((each.key_id for each in kept.made if each.text == refused), self._key_id)
         now_seconds = self._monotonic()
-        if now_seconds - self._ended < SOONEST or now_seconds - self._doubted < _REFUSED_AGAIN:
+        if now_seconds - self._attempts.ended < SOONEST or now_seconds - self._doubted < _REFUSED_AGAIN:
             return None
         self._doubted, signed = now_seconds, kept.made
         kept.made = ()
         with suppress(Transient, Terminal):
-            await self._wait(self._fill)
+            await self._attempts.wait(self._fill)
         made = web_tokens.in_use(kept.made, self._time(kept))
         if made is None:
             kept.made = signed
@@ -166,82 +145,17 @@ class RemoteKey:
     async def aclose(self) -> None:
         """Ends what is under way, and the connection."""
         self._closed = True
-        tasks = [task for task in (self._keeper, self._attempt) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._attempts.aclose()
         if self._signer is not None:
             await self._signer.aclose()
 
-    # --- One attempt at a time ---------------------------------------------------------------------------------------
-
-    async def _wait(self, attempt: Callable[[], Awaitable[None]]) -> None:
-        """Waits for an attempt, for a moment. Raises what it failed with, or last did where it is not repeated yet."""
-        running = self._attempt
-        if running is None:
-            if not self._may_begin():
-                raise self._standing_error()
-            running = self._begin(attempt)
-        left = self._begun + PATIENCE - self._monotonic()
-        done, _ = await asyncio.wait({running}, timeout=max(left, 0.0))
-        if not done:
-            self._sent_away = True
-            raise Transient(
-                reasons.PENDING, "the service that signs for the App has not answered yet", retry_after=COME_BACK
-            )
-        if self._error is not None:
-            raise self._error.with_traceback(None)
-
-    def _standing_error(self) -> TokenError:
-        if isinstance(self._error, SignerThrottled):
-            return SignerThrottled(self._error.message, retry_after=max(self._resumes() - self._monotonic(), 0.0))
-        if self._error is not None:
-            return self._error.with_traceback(None)
-        return SignerUnavailable("the signer of the App is being replaced", retry_after=COME_BACK)
-
-    def _may_begin(self) -> bool:
-        """Whether somebody who has no web token may begin one."""
-        if self._attempt is not None or self._closed:
-            return False
-        soonest = self._resumes() if isinstance(self._error, SignerThrottled) else self._ended + SOONEST
-        return self._error is None or self._monotonic() >= soonest
-
-    def _resumes(self) -> float:
-        """When the next attempt begins by itself, in monotonic seconds."""
-        if self._error is None:
-            return self._ended
-        if isinstance(self._error, SignerThrottled):
-            return self._ended + (self._error.retry_after or THROTTLED_PAUSE)
-        last = LAST_PAUSE_TERMINAL if isinstance(self._error, Terminal) else LAST_PAUSE
-        return self._ended + min(FIRST_PAUSE * 2.0 ** min(self._failures - 1, 8), last)
-
-    def _begin(self, attempt: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        self._begun = self._monotonic()
-        self._attempt = asyncio.create_task(self._try(attempt), name=f"signature for {self._name}")
-        return self._attempt
-
-    async def _try(self, attempt: Callable[[], Awaitable[None]]) -> None:
-        """Never raises but when it is cancelled: what it failed with is kept."""
-        error: TokenError | None = None
-        try:
-            await attempt()
-        except TokenError as failed:
-            error = failed
-        except Exception as failed:  # noqa: BLE001 - a library's own; its text may hold anything
-            error = SignerUnavailable(f"the service that signs for the App cannot be asked: {type(failed).__name__}")
-        finally:
-            self._attempt = None
-            self._ended = self._monotonic()
-        self._failures = self._failures + 1 if error else 0
-        self._error = error
-        if error is not None:
-            logger.warning("%s: no signature: %s", self._name, error.message)
-        self._tell()
-
     def _tell(self) -> None:
         troubled = self.trouble is not None
-        if troubled != self._told or (self._sent_away and self._attempt is None):
-            self._told, self._sent_away = troubled, False
+        if troubled != self._told or (self._attempts.sent_away and self._attempts.running is None):
+            self._told, self._attempts.sent_away = troubled, False
             self._changed()
 
     # --- What is attempted -------------------------------------------------------------------------------------------
@@ -292,10 +206,10 @@ class RemoteKey:
 
     async def _keep(self) -> None:
         while True:
-            if self._attempt is None and self._monotonic() >= self._resumes() and self._wanting():
-                self._begin(self._fill)
-            if self._attempt is not None:
-                await asyncio.wait({self._attempt})
+            if self._attempts.running is None and self._monotonic() >= self._attempts.resumes() and self._wanting():
+                self._attempts.begin(self._fill)
+            if self._attempts.running is not None:
+                await asyncio.wait({self._attempts.running})
             await self._sleep(self._pause())
             self._tell()
 
@@ -304,8 +218,8 @@ class RemoteKey:
 
     def _pause(self) -> float:
         """Seconds until there is something to do."""
-        if self._error is not None and self._wanting():
-            return max(self._resumes() - self._monotonic(), 0.1)
+        if self._attempts.error is not None and self._wanting():
+            return max(self._attempts.resumes() - self._monotonic(), 0.1)
         waits = [web_tokens.next_wanted(each.made, self._time(each)) - self._time(each) for each in self._in_use()]
         return min((*(max(wait, 0.1) for wait in waits), _IDLE))
 

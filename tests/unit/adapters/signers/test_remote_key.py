@@ -12,7 +12,7 @@ import jwt
 import pytest
 
 from githubtoken_operator.adapters.github.jwt import load_private_key
-from githubtoken_operator.adapters.signers import remote_key
+from githubtoken_operator.adapters.signers import attempts, remote_key
 from githubtoken_operator.adapters.signers.checked import CheckedSigner
 from githubtoken_operator.adapters.signers.remote_key import RemoteKey
 from githubtoken_operator.domain.vocabulary import reasons
@@ -234,7 +234,7 @@ async def test_a_librarys_own_error_is_not_shown(stage: Stage) -> None:
 async def test_who_finds_a_service_that_hangs_is_sent_away_and_comes_back(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote_key, "PATIENCE", 0.0)
+    monkeypatch.setattr(attempts, "PATIENCE", 0.0)
     stage.signer.hang = asyncio.Event()
 
     for _ in range(100):
