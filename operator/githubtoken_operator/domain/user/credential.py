@@ -21,10 +21,10 @@ from githubtoken_operator.domain.objects.secrets import (
     decoded,
     revision_of,
 )
-from githubtoken_operator.domain.user import device_flow, kept_answer
-from githubtoken_operator.domain.user.device_flow import Flow
+from githubtoken_operator.domain.user import kept_answer, kept_flow
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.user.kept_answer import KeptAnswer
+from githubtoken_operator.domain.user.kept_flow import Flow
 from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.domain.vocabulary.documents import parsed
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, Token
@@ -154,7 +154,7 @@ def read_seed(text: str | None, *, legacy: bool = False) -> Token | None:
 
 def _read_flow(secret: JSON, current: str | None, ours: str | None) -> Flow | None:
     """The device flow, unless a human has put a refresh token there since its code was shown: that one wins."""
-    flow = device_flow.read(secret)
+    flow = kept_flow.read(secret)
     if flow is None or (current != ours and (current or "") != flow.parent):
         return None
     return flow

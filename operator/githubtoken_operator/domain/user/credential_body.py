@@ -28,7 +28,7 @@ from githubtoken_operator.domain.objects.secrets import (
     labels_of,
     owner_note,
 )
-from githubtoken_operator.domain.user import device_flow
+from githubtoken_operator.domain.user import kept_flow
 from githubtoken_operator.domain.user.credential import (
     ACCOUNT,
     CLIENT_ID,
@@ -44,10 +44,10 @@ from githubtoken_operator.domain.user.credential import (
     read,
     read_hashes,
 )
-from githubtoken_operator.domain.user.device_flow import DEVICE_CODE, FLOW, Flow
 from githubtoken_operator.domain.user.entry import Entry, SecretKey, encode
 from githubtoken_operator.domain.user.grants import Grant, SignedIn
 from githubtoken_operator.domain.user.kept_answer import KEPT_ANSWER
+from githubtoken_operator.domain.user.kept_flow import DEVICE_CODE, FLOW, Flow
 from githubtoken_operator.domain.vocabulary.model import JSON, Token
 
 ROOM_OF_A_PAIR: Final = 4096
@@ -84,7 +84,7 @@ def with_flow(secret: JSON | None, flow: Flow, token: GitHubToken) -> dict[str, 
     stored = read(secret) if secret is not None else None
     client_id = stored.client_id if stored and stored.refresh_token else None
     base = _ours(secret, _credential_name(token), token.namespace, _note(token), client_id or flow.client_id)
-    notes, code = {FLOW: device_flow.text(flow)}, {}
+    notes, code = {FLOW: kept_flow.text(flow)}, {}
     if flow.secret is not None:
         notes, code = notes | _ROOM_OF_NOTES, encoded({DEVICE_CODE: flow.secret.reveal()}) | _ROOM
     return _changed(base, data={**_without(base, DEVICE_CODE), **code}, notes=notes)

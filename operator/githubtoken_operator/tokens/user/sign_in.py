@@ -20,11 +20,12 @@ from typing import Final
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.user import credential, credential_body, device_flow, sendable
+from githubtoken_operator.domain.user import credential, credential_body, device_flow, kept_flow, sendable
 from githubtoken_operator.domain.user.credential import Credential
-from githubtoken_operator.domain.user.device_flow import Ask, Flow
+from githubtoken_operator.domain.user.device_flow import Ask
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.user.grants import may_hold_a_pair, pair_in
+from githubtoken_operator.domain.user.kept_flow import Flow
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     SHORT_OF_LEASE,
@@ -120,7 +121,7 @@ class SignIns:
             scopes = token.user.device_flow.scopes if token.user and token.user.device_flow else ()
             code = await self._github.start_device_flow(app, scopes)
             stored = credential.read(secret) if secret is not None else None
-            flow = device_flow.begun(
+            flow = kept_flow.begun(
                 code,
                 parent=(stored.current if stored else None) or "",
                 client_id=app.client_id or "",
@@ -172,7 +173,7 @@ class SignIns:
         except DeviceCodeUseless as useless:
             self._savings.drop(shown.key)
             if useless.known or not self._in_grace(shown):
-                await self._change(shown, device_flow.ended(shown.flow, None))
+                await self._change(shown, kept_flow.ended(shown.flow, None))
         except Transient as error:
             self._savings.drop(shown.key)
             await self._wait(shown, error, now)
@@ -255,7 +256,7 @@ class SignIns:
     async def _end(self, shown: _Shown, error: Terminal) -> None:
         """Remembers that a human ended the flow. What is wrong with the App does not end it."""
         if error.reason in reasons.SIGN_IN_HEALS:
-            await self._change(shown, device_flow.ended(shown.flow, error))
+            await self._change(shown, kept_flow.ended(shown.flow, error))
 
     async def _change(self, shown: _Shown, flow: Flow) -> None:
         await self._store.write(credential_body.with_flow(shown.secret, flow, shown.token))

@@ -44,17 +44,9 @@ class ClusterWorld(World):
             patch = {**patch, "spec": self._at_home(patch["spec"])}
         self.cluster.patch(*self._place(kind, name), patch)
 
-    def secret(
-        self,
-        name: str,
-        data: Mapping[str, str],
-        *,
-        role: str | None = None,
-        annotations: Mapping[str, str] | None = None,
-        namespace: str | None = None,
-    ) -> None:
+    def secret(self, name: str, data: Mapping[str, str], *, namespace: str | None = None, **options: Any) -> None:  # noqa: ANN401
         _, where, full = self._place("Secret", name)
-        super().secret(full, data, role=role, annotations=annotations, namespace=namespace or where)
+        super().secret(full, data, namespace=namespace or where, **options)
 
     def kept(self, name: str) -> tuple[str, str]:
         return self._place("Secret", name)[1:]

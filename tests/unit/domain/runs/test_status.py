@@ -16,7 +16,8 @@ from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.runs import status
 from githubtoken_operator.domain.runs.status import Granted, Result
-from githubtoken_operator.domain.user.device_flow import Awaiting, Flow, Resting
+from githubtoken_operator.domain.user.device_flow import Awaiting, Resting
+from githubtoken_operator.domain.user.kept_flow import Flow
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import Token

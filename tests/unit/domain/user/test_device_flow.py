@@ -1,33 +1,31 @@
-"""When a code is asked for, polled and given up, as a table; and that what is stored of it comes back."""
+"""When a code is asked for, polled and given up, as a table."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.user import credential_body, device_flow
 from githubtoken_operator.domain.user.device_flow import (
-    DEVICE_CODE,
     MOST_UNUSED,
     REST,
     Ask,
     Awaiting,
     Ended,
-    Flow,
     Poll,
     Resting,
     SignIn,
     next_step,
     poll_delay,
 )
+from githubtoken_operator.domain.user.kept_flow import Flow
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import Token
-from tests.unit.builders import NOW, app, secret, user_githubtoken
+from tests.unit.builders import NOW, app
 
 MINUTE = timedelta(minutes=1)
 MISSING = Terminal(reasons.CREDENTIAL_MISSING, "nobody has signed in")
@@ -104,39 +102,3 @@ def test_no_poll_comes_before_the_interval_is_over_nor_much_later_than_a_minute(
 ) -> None:
     delay = poll_delay(replace(FLOW, interval=interval, started=NOW - timedelta(seconds=age)), before, NOW)
     assert interval < delay <= max(60.0, 1.2 * interval)
-
-
-@given(
-    started=st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)).map(lambda at: at.replace(tzinfo=NOW.tzinfo)),  # noqa: DTZ001
-    life=st.integers(1, 86_400),
-    interval=st.integers(1, 300),
-    request=st.one_of(st.none(), st.text(max_size=64)),
-    unused=st.integers(0, 9),
-    ended=st.sampled_from([None, DENIED]),
-)
-def test_a_flow_that_was_stored_comes_back_and_only_its_key_has_the_secret(  # noqa: PLR0917 - hypothesis names them
-    started: datetime, life: int, interval: int, request: str | None, unused: int, ended: Terminal | None
-) -> None:
-    started = started.replace(microsecond=0)
-    flow = replace(
-        FLOW,
-        started=started,
-        expires=started + timedelta(seconds=life),
-        interval=interval,
-        request=request,
-        unused=unused,
-        ended=ended,
-        secret=None if ended else FLOW.secret,
-    )
-    body = credential_body.with_flow(None, flow, user_githubtoken())
-    found = device_flow.read(body)
-    assert found is not None
-    assert replace(found, ended=None) == replace(flow, ended=None)
-    assert (found.ended and found.ended.message) == (ended and ended.message)
-    assert "the-device-code" not in str(body["metadata"])
-    assert (DEVICE_CODE in body["data"]) is (ended is None)
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"startedAt": "soon"}', "null", '{"userCode": 1}'])
-def test_an_annotation_that_cannot_be_read_is_no_flow(text: str) -> None:
-    assert device_flow.read(secret(annotations={device_flow.FLOW: text})) is None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.github import reply
-from githubtoken_operator.domain.user import credential, device_flow, grants
+from githubtoken_operator.domain.user import credential, grants, kept_flow
 from githubtoken_operator.domain.user.credential import read_hashes
 from githubtoken_operator.domain.vocabulary.documents import MOST_VALUES, parsed
 from githubtoken_operator.domain.vocabulary.model import Answer
@@ -61,7 +61,7 @@ def test_hashes_are_texts_and_nothing_else(text: str) -> None:
     assert set(read_hashes(text)) <= {"one"}
 
 
-@pytest.mark.parametrize("annotation", sorted({credential.SEEDS_TAKEN, credential.INTENT, device_flow.FLOW}))
+@pytest.mark.parametrize("annotation", sorted({credential.SEEDS_TAKEN, credential.INTENT, kept_flow.FLOW}))
 @pytest.mark.parametrize("text", [DEEP, "[]", '"x"', "{}", '{"startedAt": 1}'])
 def test_a_credential_secret_is_read_whatever_its_annotations_hold(annotation: str, text: str) -> None:
     found = credential.read(secret("ci-credential", {"refresh_token": "ghr_one"}, annotations={annotation: text}))
@@ -83,8 +83,8 @@ def test_a_credential_secret_is_read_whatever_its_annotations_hold(annotation: s
     ids=str,
 )
 def test_a_device_flow_that_nobody_of_ours_wrote_is_none(change: dict[str, object]) -> None:
-    def read(document: object) -> device_flow.Flow | None:
-        return device_flow.read(secret("s", {}, annotations={device_flow.FLOW: json.dumps(document)}))
+    def read(document: object) -> kept_flow.Flow | None:
+        return kept_flow.read(secret("s", {}, annotations={kept_flow.FLOW: json.dumps(document)}))
 
     flow = read(FLOW)
     assert flow is not None

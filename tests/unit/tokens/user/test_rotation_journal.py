@@ -16,7 +16,7 @@ from githubtoken_operator.adapters.kubernetes.api import Unavailable
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL
 from githubtoken_operator.domain.user import credential
 from githubtoken_operator.domain.user.credential import INTENT, SEEDS_TAKEN, Credential
-from githubtoken_operator.domain.user.device_flow import FLOW
+from githubtoken_operator.domain.user.kept_flow import FLOW
 from githubtoken_operator.domain.vocabulary.model import JSON
 from tests.unit.builders import secret
 from tests.unit.fakes import AFTER, BEFORE, Killed, Moment, Process, World, raising

@@ -13,7 +13,8 @@ import pytest
 from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.objects.secrets import NAME, ROLE, annotations_of, decoded, labels_of
 from githubtoken_operator.domain.user import credential
-from githubtoken_operator.domain.user.device_flow import DEVICE_CODE, FLOW, REQUESTS_PER_HOUR, REST
+from githubtoken_operator.domain.user.device_flow import REQUESTS_PER_HOUR, REST
+from githubtoken_operator.domain.user.kept_flow import DEVICE_CODE, FLOW
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
