@@ -11,6 +11,7 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
+from sys import intern
 from typing import Any, Final
 
 import kopf
@@ -129,7 +130,7 @@ class Seen:
     def brought(self, resource: str, change: str | None, body: JSON) -> None:
         """An object is there, or another than before, or there no more."""
         wiring, meta = self._wiring, body["metadata"]
-        ref = Ref(_BY_PLURAL[resource], meta.get("namespace", ""), meta["name"])
+        ref = Ref(_BY_PLURAL[resource], intern(meta.get("namespace", "")), intern(meta["name"]))
         if change == DELETED:
             gone(wiring, ref, meta.get("resourceVersion"))
             return

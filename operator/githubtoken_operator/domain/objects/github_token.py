@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from sys import intern
 from typing import Final, Literal
 
 from githubtoken_operator.domain.objects import formats, sources
@@ -152,19 +153,20 @@ def parse_token(body: JSON, home: str = "") -> GitHubToken:
     """
     meta, spec = body["metadata"], body.get("spec", {})
     clusterwide = "namespace" not in meta
-    name = meta["name"]
+    # Names are kept in many places for as long as the object lives: once each.
+    name = intern(meta["name"])
     secret = _secret(name, spec.get("secret") or {})
     installation = sources.installation(spec["installation"]) if "installation" in spec else None
     renew_before = spec.get("renewBefore")
     annotations = meta.get("annotations") or {}
     return GitHubToken(
-        namespace=meta.get("namespace", home),
+        namespace=intern(meta.get("namespace", home)),
         name=name,
         uid=meta["uid"],
         created=meta.get("creationTimestamp", ""),
         generation=meta.get("generation", 0),
         deleting="deletionTimestamp" in meta,
-        app=(spec.get("appRef") or {}).get("name", ""),
+        app=intern((spec.get("appRef") or {}).get("name", "")),
         app_kind="ClusterGitHubApp" if clusterwide else (spec.get("appRef") or {}).get("kind", "GitHubApp"),
         user=sources.user(name, spec["user"]) if "user" in spec else None,
         installation=installation,
@@ -189,7 +191,7 @@ def parse_token(body: JSON, home: str = "") -> GitHubToken:
 def _secret(name: str, secret: JSON) -> SecretTemplate:
     wanted = tuple(secret.get("formats") or ())
     return SecretTemplate(
-        name=secret.get("name", name),
+        name=intern(secret.get("name", name)),
         type=secret.get("type", formats.secret_type(wanted)),
         labels=secret.get("labels") or {},
         annotations=secret.get("annotations") or {},
