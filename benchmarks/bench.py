@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import (
+    ROOT,
     Measurement,
     checked_out,
     commit_of,
+    compiled,
     counted,
     cpu_seconds,
     lag,
@@ -82,6 +84,7 @@ def main() -> None:
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
     """All measurements."""
     binaries = locate_or_build(say=say)
+    compiled(ROOT / "operator")
     commits = {"now": commit_of("HEAD")} | ({"before": commit_of(chosen.against)} if chosen.against else {})
     found: dict[str, Any] = {
         "machine": machine(binaries),

@@ -63,7 +63,13 @@ def checked_out(revision: str) -> Iterator[Path]:
     packed = subprocess.run(["git", "archive", revision, "operator"], cwd=ROOT, capture_output=True, check=True).stdout
     with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         archive.extractall(folder, filter="data")
-        yield Path(folder) / "operator"
+        yield compiled(Path(folder) / "operator")
+
+
+def compiled(source: Path) -> Path:
+    """The same folder, with bytecode, as the image has it: else each start would compile what it imports."""
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(source)], check=True)
+    return source
 
 
 @dataclass

@@ -80,6 +80,7 @@ def test_a_restart_with_fresh_tokens_takes_none_but_lists_and_watches(
 def test_a_token_of_many_namespaces_takes_one_request_for_each_and_one_for_all(apart: World) -> None:
     fleet = fleet_of(apart)
     apart.wait_ready(fleet.name, kind=KIND)
+    apart.settle()
     before = requests(apart)
     namespaces = [apart.another_namespace(f"{number:02}", ci="true") for number in range(12)]
     old = fleet.wait_token(*namespaces)
