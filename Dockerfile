@@ -18,11 +18,13 @@ RUN python -m venv --without-pip /app && python -m venv /build \
 COPY pyproject.toml README.md LICENSE ./
 COPY deploy/crds deploy/crds
 COPY operator operator
-# The imports leave the bytecode of what a start and the services that sign need, and of nothing else: the root is read-only
-# later.
+# The imports leave the bytecode of what a start, the commands and the services that sign need, and of nothing else: the root
+# is read-only later.
 RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
     && /build/bin/pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --no-index /wheel/*.whl \
-    && /app/bin/python -c 'import githubtoken_operator.cli; from githubtoken_operator.adapters.signers import \
+    && /app/bin/githubtoken --help > /dev/null \
+    && /app/bin/python -c 'from githubtoken_operator.process import imports; imports.leave_out(); \
+        import githubtoken_operator.process.serve; from githubtoken_operator.adapters.signers.services import \
         aws_kms, azure_key_vault, gcp_kms, pkcs11, vault'
 
 FROM ${PYTHON_IMAGE} AS runtime

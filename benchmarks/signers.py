@@ -43,7 +43,7 @@ import psutil
 me = psutil.Process()
 before = me.memory_info().rss
 if sys.argv[1] != "none":
-    from githubtoken_operator.adapters.signers import {module}
+    from githubtoken_operator.adapters.signers.services import {module}
 print(me.memory_info().rss - before, me.memory_info().rss)
 """
 

@@ -19,7 +19,7 @@ import click
 
 from githubtoken_operator import __version__, settings
 from githubtoken_operator.commands.completion import VARIABLE, completion, for_kubectl
-from githubtoken_operator.commands.options import Parsed
+from githubtoken_operator.commands.terminal.options import Parsed
 from githubtoken_operator.domain.apps import proxies
 from githubtoken_operator.settings import Settings
 

@@ -26,7 +26,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.kubernetes.stepwise import whole
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.github.device_answers import DeviceCode

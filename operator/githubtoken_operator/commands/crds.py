@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from githubtoken_operator.commands.packaged import crd_texts
+from githubtoken_operator.commands.cluster.packaged import crd_texts
 
 
 @click.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from githubtoken_operator.adapters.journal_files import HOLDER, SUFFIX
-from githubtoken_operator.commands import layout
+from githubtoken_operator.commands.terminal import layout
 from githubtoken_operator.domain.user.entry import Unreadable, decode
 from githubtoken_operator.domain.vocabulary.times import format_time
 

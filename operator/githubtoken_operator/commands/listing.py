@@ -9,11 +9,12 @@ from typing import Final, Literal
 import click
 
 from githubtoken_operator.adapters.clock import utc_now
-from githubtoken_operator.commands import ages, layout, options, orphans
-from githubtoken_operator.commands.document import Format, document, plain
-from githubtoken_operator.commands.options import Place
-from githubtoken_operator.commands.session import Session, in_cluster
-from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.cluster.session import Session, in_cluster
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.shown import orphans
+from githubtoken_operator.commands.terminal import ages, layout, options
+from githubtoken_operator.commands.terminal.document import Format, document, plain
+from githubtoken_operator.commands.terminal.options import Place
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
 

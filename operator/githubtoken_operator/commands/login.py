@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 import click
 
 from githubtoken_operator.adapters.clock import utc_now
-from githubtoken_operator.commands import ages, options
-from githubtoken_operator.commands.layout import printable
-from githubtoken_operator.commands.login_outcome import (
+from githubtoken_operator.commands.cluster.session import Session, in_cluster
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.shown.login_outcome import (
     Code,
     Done,
     Failed,
@@ -24,11 +24,11 @@ from githubtoken_operator.commands.login_outcome import (
     refusal,
     step,
 )
-from githubtoken_operator.commands.options import Place
-from githubtoken_operator.commands.progress import Progress
-from githubtoken_operator.commands.session import Session, in_cluster
-from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.commands.waiting import until_done
+from githubtoken_operator.commands.terminal import ages, options
+from githubtoken_operator.commands.terminal.layout import printable
+from githubtoken_operator.commands.terminal.options import Place
+from githubtoken_operator.commands.terminal.progress import Progress
+from githubtoken_operator.commands.terminal.waiting import until_done
 from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary.durations import format_duration
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 import click
 
 from githubtoken_operator.adapters.clock import utc_now
-from githubtoken_operator.commands import ages, layout, options
-from githubtoken_operator.commands.document import Format, document
-from githubtoken_operator.commands.options import Parsed, Place
-from githubtoken_operator.commands.session import Session, in_cluster
+from githubtoken_operator.commands.cluster.session import Session, in_cluster
+from githubtoken_operator.commands.terminal import ages, layout, options
+from githubtoken_operator.commands.terminal.document import Format, document
+from githubtoken_operator.commands.terminal.options import Parsed, Place
 from githubtoken_operator.domain.lanes.order import REQUESTS_PER_MINUTE
 from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import forecast

@@ -7,14 +7,14 @@ from typing import Final
 import click
 
 from githubtoken_operator.adapters.clock import utc_now
-from githubtoken_operator.commands import options
 from githubtoken_operator.commands.chain.links import links
 from githubtoken_operator.commands.chain.reading import read
-from githubtoken_operator.commands.document import Format, document, plain
-from githubtoken_operator.commands.options import Place
-from githubtoken_operator.commands.overview import Seen, overview
-from githubtoken_operator.commands.session import Session, in_cluster
-from githubtoken_operator.commands.surroundings import Surroundings, events_about
+from githubtoken_operator.commands.cluster.session import Session, in_cluster
+from githubtoken_operator.commands.cluster.surroundings import Surroundings, events_about
+from githubtoken_operator.commands.shown.overview import Seen, overview
+from githubtoken_operator.commands.terminal import options
+from githubtoken_operator.commands.terminal.document import Format, document, plain
+from githubtoken_operator.commands.terminal.options import Place
 
 NOT_READY: Final = 3
 """With `--exit-code`; 1 is an error and 2 a wrong flag."""

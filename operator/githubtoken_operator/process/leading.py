@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from githubtoken_operator.adapters.kubernetes.lease import Leadership
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.process.background import Background
 
 

@@ -35,7 +35,7 @@ from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.objects.secrets import WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary.durations import format_duration

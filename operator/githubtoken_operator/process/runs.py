@@ -13,7 +13,7 @@ from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.pods import Pods
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps, Wake
 from githubtoken_operator.apps.reader import AppReader
 from githubtoken_operator.apps.signing import Signing

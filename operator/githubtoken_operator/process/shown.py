@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.adapters.process_metrics import ProcessMetrics, RunResult
-from githubtoken_operator.adapters.waiting_metrics import Unanswered, Waiting
+from githubtoken_operator.adapters.metrics.metrics import Metrics
+from githubtoken_operator.adapters.metrics.process_metrics import ProcessMetrics, RunResult
+from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Waiting
 from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.engine.scheduler import Ran
 from githubtoken_operator.engine.turns import Turns

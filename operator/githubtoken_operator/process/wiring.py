@@ -13,7 +13,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.adapters.kubernetes.one_secret import OneSecret
 from githubtoken_operator.adapters.kubernetes.pods import Pods
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.lanes.order import Lanes

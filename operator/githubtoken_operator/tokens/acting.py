@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.observed.steps import Step

@@ -17,7 +17,7 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden, NotFound
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer import mounts, rollout
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.mounts import Mounts

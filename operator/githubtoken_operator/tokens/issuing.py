@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.adapters.metrics import Metrics, RefreshResult
+from githubtoken_operator.adapters.metrics.metrics import Metrics, RefreshResult
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotHonoured, TokenError, Transient

@@ -16,7 +16,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.runs.decide import (
     acts,
     decide,

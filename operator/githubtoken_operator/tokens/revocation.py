@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.consumer import consumer, ownership
 from githubtoken_operator.domain.consumer.consumer import Issued

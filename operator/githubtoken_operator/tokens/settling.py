@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.runs.followup import still_counted
 from githubtoken_operator.domain.runs.outcomes import Settled

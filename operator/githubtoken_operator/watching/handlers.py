@@ -18,7 +18,7 @@ import kopf
 
 from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, annotations_of, labels_of
 from githubtoken_operator.domain.objects.view import AppView, TokenView

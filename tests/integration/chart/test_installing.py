@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from githubtoken_operator.adapters.signers.vault import token_file
+from githubtoken_operator.adapters.signers.services.vault import token_file
 from githubtoken_operator.settings import Settings
 from localcluster import ControlPlane
 from tests.integration.chart.conftest import CHART, NAMESPACE, RELEASE, REPOSITORY, Release, render, run

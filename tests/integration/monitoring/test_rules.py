@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.objects.view import TokenView
 from tests.integration.monitoring.dashboard.shrinking import shrink
 from tests.integration.monitoring.prometheus import program

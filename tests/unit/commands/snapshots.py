@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.domain.vocabulary.times import format_time
 from tests.unit.builders import NOW, githubtoken_body
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.listing import as_table, none_found
-from githubtoken_operator.commands.snapshot import Snapshot
 from tests.unit.builders import NOW, githubtoken_body
 from tests.unit.commands.snapshots import ready, snapshot
 

@@ -36,7 +36,7 @@ def imported() -> set[str]:
         "rich",
         "websocket",
         "githubtoken_operator.commands.listing",
-        "githubtoken_operator.commands.session",
+        "githubtoken_operator.commands.cluster.session",
         "githubtoken_operator.commands.doctor",
     ],
 )

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.lease import Leadership
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.process.background import Background, TaskEnded
 from githubtoken_operator.process.leading import Leading, LeaseLost
 

@@ -11,7 +11,7 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.objects.github_token import Failures, parse_token
 from githubtoken_operator.domain.observed.observation import Observation

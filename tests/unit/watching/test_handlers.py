@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.objects.view import TokenView
 from githubtoken_operator.domain.vocabulary.model import Token

@@ -19,7 +19,7 @@ from githubtoken_operator.domain.vocabulary.errors import Terminal
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """`name` is the label of the metrics; `module`, in this folder, has `make(key, surroundings) -> Signer`.
+    """`name` is the label of the metrics; `module`, in `services`, has `make(key, surroundings) -> Signer`.
 
     `extra` is that of the distribution which brings its libraries; none where it needs none.
     """
@@ -49,7 +49,7 @@ async def open_signer(key: SignerKey, surroundings: Surroundings) -> Signer:
     backend = backend_of(key)
     try:
         # Some of the libraries take a quarter of a second to import.
-        module = await asyncio.to_thread(import_module, f"{__package__}.{backend.module}")
+        module = await asyncio.to_thread(import_module, f"{__package__}.services.{backend.module}")
     except ImportError as error:
         raise Terminal(
             reasons.INVALID_SPEC,

@@ -7,7 +7,7 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.commands.chain.findings import broken, of_key, of_secret
 from githubtoken_operator.commands.chain.reading import Chain
-from githubtoken_operator.commands.checks import Check, unseen
+from githubtoken_operator.commands.terminal.checks import Check, unseen
 from githubtoken_operator.domain.apps import signers
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import READY, find_condition, ready_of

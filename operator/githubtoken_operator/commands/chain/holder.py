@@ -6,10 +6,10 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
-from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.chain.findings import broken, of_secret
 from githubtoken_operator.commands.chain.reading import Chain
-from githubtoken_operator.commands.checks import Check, State, unseen
+from githubtoken_operator.commands.terminal import ages
+from githubtoken_operator.commands.terminal.checks import Check, State, unseen
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.objects.secrets import CLUSTER_NAME, NAME, REVISION
 from githubtoken_operator.domain.vocabulary.conditions import DISTRIBUTED, find_condition

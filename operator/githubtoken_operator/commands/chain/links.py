@@ -7,7 +7,7 @@ from typing import Final
 
 from githubtoken_operator.commands.chain import apps, holder, origin, pods, workloads
 from githubtoken_operator.commands.chain.reading import Chain
-from githubtoken_operator.commands.checks import Check
+from githubtoken_operator.commands.terminal.checks import Check
 
 
 def links(chain: Chain) -> list[Check]:

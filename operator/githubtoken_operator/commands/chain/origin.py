@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from githubtoken_operator.commands import ages
 from githubtoken_operator.commands.chain.findings import broken, of_key, of_secret
 from githubtoken_operator.commands.chain.reading import Chain
-from githubtoken_operator.commands.checks import Check
+from githubtoken_operator.commands.terminal import ages
+from githubtoken_operator.commands.terminal.checks import Check
 from githubtoken_operator.domain.objects.secrets import CLUSTER_NAME, NAME, ROLE, ROLE_CREDENTIAL
 
 

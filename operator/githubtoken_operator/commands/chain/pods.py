@@ -14,7 +14,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.commands.chain.reading import Chain
-from githubtoken_operator.commands.checks import Check, cut, unseen
+from githubtoken_operator.commands.terminal.checks import Check, cut, unseen
 from githubtoken_operator.domain.consumer.mounts import SYNCED_REVISION
 from githubtoken_operator.domain.objects.secrets import annotations_of
 from githubtoken_operator.domain.vocabulary.model import JSON

@@ -7,7 +7,7 @@ from base64 import b64decode
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.commands.chain.reading import Chain
-from githubtoken_operator.commands.checks import Check, unseen
+from githubtoken_operator.commands.terminal.checks import Check, unseen
 from githubtoken_operator.domain.consumer.rollout import RESTARTED_FOR
 from githubtoken_operator.domain.objects.secrets import annotations_of
 from githubtoken_operator.domain.vocabulary.documents import parsed

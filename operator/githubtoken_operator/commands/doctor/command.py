@@ -9,16 +9,16 @@ from typing import Final
 
 import click
 
-from githubtoken_operator.commands import options
-from githubtoken_operator.commands.checks import Check, as_table
+from githubtoken_operator.commands.cluster.session import Session, in_cluster
 from githubtoken_operator.commands.doctor import bundle as packing
 from githubtoken_operator.commands.doctor import conflicts, objects, platform, rights
 from githubtoken_operator.commands.doctor import github as hosts
 from githubtoken_operator.commands.doctor.findings import Findings
 from githubtoken_operator.commands.doctor.reading import read
-from githubtoken_operator.commands.document import Format, document
-from githubtoken_operator.commands.options import Place
-from githubtoken_operator.commands.session import Session, in_cluster
+from githubtoken_operator.commands.terminal import options
+from githubtoken_operator.commands.terminal.checks import Check, as_table
+from githubtoken_operator.commands.terminal.document import Format, document
+from githubtoken_operator.commands.terminal.options import Place
 
 FAILED: Final = 3
 """The exit code where a check failed; 1 is an error of the command, and 2 a wrong flag."""

@@ -9,8 +9,8 @@ from datetime import datetime
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.adapters.kubernetes.survey import Right
 from githubtoken_operator.adapters.reach import Reached
-from githubtoken_operator.commands.checks import Look
-from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.terminal.checks import Look
 from githubtoken_operator.domain.user.orphans import Orphan
 from githubtoken_operator.domain.vocabulary.model import JSON
 

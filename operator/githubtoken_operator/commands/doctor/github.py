@@ -9,8 +9,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from githubtoken_operator.adapters.reach import Reached
-from githubtoken_operator.commands import ages
-from githubtoken_operator.commands.checks import Check
+from githubtoken_operator.commands.terminal import ages
+from githubtoken_operator.commands.terminal.checks import Check
 
 APART: Final = timedelta(seconds=30)
 """A web token's `iat` is 60 s in the past, and its `exp` 60 s below what GitHub takes: half of it is left."""

@@ -9,9 +9,9 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.commands.chain.findings import BREAKS
-from githubtoken_operator.commands.checks import WORST_FIRST, Check, cut, items, unseen, worst
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Objects
-from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.terminal.checks import WORST_FIRST, Check, cut, items, unseen, worst
 from githubtoken_operator.domain.apps import signers
 from githubtoken_operator.domain.objects.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME

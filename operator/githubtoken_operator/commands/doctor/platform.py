@@ -9,10 +9,10 @@ from http import HTTPStatus
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError
-from githubtoken_operator.commands import ages
-from githubtoken_operator.commands.checks import Check, State, unseen
-from githubtoken_operator.commands.complaints import NOT_ACCEPTED
+from githubtoken_operator.commands.cluster.complaints import NOT_ACCEPTED
 from githubtoken_operator.commands.doctor.findings import Platform
+from githubtoken_operator.commands.terminal import ages
+from githubtoken_operator.commands.terminal.checks import Check, State, unseen
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
 

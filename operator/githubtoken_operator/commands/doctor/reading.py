@@ -16,13 +16,13 @@ from githubtoken_operator.adapters.kubernetes.inspection import Inspection, Secr
 from githubtoken_operator.adapters.kubernetes.survey import Right, Survey
 from githubtoken_operator.adapters.kubernetes.tokens import Tokens
 from githubtoken_operator.adapters.reach import reach
-from githubtoken_operator.commands import packaged, rivals
-from githubtoken_operator.commands.checks import Look, items, look
+from githubtoken_operator.commands.cluster import packaged, rivals
+from githubtoken_operator.commands.cluster.session import Session
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor import rights
 from githubtoken_operator.commands.doctor.findings import Findings, Key, Objects, Platform, Rights, Rivals
-from githubtoken_operator.commands.orphans import left
-from githubtoken_operator.commands.session import Session
-from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.shown.orphans import left
+from githubtoken_operator.commands.terminal.checks import Look, items, look
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.objects.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token

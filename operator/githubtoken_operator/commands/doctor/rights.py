@@ -7,9 +7,9 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.adapters.kubernetes.survey import Right
-from githubtoken_operator.commands.checks import Check, unseen
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Rights
-from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.terminal.checks import Check, unseen
 
 _OURS: Final = "githubtoken.dev"
 

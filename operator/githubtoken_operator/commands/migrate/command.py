@@ -7,11 +7,11 @@ from typing import Final
 
 import click
 
-from githubtoken_operator.commands import options
+from githubtoken_operator.commands.cluster.session import Session, in_cluster
 from githubtoken_operator.commands.migrate import adoption, external_secrets, sources, token_manager
 from githubtoken_operator.commands.migrate.manifests import Equivalent, joined, label
-from githubtoken_operator.commands.options import Place
-from githubtoken_operator.commands.session import Session, in_cluster
+from githubtoken_operator.commands.terminal import options
+from githubtoken_operator.commands.terminal.options import Place
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 READ: Final = ("ExternalSecret", "GithubAccessToken", "ClusterGenerator", "App", "Token", "ClusterToken")

@@ -12,8 +12,9 @@ import click
 import yaml
 
 from githubtoken_operator.adapters.kubernetes.survey import Survey
-from githubtoken_operator.commands import options, rivals
-from githubtoken_operator.commands.layout import printable
+from githubtoken_operator.commands.cluster import rivals
+from githubtoken_operator.commands.terminal import options
+from githubtoken_operator.commands.terminal.layout import printable
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 LARGEST: Final = 32 * 1024 * 1024

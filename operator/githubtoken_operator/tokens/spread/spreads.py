@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer, ownership, spread
 from githubtoken_operator.domain.consumer.consumer import Issued

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
 from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation

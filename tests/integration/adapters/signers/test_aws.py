@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from githubtoken_operator.adapters.signers.aws_kms import AWSKMS
+from githubtoken_operator.adapters.signers.services.aws_kms import AWSKMS
 from githubtoken_operator.domain.apps.signers import AWSKey
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from githubtoken_operator.adapters.signers import azure_key_vault
-from githubtoken_operator.adapters.signers.azure_key_vault import KeyVault
+from githubtoken_operator.adapters.signers.services import azure_key_vault
+from githubtoken_operator.adapters.signers.services.azure_key_vault import KeyVault
 from githubtoken_operator.domain.apps.signers import AzureKey
 from githubtoken_operator.domain.vocabulary.errors import (
     SignerDenied,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from githubtoken_operator.adapters.signers.gcp_kms import CloudKMS
+from githubtoken_operator.adapters.signers.services.gcp_kms import CloudKMS
 from githubtoken_operator.domain.apps.signers import GCPKey
 from githubtoken_operator.domain.vocabulary.errors import (
     SignerDenied,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pkcs11
 import pytest
 
-from githubtoken_operator.adapters.signers import pkcs11 as backend
 from githubtoken_operator.adapters.signers.port import Signer
+from githubtoken_operator.adapters.signers.services import pkcs11 as backend
 from githubtoken_operator.domain.apps.signers import PKCS11Key
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import SignerDenied, SignerKeyInvalid, SignerUnavailable, Terminal

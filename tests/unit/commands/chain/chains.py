@@ -8,8 +8,8 @@ from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.commands.chain.links import links
 from githubtoken_operator.commands.chain.reading import Chain
-from githubtoken_operator.commands.checks import Check, Look
-from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.terminal.checks import Check, Look
 from tests.unit.builders import NOW, app_body
 from tests.unit.commands.snapshots import condition, snapshot
 

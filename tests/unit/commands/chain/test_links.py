@@ -9,8 +9,8 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Unavailable
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
-from githubtoken_operator.commands.checks import Look
-from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.terminal.checks import Look
 from githubtoken_operator.domain.vocabulary import reasons
 from tests.unit.builders import app_body, cluster_app_body, githubtoken_body
 from tests.unit.commands.chain.chains import ACCEPTED, DENIED, KEY, OURS, walked

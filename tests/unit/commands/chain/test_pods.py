@@ -9,7 +9,7 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.commands.chain.pods import Use, use_of
-from githubtoken_operator.commands.checks import Check, Look
+from githubtoken_operator.commands.terminal.checks import Check, Look
 from tests.unit.builders import NOW
 from tests.unit.commands.chain.chains import DENIED, walked
 from tests.unit.commands.snapshots import at, snapshot

@@ -10,10 +10,10 @@ from typing import Any
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.adapters.reach import Reached
-from githubtoken_operator.commands import packaged
-from githubtoken_operator.commands.checks import Check, Look
+from githubtoken_operator.commands.cluster import packaged
 from githubtoken_operator.commands.doctor.command import judged
 from githubtoken_operator.commands.doctor.findings import Findings, Objects, Platform, Rights, Rivals
+from githubtoken_operator.commands.terminal.checks import Check, Look
 from githubtoken_operator.domain.vocabulary.model import JSON
 from tests.unit.builders import NAMESPACE, NOW, app_body
 from tests.unit.commands.snapshots import at, condition, snapshot

@@ -12,9 +12,9 @@ import yaml
 
 from githubtoken_operator.adapters.kubernetes.api import Unavailable
 from githubtoken_operator.adapters.kubernetes.survey import Survey
-from githubtoken_operator.commands.checks import Look
 from githubtoken_operator.commands.doctor import bundle, reading
 from githubtoken_operator.commands.doctor.command import judged
+from githubtoken_operator.commands.terminal.checks import Look
 from tests.unit import keys
 from tests.unit.commands.doctor.clusters import DENIED, HEALTHY, deployment, objects, platform, replica
 from tests.unit.commands.snapshots import snapshot

@@ -14,11 +14,11 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError, Unavailable
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.adapters.kubernetes.survey import Right
 from githubtoken_operator.adapters.reach import Reached
-from githubtoken_operator.commands.checks import Look
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor import rights
 from githubtoken_operator.commands.doctor.command import summary
 from githubtoken_operator.commands.doctor.findings import Rights
-from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.terminal.checks import Look
 from githubtoken_operator.domain.user.orphans import Orphan
 from tests.unit.builders import NAMESPACE, app_body, cluster_app_body
 from tests.unit.commands.doctor.clusters import (

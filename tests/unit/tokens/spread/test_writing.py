@@ -13,7 +13,7 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
-from githubtoken_operator.adapters.metrics import Metrics
+from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import LEAST_LEFT, Place, Spread

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import yaml
 
-from githubtoken_operator.adapters.signers.vault import token_file
+from githubtoken_operator.adapters.signers.services.vault import token_file
 from localcluster import BinariesError
 from localcluster.openbao import OpenBao, provide_openbao
 from tests import cas

@@ -21,9 +21,9 @@ from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
 
 from githubtoken_operator.adapters.signers import keys
 from githubtoken_operator.adapters.signers.port import PublicKey, Signed, Surroundings
-from githubtoken_operator.adapters.signers.rest import Answer, Rest
-from githubtoken_operator.adapters.signers.session import make_session
-from githubtoken_operator.adapters.signers.threads import OneThread
+from githubtoken_operator.adapters.signers.services.rest import Answer, Rest
+from githubtoken_operator.adapters.signers.services.session import make_session
+from githubtoken_operator.adapters.signers.services.threads import OneThread
 from githubtoken_operator.domain.apps.signers import AzureKey
 from githubtoken_operator.domain.signers import azure
 from githubtoken_operator.domain.vocabulary.errors import (

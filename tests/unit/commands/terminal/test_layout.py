@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from githubtoken_operator.commands import layout
+from githubtoken_operator.commands.terminal import layout
 
 
 def test_columns_are_as_wide_as_their_widest_cell_and_lines_end_with_their_text() -> None:

@@ -11,9 +11,9 @@ import click
 from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
 from githubtoken_operator.adapters.kubernetes.tokens import Tokens
-from githubtoken_operator.commands import ages, layout
-from githubtoken_operator.commands.document import Format, document
-from githubtoken_operator.commands.session import Session
+from githubtoken_operator.commands.cluster.session import Session
+from githubtoken_operator.commands.terminal import ages, layout
+from githubtoken_operator.commands.terminal.document import Format, document
 from githubtoken_operator.domain.user.orphans import Orphan, orphans
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import format_time

@@ -26,8 +26,8 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from githubtoken_operator.adapters.object_metrics import AppSeries, TokenSeries
-from githubtoken_operator.adapters.process_metrics import NO_ANSWER, ProcessMetrics
+from githubtoken_operator.adapters.metrics.object_metrics import AppSeries, TokenSeries
+from githubtoken_operator.adapters.metrics.process_metrics import NO_ANSWER, ProcessMetrics
 from githubtoken_operator.domain.objects.view import AppView, KindName, TokenView
 
 RefreshResult = Literal["success", "transient", "terminal"]

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from githubtoken_operator.commands.layout import printable
+from githubtoken_operator.commands.terminal.layout import printable
 
 _REWRITE: Final = "\r\x1b[2K"
 

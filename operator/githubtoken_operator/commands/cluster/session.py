@@ -14,9 +14,9 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError, Invalid, NotF
 from githubtoken_operator.adapters.kubernetes.inspection import Inspection
 from githubtoken_operator.adapters.kubernetes.survey import Survey
 from githubtoken_operator.adapters.kubernetes.tokens import Tokens
-from githubtoken_operator.commands.complaints import complaint
-from githubtoken_operator.commands.options import Place
-from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.cluster.complaints import complaint
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.terminal.options import Place
 
 T = TypeVar("T")
 

@@ -10,11 +10,11 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
-from githubtoken_operator.commands.checks import Check
-from githubtoken_operator.commands.document import document
-from githubtoken_operator.commands.overview import Seen, overview
-from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.commands.surroundings import Happening, Surroundings
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.cluster.surroundings import Happening, Surroundings
+from githubtoken_operator.commands.shown.overview import Seen, overview
+from githubtoken_operator.commands.terminal.checks import Check
+from githubtoken_operator.commands.terminal.document import document
 from tests.unit.builders import NOW, githubtoken_body
 from tests.unit.commands.snapshots import at, needing_human, snapshot
 

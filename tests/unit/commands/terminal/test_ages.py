@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.commands import ages
+from githubtoken_operator.commands.terminal import ages
 from tests.unit.builders import NOW
 
 DAY = timedelta(days=1)

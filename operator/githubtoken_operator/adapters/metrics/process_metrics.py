@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from githubtoken_operator.adapters.waiting_metrics import Unanswered, Waiting, WaitingSeries
+from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Waiting, WaitingSeries
 
 NO_ANSWER: Final = "none"
 """The `code` label of a request that was not answered."""

@@ -26,7 +26,7 @@ from pkcs11.exceptions import PKCS11Error
 
 from githubtoken_operator.adapters.signers import keys
 from githubtoken_operator.adapters.signers.port import PublicKey, Signed, Surroundings
-from githubtoken_operator.adapters.signers.threads import OneThread
+from githubtoken_operator.adapters.signers.services.threads import OneThread
 from githubtoken_operator.domain.apps.signers import PKCS11Key
 from githubtoken_operator.domain.signers import pkcs11
 from githubtoken_operator.domain.vocabulary import reasons

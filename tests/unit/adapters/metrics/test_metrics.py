@@ -18,14 +18,14 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from githubtoken_operator.adapters.metrics import Metrics
-from githubtoken_operator.adapters.waiting_metrics import Unanswered, Waiting
+from githubtoken_operator.adapters.metrics.metrics import Metrics
+from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Waiting
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.engine.scheduler import CRASH, WOKEN
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body
 
-DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
+DOCS = Path(__file__).parents[4] / "docs" / "metrics.md"
 
 ISSUED = datetime(2026, 1, 1, 12, tzinfo=UTC)
 EXPIRES = ISSUED + timedelta(hours=8)

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
-from githubtoken_operator.commands import layout
+from githubtoken_operator.commands.terminal import layout
 
 State = Literal["ok", "warning", "failed", "unknown"]
 

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError
-from githubtoken_operator.commands import ages, checks, layout
-from githubtoken_operator.commands.checks import Check
-from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.commands.surroundings import Happening, Surroundings, revision_of
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.cluster.surroundings import Happening, Surroundings, revision_of
+from githubtoken_operator.commands.terminal import ages, checks, layout
+from githubtoken_operator.commands.terminal.checks import Check
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
 

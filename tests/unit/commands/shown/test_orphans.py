@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from githubtoken_operator.commands.orphans import as_object, as_table
+from githubtoken_operator.commands.shown.orphans import as_object, as_table
 from githubtoken_operator.domain.user.orphans import Orphan
 from tests.unit.builders import NOW
 

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import Unavailable
-from githubtoken_operator.commands.progress import Progress
+from githubtoken_operator.commands.terminal.progress import Progress
 
 POLL: Final = 1.0
 """Seconds between two looks."""

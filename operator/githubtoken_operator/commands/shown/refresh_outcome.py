@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from githubtoken_operator.commands import ages
-from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.commands.waiting import IDLE_FOR
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.terminal import ages
+from githubtoken_operator.commands.terminal.waiting import IDLE_FOR
 from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT
 
 SUSPENDED: Final = "it is suspended and will be refreshed when `spec.suspend` is false"

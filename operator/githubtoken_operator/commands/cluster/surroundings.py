@@ -8,7 +8,7 @@ from typing import Any, Final
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.adapters.kubernetes.tokens import Tokens
-from githubtoken_operator.commands.snapshot import Snapshot
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.domain.objects.secrets import CLUSTER_NAME, NAME, REVISION
 from githubtoken_operator.domain.vocabulary.model import JSON
 

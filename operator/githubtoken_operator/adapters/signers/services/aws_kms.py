@@ -29,7 +29,7 @@ from botocore.exceptions import (
 
 from githubtoken_operator.adapters.signers import keys
 from githubtoken_operator.adapters.signers.port import PublicKey, Signed, Surroundings
-from githubtoken_operator.adapters.signers.threads import OneThread
+from githubtoken_operator.adapters.signers.services.threads import OneThread
 from githubtoken_operator.domain.apps.signers import AWSKey
 from githubtoken_operator.domain.signers import aws
 from githubtoken_operator.domain.vocabulary import reasons

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.commands.login_outcome import (
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.shown.login_outcome import (
     Code,
     Done,
     Failed,
@@ -18,8 +19,7 @@ from githubtoken_operator.commands.login_outcome import (
     refusal,
     step,
 )
-from githubtoken_operator.commands.snapshot import Snapshot
-from githubtoken_operator.commands.waiting import IDLE_FOR
+from githubtoken_operator.commands.terminal.waiting import IDLE_FOR
 from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT
 from tests.unit.builders import NOW
 from tests.unit.commands.snapshots import EARLIER, REQUEST, at, condition, needing_human, ready, snapshot

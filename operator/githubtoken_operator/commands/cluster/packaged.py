@@ -23,4 +23,4 @@ def crds() -> list[JSON]:
 
 def _folder() -> Traversable:
     packaged = resources.files("githubtoken_operator") / "crds"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "deploy" / "crds"
+    return packaged if packaged.is_dir() else Path(__file__).parents[4] / "deploy" / "crds"

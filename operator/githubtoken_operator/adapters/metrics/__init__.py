@@ -1,0 +1,1 @@
+"""What Prometheus reads: work, objects, the process, and who waits for GitHub."""

@@ -1,0 +1,1 @@
+"""The services that sign, one module for each, and how they are reached."""

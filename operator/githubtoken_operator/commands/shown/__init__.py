@@ -1,0 +1,1 @@
+"""What the commands say of objects: lists of small pure functions."""
