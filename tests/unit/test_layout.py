@@ -62,3 +62,14 @@ def test_the_map_shows_every_module_or_its_folder(path: Path) -> None:
     folder = path.relative_to(OPERATOR / "githubtoken_operator").parts[0]
     shown = folder if folder in {"adapters", "commands"} else path.stem
     assert shown in words
+
+
+MAP = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+PLACES = sorted(set(re.findall(r"`([\w-]+/[\w./-]*\w)`", MAP[MAP.index("## Where to add what") :])))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_map_sends_to_places_that_there_are(place: str) -> None:
+    assert len(PLACES) > 30
+    folders = (ROOT, OPERATOR / "githubtoken_operator", ROOT / "charts/githubtoken-operator")
+    assert [found for folder in folders for found in (folder / place, folder / f"{place}.py") if found.exists()]
