@@ -59,7 +59,8 @@ class Place(Generic[K]):
 class LaneState(Generic[K]):
     """`allowed`: how many may ask at once; one at first and after each failure, and more with each success.
 
-    `failing`: it failed since its host last answered anybody.
+    `failing`: it failed, and was not answered since. `apart`: it failed while others of its host were answered, so that
+    it says nothing of them until it is answered itself.
     """
 
     lane: Lane
@@ -70,6 +71,7 @@ class LaneState(Generic[K]):
     paused_until: float = -math.inf
     outage: Outage = field(default_factory=Outage)
     failing: bool = False
+    apart: bool = False
     refused: set[K] = field(default_factory=set)
 
     def add(self, key: K, waiter: Waiter) -> None:

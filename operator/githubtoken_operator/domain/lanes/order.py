@@ -4,7 +4,8 @@
   a second one is limited within `TOGETHER`, the App pauses. After a pause one request goes first, and the one that was
   refused goes last.
 - What fails is asked by one at a time: an installation, or the host once two lanes fail and nothing answers. The pauses
-  between two looks grow, but for a lane that has not failed: whatever is wrong with others, it waits for seconds.
+  between two looks grow, but for a lane that has not failed: one after the other of them goes first, without a pause to
+  speak of. A lane that failed while others of its host were answered fails for itself, and stands for nobody else.
 - A lane begins with one request at once, and is given more as GitHub answers. No credential has more than `share` of
   the places, no host more than `host_share`: what hangs is held by few.
 - Of those that wait for the same credential, the earliest deadline goes first. Who waits keeps the reservation until
@@ -131,12 +132,15 @@ class Lanes(Generic[K]):
         host, _, state = self._hosts.of(lane, now)
         state.outage.end()
         state.refused.clear()
+        state.failing = state.apart = False
+        host.failing.pop(lane, None)
         was_away, failed = host.outage.since is not None, tuple(host.failing.items())
         host.outage.end()
         host.failing.clear()
         for where, other in failed:
-            other.failing = False
+            other.apart = True
             if was_away:
+                other.failing = False
                 other.outage.end()
             self._hosts.told(where, now)
         self._hosts.told(lane, now)
@@ -147,8 +151,8 @@ class Lanes(Generic[K]):
         state.allowed = 1
         state.refused.add(key)
         state.outage.begin(now)
-        if not alone:
-            state.failing = True
+        state.failing = True
+        if not alone and not state.apart:
             host.failing[lane] = state
             if len(host.failing) > 1:
                 host.outage.begin(now)

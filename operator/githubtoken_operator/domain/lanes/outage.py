@@ -14,6 +14,8 @@ from typing import Final
 
 FIRST_PAUSE: Final = 1.75
 """Seconds between two looks at first."""
+PAUSE_OF_OTHERS: Final = 0.25
+"""Seconds from one look to that of another who has not failed."""
 LONGEST_PAUSE: Final = 30.0
 """Seconds between two looks at most."""
 GROWTH: Final = 16
@@ -39,7 +41,7 @@ class Outage:
 
     def opens_to_new(self, now: float) -> float:
         """The same for one that has not failed: it may be right where all others are wrong, and waits little."""
-        return now if self.since is None else min(self.next_look, self.last_look + FIRST_PAUSE)
+        return now if self.since is None else min(self.next_look, self.last_look + PAUSE_OF_OTHERS)
 
     def look(self, now: float) -> None:
         """Somebody asks: the next one is to wait."""

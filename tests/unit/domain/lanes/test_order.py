@@ -261,6 +261,40 @@ def test_however_long_others_have_failed_one_who_has_not_waits_for_seconds() -> 
         assert lanes.grant(at) == ["c"]
 
 
+@pytest.mark.parametrize("bad", [2, 10, 50])
+def test_in_a_storm_of_failing_apps_nobody_else_waits_once_each_has_failed(bad: int) -> None:
+    """From the 20th second on, ten Apps that are answered want a token every other second."""
+    wanted = [(Lane(HOST, f"bad {number}", "1"), 100.0) for number in range(bad)]
+    begins = [0.0] * bad
+    for number in range(200):
+        wanted.append((Lane(HOST, f"good {number % 10}", "1"), 100.0 + number))
+        begins.append(20.0 + number / 5)
+    tried = Rehearsal(Lanes(), answer=lambda lane, _now: "failed" if lane.credential.startswith("bad") else "ok")
+    tried.run(wanted, begins=lambda key: begins[key], until=70.0)
+    assert len(tried.served) == 200
+    assert max(at - begins[key] for key, at in tried.served.items()) < 0.25
+    # Each failing App is asked by one at a time, whoever else is answered.
+    failed = Counter(asked.lane for asked in tried.asked if asked.said == "failed")
+    assert max(failed.values()) <= 2 + 70 / FIRST_PAUSE
+
+
+def test_an_outage_that_begins_anew_is_looked_at_by_one_for_all_again() -> None:
+    lanes: Lanes[str] = Lanes()
+    for key, lane in (("a", ONE), ("b", TWO)):
+        assert ask(lanes, key, lane)
+        lanes.failed(key, lane, 0.0)
+        lanes.leave(key, 0.0)
+    lanes.heard(OTHER, 1.0)
+    for key, lane in (("a", ONE), ("b", TWO)):
+        lanes.failed(key, lane, 2.0)
+    assert not lanes.is_out(OTHER), "others were answered while these failed"
+    for lane in (ONE, TWO):
+        lanes.heard(lane, 3.0)
+    for key, lane in (("a", ONE), ("b", TWO)):
+        lanes.failed(key, lane, 4.0)
+    assert lanes.is_out(OTHER)
+
+
 # --- Whatever comes --------------------------------------------------------------------------------------------------
 
 LANES = [Lane(host, key, where) for host in ("one", "two") for key in ("k", "l") for where in ("1", "2", "3")]
