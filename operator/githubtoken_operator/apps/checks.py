@@ -29,7 +29,7 @@ from githubtoken_operator.domain.runs.appcheck import Check
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError, Transient
-from githubtoken_operator.domain.vocabulary.model import JSON, App, PrivateKey
+from githubtoken_operator.domain.vocabulary.model import JSON, App, AppInfo, PrivateKey
 from githubtoken_operator.engine.scheduler import Next
 from githubtoken_operator.engine.turns import Turns, Waits
 from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
@@ -204,6 +204,7 @@ class Apps:
         except Terminal as error:
             check = appcheck.refused(source, key.fingerprint, self._now(), error, before)
         else:
+            self._learn(ref, app, info)
             check = appcheck.accepted(source, key.fingerprint, self._now(), info)
         self._tell(ref, asks)
         return check
@@ -228,19 +229,29 @@ class Apps:
         if ref in self._digests:
             self._wake(ref, delay=COUNT_AFTER)
 
-    async def client_id(self, ref: Ref, app: App) -> str:
-        """The client id, which user tokens need; learnt from `GET /app` where the spec gives only `appID`."""
-        if app.client_id is not None:
-            return app.client_id
-        proof = app.api_url, app.issuer, app.private_key.fingerprint if app.private_key else ""
-        known = self._client_ids.get(ref)
-        if known is not None and known[0] == proof:
-            return known[1]
-        learnt = (await self._github.get_app(app)).client_id if app.private_key else None
-        if learnt is None:
+    async def client_id(self, ref: Ref, app: App, *, asks: Ref) -> str:
+        """The client id, which user tokens need; learnt from `GET /app` where the spec gives only `appID`.
+
+        It is asked for as a check is, so not within another turn. Raises what a check raises.
+        """
+        if app.client_id is None and app.private_key is not None and self._learnt(ref, app) is None:
+            await self.ensure_checked(ref, asks=asks)
+            if self._learnt(ref, app) is None:
+                # It was checked before this process began.
+                with self._turns.turn(asks, Lane(app.api_host, app.credential), deadline=0, points=READ):
+                    self._learn(ref, app, await self._github.get_app(app))
+        found = app.client_id or self._learnt(ref, app)
+        if found is None:
             raise Terminal(reasons.APP_NOT_READY, "user tokens need the App's client id: set its `spec.clientID`")
-        self._client_ids[ref] = proof, learnt
-        return learnt
+        return found
+
+    def _learnt(self, ref: Ref, app: App) -> str | None:
+        proof, found = self._client_ids.get(ref, (None, None))
+        return found if proof == _proof(app) else None
+
+    def _learn(self, ref: Ref, app: App, info: AppInfo) -> None:
+        if info.client_id is not None:
+            self._client_ids[ref] = _proof(app), info.client_id
 
     async def run(self, ref: Ref) -> Next | None:
         """One run for an App; never raises for what the cluster or GitHub do."""
@@ -344,3 +355,8 @@ class Apps:
         except (Conflict, NotFound):
             # It was changed or deleted meanwhile: look again.
             self._wake(ref)
+
+
+def _proof(app: App) -> tuple[str, str, str]:
+    """Who answered by that name."""
+    return app.api_url, app.issuer, app.private_key.fingerprint if app.private_key else ""

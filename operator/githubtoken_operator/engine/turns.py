@@ -19,6 +19,8 @@ K = TypeVar("K")
 
 LOOK_AGAIN: Final = 300.0
 """Seconds after which one that waits runs in any case; its turn wakes it before."""
+WORTH_A_WORD: Final = 10.0
+"""Seconds that an object waits for its turn before it says so, which costs the API server a write."""
 _LONGEST_SLEEP: Final = 30.0
 _MOST_OWNERS: Final = 4096
 """Keys that somebody replaces again and again must not fill the memory."""
@@ -40,8 +42,17 @@ class Waits(Exception):
 class Turns(Generic[K]):
     """The lanes, with the time and somebody to wake. `monotonic` gives seconds; `wake` makes a key due at once."""
 
-    def __init__(self, lanes: Lanes[K], *, monotonic: Callable[[], float], wake: Callable[[K], None]) -> None:
+    def __init__(
+        self,
+        lanes: Lanes[K],
+        *,
+        monotonic: Callable[[], float],
+        wake: Callable[[K], None],
+        paused: Callable[[Lane, tuple[str, str], float], None] = lambda _lane, _owner, _seconds: None,
+    ) -> None:
+        """`paused` is told in which lane GitHub limited whom, and for how many seconds."""
         self.lanes = lanes
+        self._paused = paused
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
         self._monotonic = monotonic
         self._wake = wake
@@ -136,6 +147,7 @@ class Turns(Generic[K]):
         now = self._monotonic()
         if isinstance(error, RateLimited) and error.retry_after is not None:
             self.lanes.limited(key, lane, error.retry_after, now)
+            self._paused(lane, self.owner(lane), error.retry_after)
         elif error.concern is Concern.HEARD:
             self.lanes.heard(lane, now)
         elif error.concern is not Concern.NOBODY:

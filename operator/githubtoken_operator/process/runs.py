@@ -205,6 +205,7 @@ def _kinds(ground: Ground, apps: Apps, users: Users) -> TokenKinds:
                 credentials=users.credentials,
                 allowed_hosts=settings.allowed_hosts,
             ),
+            turns=ground.turns,
         ),
         "Personal": PersonalKind(PersonalTokens(github, allowed_hosts=settings.allowed_hosts)),
     }
@@ -250,6 +251,7 @@ def _reconciler(ground: Ground, apps: Apps, kinds: TokenKinds, known: Known) -> 
         home=home,
         recorder=recorder,
         metrics=metrics,
+        turns=ground.turns,
         now=clocks.wall,
     )
     followers = Followers(
@@ -276,7 +278,6 @@ def _reconciler(ground: Ground, apps: Apps, kinds: TokenKinds, known: Known) -> 
             metrics=metrics,
             monotonic=clocks.monotonic,
         ),
-        metrics=metrics,
     )
     return Reconciler(
         kinds=kinds,

@@ -82,7 +82,12 @@ def wire(
         changed=scheduler.wake,
     )
     lanes: Lanes[Ref] = Lanes(requests_per_minute=settings.github_requests_per_minute, places=settings.concurrency)
-    turns = Turns(lanes, monotonic=boottime, wake=scheduler.wake)
+    turns = Turns(
+        lanes,
+        monotonic=boottime,
+        wake=scheduler.wake,
+        paused=lambda lane, owner, seconds: metrics.process.paused(metrics.host_label(lane.host), *owner, seconds),
+    )
 
     def wake_for(key: SecretKey) -> None:
         for ref in watched.dependents(Ref(Kind.SECRET, *key)):

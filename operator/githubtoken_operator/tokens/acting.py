@@ -9,9 +9,7 @@ import logging
 from contextlib import nullcontext
 from datetime import timedelta
 
-from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.observed.steps import Step
@@ -32,13 +30,11 @@ from githubtoken_operator.domain.vocabulary.errors import (
     NotHonoured,
     NotSent,
     OutcomeUnknown,
-    RateLimited,
     Terminal,
     TokenError,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.turns import Waits
-from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.issuing import Issuer
@@ -65,7 +61,6 @@ class Actions:
         finalizer: Finalizer,
         publisher: Publisher,
         settlement: Settlement,
-        metrics: Metrics,
     ) -> None:
         self._kinds = kinds
         self._moments = moments
@@ -75,7 +70,6 @@ class Actions:
         self._finalizer = finalizer
         self._publisher = publisher
         self._settle = settlement.settle
-        self._metrics = metrics
 
     async def take(self, gathered: Gathered, memory: Memory, decision: Decision) -> Outcome | JSON:
         """Acts once. An object that is returned says: the world has changed, look again. Raises `ApiError`."""
@@ -93,6 +87,8 @@ class Actions:
                 case Halt(error, recheck):
                     return await self._settle(gathered, memory, error, recheck=recheck)
                 case step:
+                    if step.asks_github:
+                        await self._kinds[seen.token.kind].prove(gathered)
                     with self._turns.turn(gathered) if step.asks_github else nullcontext():
                         return await self._step(gathered, memory, step)
         except Waits as waits:
@@ -147,11 +143,6 @@ class Actions:
         memory.error, memory.inputs = error, gathered.inputs
         if isinstance(error, NotSent | OutcomeUnknown):
             self._turns.reserve(gathered)
-        if isinstance(error, RateLimited) and error.retry_after is not None:
-            app = gathered.app_ref if gathered.resolved.app else Ref(ObjectKind.APP, seen.token.namespace, "")
-            self._metrics.process.paused(
-                self._metrics.host_label(gathered.host), app.namespace, app.name, error.retry_after
-            )
         own = self._kinds[seen.token.kind].after(seen.own, memory, error)
         failed = gathered.after(count_failure(seen, error), own)
         if publish and must_publish(failed.observation):

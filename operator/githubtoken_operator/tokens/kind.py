@@ -7,6 +7,7 @@ token can be obtained. `obtain` gets a token from GitHub, and `revoke` ends what
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -41,7 +42,8 @@ class Ending:
     """A GitHubToken with `deletionPolicy: Revoke` that is being deleted.
 
     `held` are the tokens that consumers have, and the one that this process remembers; `unread` is why it is not known
-    what consumers have. `app` gives the App, which raises `TokenError` where nobody knows it any more.
+    what consumers have. `app` gives the App, which raises `TokenError` where nobody knows it any more. Inside of `turn`
+    GitHub may be asked as that App, for so many points; it raises `Waits`, and there is one in an attempt.
     """
 
     body: JSON
@@ -51,6 +53,7 @@ class Ending:
     unread: Forbidden | None
     now: datetime
     app: Callable[[], Awaitable[App]]
+    turn: Callable[[App, float], AbstractContextManager[None]]
 
 
 class TokenKind(Protocol):
@@ -122,7 +125,10 @@ class TokenKind(Protocol):
         """Whose the token is, and what GitHub granted it, as far as that is known."""
 
     async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
-        """Asks whose token was published, where it may still be asked: whether it is known now, and was not before."""
+        """Asks whose token was published, where it may still be asked: whether it is known now, and was not before.
+
+        Raises `Waits` where others go first: it is asked when its turn has come.
+        """
 
     async def revoke(self, ending: Ending) -> tuple[JSON, str | None]:
         """Revokes all that is held and kept: the object as it is then, and what may be alive, in words for the event.

@@ -2,8 +2,10 @@
 
 A finalizer, put on before the first token is obtained, holds the object. What consumers have and what this process
 remembers is gathered here; its kind adds what only it keeps, and revokes all of it. That may be repeated: a token that
-is dead counts as revoked. A GitHub that cannot be reached, or an App that is not there, holds the object for five
-minutes; then it goes with an event.
+is dead counts as revoked. A GitHub that cannot be reached, an App that is not there, or one that has more to do than
+GitHub allows, holds the object for five minutes; then it goes with an event.
+
+GitHub is asked in the App's lane, as for a token: deletions of an App that hangs take no other's places.
 
 Success is counted only where all that is known to be alive was revoked: a token that status speaks of and whose Secret
 is gone makes the result `failed`.
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound
@@ -22,12 +25,15 @@ from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.consumer import consumer, ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import deletion
-from githubtoken_operator.domain.runs.outcomes import Gone, Revoking
+from githubtoken_operator.domain.runs.outcomes import Gone, NotItsTurn, Revoking
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.vocabulary.model import JSON, App
+from githubtoken_operator.engine.turns import WORTH_A_WORD, Turns, Waits
+from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.gathered import Memory, app_ref, ref_of, with_target
 from githubtoken_operator.tokens.kind import Ending, TokenKinds
@@ -51,6 +57,7 @@ class Revocations:
         home: str,
         recorder: Recorder,
         metrics: Metrics,
+        turns: Turns[Ref],
         now: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
@@ -61,9 +68,10 @@ class Revocations:
         self._home = home
         self._recorder = recorder
         self._metrics = metrics
+        self._turns = turns
         self._now = now
 
-    async def end(self, body: JSON, memory: Memory) -> Revoking | Gone:
+    async def end(self, body: JSON, memory: Memory) -> Revoking | NotItsTurn | Gone:
         """One attempt for an object that is being deleted; `Gone` once we hold it no longer. Raises `ApiError`."""
         token, deadline = parse_token(body, self._home), deletion.deadline(body)
         if not token.held or deadline is None:
@@ -78,13 +86,17 @@ class Revocations:
         if not token.revoke:
             return await self._let_go(body)
         try:
-            body, left = await self._revoke(body, token, memory)
+            body, left = await self._revoke(body, token, memory, deadline)
         except (Conflict, NotFound):
             raise
+        except Waits as waits:
+            if self._now() < deadline:
+                return await self._wait(token, memory, waits, deadline)
+            left = self._given_up(token, "the turn of its App at GitHub did not come")
         except (TokenError, ApiError) as error:
             if self._now() < deadline:
                 return await self._put_off(token, memory, error, deadline)
-            left = self._given_up(token, error)
+            left = self._given_up(token, error.message)
         if left is not None and left not in memory.warned:
             memory.warned |= {left}
             await self._recorder.warn(token, reasons.REVOCATION_FAILED, left)
@@ -122,10 +134,24 @@ class Revocations:
         now = self._now()
         return Revoking(deletion.next_attempt(now, attempts, retry_after, deadline) - now, deadline - now)
 
-    async def _revoke(self, body: JSON, token: GitHubToken, memory: Memory) -> tuple[JSON, str | None]:
+    async def _wait(self, token: GitHubToken, memory: Memory, waits: Waits, deadline: datetime) -> NotItsTurn:
+        """It has a reservation. It is told where that lasts."""
+        unsaid = timedelta(seconds=WORTH_A_WORD - waits.waited)
+        if unsaid > timedelta():
+            return NotItsTurn(min(unsaid, deadline - self._now()))
+        if not memory.revocations:
+            memory.revocations = 1
+            why = "GitHub does not answer" if waits.out else f"waiting for its App's turn, {waits.before} before it"
+            message = f"the tokens are not revoked yet, which is tried until {deadline:%H:%M:%S} UTC: {why}"
+            await self._recorder.warn(token, reasons.REVOCATION_DELAYED, message)
+        return NotItsTurn(deadline - self._now())
+
+    async def _revoke(
+        self, body: JSON, token: GitHubToken, memory: Memory, deadline: datetime
+    ) -> tuple[JSON, str | None]:
         """The object as it is now, and what may be alive because nobody has it any more.
 
-        Raises `TokenError` or `ApiError` to be tried again.
+        Raises `TokenError` or `ApiError` to be tried again, and `Waits`.
         """
         unread: Forbidden | None = None
         held = [memory.held] if memory.held is not None else []
@@ -138,8 +164,15 @@ class Revocations:
         async def app() -> App:
             return await self._app(token, memory)
 
-        ending = Ending(body, with_target(token, memory), memory, held, unread, self._now(), app)
-        return await self._kinds[token.kind].revoke(ending)
+        token = with_target(token, memory)
+        kind = self._kinds[token.kind]
+
+        def turn(asked: App, points: float) -> AbstractContextManager[None]:
+            lane = (kind.lane(token, asked) or Lane("", ""))._replace(host=asked.api_host)
+            self._turns.owned(lane, (app_ref(token).namespace, app_ref(token).name))
+            return self._turns.turn(ref_of(token), lane, deadline=deadline.timestamp(), points=points)
+
+        return await kind.revoke(Ending(body, token, memory, held, unread, self._now(), app, turn))
 
     async def _given_out(self, token: GitHubToken) -> Sequence[Issued]:
         """What consumers have: one token, and those that some namespaces still had of a ClusterGitHubToken."""
@@ -163,7 +196,7 @@ class Revocations:
             return memory.app
         raise resolved.error or Terminal(reasons.APP_NOT_READY, "the App cannot be used")
 
-    def _given_up(self, token: GitHubToken, error: TokenError | ApiError) -> str:
+    def _given_up(self, token: GitHubToken, why: str) -> str:
         minutes = int(deletion.LONGEST_HOLD.total_seconds() // 60)
-        message = f"the tokens were not revoked within {minutes} minutes and may be alive: {error.message}"
+        message = f"the tokens were not revoked within {minutes} minutes and may be alive: {why}"
         return f"{message}. {self._kinds[token.kind].given_up(token)}"

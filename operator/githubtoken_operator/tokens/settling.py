@@ -11,6 +11,7 @@ from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.runs.followup import still_counted
 from githubtoken_operator.domain.runs.outcomes import Settled
 from githubtoken_operator.domain.runs.status import Result
+from githubtoken_operator.engine.turns import Waits
 from githubtoken_operator.tokens.followers import Followers
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.kind import TokenKinds
@@ -63,11 +64,19 @@ class Settlement:
             kind.keep(memory, gathered.stored)
         body = await self._recorder.record(gathered, memory, result)
         again = await self._followers.tell(gathered, memory)
-        if await kind.learn_account(gathered, memory):
+        learnt, asks = await self._learn_account(gathered, memory) if standing is None else (False, False)
+        if learnt:
             known = replace(result, granted=kind.granted(seen, memory))
             body = await self._recorder.record(replace(gathered, body=body), memory, known)
         if gathered.stored is not None and memory.restarted == gathered.stored.revision and seen.token.restart_targets:
             await self._recorder.restarted(body, memory.restarted)
         waits = [retry] if retry else []
         waits += [again - gathered.local_time] if again is not None else []
-        return Settled(seen, result, gathered.local_time, recheck, min(waits, default=None))
+        return Settled(seen, result, gathered.local_time, recheck, min(waits, default=None), asks)
+
+    async def _learn_account(self, gathered: Gathered, memory: Memory) -> tuple[bool, bool]:
+        """Whether it is known now, and whether it waits for a turn to be asked for."""
+        try:
+            return await self._kinds[gathered.observation.token.kind].learn_account(gathered, memory), False
+        except Waits:
+            return False, True

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.lanes.budget import WRITE
@@ -17,13 +16,10 @@ from githubtoken_operator.domain.runs import urgency
 from githubtoken_operator.domain.runs.outcomes import NotItsTurn, Outcome, Settled
 from githubtoken_operator.domain.vocabulary import conditions
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown
-from githubtoken_operator.engine.turns import LOOK_AGAIN, Turns, Waits
+from githubtoken_operator.engine.turns import LOOK_AGAIN, WORTH_A_WORD, Turns, Waits
 from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.gathered import Gathered
 from githubtoken_operator.tokens.kind import TokenKinds
-
-WORTH_A_WORD: Final = 10.0
-"""Seconds that an object waits for its turn before its status says so, which costs the API server a write."""
 
 
 class TokenTurns:
@@ -83,5 +79,5 @@ def _deadline(gathered: Gathered) -> float:
 def _keeps_its_turn(outcome: Outcome) -> bool:
     """Whether the object waits at GitHub: for its turn, or until GitHub answers again."""
     if isinstance(outcome, Settled):
-        return isinstance(outcome.result.standing, NotSent | OutcomeUnknown | BackingOff)
+        return outcome.asks or isinstance(outcome.result.standing, NotSent | OutcomeUnknown | BackingOff)
     return isinstance(outcome, NotItsTurn)

@@ -519,7 +519,7 @@ async def test_a_client_id_is_taken_from_the_spec_or_learnt(spec: dict[str, Any]
     apps = world.start().apps
     resolved = await apps.resolve(ACME)
     assert resolved.app is not None
-    assert [await apps.client_id(ACME, resolved.app) for _ in range(2)] == [client_id] * 2
+    assert [await apps.client_id(ACME, resolved.app, asks=CI) for _ in range(2)] == [client_id] * 2
     assert looks(world) == asked
 
 
@@ -528,9 +528,29 @@ async def test_the_same_id_on_another_host_is_another_app() -> None:
     apps = world.start().apps
     here = (await apps.resolve(ACME)).app
     assert here is not None
-    await apps.client_id(ACME, here)
-    await apps.client_id(ACME, replace(here, api_url="https://ghe.example/api/v3"))
+    await apps.client_id(ACME, here, asks=CI)
+    await apps.client_id(ACME, replace(here, api_url="https://ghe.example/api/v3"), asks=CI)
     assert looks(world) == 2
+
+
+async def test_one_asks_for_the_client_id_for_all_and_a_refusal_is_remembered() -> None:
+    world = world_with(clientID=None)
+    world.github = github = Slow(world.faults, world.clock)
+    github.answers = asyncio.Event()
+    apps = world.start().apps
+    app = (await apps.resolve(ACME)).app
+    assert app is not None
+    asking = asyncio.create_task(apps.client_id(ACME, app, asks=CI))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    with pytest.raises(Waits):
+        await apps.client_id(ACME, app, asks=OTHER)
+    github.refuses["get_app"] = Terminal(reasons.AUTHENTICATION_FAILED, "no such App")
+    github.answers.set()
+    for _ in range(3):
+        with pytest.raises(Terminal, match="no such App"):
+            await (asking if not asking.done() else apps.client_id(ACME, app, asks=OTHER))
+    assert looks(world) == 1
 
 
 async def test_without_client_id_and_key_a_user_token_cannot_be_had() -> None:
@@ -539,7 +559,7 @@ async def test_without_client_id_and_key_a_user_token_cannot_be_had() -> None:
     resolved = await apps.resolve(ACME)
     assert resolved.app is not None
     with pytest.raises(Terminal, match=r"set its `spec\.clientID`"):
-        await apps.client_id(ACME, resolved.app)
+        await apps.client_id(ACME, resolved.app, asks=CI)
 
 
 # --- The App's own run -----------------------------------------------------------------------------------------------

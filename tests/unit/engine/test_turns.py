@@ -38,7 +38,10 @@ class Scene:
         self.woken: list[str] = []
         self.any_woken = asyncio.Event()
         self.lanes: Lanes[str] = Lanes()
-        self.turns = Turns(self.lanes, monotonic=lambda: self.now, wake=self._wake)
+        self.paused: list[tuple[Lane, tuple[str, str], float]] = []
+        self.turns = Turns(
+            self.lanes, monotonic=lambda: self.now, wake=self._wake, paused=lambda *told: self.paused.append(told)
+        )
 
     def _wake(self, key: str) -> None:
         self.woken.append(key)
@@ -127,9 +130,11 @@ def test_a_refusal_stops_nobody_else(scene: Scene, error: TokenError) -> None:
 
 
 def test_a_limit_pauses_the_lane(scene: Scene) -> None:
+    scene.turns.owned(LANE, ("team", "acme"))
     with pytest.raises(RateLimited):
         scene.take("a", LIMIT)
     assert scene.turns.paused_until(LANE) == 60
+    assert scene.paused == [(LANE, ("team", "acme"), 60)]
     with pytest.raises(Waits):
         scene.take("b")
     scene.now = 60.0

@@ -96,9 +96,9 @@ async def test_who_claims_an_app_learns_nothing_of_it() -> None:
     good, bad = await process.apps.resolve(ACME), await process.apps.resolve(evil)
     assert good.app is not None
     assert bad.app is not None
-    assert await process.apps.client_id(ACME, good.app) == "Iv23learnt"
+    assert await process.apps.client_id(ACME, good.app, asks=ACME) == "Iv23learnt"
     with pytest.raises(Terminal, match="cannot verify"):
-        await process.apps.client_id(evil, bad.app)
+        await process.apps.client_id(evil, bad.app, asks=evil)
     assert world.faults.calls.count("get_app") == 2
 
 
@@ -254,7 +254,7 @@ async def test_what_is_gone_leaves_nothing_behind() -> None:
         await process.apps.run(ref)
         resolved = await process.apps.resolve(ref)
         assert resolved.app is not None
-        await process.apps.client_id(ref, resolved.app)
+        await process.apps.client_id(ref, resolved.app, asks=ref)
         world.api.delete(f"githubapps/{ref.name}")
         process.apps.forget(ref)
         await process.apps.run(ref)

@@ -7,12 +7,15 @@ from datetime import timedelta
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Terminating
-from githubtoken_operator.domain.objects.github_token import FINALIZER
-from githubtoken_operator.domain.runs import deletion
+from githubtoken_operator.domain.lanes.budget import WRITE
+from githubtoken_operator.domain.objects.github_token import FINALIZER, parse_token
+from githubtoken_operator.domain.runs import causes, deletion
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited
+from githubtoken_operator.engine.turns import WORTH_A_WORD
+from githubtoken_operator.tokens.gathered import Memory, app_ref, with_target
 from tests.unit.builders import app_body, githubtoken_body, secret
-from tests.unit.fakes import AFTER, API_AWAY, LOST, NOT_SENT, Killed, Moment, World, raising
+from tests.unit.fakes import AFTER, API_AWAY, LOST, NOT_SENT, Killed, Moment, Process, World, raising, token_ref
 from tests.unit.keys import pem
 from tests.unit.tokens.ends import (
     BOTH,
@@ -203,6 +206,55 @@ async def test_an_unreachable_github_holds_the_object_five_minutes_and_no_longer
     assert world.event_reasons[-2:] == [reasons.REVOCATION_DELAYED, reasons.REVOCATION_FAILED]
     assert revocations(process) == {"success": 0, "failed": 1}
     assert (CREDENTIAL in world.api.objects) is (begin is user), "nothing else could revoke the pair any more"
+
+
+async def while_its_app_hangs(world: World) -> Process:
+    """A process in which another object of the same client or installation is being answered, which takes long."""
+    process = world.start()
+    token = parse_token(world.api.objects[TOKEN])
+    app = (await process.apps.resolve(app_ref(token))).app
+    assert app is not None
+    lane = process.kinds[token.kind].lane(with_target(token, Memory("")), app)
+    assert lane is not None
+    lane = lane._replace(host=app.api_host)
+    assert process.lanes.ask(token_ref("other"), lane, deadline=0, points=WRITE, now=world.clock.monotonic())
+    return process
+
+
+@pytest.mark.parametrize("begin", BOTH)
+async def test_a_deletion_waits_for_its_apps_turn_without_a_place_and_says_so_once(begin: Begin) -> None:
+    world = await begin()
+    tokens, process = living(world), await while_its_app_hangs(world)
+    world.api.delete(TOKEN)
+    due = await process.run()
+    assert due is not None
+    assert due.cause == causes.TURN
+    assert world.github.revoked == set()
+    assert reasons.REVOCATION_DELAYED not in world.event_reasons
+    for _ in range(2):
+        world.clock.advance(timedelta(seconds=WORTH_A_WORD))
+        await process.run()
+    assert world.event_reasons.count(reasons.REVOCATION_DELAYED) == 1
+    assert "waiting for its App's turn, 0 before it" in world.api.events[-1]["message"]
+    process.lanes.leave(token_ref("other"), world.clock.monotonic())
+    process.turns.pump()
+    assert process.woken[-1][0] == token_ref("ci")
+    await process.run()
+    assert TOKEN not in world.api.objects
+    assert world.github.revoked == tokens
+
+
+async def test_a_deletion_whose_turn_does_not_come_is_held_five_minutes_and_no_longer() -> None:
+    world = await installation()
+    process = await while_its_app_hangs(world)
+    world.api.delete(TOKEN)
+    deleted = world.clock.now
+    await until_gone(world, process)
+    assert TOKEN not in world.api.objects
+    assert world.clock.now - deleted == deletion.LONGEST_HOLD
+    assert world.event_reasons[-1] == reasons.REVOCATION_FAILED
+    assert "the turn of its App at GitHub did not come" in world.api.events[-1]["message"]
+    assert process.lanes.waiting() == []
 
 
 async def test_a_restart_does_not_begin_the_five_minutes_anew() -> None:

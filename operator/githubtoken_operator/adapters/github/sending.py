@@ -136,7 +136,10 @@ class Sender:
         return heard.skew.value if heard else self._set_by()
 
     async def measure_clocks(self) -> None:
-        """Asks each host that has answered before for its time; of one that does not answer, nothing is known."""
+        """Asks each host that has answered before for its time; of one that does not answer, nothing is known.
+
+        It stands in no lane: no App asks, it counts for no limit, and who waits for it is a task that takes no place.
+        """
         await asyncio.gather(*(self._measure(host, heard) for host, heard in self._heard.items()))
 
     async def _measure(self, host: str, heard: _Heard) -> None:

@@ -14,7 +14,8 @@ class Settled:
     """It came to its end, and what came of it is recorded.
 
     `local_time` is our clock at the moment of `seen.now`. `recheck` is when to look at what no watch tells of, where
-    the decision said so, and `consumers` when those are told who could not be told yet.
+    the decision said so, and `consumers` when those are told who could not be told yet. `asks`: there is more to be
+    asked at GitHub when its turn has come.
     """
 
     seen: Observation
@@ -22,6 +23,7 @@ class Settled:
     local_time: datetime
     recheck: timedelta | None = None
     consumers: timedelta | None = None
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

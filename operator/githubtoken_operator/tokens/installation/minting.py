@@ -25,6 +25,8 @@ from githubtoken_operator.engine.lately import Lately
 
 NAME_SERVES: Final = 300.0
 """Seconds for which what was found by a name serves others that give the same name."""
+REFUSAL_SERVES: Final = 5.0
+"""Seconds for which a name that means no installation is asked for by nobody else: many that wait need one answer."""
 ACCOUNT_SERVES: Final = 86_400.0
 """Seconds after which the name of an installation's account is looked at again, to be shown."""
 LIMITED_ACCOUNT_SERVES: Final = 3600.0
@@ -61,6 +63,7 @@ class InstallationTokens:
         self._github = github
         self._verify = verify
         self._names: Lately[tuple[_Proof, str], Target] = Lately(monotonic)
+        self._refused: Lately[tuple[_Proof, str], str] = Lately(monotonic)
         self._installations: Lately[tuple[_Proof, int], Installation] = Lately(monotonic)
 
     def number(self, app: App, source: InstallationSource) -> int | None:
@@ -125,11 +128,15 @@ class InstallationTokens:
         key = _proof(app), source.selector
         if (target := self._names.get(key, NAME_SERVES)) is not None:
             return _Found(target, fresh=False)
+        if (refused := self._refused.get(key, REFUSAL_SERVES)) is not None:
+            raise Terminal(reasons.INSTALLATION_NOT_FOUND, refused)
         try:
             found = await self._github.find_installation(
                 app, id=source.id, owner=source.owner, repository=source.repository, enterprise=source.enterprise
             )
         except Terminal as error:
+            if error.reason == reasons.INSTALLATION_NOT_FOUND:
+                self._refused.put(key, error.message)
             if known is None or known.repository_id is None or error.reason != reasons.INSTALLATION_NOT_FOUND:
                 raise
             hint = (

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation import revocation as words
+from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.runs import deletion
-from githubtoken_operator.domain.vocabulary.model import Token
+from githubtoken_operator.domain.vocabulary.model import App, Token
 from githubtoken_operator.tokens.kind import Ending
 
 
@@ -26,7 +27,7 @@ class InstallationRevocation:
     async def revoke(self, ending: Ending, beside: Sequence[Issued]) -> str | None:
         """What may be alive then, or None; `beside` are tokens that this process got and did not publish.
 
-        Raises `TokenError` or `ApiError` to be tried again.
+        Raises `TokenError` or `ApiError` to be tried again, and `Waits`.
         """
         known = [*ending.held, *beside]
         living = {
@@ -46,6 +47,7 @@ class InstallationRevocation:
         if not living:
             return None
         app, left = await ending.app(), None
+        at: list[tuple[App, Token]] = []
         for value, came in living.items():
             asked = deletion.asked(app, came, self._allowed_hosts)
             if came is None and (elsewhere := words.left_elsewhere(ending.token, app)):
@@ -53,5 +55,9 @@ class InstallationRevocation:
             if isinstance(asked, str):
                 left = words.not_revoked(asked)
             else:
-                await self._github.revoke_installation_token(asked, value)
+                at.append((asked, value))
+        if at:
+            with ending.turn(at[0][0], WRITE * len(at)):
+                for asked, value in at:
+                    await self._github.revoke_installation_token(asked, value)
         return left

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
@@ -15,6 +16,7 @@ from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
@@ -38,6 +40,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
 )
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.objects import Read
+from githubtoken_operator.engine.turns import Turns
 from githubtoken_operator.engine.watched import Ref
 from githubtoken_operator.tokens.gathered import Gathered, Memory, app_ref
 from githubtoken_operator.tokens.kind import Ending, Plain
@@ -82,6 +85,7 @@ class UserKind(Plain):
         rotation: Rotation,
         sign_ins: SignIns,
         revocation: PairRevocation,
+        turns: Turns[Ref],
     ) -> None:
         self._github = github
         self._apps = apps
@@ -91,14 +95,22 @@ class UserKind(Plain):
         self._rotation = rotation
         self._sign_ins = sign_ins
         self._revocation = revocation
+        self._turns = turns
 
     def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
         """The client's. Its id is public, so it counts within the namespace of the App's object.
 
         That of a ClusterGitHubApp is the cluster's.
         """
-        client = f"client {app_ref(token).namespace}/{app.client_id or app.app_id}" if app else ""
-        return Lane(app.web_host, client) if app else None
+        return Lane(app.web_host, self._client(token, app)) if app else None
+
+    @staticmethod
+    def _client(token: GitHubToken, app: App) -> str:
+        return f"client {app_ref(token).namespace}/{app.client_id or app.app_id}"
+
+    async def prove(self, gathered: Gathered) -> None:
+        """Has the App's client id found out, where the spec does not give it."""
+        await self._client_id(gathered)
 
     def trouble(self, resolved: Resolved) -> TokenError | None:
         """The client secret."""
@@ -171,7 +183,7 @@ class UserKind(Plain):
     async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
         """Asks whose token a rotated one is, after it was published: the answer changes nothing but status.
 
-        Whether it is known now, and was not before.
+        Whether it is known now, and was not before. The client has a lane at the REST API too. Raises `Waits`.
         """
         seen = gathered.observation
         if seen.issued is None or not seen.valid or gathered.resolved.error is not None:
@@ -182,9 +194,12 @@ class UserKind(Plain):
             asked.account_looks = 0 if _account_known(gathered, memory) else ACCOUNT_LOOKS
         if asked.account_looks == 0 or own.account is not None or own.unadmitted or seen.moved:
             return False
-        asked.account_looks -= 1
+        lane = Lane(gathered.app.api_host, self._client(seen.token, gathered.app))
+        deadline = seen.issued.access.expires_at or datetime.max.replace(tzinfo=UTC)
         try:
-            login = await self._github.get_login(gathered.app, seen.issued.access.token)
+            with self._turns.turn(gathered.key, lane, deadline=deadline.timestamp(), points=READ):
+                asked.account_looks -= 1
+                login = await self._github.get_login(gathered.app, seen.issued.access.token)
         except TokenError as error:
             where = about(*seen.token.labels)
             logger.info("it is not known yet whose token this is: %s", error.message, extra=where)
@@ -243,7 +258,7 @@ class UserKind(Plain):
             await self._sign_ins.admit(seen.token, gathered.app, access, published=published)
 
     async def _client_id(self, gathered: Gathered) -> str:
-        return await self._apps.client_id(gathered.app_ref, gathered.app)
+        return await self._apps.client_id(gathered.app_ref, gathered.app, asks=gathered.key)
 
 
 def _account_known(gathered: Gathered, memory: Memory) -> bool:

@@ -14,11 +14,12 @@ from dataclasses import replace
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain.consumer import ownership
+from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.user import credential_body
 from githubtoken_operator.domain.user import revocation as words
 from githubtoken_operator.domain.user.credential import Credential
-from githubtoken_operator.domain.vocabulary.model import JSON, App
+from githubtoken_operator.domain.vocabulary.model import JSON, App, Token
 from githubtoken_operator.tokens.kind import Ending
 from githubtoken_operator.tokens.user.credentials import Credentials
 
@@ -37,7 +38,7 @@ class PairRevocation:
     async def revoke(self, ending: Ending) -> tuple[JSON, str | None]:
         """The object as it is then, and what may be alive, or None.
 
-        Raises `TokenError` or `ApiError` to be tried again, and `StartOver` where the store moved.
+        Raises `TokenError` or `ApiError` to be tried again, `Waits`, and `StartOver` where the store moved.
         """
         token = ending.token
         secret, stored = await self._credentials.stored_pair(token) or (None, None)
@@ -47,12 +48,18 @@ class PairRevocation:
         if access or refresh or others:
             app, refused = _of_client(await ending.app(), stored), None
             pairs = [(access, refresh, stored.origin if stored else None)]
+            at: list[tuple[App, Token | None, Token | None]] = []
             for first, second, came in [*pairs, *((other, None, came) for other, came in others.items())]:
                 asked = deletion.asked(app, came, self._allowed_hosts)
                 if isinstance(asked, str):
                     refused = words.not_revoked(token, asked)
                 else:
-                    await self._github.revoke_user_tokens(asked, first, second)
+                    at.append((asked, first, second))
+            if at:
+                # Each is deleted, and reported where that leaves something.
+                with ending.turn(at[0][0], 2 * WRITE * len(at)):
+                    for asked, first, second in at:
+                        await self._github.revoke_user_tokens(asked, first, second)
             if refused is not None:
                 return ending.body, refused
         revoked = {each.sha256_base64 for each in (*others, access) if each is not None}

@@ -31,6 +31,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
     SHORT_OF_LEASE,
     DeviceCodeUseless,
     LeaseShort,
+    NotSent,
     NotUnderstood,
     OutcomeUnknown,
     SignInPending,
@@ -149,7 +150,7 @@ class SignIns:
     async def admit(self, token: GitHubToken, app: App, access: AccessToken, *, published: bool) -> None:
         """Sees whose stored pair it is. That of another account is revoked, unless consumers have it already."""
         key = credential.key_of(token)
-        account = await self._github.get_login(app, access.token)
+        account = await self._login_of(app, access.token)
         secret = await self._store.read(key)
         stored = credential.read(secret) if secret is not None else None
         if secret is None or stored is None or stored.access != access:
@@ -161,6 +162,15 @@ class SignIns:
         await self._github.revoke_user_tokens(app, access.token, access.refresh_token)
         await self._store.write(credential_body.without_pair(secret, account))
         raise sendable.wrong_account(account, login)
+
+    async def _login_of(self, app: App, access: Token) -> str:
+        """Asked of the REST API in the turn that its client has at the OAuth endpoints: of these it says nothing."""
+        try:
+            return await self._github.get_login(app, access)
+        except (NotSent, OutcomeUnknown) as error:
+            if app.api_host == app.web_host:
+                raise
+            raise Transient(error.reason, error.message) from error
 
     # --- One poll ----------------------------------------------------------------------------------------------------
 

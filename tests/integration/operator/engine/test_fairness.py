@@ -82,6 +82,27 @@ def test_a_github_that_fails_is_asked_by_one_at_a_time_and_all_go_on_when_it_ans
     assert 1 <= failed < 10
 
 
+def test_deletions_of_an_app_that_hangs_take_the_places_of_no_others(world: World) -> None:
+    bad, _good = world.app("bad"), world.app("good")
+    for name, count in (("bad", 20), ("good", 5)):
+        for number in range(count):
+            source = {"owner": world.account}
+            spec = {"appRef": {"name": name}, "installation": source, "deletionPolicy": "Revoke"}
+            world.token(f"{name}-{number}", spec)
+    for name, count in (("bad", 20), ("good", 5)):
+        for number in range(count):
+            world.wait_ready(f"{name}-{number}")
+    fault = world.github.fail("revoke_installation_token", app=bad, times=None, delay=20)
+    for name, count in (("bad", 20), ("good", 5)):
+        for number in range(count):
+            world.delete("GitHubToken", f"{name}-{number}")
+    for number in range(5):
+        world.wait_for(f"good-{number}", lambda found: not found)
+    # As many as the App may ask at once.
+    assert len(world.requests("revoke_installation_token", app=bad)) <= 5
+    world.github.clear_faults(fault)
+
+
 def test_what_is_wrong_with_some_apps_alone_does_not_stand_for_their_host(world: World, tmp_path: Path) -> None:
     leaf = made(TO_THE_LETTER).write(tmp_path / "github.pem")
     with (

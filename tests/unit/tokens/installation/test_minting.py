@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from githubtoken_operator.domain.objects.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.tokens.installation.minting import InstallationTokens
+from githubtoken_operator.tokens.installation.minting import REFUSAL_SERVES, InstallationTokens
 from tests.unit.builders import app
 from tests.unit.fakes import World, raising
 
@@ -63,6 +65,19 @@ async def test_a_refusal_of_another_kind_says_nothing_of_where_the_app_is_instal
         await made.obtain(app(), BY_OWNER)
     await made.obtain(app(), BY_OWNER)
     assert world.faults.calls.count("find_installation") == 1
+
+
+async def test_a_name_that_means_no_installation_is_asked_for_once_for_all_that_wait() -> None:
+    world = World()
+    made = tokens(world)
+    world.faults.on("find_installation", raising(Terminal(reasons.INSTALLATION_NOT_FOUND, "install it")))
+    for _ in range(5):
+        with pytest.raises(Terminal, match="install it"):
+            await made.obtain(app(), BY_OWNER)
+    assert world.faults.calls.count("find_installation") == 1
+    world.faults.clear()
+    world.clock.advance(timedelta(seconds=REFUSAL_SERVES))
+    await made.obtain(app(), BY_OWNER)
 
 
 async def test_a_new_token_is_looked_at_once_at_a_time() -> None:

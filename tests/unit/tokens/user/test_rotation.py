@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
+from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.objects.github_token import parse_token
 from githubtoken_operator.domain.objects.secrets import decoded, encoded
 from githubtoken_operator.domain.user import credential, credential_body
@@ -24,6 +25,7 @@ from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import Answer, App, Token
 from githubtoken_operator.domain.vocabulary.times import format_time
+from githubtoken_operator.tokens.gathered import app_ref
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.announcements import FOREIGN_INTENT_WAIT, POD_LOOK
 from tests.unit.builders import NAMESPACE, NOW, app, app_body, pod_body, secret, user_body
@@ -38,6 +40,7 @@ from tests.unit.fakes import (
     Process,
     World,
     raising,
+    token_ref,
 )
 
 CREDENTIAL = "secrets/ci-credential"
@@ -150,6 +153,27 @@ async def test_a_github_that_does_not_tell_whose_token_it_is_delays_no_status() 
     world.faults.on("get_login", lambda: told.append(ready_of(world.status())))
     await world.start().run()
     assert told == [("True", "Fresh")]
+
+
+async def test_whose_token_it_is_is_asked_in_the_clients_turn_and_later_where_that_is_not_come() -> None:
+    world = signed_in()
+    process = world.start()
+    token = parse_token(world.api.objects["githubtokens/ci"])
+    app = (await process.apps.resolve(app_ref(token))).app
+    assert app is not None
+    lane = process.kinds["User"].lane(token, app)
+    assert lane is not None
+    lane, other, now = lane._replace(host=app.api_host), token_ref("other"), world.clock.monotonic()
+    assert process.lanes.ask(other, lane, deadline=0, points=READ, now=now)
+    await process.settle()
+    assert ready_of(world.status()) == ("True", "Fresh")
+    assert "get_login" not in world.faults.calls
+    process.lanes.leave(other, now)
+    process.turns.pump()
+    assert process.woken[-1][0] == token_ref("ci")
+    await process.run()
+    assert world.status()["account"] == "alice"
+    assert process.lanes.waiting() == []
 
 
 @pytest.mark.parametrize("begin", BEGINNINGS)
