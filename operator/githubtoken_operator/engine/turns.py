@@ -145,10 +145,10 @@ class Turns(Generic[K]):
     def _failed(self, key: K, lane: Lane, error: TokenError, began: float) -> None:
         """What an error says of the lane and of its host."""
         now = self._monotonic()
-        if isinstance(error, RateLimited) and error.retry_after is not None:
-            self.lanes.limited(key, lane, error.retry_after, now)
-            self._paused(lane, self.owner(lane), error.retry_after)
-        elif error.concern is Concern.HEARD:
+        if error.concern is Concern.HEARD:
             self.lanes.heard(lane, now)
         elif error.concern is not Concern.NOBODY:
             self.lanes.failed(key, lane, now, took=now - began, alone=error.concern is Concern.LANE)
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            self.lanes.limited(key, lane, error.retry_after, now)
+            self._paused(lane, self.owner(lane), error.retry_after)

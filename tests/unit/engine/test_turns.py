@@ -122,6 +122,19 @@ def test_a_refusal_in_githubs_own_words_ends_an_outage(scene: Scene) -> None:
     scene.take("c")
 
 
+def test_a_limit_in_githubs_own_words_ends_an_outage_of_the_others(scene: Scene) -> None:
+    fail_twice(scene, Concern.HOST)
+    scene.now = FIRST_PAUSE
+    limit = RateLimited(reasons.RATE_LIMITED, "slow down", retry_after=60)
+    limit.concern = Concern.HEARD
+    with pytest.raises(RateLimited):
+        scene.take("a", limit)
+    assert scene.turns.out() == []
+    assert scene.turns.paused_until(LANE) == FIRST_PAUSE + 60
+    with scene.turns.turn("c", OTHERS, deadline=0.0, points=WRITE):
+        pass
+
+
 @pytest.mark.parametrize("error", [REFUSED, ODD], ids=["a refusal", "words that no rule knows"])
 def test_a_refusal_stops_nobody_else(scene: Scene, error: TokenError) -> None:
     with pytest.raises(type(error)):
