@@ -8,8 +8,9 @@
     ├── Invalid        400, 422
     └── Unavailable    429, 5xx, no answer: try again
 
-The client's response models are not used: building them costs as much as the request, and their validation errors
-quote the data of Secrets. Messages are the API server's own, redacted and cut.
+Of the client its configuration and its connections are used. Its response models are not: building them costs as much
+as the request, and their validation errors quote the data of Secrets. Messages are the API server's own, redacted and
+cut.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio import client, config
-from kubernetes.aio.client.rest import RESTResponse
+from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 
 from githubtoken_operator.adapters import tls
 from githubtoken_operator.adapters.kubernetes import stepwise
@@ -107,11 +108,12 @@ class Api:
         }
         socks = configuration.proxy if (configuration.proxy or "").startswith("socks") else None
         configuration.proxy = None if socks else configuration.proxy
-        self._client = client.ApiClient(configuration)
+        self._configuration = configuration
+        self._rest = RESTClientObject(configuration)
         self._tell = tell
         self.heard: Heard = lambda *_: None
         """Told of each answer to a request that is no watch's."""
-        tls.trusting(self._client.rest_client.ssl_context)
+        tls.trusting(self._rest.ssl_context)
         self._renew = renew
         self._failures: tuple[type[Exception], ...] = (aiohttp.ClientError, TimeoutError, OSError)
         if socks:
@@ -119,7 +121,7 @@ class Api:
             from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, ProxyTimeoutError  # noqa: PLC0415
 
             # The proxy resolves the names, as kubectl has it. One that hangs up in between is an EOFError.
-            context = self._client.rest_client.ssl_context
+            context = self._rest.ssl_context
             session["connector"] = ProxyConnector.from_url(socks, rdns=True, ssl=context, limit=connections)
             self._failures += (ProxyConnectionError, ProxyError, ProxyTimeoutError, EOFError)
 
@@ -144,14 +146,14 @@ class Api:
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._client.close()
-        if (connector := self._client.configuration.client_session_kwargs.get("connector")) is not None:
+        await self._rest.close()
+        if (connector := (self._configuration.client_session_kwargs or {}).get("connector")) is not None:
             await connector.close()
 
     @property
     def server(self) -> str:
         """The API server's address."""
-        address: str = self._client.configuration.host
+        address: str = self._configuration.host
         return address
 
     async def request(
@@ -239,17 +241,20 @@ class Api:
     ) -> RESTResponse:
         """An answer whose body is still to be read. Raises `Unavailable`, and what aiohttp raises."""
         signed = dict(headers)
-        await self._authenticate(signed, url, method)
-        return await self._client.call_api(method, url, signed, body=body, _request_timeout=timeout)
+        await self._authenticate(signed)
+        answer: RESTResponse = await self._rest.request(method, url, signed, body=body, _request_timeout=timeout)
+        return answer
 
     def _unreachable(self, error: Exception) -> Unavailable:
         why = tls.refusal(error) or type(error).__name__
         return Unavailable(0, f"the API server cannot be reached at {self.server}: {why}")
 
-    async def _authenticate(self, headers: dict[str, str], path: str, method: str) -> None:
+    async def _authenticate(self, headers: dict[str, str]) -> None:
         """Adds the token, which the kubelet replaces from time to time: it is read anew once a minute."""
         try:
-            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+            found = (await self._configuration.auth_settings()).get("BearerToken")
+            if found is not None and found["value"] is not None:
+                headers[found["key"]] = found["value"]
         except (config.ConfigException, OSError, ValueError) as error:
             # ValueError: it is not text. The kubelet may be replacing the file at this very moment.
             raise Unavailable(0, f"the token for the API server cannot be read: {type(error).__name__}") from error

@@ -21,7 +21,7 @@ class Server:
     def __init__(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         self.good = "Bearer new"
         self.seen: list[str] = []
-        monkeypatch.setattr(api._client, "call_api", self._call)
+        monkeypatch.setattr(api._rest, "request", self._call)
 
     async def _call(self, _method: str, _url: str, headers: dict[str, str], **_: object) -> SimpleNamespace:
         self.seen.append(headers["authorization"])
