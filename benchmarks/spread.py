@@ -13,7 +13,7 @@ import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,7 @@ class _World:
         self._simulator = simulator
         self._log = log
         self._names = [f"team-{number:04}" for number in range(count)]
+        self._mounting = self._names[:PODS]
         self._app: App = simulator.control.create_app("bench")
 
     def make(self) -> None:
@@ -123,13 +124,8 @@ class _World:
         self._apply(_cluster_token({"installation": {"owner": OWNER}}))
         first, renewal, restart = Measurement(), Measurement(), Measurement()
         with self._arrivals() as arrived:
-            started = time.monotonic()
-            with self._operator() as process, watched(lambda: process.pid, first):
-                with self._counted(first):
-                    arrived.wait_for(self._names, "1")
-                    first.seconds = time.monotonic() - started
-                    until(lambda: settled(process, 1), every=0.25)
-                    note_rest(process, first)
+            with ExitStack() as running:
+                process = self._first(running, arrived, first, 1)
                 renewed = self._renew(process, arrived, renewal, "2")
                 came = self._another(arrived)
             with self._counted(restart):
@@ -151,14 +147,14 @@ class _World:
         self._apply(_secret("seed", {"refresh_token": pair.refresh_token or ""}, role="seed"))
         user = {"seedSecretRef": {"name": "seed"}}
         self._apply(_cluster_token({"user": user, "propagation": "Immediate"}))
-        self._apply(*(_pod(name) for name in self._names[:PODS]))
+        self._apply(*(_pod(name) for name in self._mounting))
         rotation = Measurement()
         with self._arrivals() as arrived, self._operator() as process:
             arrived.wait_for(self._names, "1")
             until(lambda: settled(process, 1), every=0.25)
             time.sleep(AT_REST)
             seconds = self._renew(process, arrived, rotation, "2", then=self._until_touched)
-        return {"rotation": {**rotation.report(1), "seconds": seconds}, "pods": PODS}
+        return {"rotation": {**rotation.report(1), "seconds": seconds}, "pods": len(self._mounting)}
 
     def many(self) -> dict[str, Any]:
         """A GitHubToken in each namespace."""
@@ -167,22 +163,29 @@ class _World:
                       for name in self._names))  # fmt: skip
         first, renewal = Measurement(), Measurement()
         count = len(self._names)
-        with self._arrivals() as arrived:
-            started = time.monotonic()
-            with self._operator() as process, watched(lambda: process.pid, first):
-                with self._counted(first):
-                    arrived.wait_for(self._names, "1")
-                    first.seconds = time.monotonic() - started
-                    until(lambda: settled(process, count), every=0.25)
-                    note_rest(process, first)
-                with self._counted(renewal):
-                    used, started = cpu_seconds(process), time.monotonic()
-                    self._cluster.kubectl("annotate", "githubtokens", "--all", "-A", f"{REFRESH}=now")
-                    arrived.wait_for(self._names, "2")
-                    renewal.seconds = time.monotonic() - started
-                    until(lambda: settled(process, count), every=0.25)
-                    renewal.cpu_seconds = cpu_seconds(process) - used
+        with self._arrivals() as arrived, ExitStack() as running:
+            process = self._first(running, arrived, first, count)
+            with self._counted(renewal):
+                used, started = cpu_seconds(process), time.monotonic()
+                self._cluster.kubectl("annotate", "githubtokens", "--all", "-A", f"{REFRESH}=now")
+                arrived.wait_for(self._names, "2")
+                renewal.seconds = time.monotonic() - started
+                until(lambda: settled(process, count), every=0.25)
+                renewal.cpu_seconds = cpu_seconds(process) - used
+            renewal.idle_rss = rss(process)
         return {"first": first.report(1), "renewal": renewal.report(1)}
+
+    def _first(self, running: ExitStack, arrived: _Arrivals, result: Measurement, objects: int) -> OperatorProcess:
+        """An operator that runs until `running` ends, from its start to the rest after the last namespace's Secret."""
+        with self._counted(result):
+            started = time.monotonic()
+            process = running.enter_context(self._operator())
+            running.enter_context(watched(lambda: process.pid, result))
+            arrived.wait_for(self._names, "1")
+            result.seconds = time.monotonic() - started
+            until(lambda: settled(process, objects), every=0.25)
+            note_rest(process, result)
+        return process
 
     def _renew(
         self,
@@ -217,7 +220,7 @@ class _World:
         """Whether all pods have our annotation of the second revision."""
         path = r'jsonpath={range .items[*]}{.metadata.annotations.githubtoken\.dev/synced-revision}{"\n"}{end}'
         told = self._cluster.kubectl("get", "pods", "-A", "-o", path).split()
-        return len(told) == PODS and "1" not in told
+        return len(told) == len(self._mounting) and "1" not in told
 
     @contextmanager
     def _counted(self, result: Measurement) -> Iterator[None]:
