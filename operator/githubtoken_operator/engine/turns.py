@@ -53,6 +53,7 @@ class Turns(Generic[K]):
         """`paused` is told in which lane GitHub limited whom, and for how many seconds."""
         self.lanes = lanes
         self._paused = paused
+        self._told: dict[K, TokenError | None] = {}
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
         self._monotonic = monotonic
         self._wake = wake
@@ -64,6 +65,7 @@ class Turns(Generic[K]):
     ) -> Iterator[None]:
         """Inside of it GitHub may be asked, and the lanes are told what came of it. Raises `Waits`.
 
+        Where nothing is raised in it GitHub has answered, unless `tell` says otherwise.
         `learnt` says at its end which lane it was, where GitHub may have told meanwhile.
         """
         now = self._monotonic()
@@ -71,18 +73,31 @@ class Turns(Generic[K]):
         self._changed.set()
         if not entered:
             raise Waits(self.lanes.before(key), waited=self.lanes.waited(key, now), out=self.lanes.is_out(lane))
-        self.lanes.used(key)
+        self._told.pop(key, None)
+        asked = True
         try:
             yield
         except TokenError as error:
             self._failed(key, learnt() if learnt else lane, error, now)
             raise
         else:
-            for each in {lane, learnt() if learnt else lane}:
-                self.lanes.answered(each, self._monotonic())
+            told = self._told.get(key)
+            asked = told is not None or key not in self._told
+            if told is not None:
+                self._failed(key, learnt() if learnt else lane, told, now)
+            elif asked:
+                for each in {lane, learnt() if learnt else lane}:
+                    self.lanes.answered(each, self._monotonic())
         finally:
+            self._told.pop(key, None)
+            if asked:
+                self.lanes.used(key)
             self.lanes.leave(key, self._monotonic())
             self._changed.set()
+
+    def tell(self, key: K, error: TokenError | None) -> None:
+        """What came of the turn that the key has: an error that is not raised, or None where nothing was asked."""
+        self._told[key] = error
 
     def reserve(self, key: K, lane: Lane, *, deadline: float, points: float) -> None:
         """Keeps a turn for one that failed as GitHub failed: it is woken when GitHub may be asked again."""

@@ -142,6 +142,27 @@ def test_a_refusal_stops_nobody_else(scene: Scene, error: TokenError) -> None:
     scene.take("b")
 
 
+@pytest.mark.parametrize("error", [AWAY, BROKEN])
+def test_what_is_told_of_a_turn_counts_as_if_it_were_raised(scene: Scene, error: TokenError) -> None:
+    with scene.turns.turn("a", LANE, deadline=0.0, points=WRITE):
+        scene.turns.tell("a", error)
+    with pytest.raises(Waits) as waits:
+        scene.take("b")
+    assert waits.value.out
+
+
+def test_a_turn_in_which_nothing_was_asked_ends_no_outage(scene: Scene) -> None:
+    fail_twice(scene, Concern.HOST)
+    scene.now = FIRST_PAUSE
+    before = scene.turns.out()
+    with scene.turns.turn("c", OTHERS, deadline=0.0, points=WRITE):
+        scene.turns.tell("c", None)
+    assert len(scene.turns.out()) == len(before) == 3
+    scene.now += FIRST_PAUSE
+    scene.take("c")
+    assert scene.turns.out() == []
+
+
 def test_a_limit_pauses_the_lane(scene: Scene) -> None:
     scene.turns.owned(LANE, ("team", "acme"))
     with pytest.raises(RateLimited):

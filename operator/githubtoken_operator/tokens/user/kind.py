@@ -228,6 +228,7 @@ class UserKind(Plain):
         app = replace(gathered.app, client_id=await self._client_id(gathered))
         lane = self.lane(token, gathered.app)
         if lane is not None and (delay := self._sign_ins.delay(lane.credential, lane.host)):
+            self._turns.tell(gathered.key, None)
             if isinstance(step, Poll):
                 return Awaiting(step.flow, delay)
             return Transient(reasons.PENDING, "many sign-ins of this App are under way", retry_after=delay)
@@ -242,7 +243,8 @@ class UserKind(Plain):
     async def _poll(self, gathered: Gathered, app: App, step: Poll) -> None:
         seen = gathered.observation
         try:
-            await self._sign_ins.poll(seen.token, app, step.flow, seen.now)
+            if (unanswered := await self._sign_ins.poll(seen.token, app, step.flow, seen.now)) is not None:
+                self._turns.tell(gathered.key, unanswered)
         except Terminal as error:
             # How a human ended the flow is stored; the next look tells it, with what to do.
             sign_in = OfUser.of(seen.own).sign_in

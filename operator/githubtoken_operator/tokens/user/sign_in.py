@@ -134,10 +134,11 @@ class SignIns:
         due = self._monotonic() + device_flow.poll_delay(flow, None, flow.started)
         self._polling[key] = _Polling(flow.user_code, due, complete=True)
 
-    async def poll(self, token: GitHubToken, app: App, flow: Flow, now: datetime) -> None:
+    async def poll(self, token: GitHubToken, app: App, flow: Flow, now: datetime) -> Transient | None:
         """Asks once whether the code was entered, and signs in where it was. Raises `TokenError` where that ended it.
 
-        `app` has its client id. What the caller looks at next says what came of it.
+        `app` has its client id. What the caller looks at next says what came of it. Returned is why no answer came,
+        which ends nothing: it is polled again.
         """
         key, term = credential.key_of(token), self._fence.term
         with self._fence.irreversible(), self._store.alone(key):
@@ -145,7 +146,7 @@ class SignIns:
             stored = credential.read(secret) if secret is not None else None
             if secret is None or stored is None or stored.flow != flow or flow.secret is None:
                 raise StartOver
-            await self._poll(_Shown(key, secret, flow, token, app), stored, flow.secret, term, now)
+            return await self._poll(_Shown(key, secret, flow, token, app), stored, flow.secret, term, now)
 
     async def admit(self, token: GitHubToken, app: App, access: AccessToken, *, published: bool) -> None:
         """Sees whose stored pair it is. That of another account is revoked, unless consumers have it already."""
@@ -174,7 +175,7 @@ class SignIns:
 
     # --- One poll ----------------------------------------------------------------------------------------------------
 
-    async def _poll(self, shown: _Shown, stored: Credential, code: Token, term: int, now: datetime) -> None:
+    async def _poll(self, shown: _Shown, stored: Credential, code: Token, term: int, now: datetime) -> Transient | None:
         try:
             entry = await self._exchange(shown, stored, code, term)
             access = pair_in(shown.key, entry).access
@@ -187,12 +188,14 @@ class SignIns:
         except Transient as error:
             self._savings.drop(shown.key)
             await self._wait(shown, error, now)
+            return None if isinstance(error, SignInPending) else error
         except Terminal as error:
             self._savings.drop(shown.key)
             await self._end(shown, error)
             raise
         else:
             await self._take_in(shown, entry, access)
+        return None
 
     async def _exchange(self, shown: _Shown, stored: Credential, code: Token, term: int) -> Entry:
         """Polls. An answer that may hold a pair is on the disk when this returns, and nothing has concluded from it."""
