@@ -6,7 +6,7 @@ API server, simulator and operator are shared by the tests of a worker; each tes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
@@ -56,9 +56,8 @@ def control_plane(binaries: Binaries) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def cluster(control_plane: ControlPlane) -> Iterator[Cluster]:
-    cluster = Cluster(control_plane)
-    yield cluster
-    cluster.close()
+    with closing(Cluster(control_plane)) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")
@@ -127,9 +126,8 @@ def plane_apart(binaries: Binaries) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def cluster_apart(plane_apart: ControlPlane) -> Iterator[Cluster]:
-    cluster = Cluster(plane_apart)
-    yield cluster
-    cluster.close()
+    with closing(Cluster(plane_apart)) as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import queue
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tests.integration.operator.loops import beside
 
 
 @contextmanager
@@ -22,31 +22,21 @@ def front(server_pem: Path, upstream: str) -> Iterator[str]:
     behind.check_hostname = False
     behind.verify_mode = ssl.CERT_NONE
     parts = urlsplit(upstream)
-    told: queue.Queue[tuple[str, Callable[[], object]]] = queue.Queue()
 
     async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             there, back = await asyncio.open_connection(parts.hostname, parts.port, ssl=behind)
             await asyncio.gather(_pump(reader, back), _pump(there, writer))
 
-    async def serve() -> None:
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
+    async def serve(tell: Callable[[str], object], ended: asyncio.Event) -> None:
         server = await asyncio.start_server(lead, "127.0.0.1", 0, ssl=context)
-        address = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        told.put((address, lambda: loop.call_soon_threadsafe(ended.set)))
+        tell(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         await ended.wait()
         server.close()
 
-    # asyncio, because no two threads may use one TLS connection; what is under way is cancelled at the end.
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    address, end = told.get(timeout=30)
-    try:
+    # asyncio, because no two threads may use one TLS connection.
+    with beside(serve) as address:
         yield address
-    finally:
-        end()
-        thread.join()
 
 
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

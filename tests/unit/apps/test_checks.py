@@ -584,21 +584,23 @@ async def test_an_app_without_key_is_not_checked() -> None:
     assert looks(world) == 0
 
 
-async def test_an_app_counts_the_tokens_that_use_it() -> None:
+async def used_by_a_token() -> tuple[World, Process]:
+    """The App has been looked at since its token is ready."""
     world = world_with()
     world.api.put(githubtoken_body())
     process = world.start()
     await process.settle()
     await process.apps.run(ACME)
+    return world, process
+
+
+async def test_an_app_counts_the_tokens_that_use_it() -> None:
+    world, _ = await used_by_a_token()
     assert app_status(world)["tokens"] == 1
 
 
 async def test_a_change_of_an_app_wakes_its_tokens_and_nothing_else_does() -> None:
-    world = world_with()
-    world.api.put(githubtoken_body())
-    process = world.start()
-    await process.settle()
-    await process.apps.run(ACME)
+    world, process = await used_by_a_token()
     process.woken.clear()
     await process.apps.run(ACME)
     assert woken(process) == []

@@ -228,11 +228,16 @@ async def test_only_so_many_run_at_once_and_the_rest_waits_in_order_of_deadline(
     assert workshop.most == 2
 
 
-async def test_what_dies_within_a_minute_goes_before_everything_that_was_woken(workshop: Workshop) -> None:
+async def full_and_woken(workshop: Workshop) -> None:
+    """Both places are taken, by `a` and `b`, and `c` waits for one."""
     workshop.scheduler.add("a", Next(0, 1))
     workshop.scheduler.add("b", Next(0, 2))
     await rounds()
     workshop.scheduler.wake("c")
+
+
+async def test_what_dies_within_a_minute_goes_before_everything_that_was_woken(workshop: Workshop) -> None:
+    await full_and_woken(workshop)
     workshop.scheduler.add("d", Next(0, 50))
     workshop.scheduler.add("e", Next(0, 90))
     await workshop.finish("a", "b", "d", "c", "e")
@@ -240,10 +245,7 @@ async def test_what_dies_within_a_minute_goes_before_everything_that_was_woken(w
 
 
 async def test_a_key_that_is_woken_while_it_waits_is_as_urgent_as_before(workshop: Workshop) -> None:
-    workshop.scheduler.add("a", Next(0, 1))
-    workshop.scheduler.add("b", Next(0, 2))
-    await rounds()
-    workshop.scheduler.wake("c")
+    await full_and_woken(workshop)
     workshop.scheduler.add("d", Next(1, 50))
     workshop.scheduler.wake("d")
     await workshop.finish("a", "b", "d", "c")

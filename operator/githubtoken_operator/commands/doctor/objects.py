@@ -11,7 +11,7 @@ from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.commands.chain.findings import BREAKS
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Objects
-from githubtoken_operator.commands.terminal.checks import WORST_FIRST, Check, cut, items, unseen, worst
+from githubtoken_operator.commands.terminal.checks import WORST_FIRST, Check, cut, items, nothing_found, unseen, worst
 from githubtoken_operator.domain.apps import signers
 from githubtoken_operator.domain.objects.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME
@@ -175,11 +175,9 @@ def _rank(level: str | None) -> int:
 
 
 def _labels(objects: Objects) -> Check:
-    name, found = "Labels", objects.unlabelled.found
-    if isinstance(found, ApiError):
-        return unseen(name, found)
-    if not found:
-        return Check(name, "ok", "every Secret that Apps and GitHubTokens name has ours")
+    name, found = "Labels", items(objects.unlabelled)
+    if check := nothing_found(name, objects.unlabelled, "every Secret that Apps and GitHubTokens name has ours"):
+        return check
     if len(found) <= WATCHED_BY_NAME:
         of = "of the Secrets that Apps and GitHubTokens name"
         return Check(name, "ok", f"{len(found)} {of} {'has' if len(found) == 1 else 'have'} a watch by name")
@@ -191,11 +189,9 @@ def _labels(objects: Objects) -> Check:
 
 
 def _orphans(objects: Objects) -> Check:
-    name, found = "Orphans", objects.orphans.found
-    if isinstance(found, ApiError):
-        return unseen(name, found)
-    if not found:
-        return Check(name, "ok", "every credential Secret has its GitHubToken")
+    name, found = "Orphans", items(objects.orphans)
+    if check := nothing_found(name, objects.orphans, "every credential Secret has its GitHubToken"):
+        return check
     says = f"credential Secrets without a GitHubToken: {_some([_named(it.namespace, it.name) for it in found])}"
     return Check(name, "warning", says, "`githubtoken list --orphans -A` says what to do")
 

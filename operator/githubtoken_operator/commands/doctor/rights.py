@@ -9,7 +9,7 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.adapters.kubernetes.survey import Right
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Rights
-from githubtoken_operator.commands.terminal.checks import Check, unseen
+from githubtoken_operator.commands.terminal.checks import Check, items, nothing_found, unseen
 
 _OURS: Final = "githubtoken.dev"
 
@@ -70,13 +70,11 @@ def checks(rights: Rights) -> list[Check]:
 
 
 def _mine(rights: Rights) -> Check:
-    name, found = "Your rights", rights.mine.found
-    if isinstance(found, ApiError):
-        return unseen(name, found)
-    if not found:
-        return Check(name, "ok", "all that the commands ask for")
+    name = "Your rights"
+    if check := nothing_found(name, rights.mine, "all that the commands ask for"):
+        return check
     how = "an administrator can give them; what needs them is unknown below"
-    return Check(name, "warning", f"you may not {_joined(found)}", how)
+    return Check(name, "warning", f"you may not {_joined(items(rights.mine))}", how)
 
 
 def _operators(rights: Rights) -> Check:

@@ -89,6 +89,13 @@ def unseen(name: str, error: ApiError) -> Check:
     return Check(name, "unknown", f"could not be read ({error.message})")
 
 
+def nothing_found(name: str, seen: Look[Sequence[T]], fine: str) -> Check | None:
+    """The line for what could not be read, and for a list with nothing in it, which is as it should be."""
+    if isinstance(seen.found, ApiError):
+        return unseen(name, seen.found)
+    return None if seen.found else Check(name, "ok", fine)
+
+
 def cut(checks: Sequence[Check], what: str, most: int = MOST) -> list[Check]:
     """The first of them, and how many more there are of the same kind."""
     if len(checks) <= most:

@@ -16,6 +16,7 @@ from tests.integration.standins import know, standin_crds
 from tests.unit.commands.migrate import manifests
 
 if TYPE_CHECKING:
+    from github_simulator.control_client import App, Installation
     from localcluster import Binaries
     from tests.integration.operator.stage.world import World
 
@@ -104,13 +105,26 @@ def test_what_is_printed_of_either_operator_is_accepted(world: World, githubtoke
     apply(world, yaml.safe_dump(app), "--dry-run=server")
 
 
+def installed_elsewhere(world: World) -> tuple[App, Installation]:
+    """An App, and an installation of it on an account that is not the test's own."""
+    app = world.app("acme")
+    account, granted = f"other-{world.namespace}", {"contents": "read"}
+    return app, world.github.install(app, account, repositories=["website"], permissions=granted)
+
+
+def move_over(world: World, githubtoken: Commands, binaries: Binaries) -> None:
+    """Applies the GitHubToken that `migrate` prints, and gives it the Secret as `--adopt` says."""
+    made = [body for body in yaml.safe_load_all(githubtoken("migrate").out) if body["kind"] == "GitHubToken"]
+    apply(world, yaml.safe_dump_all(made))
+    world.wait_reason("ci", "SecretConflict")
+    run_as_printed(world, binaries, githubtoken("migrate", "--adopt").out)
+    world.wait_ready()
+
+
 def test_an_external_secrets_secret_is_taken_over_in_place(
     world: World, githubtoken: Commands, binaries: Binaries
 ) -> None:
-    app = world.app("acme")
-    installation = world.github.install(
-        app, f"other-{world.namespace}", repositories=["website"], permissions={"contents": "read"}
-    )
+    app, installation = installed_elsewhere(world)
     spec: dict[str, Any] = {
         "appID": str(app.id),
         "installID": str(installation.id),
@@ -120,11 +134,7 @@ def test_an_external_secrets_secret_is_taken_over_in_place(
         world, manifests.generator("acme", **spec), manifests.external_secret("ci", target={"creationPolicy": "Owner"})
     )
     before = theirs(world, "externalsecret", "ci", secret_type="Opaque", version="external-secrets.io/v1")
-    made = [body for body in yaml.safe_load_all(githubtoken("migrate").out) if body["kind"] == "GitHubToken"]
-    apply(world, yaml.safe_dump_all(made))
-    world.wait_reason("ci", "SecretConflict")
-    run_as_printed(world, binaries, githubtoken("migrate", "--adopt").out)
-    world.wait_ready()
+    move_over(world, githubtoken, binaries)
     after = world.found("ci", kind="Secret")
     assert after["metadata"]["uid"] == before["metadata"]["uid"], "it was never away"
     assert world.data("ci")["token"].startswith("ghs_")
@@ -134,20 +144,13 @@ def test_an_external_secrets_secret_is_taken_over_in_place(
 def test_a_token_managers_secret_is_made_anew_under_its_name(
     world: World, githubtoken: Commands, binaries: Binaries
 ) -> None:
-    app = world.app("acme")
-    installation = world.github.install(
-        app, f"other-{world.namespace}", repositories=["website"], permissions={"contents": "read"}
-    )
+    app, installation = installed_elsewhere(world)
     theirs_app = manifests.app("acme", appID=app.id, installationID=installation.id)
     there(world, theirs_app, manifests.manager("Token", "ci", "-", appRef={"name": "acme"}))
     theirs(
         world, "token.github.as-code.io", "ci", secret_type="github.as-code.io/token", version="github.as-code.io/v1"
     )
-    made = [body for body in yaml.safe_load_all(githubtoken("migrate").out) if body["kind"] == "GitHubToken"]
-    apply(world, yaml.safe_dump_all(made))
-    world.wait_reason("ci", "SecretConflict")
-    run_as_printed(world, binaries, githubtoken("migrate", "--adopt").out)
-    world.wait_ready()
+    move_over(world, githubtoken, binaries)
     assert world.found("ci", kind="Secret")["type"] == "Opaque"
     assert world.data("ci")["token"].startswith("ghs_")
 

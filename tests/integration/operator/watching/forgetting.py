@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from tests.integration.operator.loops import beside
 
 
 @dataclass
@@ -61,24 +61,15 @@ def balancer(upstream: str) -> Iterator[Balancer]:
     """A balancer before `upstream`, whose TLS it does not touch."""
     parts = urlsplit(upstream)
     host, port = parts.hostname or "", parts.port or 443
-    told: queue.Queue[tuple[Balancer, Callable[[], object]]] = queue.Queue()
 
-    async def serve() -> None:
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
+    async def serve(tell: Callable[[Balancer], object], ended: asyncio.Event) -> None:
         made = Balancer("")
         server = await asyncio.start_server(lambda reader, writer: made.lead(reader, writer, host, port), "127.0.0.1")
         made.url = f"{parts.scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        told.put((made, lambda: loop.call_soon_threadsafe(ended.set)))
+        tell(made)
         await ended.wait()
         server.close()
         await made.close()
 
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    made, end = told.get(timeout=30)
-    try:
+    with beside(serve) as made:
         yield made
-    finally:
-        end()
-        thread.join()

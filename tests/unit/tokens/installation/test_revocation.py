@@ -8,8 +8,14 @@ from datetime import timedelta
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.engine.watched import Ref
 from tests.unit.builders import NAMESPACE
-from tests.unit.fakes import NOT_SENT
+from tests.unit.fakes import NOT_SENT, Process, World
 from tests.unit.tokens.ends import TOKEN, came_from, installation, living, moved, requested, revocations, until_gone
+
+
+async def assert_all_are_revoked(world: World, process: Process) -> None:
+    world.api.delete(TOKEN)
+    await process.run()
+    assert world.github.revoked == {token.reveal() for token in world.github.minted}
 
 
 async def test_an_earlier_server_of_ones_own_is_asked_where_it_is_still_allowed() -> None:
@@ -65,9 +71,7 @@ async def test_the_predecessors_of_an_installation_token_are_revoked_too() -> No
         requested(world, time)
         await process.settle()
     assert len(world.github.minted) == 3
-    world.api.delete(TOKEN)
-    await process.run()
-    assert world.github.revoked == {token.reveal() for token in world.github.minted}
+    await assert_all_are_revoked(world, process)
 
 
 async def test_a_predecessor_that_a_restart_forgot_is_never_called_revoked_while_it_lives() -> None:
@@ -133,9 +137,7 @@ async def test_a_token_that_was_never_published_is_revoked_too() -> None:
     requested(world, "now")
     await process.run()
     assert len(world.github.minted) == 2
-    world.api.delete(TOKEN)
-    await process.run()
-    assert world.github.revoked == {token.reveal() for token in world.github.minted}
+    await assert_all_are_revoked(world, process)
 
 
 async def test_what_has_expired_needs_no_github() -> None:

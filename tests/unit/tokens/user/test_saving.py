@@ -58,6 +58,16 @@ async def unsaved(error: ApiError, folder: Path | None = None) -> tuple[World, P
     return world, process
 
 
+async def pauses_of(world: World, process: Process, attempts: int) -> list[float]:
+    """The pauses before so many attempts, which are made one after the other."""
+    pauses = []
+    for _ in range(attempts):
+        pauses.append(process.savings.late.next_attempt_in)
+        world.clock.advance(timedelta(seconds=pauses[-1], microseconds=1))
+        await process.save_due()
+    return pauses
+
+
 async def assert_the_next_process_saves(world: World) -> None:
     world.faults.clear()
     later = world.start()
@@ -82,11 +92,7 @@ async def test_a_run_ends_although_its_pair_is_not_saved_and_says_so(error: ApiE
 @pytest.mark.parametrize(("error", "most"), [(REFUSED, LONGEST_PAUSE_REFUSED), (Unavailable(0, "away"), LONGEST_PAUSE)])
 async def test_the_pauses_grow_to_minutes_where_a_refusal_lasts(error: ApiError, most: float) -> None:
     world, process = await unsaved(error)
-    pauses = []
-    for _ in range(20):
-        pauses.append(process.savings.late.next_attempt_in)
-        world.clock.advance(timedelta(seconds=pauses[-1], microseconds=1))
-        await process.save_due()
+    pauses = await pauses_of(world, process, 20)
     assert pauses == sorted(pauses)
     assert pauses[-1] == pytest.approx(most)
     assert world.faults.calls.count("refresh") == 2
@@ -230,11 +236,7 @@ async def test_what_may_not_be_read_is_told_once_kept_for_ever_and_tried_ever_mo
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     world, process = await unreadable(tmp_path)
-    pauses = []
-    for _ in range(30):
-        pauses.append(process.savings.late.next_attempt_in)
-        world.clock.advance(timedelta(seconds=pauses[-1], microseconds=1))
-        await process.save_due()
+    pauses = await pauses_of(world, process, 30)
     assert pauses[:10] == sorted(pauses[:10])
     assert pauses[-1] == pytest.approx(LONGEST_PAUSE_UNREADABLE)
     assert sum("not saved yet" in record.message for record in caplog.records) == 1
