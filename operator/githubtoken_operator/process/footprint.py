@@ -18,12 +18,16 @@ TLS_BUFFER: Final = 32 * 1024
 """Bytes. Twice a record, so that a long list is not read in more pieces than it has records."""
 
 
-def small_buffers() -> None:
-    """Makes the TLS connections that follow take less. Where a Python has no such setting, nothing changes."""
+def small() -> None:
+    """Makes the TLS connections that follow take less, and keeps what was imported out of looks for garbage.
+
+    To be called before the event loop begins: the look that is taken here is the longest.
+    """
     sslproto.SSLProtocol.max_size = TLS_BUFFER
+    gc.collect()
+    gc.freeze()
 
 
 def settled() -> None:
     """Says that what there is now stays."""
-    gc.collect()
     gc.freeze()

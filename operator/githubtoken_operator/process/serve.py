@@ -21,7 +21,7 @@ from githubtoken_operator.settings import Settings
 def serve(settings: Settings) -> None:
     """Runs the operator until SIGTERM; what it cannot begin or go on with is one line, as click shows it."""
     logs.configure(settings.log_format, settings.log_level)
-    footprint.small_buffers()
+    footprint.small()
     try:
         asyncio.run(app.run(settings))
     except (app.CannotStart, LeaseLost, TaskEnded, CannotListen, CannotJournal, CannotTrust) as error:

@@ -1,10 +1,12 @@
-"""What the process asks of Python is what a TLS connection takes."""
+"""What the process asks of Python: less for a TLS connection, and no look at what stays."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 from asyncio import sslproto
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,9 +14,11 @@ from githubtoken_operator.process import footprint
 
 
 @pytest.fixture(autouse=True)
-def restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """asyncio's own again afterwards."""
+def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Everything as it was again afterwards."""
     monkeypatch.setattr(sslproto.SSLProtocol, "max_size", sslproto.SSLProtocol.max_size)
+    yield
+    gc.unfreeze()
 
 
 async def buffer_of_a_new_connection() -> int:
@@ -33,5 +37,14 @@ async def buffer_of_a_new_connection() -> int:
 
 async def test_a_tls_connection_takes_an_eighth() -> None:
     before = await buffer_of_a_new_connection()
-    footprint.small_buffers()
+    footprint.small()
     assert await buffer_of_a_new_connection() == footprint.TLS_BUFFER == before // 8
+
+
+def test_what_was_there_before_is_not_looked_at_for_garbage() -> None:
+    footprint.small()
+    assert gc.get_freeze_count() > 10_000
+    made = [[number] for number in range(1000)]
+    frozen = gc.get_freeze_count()
+    footprint.settled()
+    assert gc.get_freeze_count() >= frozen + len(made)
