@@ -154,6 +154,8 @@ class InstallationKind(Plain):
 
     async def _mint(self, gathered: Gathered, source: InstallationSource) -> Trial:
         token, app = gathered.observation.token, gathered.app
+        if token.refresh_pending:
+            self._tokens.ask_again(app, source)
         minted, found = await self._tokens.obtain(app, source, target.known(token.status, source, app.server))
         spec_hash = consumer.spec_hash(token, app)
         return Trial(Issued(minted.access, gathered.next_revision, spec_hash, origin.of(app)), minted, found)

@@ -71,6 +71,10 @@ class InstallationTokens:
         found = self._names.get((_proof(app), source.selector), NAME_SERVES)
         return source.id or (found.installation_id if found is not None else None)
 
+    def ask_again(self, app: App, source: InstallationSource) -> None:
+        """Somebody wishes it: a refusal from a moment ago is no answer to that."""
+        self._refused.drop((_proof(app), source.selector))
+
     async def obtain(
         self, app: App, source: InstallationSource, known: Target | None = None
     ) -> tuple[InstallationToken, Target]:

@@ -8,6 +8,7 @@ from githubtoken_operator.domain.objects.secrets import decoded
 from githubtoken_operator.domain.runs import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
+from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.tokens.installation.kind import PROBE_DELAYS
 from tests.unit.fakes import (
     Process,
@@ -100,3 +101,14 @@ async def test_the_time_of_a_renewal_ends_when_the_secret_holds_its_token() -> N
     await process.run()
     assert (mints(world), value(took["count"], {"kind": "Installation"})) == (1, 1)
     assert value(took["sum"], {"kind": "Installation"}) == 2
+
+
+async def test_whoever_asks_for_a_token_after_the_app_was_installed_is_not_told_what_github_said_before() -> None:
+    world = declared()
+    process = world.start()
+    world.faults.once("find_installation", raising(Terminal(reasons.INSTALLATION_NOT_FOUND, "install it")))
+    await process.run()
+    assert ready_of(world.status()) == ("False", reasons.INSTALLATION_NOT_FOUND)
+    annotate(world, "now")
+    await process.settle()
+    assert_published(world)
