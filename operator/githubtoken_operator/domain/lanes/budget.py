@@ -125,7 +125,7 @@ class Budget:
         self._tokens, self._as_of = min(self._tokens, self._burst), now
 
     def _forget(self, now: float) -> None:
-        while self._spent and self._spent[0].time + WINDOW <= now + _EPSILON:
+        while self._spent and self._spent[0].time + WINDOW <= now:
             self._sum -= self._spent.popleft().points
         if not self._spent:
             self._sum = 0.0
