@@ -128,6 +128,8 @@ class _World:
                 process = self._first(running, arrived, first, 1)
                 renewed = self._renew(process, arrived, renewal, "2")
                 came = self._another(arrived)
+                # Its status follows the Secret, and is not to be the next process's to write.
+                until(lambda: settled(process, 1), every=0.25)
             with self._counted(restart):
                 started = time.monotonic()
                 with self._operator() as process, watched(lambda: process.pid, restart):
