@@ -10,8 +10,8 @@ from typing import Any
 
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.github_app import GitHubApp, parse_app
-from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
+from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Token
 

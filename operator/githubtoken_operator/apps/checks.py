@@ -22,7 +22,7 @@ from githubtoken_operator.adapters.signers.remote_key import RemoteKey
 from githubtoken_operator.apps.reader import AppReader, Resolved
 from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import Lane
-from githubtoken_operator.domain.objects.github_app import GitHubApp
+from githubtoken_operator.domain.objects.specs.github_app import GitHubApp
 from githubtoken_operator.domain.objects.view import AppView
 from githubtoken_operator.domain.runs import appcheck, causes
 from githubtoken_operator.domain.runs.appcheck import Check

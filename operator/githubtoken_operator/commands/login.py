@@ -29,7 +29,7 @@ from githubtoken_operator.commands.terminal.layout import printable
 from githubtoken_operator.commands.terminal.options import Place
 from githubtoken_operator.commands.terminal.progress import Progress
 from githubtoken_operator.commands.terminal.waiting import until_done
-from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT
+from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary.durations import format_duration
 
 

@@ -20,7 +20,7 @@ from githubtoken_operator.commands.terminal import ages, layout, options
 from githubtoken_operator.commands.terminal.document import Format, document
 from githubtoken_operator.commands.terminal.options import Parsed, Place
 from githubtoken_operator.domain.lanes.order import REQUESTS_PER_MINUTE
-from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import forecast
 from githubtoken_operator.domain.runs.forecast import Forecast, Planned
 from githubtoken_operator.domain.vocabulary.durations import format_duration, parse_duration

@@ -13,10 +13,10 @@ from typing import Final
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_SEED, decoded, labels_of
-from githubtoken_operator.domain.objects.sources import PersonalSource
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.sources import PersonalSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, PersonalTokenInfo, Token

@@ -9,7 +9,7 @@ from githubtoken_operator.adapters.kubernetes.api import Invalid
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.domain.consumer import consumer
-from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 logger = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer import mounts, rollout
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.mounts import Mounts
-from githubtoken_operator.domain.objects.github_token import GitHubToken, RestartTarget
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, RestartTarget
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.mounting_pods import MountingPods

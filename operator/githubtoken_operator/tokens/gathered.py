@@ -11,7 +11,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation.target import FIELD
-from githubtoken_operator.domain.objects.github_token import Failures, GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import Failures, GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.own import Own
 from githubtoken_operator.domain.runs.schedule import Renewal

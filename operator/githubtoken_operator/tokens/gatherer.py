@@ -19,7 +19,7 @@ from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation import policy
 from githubtoken_operator.domain.lanes.lane import Lane
-from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of

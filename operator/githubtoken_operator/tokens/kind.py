@@ -17,7 +17,7 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
-from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.view import KindName
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.own import Own

@@ -11,8 +11,8 @@ from githubtoken_operator.adapters import logs
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics.metrics import Metrics
-from githubtoken_operator.domain.objects import templates
-from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs import templates
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.view import TokenView
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Queued
 from githubtoken_operator.domain.runs import status

@@ -26,7 +26,7 @@ from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.consumer import consumer, ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.lane import Lane
-from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.runs.outcomes import Gone, NotItsTurn, Revoking
 from githubtoken_operator.domain.vocabulary import reasons

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.user.orphans import owner_of
+from githubtoken_operator.domain.user.credentials.orphans import owner_of
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.watched import Ref, Watched
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from githubtoken_operator.domain.objects import templates
+from githubtoken_operator.domain.objects.specs import templates
 from tests.kstatus import CURRENT, FAILED, IN_PROGRESS, kstatus
 
 PAGE = Path(__file__).parents[3] / "docs" / "gitops.md"

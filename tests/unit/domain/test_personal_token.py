@@ -13,7 +13,7 @@ from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.secrets import ROLE
-from githubtoken_operator.domain.objects.sources import PersonalSource
+from githubtoken_operator.domain.objects.specs.sources import PersonalSource
 from githubtoken_operator.domain.personal_token import accepted, token_in, warn_from, warning
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.objects.origin import ORIGIN
 from githubtoken_operator.domain.objects.secrets import decoded
+from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
 from tests.unit.builders import app_body, githubtoken_body, secret, user_body
 from tests.unit.fakes import Process, World
 from tests.unit.keys import pem

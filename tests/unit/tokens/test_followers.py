@@ -10,7 +10,7 @@ import pytest
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
 from githubtoken_operator.domain.consumer.mounts import SYNCED_REVISION
 from githubtoken_operator.domain.consumer.rollout import RESTARTED_AT
-from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT
+from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.times import format_time

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.user.credential import REFRESH_TOKEN_SHA256
+from githubtoken_operator.domain.user.credentials.credential import REFRESH_TOKEN_SHA256
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.objects.secrets import ROLE, decoded, encoded
+from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.engine.watched import Ref
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret, user_body

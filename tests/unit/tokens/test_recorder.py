@@ -13,7 +13,7 @@ from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Un
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
-from githubtoken_operator.domain.objects.github_token import Failures, parse_token
+from githubtoken_operator.domain.objects.specs.github_token import Failures, parse_token
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.runs.schedule import Renewal

@@ -8,7 +8,7 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Terminating
 from githubtoken_operator.domain.lanes.budget import WRITE
-from githubtoken_operator.domain.objects.github_token import FINALIZER, parse_token
+from githubtoken_operator.domain.objects.specs.github_token import FINALIZER, parse_token
 from githubtoken_operator.domain.runs import causes, deletion
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited

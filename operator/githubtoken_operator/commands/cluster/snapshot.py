@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from githubtoken_operator.domain.objects.github_token import ECHO_LIMIT
+from githubtoken_operator.domain.objects.specs.github_token import ECHO_LIMIT
 from githubtoken_operator.domain.vocabulary.conditions import NEEDS_HUMAN, READY, find_condition, needs_human, ready_of
 from githubtoken_operator.domain.vocabulary.model import JSON
 

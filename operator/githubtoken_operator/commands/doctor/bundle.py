@@ -20,7 +20,7 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.adapters.kubernetes.survey import Survey
 from githubtoken_operator.commands.doctor.findings import Findings
 from githubtoken_operator.commands.terminal.checks import Check, Look, items, look
-from githubtoken_operator.domain.objects.github_token import PREFIX
+from githubtoken_operator.domain.objects.specs.github_token import PREFIX
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.redaction import redact
 

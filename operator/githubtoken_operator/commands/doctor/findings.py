@@ -11,7 +11,7 @@ from githubtoken_operator.adapters.kubernetes.survey import Right
 from githubtoken_operator.adapters.reach import Reached
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.checks import Look
-from githubtoken_operator.domain.user.orphans import Orphan
+from githubtoken_operator.domain.user.credentials.orphans import Orphan
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 Key = tuple[str, str, str]

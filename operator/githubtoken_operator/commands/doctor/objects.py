@@ -13,8 +13,8 @@ from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Objects
 from githubtoken_operator.commands.terminal.checks import WORST_FIRST, Check, cut, items, nothing_found, unseen, worst
 from githubtoken_operator.domain.apps import signers
-from githubtoken_operator.domain.objects.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME
+from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import DISTRIBUTED, READY, find_condition, ready_of
 from githubtoken_operator.domain.vocabulary.model import JSON

@@ -24,9 +24,9 @@ from githubtoken_operator.commands.doctor.findings import Findings, Key, Objects
 from githubtoken_operator.commands.shown.orphans import left
 from githubtoken_operator.commands.terminal.checks import Look, items, look
 from githubtoken_operator.domain.apps import hosts
-from githubtoken_operator.domain.objects.github_app import GitHubApp, parse_app
-from githubtoken_operator.domain.objects.github_token import GitHubToken, parse_token
-from githubtoken_operator.domain.user.orphans import Orphan
+from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
+from githubtoken_operator.domain.user.credentials.orphans import Orphan
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.conditions import ready_of

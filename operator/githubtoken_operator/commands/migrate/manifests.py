@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from githubtoken_operator.commands.terminal.layout import printable
-from githubtoken_operator.domain.objects import formats
+from githubtoken_operator.domain.objects.specs import formats
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 API_VERSION: Final = "githubtoken.dev/v1alpha1"

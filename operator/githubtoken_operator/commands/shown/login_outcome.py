@@ -14,7 +14,7 @@ from typing import Any, Final
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal import ages
 from githubtoken_operator.commands.terminal.waiting import IDLE_FOR
-from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT
+from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.times import parse_time
 

@@ -13,7 +13,7 @@ from typing import Final
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal import ages
 from githubtoken_operator.commands.terminal.waiting import IDLE_FOR
-from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT
+from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
 
 SUSPENDED: Final = "it is suspended and will be refreshed when `spec.suspend` is false"
 

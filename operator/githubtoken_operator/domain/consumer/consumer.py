@@ -14,9 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from githubtoken_operator.domain.installation import policy, target
-from githubtoken_operator.domain.objects import formats, origin, templates
-from githubtoken_operator.domain.objects.formats import Subject
-from githubtoken_operator.domain.objects.github_token import PREFIX, GitHubToken
+from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.secrets import (
     ADOPTED,
@@ -31,6 +29,9 @@ from githubtoken_operator.domain.objects.secrets import (
     owner_note,
     revision_of,
 )
+from githubtoken_operator.domain.objects.specs import formats, templates
+from githubtoken_operator.domain.objects.specs.formats import Subject
+from githubtoken_operator.domain.objects.specs.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.vocabulary.documents import parsed
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Server, Token
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time

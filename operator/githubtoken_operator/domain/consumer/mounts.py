@@ -11,8 +11,8 @@ from typing import Final
 
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.rollout import mark
-from githubtoken_operator.domain.objects.github_token import PREFIX
 from githubtoken_operator.domain.objects.secrets import annotations_of
+from githubtoken_operator.domain.objects.specs.github_token import PREFIX
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 SYNCED_REVISION: Final = PREFIX + "synced-revision"

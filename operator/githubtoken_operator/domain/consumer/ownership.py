@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from githubtoken_operator.domain.consumer import consumer
-from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ADOPT,
     ADOPTED,
@@ -27,6 +26,7 @@ from githubtoken_operator.domain.objects.secrets import (
     labels_of,
     noted_owner,
 )
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 

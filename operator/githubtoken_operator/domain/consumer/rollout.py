@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.secrets import annotations_of
+from githubtoken_operator.domain.objects.specs.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.vocabulary.documents import parsed
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time

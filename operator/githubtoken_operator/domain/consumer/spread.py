@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from githubtoken_operator.domain.consumer import ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ADOPT,
     ADOPTED,
@@ -28,6 +27,7 @@ from githubtoken_operator.domain.objects.secrets import (
     is_noted_for,
     labels_of,
 )
+from githubtoken_operator.domain.objects.specs.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import MESSAGE_LIMIT
 from githubtoken_operator.domain.vocabulary.model import JSON

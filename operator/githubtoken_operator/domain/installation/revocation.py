@@ -6,7 +6,7 @@ from typing import Final
 
 from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary.model import App
 
 GIVEN_UP: Final = "They expire within an hour of their issue"

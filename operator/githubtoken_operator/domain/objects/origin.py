@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from githubtoken_operator.domain.apps import hosts
-from githubtoken_operator.domain.objects.github_token import PREFIX
+from githubtoken_operator.domain.objects.specs.github_token import PREFIX
 from githubtoken_operator.domain.vocabulary.documents import parsed
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
 

@@ -9,7 +9,7 @@ from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from githubtoken_operator.domain.objects.github_token import PREFIX, GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken
 from githubtoken_operator.domain.vocabulary.times import format_time
 

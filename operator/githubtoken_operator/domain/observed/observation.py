@@ -7,7 +7,7 @@ from datetime import datetime
 
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import Spread
-from githubtoken_operator.domain.objects.github_token import NO_FAILURES, Failures, GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import NO_FAILURES, Failures, GitHubToken
 from githubtoken_operator.domain.observed.own import NOTHING, Own
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, Server, Token

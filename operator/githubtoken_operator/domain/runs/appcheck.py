@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from githubtoken_operator.domain.objects.github_app import GitHubApp
+from githubtoken_operator.domain.objects.specs.github_app import GitHubApp
 from githubtoken_operator.domain.runs import doubt, schedule
 from githubtoken_operator.domain.runs.status import shown
 from githubtoken_operator.domain.vocabulary import reasons

@@ -13,8 +13,8 @@ from typing import Final
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.github_token import FINALIZER, GitHubToken
 from githubtoken_operator.domain.objects.origin import Origin
+from githubtoken_operator.domain.objects.specs.github_token import FINALIZER, GitHubToken
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
 

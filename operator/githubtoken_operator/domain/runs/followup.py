@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Final
 
 from githubtoken_operator.domain import personal_token
-from githubtoken_operator.domain.objects.github_token import Failures, GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import Failures, GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.standing import Queued, Standing
 from githubtoken_operator.domain.runs import causes, schedule, urgency

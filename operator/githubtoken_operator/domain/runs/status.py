@@ -16,7 +16,7 @@ from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import Distribution
 from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.installation.target import Target
-from githubtoken_operator.domain.objects.github_token import Failures
+from githubtoken_operator.domain.objects.specs.github_token import Failures
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.user.device_flow import Awaiting

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from githubtoken_operator.domain.objects import origin as origins
-from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT
+from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.user.kept_flow import Flow
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.objects import origin as origins
-from githubtoken_operator.domain.objects.github_token import PREFIX
 from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.secrets import annotations_of, decoded
+from githubtoken_operator.domain.objects.specs.github_token import PREFIX
 from githubtoken_operator.domain.vocabulary.documents import parsed
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import JSON, Token

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 from githubtoken_operator.domain.objects.secrets import decoded
-from githubtoken_operator.domain.user.credential import read
+from githubtoken_operator.domain.user.credentials.credential import read
 from githubtoken_operator.domain.user.entry import Entry, SecretKey, encode
 from githubtoken_operator.domain.user.grants import Grant
 from githubtoken_operator.domain.user.kept_answer import KEPT_ANSWER

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.user import credential
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.user.credentials import credential
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
 
 

@@ -17,8 +17,8 @@ from githubtoken_operator.domain.installation.target import Target
 from githubtoken_operator.domain.lanes.budget import READ, WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.objects.sources import InstallationSource
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons

@@ -17,7 +17,7 @@ from typing import Final
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.installation import policy
 from githubtoken_operator.domain.installation.target import Target
-from githubtoken_operator.domain.objects.sources import InstallationSource
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import App, Installation, InstallationToken

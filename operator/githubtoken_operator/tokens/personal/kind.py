@@ -13,8 +13,8 @@ from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.objects.sources import PersonalSource
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.sources import PersonalSource
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.own import Own
 from githubtoken_operator.domain.observed.personal import OfPersonal

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.objects.namespaces import Namespace, Wish
 from githubtoken_operator.domain.objects.secrets import noted_owner, without_data
+from githubtoken_operator.domain.objects.specs.namespaces import Namespace, Wish
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.watched import Ref
 

@@ -19,8 +19,8 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer, ownership, spread
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import Distribution, Failure, Place, Spread, Template
-from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.secrets import REVISION, annotations_of, revision_of
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.runs.decide import desired_secret
 from githubtoken_operator.domain.vocabulary import reasons

@@ -9,7 +9,7 @@ from datetime import datetime
 from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain.consumer.spread import Distribution
-from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.tokens.recorder import Recorder

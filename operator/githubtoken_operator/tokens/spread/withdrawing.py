@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from githubtoken_operator.adapters.kubernetes.api import ApiError, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain.consumer import ownership, spread
-from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.side_by_side import side_by_side

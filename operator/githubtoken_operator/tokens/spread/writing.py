@@ -20,7 +20,7 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, For
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
-from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.runs.decide import RECHECK_CONFLICT, RECHECK_DENIED
 from githubtoken_operator.domain.vocabulary import reasons

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.pods import Pods
-from githubtoken_operator.domain.user.credential import Credential, Intent
+from githubtoken_operator.domain.user.credentials.credential import Credential, Intent
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Transient
 from githubtoken_operator.domain.vocabulary.model import Token

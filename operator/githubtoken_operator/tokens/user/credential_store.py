@@ -13,8 +13,8 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain.objects.secrets import ROLE_CREDENTIAL
-from githubtoken_operator.domain.user import credential, credential_body
-from githubtoken_operator.domain.user.credential import Intent
+from githubtoken_operator.domain.user.credentials import credential, credential_body
+from githubtoken_operator.domain.user.credentials.credential import Intent
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient

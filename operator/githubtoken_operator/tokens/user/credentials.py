@@ -5,11 +5,12 @@ Whether the stored refresh token may be sent is asked here, for the decision and
 
 from __future__ import annotations
 
-from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.user import credential, credential_body, credential_ownership, kept_answer, sendable
-from githubtoken_operator.domain.user.credential import Credential
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.user import kept_answer
+from githubtoken_operator.domain.user.credentials import credential, credential_body, credential_ownership, sendable
+from githubtoken_operator.domain.user.credentials.credential import Credential
+from githubtoken_operator.domain.user.credentials.sendable import Expected
 from githubtoken_operator.domain.user.entry import SecretKey
-from githubtoken_operator.domain.user.sendable import Expected
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, Server, Token
 from githubtoken_operator.tokens.kind import StartOver

@@ -18,7 +18,7 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import Lane
-from githubtoken_operator.domain.objects.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.own import Own
 from githubtoken_operator.domain.observed.standing import Standing
@@ -26,7 +26,7 @@ from githubtoken_operator.domain.observed.steps import Admit, Label, Step, TakeS
 from githubtoken_operator.domain.observed.user import OfUser
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.status import Granted
-from githubtoken_operator.domain.user import credential
+from githubtoken_operator.domain.user.credentials import credential
 from githubtoken_operator.domain.user.device_flow import Ask, Awaiting, Poll
 from githubtoken_operator.domain.user.revocation import given_up
 from githubtoken_operator.domain.vocabulary import reasons

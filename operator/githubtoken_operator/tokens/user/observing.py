@@ -9,15 +9,15 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT, GitHubToken
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
-from githubtoken_operator.domain.objects.sources import UserSource
+from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT, GitHubToken
+from githubtoken_operator.domain.objects.specs.sources import UserSource
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.user import OfUser
-from githubtoken_operator.domain.user import credential, credential_ownership, sendable
-from githubtoken_operator.domain.user.credential import Credential
+from githubtoken_operator.domain.user.credentials import credential, credential_ownership, sendable
+from githubtoken_operator.domain.user.credentials.credential import Credential
+from githubtoken_operator.domain.user.credentials.sendable import Expected
 from githubtoken_operator.domain.user.device_flow import SignIn
-from githubtoken_operator.domain.user.sendable import Expected
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, UNLIMITED, App, Token

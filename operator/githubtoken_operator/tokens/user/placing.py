@@ -9,7 +9,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.domain.user import credential_body
+from githubtoken_operator.domain.user.credentials import credential_body
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.user.grants import Grant
 from githubtoken_operator.domain.user.placement import Placement, place, place_unread

@@ -20,9 +20,9 @@ from typing import NoReturn
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.user import credential, credential_body
-from githubtoken_operator.domain.user.credential import Credential
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.user.credentials import credential, credential_body
+from githubtoken_operator.domain.user.credentials.credential import Credential
 from githubtoken_operator.domain.user.entry import Entry
 from githubtoken_operator.domain.user.grants import pair_in
 from githubtoken_operator.domain.vocabulary import reasons

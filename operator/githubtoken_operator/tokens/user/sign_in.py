@@ -19,9 +19,10 @@ from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.user import credential, credential_body, device_flow, kept_flow, sendable
-from githubtoken_operator.domain.user.credential import Credential
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.user import device_flow, kept_flow
+from githubtoken_operator.domain.user.credentials import credential, credential_body, sendable
+from githubtoken_operator.domain.user.credentials.credential import Credential
 from githubtoken_operator.domain.user.device_flow import Ask
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.user.grants import may_hold_a_pair, pair_in

@@ -14,7 +14,7 @@ from github_simulator.process import SimulatorProcess
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.installation.target import Target
-from githubtoken_operator.domain.objects.sources import InstallationSource
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import App, InstallationToken, Limits

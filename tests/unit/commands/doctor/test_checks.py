@@ -19,7 +19,7 @@ from githubtoken_operator.commands.doctor import rights
 from githubtoken_operator.commands.doctor.command import summary
 from githubtoken_operator.commands.doctor.findings import Rights
 from githubtoken_operator.commands.terminal.checks import Look
-from githubtoken_operator.domain.user.orphans import Orphan
+from githubtoken_operator.domain.user.credentials.orphans import Orphan
 from tests.unit.builders import NAMESPACE, app_body, cluster_app_body
 from tests.unit.commands.doctor.clusters import (
     ACCEPTED,

@@ -15,9 +15,9 @@ from githubtoken_operator.cli import cli
 from githubtoken_operator.commands.migrate import adoption
 from githubtoken_operator.commands.migrate.command import passed_over, translate
 from githubtoken_operator.commands.migrate.manifests import Equivalent, joined
-from githubtoken_operator.domain.objects import templates
-from githubtoken_operator.domain.objects.github_app import parse_app
-from githubtoken_operator.domain.objects.github_token import parse_token
+from githubtoken_operator.domain.objects.specs import templates
+from githubtoken_operator.domain.objects.specs.github_app import parse_app
+from githubtoken_operator.domain.objects.specs.github_token import parse_token
 from tests.unit.commands.migrate.manifests import app, cluster_generator, external_secret, generator, manager
 
 ORPHAN = '{"spec":{"target":{"creationPolicy":"Orphan"}}}'

@@ -20,7 +20,7 @@ from githubtoken_operator.commands.shown.login_outcome import (
     step,
 )
 from githubtoken_operator.commands.terminal.waiting import IDLE_FOR
-from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT
+from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT
 from tests.unit.builders import NOW
 from tests.unit.commands.snapshots import EARLIER, REQUEST, at, condition, needing_human, ready, snapshot
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from githubtoken_operator.commands.shown.orphans import as_object, as_table
-from githubtoken_operator.domain.user.orphans import Orphan
+from githubtoken_operator.domain.user.credentials.orphans import Orphan
 from tests.unit.builders import NOW
 
 LEFT = Orphan("team", "alice-credential", "alice", NOW + timedelta(days=150), NOW - timedelta(days=30))

@@ -9,7 +9,7 @@ import pytest
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.shown.refresh_outcome import SUSPENDED, Requested, Verdict, outcome, standing
 from githubtoken_operator.commands.terminal.waiting import IDLE_FOR
-from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT
+from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
 from tests.unit.builders import NOW
 from tests.unit.commands.snapshots import EARLIER, REQUEST, needing_human, ready, snapshot
 

@@ -8,7 +8,7 @@ import pytest
 
 from githubtoken_operator.domain.apps import signers
 from githubtoken_operator.domain.apps.signers import AWSKey, AzureKey, GCPKey, PKCS11Key, SignerKey, VaultKey
-from githubtoken_operator.domain.objects.github_app import parse_app
+from githubtoken_operator.domain.objects.specs.github_app import parse_app
 from githubtoken_operator.domain.vocabulary import reasons
 from tests.unit.builders import app_body, cluster_app_body
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.secrets import REVISION, ROLE, decoded, encoded
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary.model import AccessToken, Token
 from tests.unit.builders import access_token, app, githubtoken, issued, pair, published, user_githubtoken
 

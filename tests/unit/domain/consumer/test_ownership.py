@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.domain.consumer import consumer, ownership
-from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.secrets import ADOPT, ADOPTED, NAME, ROLE
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from tests.unit.builders import app, githubtoken, issued, published, secret
 
 OURS: dict[str, Any] = {"labels": {ROLE: "token"}, "annotations": {NAME: "ci"}}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer import consumer, spread
 from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
-from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.objects.namespaces import Namespace, Wish
 from githubtoken_operator.domain.objects.secrets import ADOPT, trimmed
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.namespaces import Namespace, Wish
 from tests.unit.builders import NOW, githubtoken, issued
 
 KEY = b"made of the App's private key"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.installation import policy
-from githubtoken_operator.domain.objects.sources import InstallationSource
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import UNLIMITED, Limits

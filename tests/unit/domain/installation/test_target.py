@@ -10,7 +10,7 @@ from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.installation.target import Target
 from githubtoken_operator.domain.objects.secrets import decoded
-from githubtoken_operator.domain.objects.sources import InstallationSource
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary.model import Server
 from tests.unit.builders import app, githubtoken, issued
 from tests.unit.crd_schema import schema_of, violations

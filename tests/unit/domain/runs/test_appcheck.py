@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.domain.objects.github_app import GitHubApp
+from githubtoken_operator.domain.objects.specs.github_app import GitHubApp
 from githubtoken_operator.domain.runs import appcheck, doubt
 from githubtoken_operator.domain.runs.appcheck import CHECK_EVERY, WORKED_LATELY, Check
 from githubtoken_operator.domain.vocabulary import reasons

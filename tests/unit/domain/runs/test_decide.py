@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT, Failures, GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT, Failures, GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.own import NOTHING
 from githubtoken_operator.domain.observed.personal import OfPersonal

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.objects.github_token import FINALIZER
+from githubtoken_operator.domain.objects.specs.github_token import FINALIZER
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.vocabulary.times import format_time
 from tests.unit.builders import NOW, githubtoken_body

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT, Failures, parse_token
+from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT, Failures, parse_token
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.personal import OfPersonal
 from githubtoken_operator.domain.observed.user import OfUser

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.objects.github_token import Failures
+from githubtoken_operator.domain.objects.specs.github_token import Failures
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.own import NOTHING
 from githubtoken_operator.domain.observed.personal import OfPersonal

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.github_token import Failures
+from githubtoken_operator.domain.objects.specs.github_token import Failures
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.runs import status

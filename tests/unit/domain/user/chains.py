@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 from githubtoken_operator.domain.objects.secrets import REVISION, encoded
-from githubtoken_operator.domain.user import credential
-from githubtoken_operator.domain.user import credential_body as body_of
-from githubtoken_operator.domain.user.credential import (
+from githubtoken_operator.domain.user.credentials import credential
+from githubtoken_operator.domain.user.credentials import credential_body as body_of
+from githubtoken_operator.domain.user.credentials.credential import (
     INTENT,
     REFRESH_TOKEN_SHA256,
     REFUSED,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.user import credential_body, kept_flow
+from githubtoken_operator.domain.user import kept_flow
+from githubtoken_operator.domain.user.credentials import credential_body
 from githubtoken_operator.domain.user.kept_flow import DEVICE_CODE, Flow
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal

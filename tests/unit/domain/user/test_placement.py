@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.domain.objects.secrets import encoded
-from githubtoken_operator.domain.user import credential_body as body_of
 from githubtoken_operator.domain.user import placement
+from githubtoken_operator.domain.user.credentials import credential_body as body_of
 from githubtoken_operator.domain.user.placement import Placement
 from tests.unit.builders import secret
 from tests.unit.domain.user.chains import (

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.github import reply
-from githubtoken_operator.domain.user import credential, grants, kept_flow
-from githubtoken_operator.domain.user.credential import read_hashes
+from githubtoken_operator.domain.user import grants, kept_flow
+from githubtoken_operator.domain.user.credentials import credential
+from githubtoken_operator.domain.user.credentials.credential import read_hashes
 from githubtoken_operator.domain.vocabulary.documents import MOST_VALUES, parsed
 from githubtoken_operator.domain.vocabulary.model import Answer
 from tests.unit.builders import NOW, secret

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.domain.objects.sources import InstallationSource
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.tokens.installation.minting import REFUSAL_SERVES, InstallationTokens

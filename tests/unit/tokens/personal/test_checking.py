@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.objects.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.objects.secrets import decoded
+from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, needs_human, ready_of

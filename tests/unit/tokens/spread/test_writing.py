@@ -17,8 +17,8 @@ from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import LEAST_LEFT, Place, Spread
-from githubtoken_operator.domain.objects.github_token import GitHubToken
-from githubtoken_operator.domain.objects.namespaces import Wish
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.objects.specs.namespaces import Wish
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.engine.objects import Objects
 from githubtoken_operator.engine.watched import Watched

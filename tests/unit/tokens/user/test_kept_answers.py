@@ -17,8 +17,8 @@ import pytest
 
 from githubtoken_operator.domain.github import fields, oauth_answers
 from githubtoken_operator.domain.objects.secrets import decoded, encoded
-from githubtoken_operator.domain.user import credential, credential_body
-from githubtoken_operator.domain.user.credential import INTENT, REFRESH_TOKEN_SHA256
+from githubtoken_operator.domain.user.credentials import credential, credential_body
+from githubtoken_operator.domain.user.credentials.credential import INTENT, REFRESH_TOKEN_SHA256
 from githubtoken_operator.domain.user.entry import VERSION
 from githubtoken_operator.domain.user.kept_answer import KEPT_ANSWER
 from githubtoken_operator.domain.vocabulary import reasons

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Forbidden
-from githubtoken_operator.domain.objects.github_token import parse_token
 from githubtoken_operator.domain.objects.secrets import ADOPT, ADOPTED, decoded, encoded
-from githubtoken_operator.domain.user import credential, credential_body
-from githubtoken_operator.domain.user.credential import Intent
+from githubtoken_operator.domain.objects.specs.github_token import parse_token
+from githubtoken_operator.domain.user.credentials import credential, credential_body
+from githubtoken_operator.domain.user.credentials.credential import Intent
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.domain.vocabulary.times import format_time

@@ -15,10 +15,10 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
 from githubtoken_operator.domain.lanes.budget import READ
-from githubtoken_operator.domain.objects.github_token import parse_token
 from githubtoken_operator.domain.objects.secrets import decoded, encoded
-from githubtoken_operator.domain.user import credential, credential_body
-from githubtoken_operator.domain.user.credential import INTENT, REFUSED, Intent
+from githubtoken_operator.domain.objects.specs.github_token import parse_token
+from githubtoken_operator.domain.user.credentials import credential, credential_body
+from githubtoken_operator.domain.user.credentials.credential import INTENT, REFUSED, Intent
 from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of

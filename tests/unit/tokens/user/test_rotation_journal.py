@@ -14,8 +14,8 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Unavailable
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL
-from githubtoken_operator.domain.user import credential
-from githubtoken_operator.domain.user.credential import INTENT, SEEDS_TAKEN, Credential
+from githubtoken_operator.domain.user.credentials import credential
+from githubtoken_operator.domain.user.credentials.credential import INTENT, SEEDS_TAKEN, Credential
 from githubtoken_operator.domain.user.kept_flow import FLOW
 from githubtoken_operator.domain.vocabulary.model import JSON
 from tests.unit.builders import secret

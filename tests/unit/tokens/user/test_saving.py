@@ -18,12 +18,12 @@ from githubtoken_operator.adapters.kubernetes.api import (
     Terminating,
     Unavailable,
 )
-from githubtoken_operator.domain.objects.github_token import PREFIX
 from githubtoken_operator.domain.objects.secrets import ADOPT, decoded
+from githubtoken_operator.domain.objects.specs.github_token import PREFIX
 from githubtoken_operator.domain.runs import deletion
-from githubtoken_operator.domain.user import credential_body
-from githubtoken_operator.domain.user.credential import INTENT
-from githubtoken_operator.domain.user.credential_body import RESERVED, ROOM_OF_A_PAIR
+from githubtoken_operator.domain.user.credentials import credential_body
+from githubtoken_operator.domain.user.credentials.credential import INTENT
+from githubtoken_operator.domain.user.credentials.credential_body import RESERVED, ROOM_OF_A_PAIR
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of

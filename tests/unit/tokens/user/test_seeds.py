@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from githubtoken_operator.domain.user.credential import REMEMBERED, SEEDS_TAKEN
+from githubtoken_operator.domain.user.credentials.credential import REMEMBERED, SEEDS_TAKEN
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.objects.github_token import LOGIN_REQUESTED_AT, parse_token
 from githubtoken_operator.domain.objects.secrets import NAME, ROLE, annotations_of, decoded, labels_of
-from githubtoken_operator.domain.user import credential
+from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT, parse_token
+from githubtoken_operator.domain.user.credentials import credential
 from githubtoken_operator.domain.user.device_flow import REQUESTS_PER_HOUR, REST
 from githubtoken_operator.domain.user.kept_flow import DEVICE_CODE, FLOW
 from githubtoken_operator.domain.vocabulary import reasons

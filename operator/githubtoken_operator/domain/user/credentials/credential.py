@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Final
 
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.secrets import (
     REVISION,
@@ -21,6 +20,7 @@ from githubtoken_operator.domain.objects.secrets import (
     decoded,
     revision_of,
 )
+from githubtoken_operator.domain.objects.specs.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.user import kept_answer, kept_flow
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.user.kept_answer import KeptAnswer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from githubtoken_operator.domain.objects import references
-from githubtoken_operator.domain.objects.references import KeyRef, key_ref
+from githubtoken_operator.domain.objects.specs import references
+from githubtoken_operator.domain.objects.specs.references import KeyRef, key_ref
 from githubtoken_operator.domain.vocabulary.model import JSON, Server
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 from githubtoken_operator.domain.apps import signers
 from githubtoken_operator.domain.apps.admission import AllowedNamespaces
 from githubtoken_operator.domain.apps.signers import SignerKey
-from githubtoken_operator.domain.objects import references
-from githubtoken_operator.domain.objects.references import KeyRef, key_ref
+from githubtoken_operator.domain.objects.specs import references
+from githubtoken_operator.domain.objects.specs.references import KeyRef, key_ref
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.model import JSON, Limits
 

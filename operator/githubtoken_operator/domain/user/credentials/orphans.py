@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from githubtoken_operator.domain.objects.github_token import parse_token
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, decoded, labels_of, noted_owner
+from githubtoken_operator.domain.objects.specs.github_token import parse_token
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
 

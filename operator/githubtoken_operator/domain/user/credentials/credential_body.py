@@ -11,7 +11,6 @@ import json
 from typing import Any, Final
 
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.objects.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.objects.origin import ORIGIN, Origin
 from githubtoken_operator.domain.objects.secrets import (
     ACCESS_TOKEN_KEYS,
@@ -28,8 +27,9 @@ from githubtoken_operator.domain.objects.secrets import (
     labels_of,
     owner_note,
 )
+from githubtoken_operator.domain.objects.specs.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.user import kept_flow
-from githubtoken_operator.domain.user.credential import (
+from githubtoken_operator.domain.user.credentials.credential import (
     ACCOUNT,
     CLIENT_ID,
     INTENT,

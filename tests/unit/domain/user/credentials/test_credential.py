@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.user import credential
-from githubtoken_operator.domain.user import credential_body as body_of
-from githubtoken_operator.domain.user.credential import (
+from githubtoken_operator.domain.user.credentials import credential
+from githubtoken_operator.domain.user.credentials import credential_body as body_of
+from githubtoken_operator.domain.user.credentials.credential import (
     INTENT,
 )
 from githubtoken_operator.domain.user.grants import Grant, SignedIn

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.domain.user import credential, sendable
-from githubtoken_operator.domain.user import credential_body as body_of
-from githubtoken_operator.domain.user.sendable import Expected
+from githubtoken_operator.domain.user.credentials import credential, sendable
+from githubtoken_operator.domain.user.credentials import credential_body as body_of
+from githubtoken_operator.domain.user.credentials.sendable import Expected
 from githubtoken_operator.domain.vocabulary import reasons
 from tests.unit.builders import app, secret
 from tests.unit.domain.user.chains import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from githubtoken_operator.domain.objects.sources import InstallationSource, UserSource
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource, UserSource
 from tests.unit.builders import githubtoken
 
 

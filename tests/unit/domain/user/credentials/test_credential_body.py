@@ -9,16 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.objects.secrets import NAME, ROLE, decoded, encoded
-from githubtoken_operator.domain.user import credential, placement, sendable
-from githubtoken_operator.domain.user import credential_body as body_of
-from githubtoken_operator.domain.user.credential import (
+from githubtoken_operator.domain.user import placement
+from githubtoken_operator.domain.user.credentials import credential, sendable
+from githubtoken_operator.domain.user.credentials import credential_body as body_of
+from githubtoken_operator.domain.user.credentials.credential import (
     CLIENT_ID,
     INTENT,
     REFUSED,
 )
+from githubtoken_operator.domain.user.credentials.sendable import Expected
 from githubtoken_operator.domain.user.grants import Grant
 from githubtoken_operator.domain.user.placement import Placement
-from githubtoken_operator.domain.user.sendable import Expected
 from githubtoken_operator.domain.vocabulary.model import AccessToken
 from tests.unit.builders import app, pair
 from tests.unit.domain.user.chains import (

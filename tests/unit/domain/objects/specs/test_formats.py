@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.objects import formats, templates
-from githubtoken_operator.domain.objects.formats import Subject, Wish
 from githubtoken_operator.domain.objects.secrets import ACCESS_TOKEN_KEYS
+from githubtoken_operator.domain.objects.specs import formats, templates
+from githubtoken_operator.domain.objects.specs.formats import Subject, Wish
 from githubtoken_operator.domain.vocabulary.model import Server, Token
 from tests.unit.crd_schema import CRDS
 

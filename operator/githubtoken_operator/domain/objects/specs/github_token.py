@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from sys import intern
 from typing import Final, Literal
 
-from githubtoken_operator.domain.objects import formats, sources
-from githubtoken_operator.domain.objects.github_app import AppKind
-from githubtoken_operator.domain.objects.namespaces import Wish
-from githubtoken_operator.domain.objects.sources import InstallationSource, PersonalSource, UserSource
+from githubtoken_operator.domain.objects.specs import formats, sources
+from githubtoken_operator.domain.objects.specs.github_app import AppKind
+from githubtoken_operator.domain.objects.specs.namespaces import Wish
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource, PersonalSource, UserSource
 from githubtoken_operator.domain.objects.view import KindName
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.durations import parse_duration

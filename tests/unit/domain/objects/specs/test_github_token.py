@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.domain.objects.github_token import ECHO_LIMIT, REFRESH_REQUESTED_AT, Failures, parse_token
-from githubtoken_operator.domain.objects.references import KeyRef
-from githubtoken_operator.domain.objects.sources import UserSource
+from githubtoken_operator.domain.objects.specs.github_token import (
+    ECHO_LIMIT,
+    REFRESH_REQUESTED_AT,
+    Failures,
+    parse_token,
+)
+from githubtoken_operator.domain.objects.specs.references import KeyRef
+from githubtoken_operator.domain.objects.specs.sources import UserSource
 from githubtoken_operator.domain.vocabulary import reasons
 from tests.unit.builders import NOW, githubtoken, githubtoken_body, user_githubtoken
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
 
-from githubtoken_operator.domain.objects import templates
+from githubtoken_operator.domain.objects.specs import templates
 from githubtoken_operator.domain.vocabulary.model import Server, Token
 
 USER: Final = "x-access-token"

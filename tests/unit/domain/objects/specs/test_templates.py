@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.objects import templates
+from githubtoken_operator.domain.objects.specs import templates
 
 PROPERTIES = {"token": "ghs_abc", "type": "bearer", "created": "2026-03-01T12:00:00Z", "expires_in": "3600"}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from githubtoken_operator.domain.objects import origin
-from githubtoken_operator.domain.user.credential import Credential
+from githubtoken_operator.domain.user.credentials.credential import Credential
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import Server

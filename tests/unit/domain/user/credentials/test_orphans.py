@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.domain.objects.secrets import NAME, ROLE, encoded
-from githubtoken_operator.domain.user.orphans import Orphan, orphans
+from githubtoken_operator.domain.user.credentials.orphans import Orphan, orphans
 from githubtoken_operator.domain.vocabulary.times import parse_time
 from tests.unit.builders import githubtoken_body, user_body
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from githubtoken_operator.domain.objects.github_token import GitHubToken
 from githubtoken_operator.domain.objects.secrets import (
     ADOPT,
     ROLE,
@@ -16,7 +15,8 @@ from githubtoken_operator.domain.objects.secrets import (
     labels_of,
     noted_owner,
 )
-from githubtoken_operator.domain.user.credential import CLIENT_ID
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.user.credentials.credential import CLIENT_ID
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from githubtoken_operator.domain.consumer import ownership
 from githubtoken_operator.domain.objects.secrets import ADOPT, NAME, ROLE
-from githubtoken_operator.domain.user import credential_body as body_of
-from githubtoken_operator.domain.user import credential_ownership
-from githubtoken_operator.domain.user.credential import (
+from githubtoken_operator.domain.user.credentials import credential_body as body_of
+from githubtoken_operator.domain.user.credentials import credential_ownership
+from githubtoken_operator.domain.user.credentials.credential import (
     CLIENT_ID,
 )
 from githubtoken_operator.domain.vocabulary.model import Token

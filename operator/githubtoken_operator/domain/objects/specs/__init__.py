@@ -1,0 +1,1 @@
+"""What users ask for, read from the objects of the API."""
