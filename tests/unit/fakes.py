@@ -48,11 +48,11 @@ from githubtoken_operator.domain.vocabulary.model import (
     Token,
 )
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.engine.fence import Fence
-from githubtoken_operator.engine.objects import Objects
-from githubtoken_operator.engine.scheduler import Next
-from githubtoken_operator.engine.turns import Turns
-from githubtoken_operator.engine.watched import WATCHED, Ref, Watched
+from githubtoken_operator.engine.cache.objects import Objects
+from githubtoken_operator.engine.cache.watched import WATCHED, Ref, Watched
+from githubtoken_operator.engine.scheduling.fence import Fence
+from githubtoken_operator.engine.scheduling.scheduler import Next
+from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.process.runs import Clocks, Ground, runs_on
 from githubtoken_operator.settings import Settings
 from tests.unit.builders import NAMESPACE, NOW

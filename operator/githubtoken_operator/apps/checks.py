@@ -30,9 +30,9 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError, Transient
 from githubtoken_operator.domain.vocabulary.model import JSON, App, AppInfo, PrivateKey
-from githubtoken_operator.engine.scheduler import Next
-from githubtoken_operator.engine.turns import Turns, Waits
-from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
+from githubtoken_operator.engine.cache.watched import TOKENS, Ref, Watched
+from githubtoken_operator.engine.scheduling.scheduler import Next
+from githubtoken_operator.engine.scheduling.turns import Turns, Waits
 
 REUSE: Final = timedelta(seconds=10)
 """So long what was read of an App serves its tokens; a watched change ends it at once."""

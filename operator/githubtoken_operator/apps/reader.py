@@ -25,8 +25,8 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App, ClientCertificate, PrivateKey, Server, Token
-from githubtoken_operator.engine.objects import Objects, Read
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.cache.objects import Objects, Read
+from githubtoken_operator.engine.cache.watched import Ref, Watched
 
 _SEAL = b"githubtoken.dev/seal "
 

@@ -20,7 +20,7 @@ from githubtoken_operator.adapters.signers.port import Signer, Surroundings
 from githubtoken_operator.adapters.signers.remote_key import RemoteKey
 from githubtoken_operator.domain.apps.signers import SignerKey
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 
 _END: Final = 5.0
 """Seconds that the end waits for connections to be closed."""

@@ -1,1 +1,1 @@
-"""What is known of objects, whose turn it is, how fast GitHub is asked, and whether something may still be sent."""
+"""What runs any object, whatever it is: `cache` has what is known of objects, `scheduling` says whose turn it is."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from githubtoken_operator.engine.scheduler import Scheduler
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.engine.scheduling.scheduler import Scheduler
 
 MOST_WAITING: Final = 100
 """The next ones of those that wait; at 10,000 objects a page with all of them would take a second to make."""

@@ -40,8 +40,8 @@ from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.objects.secrets import WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary.durations import format_duration
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.engine.clock_watch import ClockWatch
-from githubtoken_operator.engine.fence import send_limit
+from githubtoken_operator.engine.scheduling.clock_watch import ClockWatch
+from githubtoken_operator.engine.scheduling.fence import send_limit
 from githubtoken_operator.process import debug_runs as places
 from githubtoken_operator.process.background import Background
 from githubtoken_operator.process.leading import Leading

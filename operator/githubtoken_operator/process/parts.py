@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from githubtoken_operator.apps.signing import Signing
-from githubtoken_operator.engine.api_outage import ApiOutage
-from githubtoken_operator.engine.first_lists import FirstLists
-from githubtoken_operator.engine.turns import Turns
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.first_lists import FirstLists
+from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.engine.scheduling.api_outage import ApiOutage
+from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.process import footprint
 from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.saving import Savings

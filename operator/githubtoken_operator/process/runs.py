@@ -18,11 +18,11 @@ from githubtoken_operator.apps.checks import Apps, Wake
 from githubtoken_operator.apps.reader import AppReader
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.user.entry import SecretKey
-from githubtoken_operator.engine.fence import Fence
-from githubtoken_operator.engine.objects import Objects
-from githubtoken_operator.engine.scheduler import Next
-from githubtoken_operator.engine.turns import Turns
-from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
+from githubtoken_operator.engine.cache.objects import Objects
+from githubtoken_operator.engine.cache.watched import TOKENS, Ref, Watched
+from githubtoken_operator.engine.scheduling.fence import Fence
+from githubtoken_operator.engine.scheduling.scheduler import Next
+from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.tokens.acting import Actions
 from githubtoken_operator.tokens.claims import Claims

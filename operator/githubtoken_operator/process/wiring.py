@@ -19,13 +19,13 @@ from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.api_outage import ApiOutage, retry_after
-from githubtoken_operator.engine.fence import Fence, send_limit
-from githubtoken_operator.engine.first_lists import FirstLists
-from githubtoken_operator.engine.objects import Objects
-from githubtoken_operator.engine.scheduler import Next, Scheduler
-from githubtoken_operator.engine.turns import Turns
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.cache.first_lists import FirstLists
+from githubtoken_operator.engine.cache.objects import Objects
+from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.scheduling.api_outage import ApiOutage, retry_after
+from githubtoken_operator.engine.scheduling.fence import Fence, send_limit
+from githubtoken_operator.engine.scheduling.scheduler import Next, Scheduler
+from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.process import shown
 from githubtoken_operator.process.parts import Parts
 from githubtoken_operator.process.runs import Clocks, Ground, runs_on

@@ -34,7 +34,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
     TokenError,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.turns import Waits
+from githubtoken_operator.engine.scheduling.turns import Waits
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.issuing import Issuer

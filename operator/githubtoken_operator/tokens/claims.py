@@ -6,8 +6,8 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.consumer import ownership
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.objects import Objects
-from githubtoken_operator.engine.watched import TOKENS, Ref, Watched
+from githubtoken_operator.engine.cache.objects import Objects
+from githubtoken_operator.engine.cache.watched import TOKENS, Ref, Watched
 
 
 class Claims:

@@ -19,7 +19,7 @@ from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 
 
 @dataclass(frozen=True, slots=True)

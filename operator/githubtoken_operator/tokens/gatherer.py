@@ -26,9 +26,9 @@ from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.engine.objects import Objects, Read
-from githubtoken_operator.engine.turns import Turns
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.cache.objects import Objects, Read
+from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.tokens.claims import Claims
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.gathered import (

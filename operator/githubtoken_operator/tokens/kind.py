@@ -28,8 +28,8 @@ from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
-from githubtoken_operator.engine.objects import Read
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.objects import Read
+from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 
 

@@ -27,8 +27,8 @@ from githubtoken_operator.domain.vocabulary.errors import (
     TokenError,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.scheduler import Next
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.scheduling.scheduler import Next
 from githubtoken_operator.tokens.acting import Actions
 from githubtoken_operator.tokens.gathered import Memory
 from githubtoken_operator.tokens.gatherer import Gatherer

@@ -32,8 +32,8 @@ from githubtoken_operator.domain.runs.outcomes import Gone, NotItsTurn, Revoking
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.vocabulary.model import JSON, App
-from githubtoken_operator.engine.turns import WORTH_A_WORD, Turns, Waits
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD, Turns, Waits
 from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.gathered import Memory, app_ref, ref_of, with_target
 from githubtoken_operator.tokens.kind import Ending, TokenKinds

@@ -1,6 +1,6 @@
 """An object's turn to ask GitHub: in which lane it stands, and what is said of it while it waits.
 
-It says who it is to the lanes (`engine.turns`), as its kind has it: the reconciler knows no kinds.
+It says who it is to the lanes (`engine.scheduling.turns`), as its kind has it: the reconciler knows no kinds.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from githubtoken_operator.domain.runs import urgency
 from githubtoken_operator.domain.runs.outcomes import NotItsTurn, Outcome, Settled
 from githubtoken_operator.domain.vocabulary import conditions
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown
-from githubtoken_operator.engine.turns import LOOK_AGAIN, WORTH_A_WORD, Turns, Waits
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.engine.scheduling.turns import LOOK_AGAIN, WORTH_A_WORD, Turns, Waits
 from githubtoken_operator.tokens.gathered import Gathered
 from githubtoken_operator.tokens.kind import TokenKinds
 

@@ -25,9 +25,9 @@ from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs import urgency
 from githubtoken_operator.domain.user.credentials.credential import SEEDS_TAKEN, read_hashes
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.first_lists import FirstLists
-from githubtoken_operator.engine.scheduler import Scheduler
-from githubtoken_operator.engine.watched import KEYS, TOKENS, WATCHED, Ref, Watched
+from githubtoken_operator.engine.cache.first_lists import FirstLists
+from githubtoken_operator.engine.cache.watched import KEYS, TOKENS, WATCHED, Ref, Watched
+from githubtoken_operator.engine.scheduling.scheduler import Scheduler
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds

@@ -22,7 +22,7 @@ from githubtoken_operator.adapters.kubernetes.one_secret import Expired
 from githubtoken_operator.domain.objects import named
 from githubtoken_operator.domain.objects.secrets import WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 
 LOOK_EVERY: Final = 60.0
 """Seconds between two looks at a Secret that has no watch."""

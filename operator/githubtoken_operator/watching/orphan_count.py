@@ -7,7 +7,7 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.user.credentials.orphans import owner_of
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref, Watched
 
 LONGEST_NAME: Final = 253
 """Characters of a name. A longer text, of which an annotation may hold hundreds of kilobytes, is not remembered."""

@@ -20,8 +20,8 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import needs_human, ready_of
 from githubtoken_operator.domain.vocabulary.errors import NotSent, RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import App, AppInfo
-from githubtoken_operator.engine.turns import Waits
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.engine.scheduling.turns import Waits
 from tests.unit.builders import (
     NAMESPACE,
     app_body,

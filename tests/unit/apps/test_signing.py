@@ -15,7 +15,7 @@ from githubtoken_operator.adapters.signers.remote_key import RemoteKey
 from githubtoken_operator.domain.apps.signers import AWSKey
 from githubtoken_operator.domain.vocabulary.conditions import needs_human, ready_of
 from githubtoken_operator.domain.vocabulary.errors import SignerDenied, SignerKeyInvalid, SignerUnavailable, TokenError
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 from tests.unit.builders import NAMESPACE, cluster_app_body, githubtoken_body
 from tests.unit.fakes import Process, World
 from tests.unit.keys import pem

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.engine.scheduler import Next, Scheduler
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.engine.scheduling.scheduler import Next, Scheduler
 from githubtoken_operator.process import debug_runs as places
 from githubtoken_operator.process.debug_runs import MOST_WAITING
 

@@ -15,7 +15,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal
 from githubtoken_operator.domain.vocabulary.model import App, AppInfo
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 from tests.unit.builders import (
     NAMESPACE,
     app,

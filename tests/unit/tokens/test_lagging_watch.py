@@ -18,7 +18,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import ROLE, decoded, encoded
 from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret, user_body
 from tests.unit.fakes import Process, World
 from tests.unit.keys import pem

@@ -12,7 +12,7 @@ from githubtoken_operator.domain.objects.specs.github_token import FINALIZER, pa
 from githubtoken_operator.domain.runs import causes, deletion
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited
-from githubtoken_operator.engine.turns import WORTH_A_WORD
+from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD
 from githubtoken_operator.tokens.gathered import Memory, app_ref, with_target
 from tests.unit.builders import app_body, githubtoken_body, secret
 from tests.unit.fakes import AFTER, API_AWAY, LOST, NOT_SENT, Killed, Moment, Process, World, raising, token_ref

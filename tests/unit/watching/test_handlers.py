@@ -13,9 +13,9 @@ from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.domain.objects.view import TokenView
 from githubtoken_operator.domain.vocabulary.model import Token
-from githubtoken_operator.engine.first_lists import FirstLists
-from githubtoken_operator.engine.scheduler import Scheduler
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.cache.first_lists import FirstLists
+from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.scheduling.scheduler import Scheduler
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds

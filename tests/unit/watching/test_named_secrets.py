@@ -14,7 +14,7 @@ from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden, Un
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.one_secret import Expired
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.watching.named_secrets import BACKOFFS, LOOK_EVERY, NamedSecrets
 from tests.unit.builders import NAMESPACE, secret
 

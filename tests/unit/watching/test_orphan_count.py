@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import NAME, ROLE
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.watching.orphan_count import OrphanCount
 from tests.unit.builders import secret, user_body
 

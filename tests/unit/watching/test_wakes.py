@@ -14,7 +14,7 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import encoded
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.watching import handlers
 from githubtoken_operator.watching.orphan_count import OrphanCount
 from tests.unit import keys

@@ -1,7 +1,7 @@
 """What the operator does with Kubernetes objects: reads, writes under a resourceVersion, applies, events.
 
-Reads are quorum reads, never a cache; what the watches brought, `engine.objects` has. Every write of ours goes by one
-field manager.
+Reads are quorum reads, never a cache; what the watches brought, `engine.cache.objects` has. Every write of ours goes by
+one field manager.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
     Transient,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON, App, InstallationToken
-from githubtoken_operator.engine.objects import Read
+from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
 from githubtoken_operator.tokens.installation.revocation import InstallationRevocation

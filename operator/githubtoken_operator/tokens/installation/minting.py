@@ -21,7 +21,7 @@ from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import App, Installation, InstallationToken
-from githubtoken_operator.engine.lately import Lately
+from githubtoken_operator.engine.scheduling.lately import Lately
 
 NAME_SERVES: Final = 300.0
 """Seconds for which what was found by a name serves others that give the same name."""

@@ -22,7 +22,7 @@ from githubtoken_operator.domain.runs.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, TokenRefused
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
-from githubtoken_operator.engine.objects import Read
+from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
 from githubtoken_operator.tokens.kind import Ending, Plain
 from githubtoken_operator.tokens.personal.checking import PersonalTokens

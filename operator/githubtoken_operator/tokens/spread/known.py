@@ -14,7 +14,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import noted_owner, without_data
 from githubtoken_operator.domain.objects.specs.namespaces import Namespace, Wish
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 
 SecretKey = tuple[str, str]
 """Namespace and name of a Secret."""

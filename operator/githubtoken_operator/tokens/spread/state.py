@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import Place
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.runs.decide import RECHECK_CONFLICT, RECHECK_DENIED
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.tokens.claims import Claims
 from githubtoken_operator.tokens.consumer_secret import write
 from githubtoken_operator.tokens.gathered import ref_of

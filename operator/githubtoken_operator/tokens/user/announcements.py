@@ -16,7 +16,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Transient
 from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.engine.fence import Fence
+from githubtoken_operator.engine.scheduling.fence import Fence
 
 FOREIGN_INTENT_WAIT: Final = timedelta(seconds=90)
 """Longer than a refresh may take and a holder needs to come back: then its intent is overruled."""

@@ -39,9 +39,9 @@ from githubtoken_operator.domain.vocabulary.errors import (
     Unsaved,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON, App
-from githubtoken_operator.engine.objects import Read
-from githubtoken_operator.engine.turns import Turns
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.objects import Read
+from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.tokens.gathered import Gathered, Memory, app_ref
 from githubtoken_operator.tokens.kind import Ending, Plain
 from githubtoken_operator.tokens.user.credentials import Credentials

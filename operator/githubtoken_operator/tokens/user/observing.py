@@ -21,7 +21,7 @@ from githubtoken_operator.domain.user.device_flow import SignIn
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, UNLIMITED, App, Token
-from githubtoken_operator.engine.objects import Read
+from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.saving import Savings

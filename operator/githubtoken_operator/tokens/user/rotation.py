@@ -37,7 +37,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
     TokenError,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON, Answer, App, Token
-from githubtoken_operator.engine.fence import Fence
+from githubtoken_operator.engine.scheduling.fence import Fence
 from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.credentials import Credentials

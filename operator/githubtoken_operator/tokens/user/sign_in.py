@@ -40,8 +40,8 @@ from githubtoken_operator.domain.vocabulary.errors import (
     Transient,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Token
-from githubtoken_operator.engine.fence import Fence
-from githubtoken_operator.engine.pacing import Pacing
+from githubtoken_operator.engine.scheduling.fence import Fence
+from githubtoken_operator.engine.scheduling.pacing import Pacing
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.saving import Savings

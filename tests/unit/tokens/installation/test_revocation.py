@@ -6,7 +6,7 @@ import copy
 from datetime import timedelta
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 from tests.unit.builders import NAMESPACE
 from tests.unit.fakes import NOT_SENT, Process, World
 from tests.unit.tokens.ends import TOKEN, came_from, installation, living, moved, requested, revocations, until_gone

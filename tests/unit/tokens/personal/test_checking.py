@@ -16,8 +16,8 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, needs_human, ready_of
 from githubtoken_operator.domain.vocabulary.errors import OutcomeUnknown, RateLimited
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
-from githubtoken_operator.engine.scheduler import Next
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.engine.scheduling.scheduler import Next
 from tests.unit.builders import NAMESPACE, NOW, personal_body, secret
 from tests.unit.fakes import BEFORE, NOT_SENT, Process, World, raising, token_ref
 

@@ -20,8 +20,8 @@ from githubtoken_operator.domain.consumer.spread import LEAST_LEFT, Place, Sprea
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.specs.namespaces import Wish
 from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.engine.objects import Objects
-from githubtoken_operator.engine.watched import Watched
+from githubtoken_operator.engine.cache.objects import Objects
+from githubtoken_operator.engine.cache.watched import Watched
 from githubtoken_operator.tokens.claims import Claims
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.spread.known import Known

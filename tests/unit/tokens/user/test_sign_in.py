@@ -20,7 +20,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import App
-from githubtoken_operator.engine.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref
 from tests.unit.builders import NAMESPACE, app_body, secret, user_body
 from tests.unit.fakes import AFTER, API_AWAY, BEFORE, LOST, NOT_SENT, Killed, Moment, Process, World, raising
 from tests.unit.tokens.user.test_rotation import rehearse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from githubtoken_operator.engine.lately import Lately
+from githubtoken_operator.engine.scheduling.lately import Lately
 
 
 def test_a_value_serves_for_its_life() -> None:

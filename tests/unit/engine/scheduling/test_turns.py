@@ -20,7 +20,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
     Terminal,
     TokenError,
 )
-from githubtoken_operator.engine.turns import Turns, Waits
+from githubtoken_operator.engine.scheduling.turns import Turns, Waits
 
 LANE = Lane("api.github.com", "key", "1")
 AWAY = NotSent(reasons.GITHUB_UNAVAILABLE, "no connection")

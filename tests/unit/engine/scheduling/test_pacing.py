@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from githubtoken_operator.engine.pacing import LONGEST_DELAY, Pacing
+from githubtoken_operator.engine.scheduling.pacing import LONGEST_DELAY, Pacing
 
 HOST = "api.github.com"
 

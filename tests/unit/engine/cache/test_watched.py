@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import trimmed
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref, Watched
 from tests.unit.builders import githubtoken_body, secret
 
 TOKEN = Ref(Kind.TOKEN, "team", "ci")

@@ -10,8 +10,8 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.engine.first_lists import FirstLists
-from githubtoken_operator.engine.watched import Watched
+from githubtoken_operator.engine.cache.first_lists import FirstLists
+from githubtoken_operator.engine.cache.watched import Watched
 
 
 class Scene:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.engine.clock_watch import LOOK, MEASURED_WITHIN, ClockWatch
+from githubtoken_operator.engine.scheduling.clock_watch import LOOK, MEASURED_WITHIN, ClockWatch
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)

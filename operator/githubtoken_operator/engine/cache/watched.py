@@ -23,7 +23,7 @@ from typing import Any, Final
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import LAST_APPLIED, data_digest
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.store import Store
+from githubtoken_operator.engine.cache.store import Store
 
 TOKENS: Final = frozenset({Kind.TOKEN, Kind.CLUSTER_TOKEN})
 """The kinds whose objects get a token."""

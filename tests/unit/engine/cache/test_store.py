@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import FIELD_MANAGER, LAST_APPLIED, MOST_DATA, ROLE, trimmed
-from githubtoken_operator.engine.packing import LONGEST
-from githubtoken_operator.engine.store import REMEMBERED_ENDS, Store
+from githubtoken_operator.engine.cache.packing import LONGEST
+from githubtoken_operator.engine.cache.store import REMEMBERED_ENDS, Store
 from tests.unit.builders import app_body, githubtoken_body, namespace_body, secret
 
 CI = ("team", "ci")

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.engine.packing import LONGEST, RENEWED_AFTER, Packing
+from githubtoken_operator.engine.cache.packing import LONGEST, RENEWED_AFTER, Packing
 from tests.unit.builders import githubtoken_body
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

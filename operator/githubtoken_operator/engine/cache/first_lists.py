@@ -14,7 +14,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.engine.watched import Watched
+from githubtoken_operator.engine.cache.watched import Watched
 
 PATIENCE: Final = 5.0
 """Seconds without a list after which it is asked whether the namespace may be listed at all."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref, Watched
 
 Read = Callable[[Kind, str, str], Awaitable[JSON | None]]
 """One of the two below: kind, namespace ("" of what is cluster-scoped) and name; None where there is no such object.

@@ -9,7 +9,7 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Unavailable
 from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE, LONGEST_PAUSE
-from githubtoken_operator.engine.api_outage import AGAIN, FAILURES, ApiOutage, retry_after
+from githubtoken_operator.engine.scheduling.api_outage import AGAIN, FAILURES, ApiOutage, retry_after
 
 
 class Ended(Exception):

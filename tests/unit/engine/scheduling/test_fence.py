@@ -11,8 +11,8 @@ from githubtoken_operator.adapters.github.sending import SEND_LIMIT
 from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import SHORT_OF_LEASE, LeaseShort, Transient
-from githubtoken_operator.engine import fence as module
-from githubtoken_operator.engine.fence import Fence, send_limit
+from githubtoken_operator.engine.scheduling import fence as module
+from githubtoken_operator.engine.scheduling.fence import Fence, send_limit
 
 MARGIN = 5.0
 

@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.engine import scheduler as scheduler_module
-from githubtoken_operator.engine.scheduler import LONGEST_WAIT, RETRY_AFTER_CRASH, DueQueue, Next, Ran, Scheduler
+from githubtoken_operator.engine.scheduling import scheduler as scheduler_module
+from githubtoken_operator.engine.scheduling.scheduler import (
+    LONGEST_WAIT,
+    RETRY_AFTER_CRASH,
+    DueQueue,
+    Next,
+    Ran,
+    Scheduler,
+)
 
 # --- The queue -------------------------------------------------------------------------------------------------------
 

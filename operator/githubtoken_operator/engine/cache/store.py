@@ -22,7 +22,7 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import LAST_APPLIED, ROLE, is_whole, labels_of, without_bookkeeping
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.packing import Packed, Packing
+from githubtoken_operator.engine.cache.packing import Packed, Packing
 
 REMEMBERED_ENDS: Final = 1000
 """More than there can be answers under way, of which one may be older than its object's end."""
