@@ -47,7 +47,7 @@ from githubtoken_operator.process.background import Background
 from githubtoken_operator.process.leading import Leading
 from githubtoken_operator.process.wiring import wire
 from githubtoken_operator.settings import Settings
-from githubtoken_operator.tokens.followers import AT_ONCE
+from githubtoken_operator.tokens.consumer.followers import AT_ONCE
 from githubtoken_operator.watching import handlers, leftovers, watches
 
 DRAIN: Final = timedelta(seconds=SEND_LIMIT + REFRESH_READ_LIMIT + 10)

@@ -44,7 +44,7 @@ OF_THE_OPERATOR: Final = (
 
 
 DEFECT: Final = """
-import githubtoken_operator.tokens.reconciler as reconciler
+import githubtoken_operator.tokens.runs.reconciler as reconciler
 
 def decide(seen):
     if seen.token.name == "struck":

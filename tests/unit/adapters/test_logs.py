@@ -23,7 +23,7 @@ from githubtoken_operator.domain.vocabulary.redaction import TOKEN_PREFIXES
 from githubtoken_operator.settings import LogFormat, LogLevel
 
 FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
-OWN = "githubtoken_operator.tokens.reconciler"
+OWN = "githubtoken_operator.tokens.runs.reconciler"
 CANARY = "ghs_16C7e42F292c6912E7710c838347Ae178B4a"
 
 

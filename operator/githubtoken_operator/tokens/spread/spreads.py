@@ -26,7 +26,7 @@ from githubtoken_operator.domain.runs.decide import desired_secret
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref, Watched
-from githubtoken_operator.tokens.claims import Claims
+from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.gathered import ref_of
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.spread.known import Known

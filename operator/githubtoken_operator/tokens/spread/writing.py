@@ -26,8 +26,8 @@ from githubtoken_operator.domain.runs.decide import RECHECK_CONFLICT, RECHECK_DE
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref, Watched
-from githubtoken_operator.tokens.claims import Claims
-from githubtoken_operator.tokens.consumer_secret import write
+from githubtoken_operator.tokens.consumer.claims import Claims
+from githubtoken_operator.tokens.consumer.secret import write
 from githubtoken_operator.tokens.gathered import ref_of
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.side_by_side import side_by_side

@@ -22,7 +22,7 @@ from githubtoken_operator.domain.objects.specs.namespaces import Wish
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.engine.cache.objects import Objects
 from githubtoken_operator.engine.cache.watched import Watched
-from githubtoken_operator.tokens.claims import Claims
+from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.state import State

@@ -35,14 +35,14 @@ from githubtoken_operator.domain.vocabulary.errors import (
 )
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduling.turns import Waits
-from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.gathered import Gathered, Memory
-from githubtoken_operator.tokens.issuing import Issuer
 from githubtoken_operator.tokens.kind import TokenKinds
 from githubtoken_operator.tokens.moments import Moments
-from githubtoken_operator.tokens.publishing import Publisher
-from githubtoken_operator.tokens.settling import Settlement
-from githubtoken_operator.tokens.turn import TokenTurns, while_waiting
+from githubtoken_operator.tokens.runs.finalizer import Finalizer
+from githubtoken_operator.tokens.runs.issuing import Issuer
+from githubtoken_operator.tokens.runs.publishing import Publisher
+from githubtoken_operator.tokens.runs.settling import Settlement
+from githubtoken_operator.tokens.runs.turn import TokenTurns, while_waiting
 
 logger = logging.getLogger(__name__)
 

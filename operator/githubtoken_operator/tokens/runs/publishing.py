@@ -14,7 +14,7 @@ from githubtoken_operator.domain.consumer import rollout
 from githubtoken_operator.domain.runs.decide import desired_secret
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.tokens.consumer_secret import write
+from githubtoken_operator.tokens.consumer.secret import write
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.kind import TokenKinds
 from githubtoken_operator.tokens.spread.spreads import Spreads

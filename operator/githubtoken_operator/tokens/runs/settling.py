@@ -12,7 +12,7 @@ from githubtoken_operator.domain.runs.followup import still_counted
 from githubtoken_operator.domain.runs.outcomes import Settled
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.engine.scheduling.turns import Waits
-from githubtoken_operator.tokens.followers import Followers
+from githubtoken_operator.tokens.consumer.followers import Followers
 from githubtoken_operator.tokens.gathered import Gathered, Memory
 from githubtoken_operator.tokens.kind import TokenKinds
 from githubtoken_operator.tokens.recorder import Recorder

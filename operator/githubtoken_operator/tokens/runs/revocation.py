@@ -34,10 +34,10 @@ from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, 
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD, Turns, Waits
-from githubtoken_operator.tokens.finalizer import Finalizer
 from githubtoken_operator.tokens.gathered import Memory, app_ref, ref_of, with_target
 from githubtoken_operator.tokens.kind import Ending, TokenKinds
 from githubtoken_operator.tokens.recorder import Recorder
+from githubtoken_operator.tokens.runs.finalizer import Finalizer
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
 logger = logging.getLogger(__name__)

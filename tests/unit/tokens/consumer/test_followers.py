@@ -14,7 +14,7 @@ from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUE
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.tokens.followers import MOST_ATTEMPTS
+from githubtoken_operator.tokens.consumer.followers import MOST_ATTEMPTS
 from tests.unit.builders import app_body, githubtoken_body, secret
 from tests.unit.fakes import API_AWAY, BEFORE, Killed, Process, World, raising
 from tests.unit.keys import pem

@@ -29,13 +29,13 @@ from githubtoken_operator.domain.vocabulary.errors import (
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.engine.scheduling.scheduler import Next
-from githubtoken_operator.tokens.acting import Actions
 from githubtoken_operator.tokens.gathered import Memory
-from githubtoken_operator.tokens.gatherer import Gatherer
 from githubtoken_operator.tokens.kind import StartOver, TokenKinds
-from githubtoken_operator.tokens.revocation import Revocations
+from githubtoken_operator.tokens.runs.acting import Actions
+from githubtoken_operator.tokens.runs.gatherer import Gatherer
+from githubtoken_operator.tokens.runs.revocation import Revocations
+from githubtoken_operator.tokens.runs.turn import TokenTurns
 from githubtoken_operator.tokens.spread.spreads import Spreads
-from githubtoken_operator.tokens.turn import TokenTurns
 
 MOST_PASSES: Final = 6
 """Of observe, decide, act in one run: asking, holding, taking a seed, rotating, admitting, publishing are one each."""

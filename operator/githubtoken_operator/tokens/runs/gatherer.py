@@ -29,8 +29,7 @@ from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.cache.objects import Objects, Read
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.engine.scheduling.turns import Turns
-from githubtoken_operator.tokens.claims import Claims
-from githubtoken_operator.tokens.finalizer import Finalizer
+from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.gathered import (
     Gathered,
     Memory,
@@ -39,6 +38,7 @@ from githubtoken_operator.tokens.gathered import (
 )
 from githubtoken_operator.tokens.kind import TokenKind, TokenKinds
 from githubtoken_operator.tokens.moments import Moments
+from githubtoken_operator.tokens.runs.finalizer import Finalizer
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
 
