@@ -21,8 +21,9 @@ from typing import Any, Final, Literal
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.journal import Journal
-from githubtoken_operator.adapters.kubernetes.api import Api, Conflict, Invalid, NotFound, Unavailable
+from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import Conflict, Invalid, NotFound, Unavailable
 from githubtoken_operator.adapters.kubernetes.lease import Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.kubernetes.stepwise import whole

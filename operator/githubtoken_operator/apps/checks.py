@@ -15,8 +15,8 @@ from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, NotFound, Terminating
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.signers.remote_key import RemoteKey
 from githubtoken_operator.apps.reader import AppReader, Resolved

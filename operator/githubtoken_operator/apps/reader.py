@@ -14,8 +14,8 @@ from datetime import datetime
 
 from githubtoken_operator.adapters import client_certificate, tls
 from githubtoken_operator.adapters.github.jwt import read_private_key
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.apps import hosts, signers
 from githubtoken_operator.domain.objects.secrets import decoded_bytes, labels_of

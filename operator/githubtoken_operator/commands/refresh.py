@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from githubtoken_operator.adapters.clock import utc_now
-from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Invalid, NotFound
+from githubtoken_operator.adapters.kubernetes.errors import Conflict, Forbidden, Invalid, NotFound
 from githubtoken_operator.commands.cluster.complaints import complaint
 from githubtoken_operator.commands.cluster.session import Session, in_cluster
 from githubtoken_operator.commands.cluster.snapshot import Snapshot

@@ -8,8 +8,8 @@ from contextlib import suppress
 from datetime import datetime
 
 from githubtoken_operator.adapters import logs
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.objects.specs import templates
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken

@@ -16,8 +16,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from contextlib import aclosing
 from typing import Any, Final, Protocol
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.adapters.kubernetes.one_secret import Expired
 from githubtoken_operator.domain.objects import named
 from githubtoken_operator.domain.objects.secrets import WATCHED_BY_NAME

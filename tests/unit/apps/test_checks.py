@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.apps.checks import RECHECK_MISSING, REUSE, Apps
 from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE
 from githubtoken_operator.domain.objects.secrets import encoded

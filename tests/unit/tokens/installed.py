@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from githubtoken_operator.adapters.kubernetes.api import Conflict
+from githubtoken_operator.adapters.kubernetes.errors import Conflict
 from githubtoken_operator.domain.objects.secrets import decoded
 from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary.conditions import ready_of

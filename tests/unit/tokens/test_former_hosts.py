@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.domain.objects.origin import ORIGIN
 from githubtoken_operator.domain.objects.secrets import decoded
 from githubtoken_operator.domain.vocabulary import reasons

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import Conflict, Forbidden, Unavailable
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.objects.specs.github_token import Failures, parse_token

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.one_secret import Expired
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref

@@ -21,7 +21,8 @@ from kubernetes.aio import client, config
 from kubernetes.aio.config.kube_config import KubeConfigLoader
 from multidict import CIMultiDict
 
-from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
+from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.kubernetes.exec_plugin import ExecCredential, ExecPlugin, exec_plugin
 from githubtoken_operator.adapters.kubernetes.kubeconfig import Chosen, Kubeconfig, impersonation
 

@@ -1,16 +1,7 @@
-"""Requests to the API server: raw JSON in and out, one error tree.
-
-    ApiError
-    ├── NotFound       404
-    ├── Conflict       409: the resourceVersion or uid is not the present one, or the object exists
-    ├── Forbidden      403: RBAC, a quota or an admission policy
-    │   └── Terminating    the namespace is being deleted
-    ├── Invalid        400, 422
-    └── Unavailable    429, 5xx, no answer: try again
+"""Requests to the API server: raw JSON in and out, and what it refuses as one of `errors`.
 
 Of the client its configuration and its connections are used. Its response models are not: building them costs as much
-as the request, and their validation errors quote the data of Secrets. Messages are the API server's own, redacted and
-cut.
+as the request, and their validation errors quote the data of Secrets.
 """
 
 from __future__ import annotations
@@ -29,7 +20,7 @@ from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 
 from githubtoken_operator.adapters import tls
 from githubtoken_operator.adapters.kubernetes import stepwise
-from githubtoken_operator.domain.vocabulary.redaction import redact
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Unavailable, error_of
 
 REQUEST_TIMEOUT: Final = 20.0
 """Seconds for a whole request. The API server's own limit for non-watch requests is 60."""
@@ -41,43 +32,7 @@ _CHUNK: Final = 500
 """Objects in one answer to a list."""
 LARGE_PAGE: Final = 20
 """Objects in one answer where each may have a megabyte: more would stop the loop for a second, and fill the memory."""
-_MESSAGE_LIMIT: Final = 256
-_READ_LIMIT: Final = 8192
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-
-
-class ApiError(Exception):
-    """The API server refused, or could not be asked."""
-
-    def __init__(self, status: int, message: str) -> None:
-        self.status = status
-        # The API server may repeat what a tenant wrote, megabytes of it.
-        self.message = redact(message[:_READ_LIMIT])[:_MESSAGE_LIMIT]
-        super().__init__(f"{status}: {self.message}")
-
-
-class NotFound(ApiError):
-    """There is no such object."""
-
-
-class Conflict(ApiError):
-    """Somebody else was faster."""
-
-
-class Forbidden(ApiError):
-    """The operator may not do this."""
-
-
-class Terminating(Forbidden):
-    """The namespace is being deleted: nothing can be created in it any more."""
-
-
-class Invalid(ApiError):
-    """The object is not acceptable as it is."""
-
-
-class Unavailable(ApiError):
-    """No answer, or one that asks to try again."""
 
 
 Told = Callable[[str, str, int, float], None]
@@ -329,18 +284,4 @@ async def _parsed(status: int, raw: bytes, keep: Callable[[Any], Any]) -> dict[s
         parsed: dict[str, Any] = answer
         return parsed
     message = str(answer.get("message", "")) if isinstance(answer, dict) else ""
-    raise _error_class(status, message)(status, message)
-
-
-def _error_class(status: int, message: str) -> type[ApiError]:
-    if status == 403 and "being terminated" in message:  # noqa: PLR2004
-        return Terminating
-    by_status: dict[int, type[ApiError]] = {
-        400: Invalid,
-        401: Unavailable,  # The ServiceAccount's token is being replaced: the next request has the new one.
-        403: Forbidden,
-        404: NotFound,
-        409: Conflict,
-        422: Invalid,
-    }
-    return by_status.get(status, Unavailable)
+    raise error_of(status, message)

@@ -13,7 +13,8 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE, Api, ApiError, Forbidden
+from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE, Api
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.domain.objects.secrets import FIELD_MANAGER, ROLE
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import format_time

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import yaml
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 _SECTIONS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}

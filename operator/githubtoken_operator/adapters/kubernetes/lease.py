@@ -32,7 +32,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from githubtoken_operator.adapters.clock import boottime, wall_now
-from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, NotFound
+from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, NotFound
 from githubtoken_operator.domain.objects.secrets import FIELD_MANAGER
 from githubtoken_operator.domain.vocabulary.model import JSON
 

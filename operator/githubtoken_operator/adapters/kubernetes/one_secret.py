@@ -14,8 +14,9 @@ from http import HTTPStatus
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes import stepwise
-from githubtoken_operator.adapters.kubernetes.api import Api, ApiError, NotFound, Unavailable
+from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, NotFound, Unavailable
 from githubtoken_operator.domain.objects.secrets import trimmed
 from githubtoken_operator.domain.vocabulary.model import JSON
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.domain.user.pod import Pod, is_gone
 
 _NO_RIGHT: Final = "give the ServiceAccount the right to get pods in the operator's namespace (deploy/rbac)"

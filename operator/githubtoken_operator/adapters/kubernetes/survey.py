@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from githubtoken_operator.adapters.kubernetes.api import Api, ApiError
+from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION, METADATA, PAGE_OF_NAMES, Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.kubernetes.lease import LEASE_NAME as LEASE
 from githubtoken_operator.domain.objects.secrets import ROLE
 from githubtoken_operator.domain.vocabulary.model import JSON

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.chain.findings import broken, of_key, of_secret
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.terminal.checks import Check, unseen

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.terminal.checks import Check, cut, unseen
 from githubtoken_operator.domain.consumer.mounts import SYNCED_REVISION

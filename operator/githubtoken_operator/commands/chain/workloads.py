@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.terminal.checks import Check, unseen
 from githubtoken_operator.domain.consumer.rollout import RESTARTED_FOR

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden, NotFound
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, NotFound
 
 NO_CRDS: Final = (
     "the CustomResourceDefinitions are not installed in this cluster: "

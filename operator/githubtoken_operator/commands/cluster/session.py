@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 
 from githubtoken_operator.adapters.kubernetes import access
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Invalid, NotFound
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Invalid, NotFound
 from githubtoken_operator.adapters.kubernetes.inspection import Inspection
 from githubtoken_operator.adapters.kubernetes.survey import Survey
 from githubtoken_operator.adapters.kubernetes.tokens import Tokens

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.kubernetes.survey import Survey
 from githubtoken_operator.commands.doctor.findings import Findings
 from githubtoken_operator.commands.terminal.checks import Check, Look, items, look

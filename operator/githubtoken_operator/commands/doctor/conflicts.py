@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.cluster import rivals
 from githubtoken_operator.commands.doctor.findings import Objects, Rivals
 from githubtoken_operator.commands.terminal.checks import Check, cut, items, unseen

@@ -8,7 +8,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.cluster.complaints import NOT_ACCEPTED
 from githubtoken_operator.commands.doctor.findings import Platform
 from githubtoken_operator.commands.terminal import ages

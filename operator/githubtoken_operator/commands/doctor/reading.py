@@ -10,8 +10,8 @@ from typing import Final
 
 from githubtoken_operator import __version__
 from githubtoken_operator.adapters.clock import utc_now
-from githubtoken_operator.adapters.kubernetes.api import ApiError
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.kubernetes.inspection import Inspection, SecretLook
 from githubtoken_operator.adapters.kubernetes.survey import Right, Survey
 from githubtoken_operator.adapters.kubernetes.tokens import Tokens

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.cluster.surroundings import Happening, Surroundings, revision_of
 from githubtoken_operator.commands.terminal import ages, checks, layout

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Generic, Literal, TypeVar
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.commands.terminal import layout
 
 State = Literal["ok", "warning", "failed", "unknown"]

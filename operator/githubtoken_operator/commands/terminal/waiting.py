@@ -12,7 +12,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import Unavailable
+from githubtoken_operator.adapters.kubernetes.errors import Unavailable
 from githubtoken_operator.commands.terminal.progress import Progress
 
 POLL: Final = 1.0

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.domain.lanes.outage import LONGEST_PAUSE, Outage
 
 FAILURES: Final = 3

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden, NotFound
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, NotFound
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer import mounts, rollout

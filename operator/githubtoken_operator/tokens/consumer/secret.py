@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from githubtoken_operator.adapters.kubernetes.api import Invalid
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import Invalid
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken

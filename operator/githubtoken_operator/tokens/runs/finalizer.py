@@ -12,8 +12,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.runs.decide import RECHECK_DENIED
 from githubtoken_operator.domain.vocabulary import reasons

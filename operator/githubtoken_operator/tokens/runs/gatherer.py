@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Terminating
 from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden, Invalid, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Invalid, Terminating
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer import rollout
 from githubtoken_operator.domain.runs.decide import desired_secret

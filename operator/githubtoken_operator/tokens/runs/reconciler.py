@@ -14,8 +14,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.runs.decide import (
     acts,

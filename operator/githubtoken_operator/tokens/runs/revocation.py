@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, NotFound
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.checks import Apps

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, NotFound, Terminating
 from githubtoken_operator.domain.consumer import ownership, spread
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary.model import JSON

@@ -16,8 +16,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Terminating,
+)
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken

@@ -10,8 +10,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Conflict, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Terminating,
+)
 from githubtoken_operator.domain.objects.secrets import ROLE_CREDENTIAL
 from githubtoken_operator.domain.user.credentials import credential, credential_body
 from githubtoken_operator.domain.user.credentials.credential import Intent

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden, Invalid
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON, Token
 from githubtoken_operator.tokens.user.placing import Unreadable

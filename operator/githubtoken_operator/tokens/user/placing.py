@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.domain.user.credentials import credential_body
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.user.grants import Grant

@@ -18,8 +18,8 @@ from contextlib import suppress
 from typing import Final
 
 from githubtoken_operator.adapters.journal import CannotJournal, Journal
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden, Invalid
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid
 from githubtoken_operator.domain.user.credentials import credential, credential_body
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.user.grants import Grant, pair_in

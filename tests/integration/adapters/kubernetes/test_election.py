@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from kubernetes.aio import client, config
 
-from githubtoken_operator.adapters.kubernetes.api import Api, Conflict
+from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.errors import Conflict
 from githubtoken_operator.adapters.kubernetes.lease import LEASE_NAME, Lease
 from localcluster import Binaries, ControlPlane
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kubernetes.aio import client, config
 
-from githubtoken_operator.adapters.kubernetes.api import Api, Forbidden, Unavailable
+from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.one_secret import OneSecret
 from localcluster.kubeconfig import write_kubeconfig
 from localcluster.operator_process import operator_kubeconfig

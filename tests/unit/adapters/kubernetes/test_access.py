@@ -13,7 +13,7 @@ import pytest
 from kubernetes.aio.config import incluster_config
 
 from githubtoken_operator.adapters.kubernetes import access
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 
 CANARY = "s3cret-token"
 

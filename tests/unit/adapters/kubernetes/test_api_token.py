@@ -10,7 +10,8 @@ from kubernetes.aio import client
 from kubernetes.aio.config import ConfigException
 
 from githubtoken_operator.adapters.kubernetes import api as module
-from githubtoken_operator.adapters.kubernetes.api import Api, Unavailable
+from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.errors import Unavailable
 
 SERVER = "https://127.0.0.1:1"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.kubernetes.exec_plugin import VERSIONS, ExecCredential, exec_plugin
 
 CANARY = "s3cret-token"

@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from githubtoken_operator.adapters.clock import boottime
-from githubtoken_operator.adapters.kubernetes.api import Api, Conflict, Forbidden, NotFound, Unavailable
+from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.errors import Conflict, Forbidden, NotFound, Unavailable
 from githubtoken_operator.adapters.kubernetes.lease import Lease, Uncontested
 
 DURATION = 15.0

@@ -12,7 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
 
-from githubtoken_operator.adapters.kubernetes.api import Api, Forbidden, Unavailable
+from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.one_secret import Expired, OneSecret
 from tests.unit.builders import secret
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
 from githubtoken_operator.domain.user.pod import Pod
 from tests.unit.builders import NAMESPACE, pod_body

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.chain.pods import Use, use_of
 from githubtoken_operator.commands.terminal.checks import Check, Look
 from tests.unit.builders import NOW

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.terminal.checks import Check, Look
 from tests.unit.commands.chain.chains import DENIED, walked
 from tests.unit.commands.snapshots import snapshot

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from githubtoken_operator.adapters.kubernetes.api import Unavailable
+from githubtoken_operator.adapters.kubernetes.errors import Unavailable
 from githubtoken_operator.adapters.kubernetes.survey import Survey
 from githubtoken_operator.commands.doctor import bundle, reading
 from githubtoken_operator.commands.doctor.command import judged

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Unavailable
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Unavailable
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.adapters.kubernetes.survey import Right
 from githubtoken_operator.adapters.reach import Reached

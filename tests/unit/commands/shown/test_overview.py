@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.cluster.surroundings import Happening, Surroundings

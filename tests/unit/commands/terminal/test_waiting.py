@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import ApiError, Forbidden, Unavailable
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Unavailable
 from githubtoken_operator.commands.terminal.progress import Progress
 from githubtoken_operator.commands.terminal.waiting import until_done
 

@@ -8,8 +8,8 @@ from typing import cast
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Unavailable
 from githubtoken_operator.engine.cache.first_lists import FirstLists
 from githubtoken_operator.engine.cache.watched import Watched
 

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Unavailable
+from githubtoken_operator.adapters.kubernetes.errors import Unavailable
 from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE, LONGEST_PAUSE
 from githubtoken_operator.engine.scheduling.api_outage import AGAIN, FAILURES, ApiOutage, retry_after
 

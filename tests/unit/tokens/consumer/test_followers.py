@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import Conflict, Forbidden
 from githubtoken_operator.domain.consumer.mounts import SYNCED_REVISION
 from githubtoken_operator.domain.consumer.rollout import RESTARTED_AT
 from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.tokens.consumer.mounting_pods import SHARED, MountingPods
 from tests.unit.fakes import World, raising
 

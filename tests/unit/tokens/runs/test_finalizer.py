@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.domain.objects.specs.github_token import FINALIZER
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.vocabulary import reasons

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden, Terminating
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Terminating
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.times import format_time

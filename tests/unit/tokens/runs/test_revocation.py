@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Conflict, Terminating
+from githubtoken_operator.adapters.kubernetes.errors import Conflict, Terminating
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.objects.specs.github_token import FINALIZER, parse_token
 from githubtoken_operator.domain.runs import causes, deletion

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.domain.objects.secrets import ADOPT, ADOPTED, decoded, encoded
 from githubtoken_operator.domain.objects.specs.github_token import parse_token
 from githubtoken_operator.domain.user.credentials import credential, credential_body

@@ -13,7 +13,7 @@ from functools import partial
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Conflict, Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import Conflict, Forbidden
 from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.objects.secrets import decoded, encoded
 from githubtoken_operator.domain.objects.specs.github_token import parse_token

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import Unavailable
+from githubtoken_operator.adapters.kubernetes.errors import Unavailable
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL
 from githubtoken_operator.domain.user.credentials import credential
 from githubtoken_operator.domain.user.credentials.credential import INTENT, SEEDS_TAKEN, Credential

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.api import (
+from githubtoken_operator.adapters.kubernetes.errors import (
     ApiError,
     Forbidden,
     Invalid,

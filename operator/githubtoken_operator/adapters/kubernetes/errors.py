@@ -1,0 +1,70 @@
+"""What the API server refuses, as one error tree.
+
+    ApiError
+    ├── NotFound       404
+    ├── Conflict       409: the resourceVersion or uid is not the present one, or the object exists
+    ├── Forbidden      403: RBAC, a quota or an admission policy
+    │   └── Terminating    the namespace is being deleted
+    ├── Invalid        400, 422
+    └── Unavailable    429, 5xx, no answer: try again
+
+Messages are the API server's own, redacted and cut.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from githubtoken_operator.domain.vocabulary.redaction import redact
+
+_MESSAGE_LIMIT: Final = 256
+_READ_LIMIT: Final = 8192
+
+
+class ApiError(Exception):
+    """The API server refused, or could not be asked."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        # The API server may repeat what a tenant wrote, megabytes of it.
+        self.message = redact(message[:_READ_LIMIT])[:_MESSAGE_LIMIT]
+        super().__init__(f"{status}: {self.message}")
+
+
+class NotFound(ApiError):
+    """There is no such object."""
+
+
+class Conflict(ApiError):
+    """Somebody else was faster."""
+
+
+class Forbidden(ApiError):
+    """The operator may not do this."""
+
+
+class Terminating(Forbidden):
+    """The namespace is being deleted: nothing can be created in it any more."""
+
+
+class Invalid(ApiError):
+    """The object is not acceptable as it is."""
+
+
+class Unavailable(ApiError):
+    """No answer, or one that asks to try again."""
+
+
+def error_of(status: int, message: str) -> ApiError:
+    """The error that an answer with this status, and this message, is."""
+    if status == 403 and "being terminated" in message:  # noqa: PLR2004
+        return Terminating(status, message)
+    by_status: dict[int, type[ApiError]] = {
+        400: Invalid,
+        401: Unavailable,  # The ServiceAccount's token is being replaced: the next request has the new one.
+        403: Forbidden,
+        404: NotFound,
+        409: Conflict,
+        422: Invalid,
+    }
+    return by_status.get(status, Unavailable)(status, message)
