@@ -12,8 +12,8 @@ from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.api_outage import ApiOutage
 from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.process import footprint
-from githubtoken_operator.tokens.user.credential_store import CredentialStore
-from githubtoken_operator.tokens.user.saving import Savings
+from githubtoken_operator.tokens.user.storing.credential_store import CredentialStore
+from githubtoken_operator.tokens.user.storing.saving import Savings
 from githubtoken_operator.watching import handlers
 from githubtoken_operator.watching.named_secrets import NamedSecrets
 

@@ -47,15 +47,15 @@ from githubtoken_operator.tokens.runs.turn import TokenTurns
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.spreads import Spreads
 from githubtoken_operator.tokens.user.announcements import Announcements
-from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.kind import UserKind
 from githubtoken_operator.tokens.user.observing import UserInputs
 from githubtoken_operator.tokens.user.revocation import PairRevocation
 from githubtoken_operator.tokens.user.rotation import Rotation
-from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.tokens.user.sign_in import SignIns
+from githubtoken_operator.tokens.user.storing.credential_store import CredentialStore
+from githubtoken_operator.tokens.user.storing.saving import Savings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,8 +29,8 @@ from githubtoken_operator.engine.cache.first_lists import FirstLists
 from githubtoken_operator.engine.cache.watched import KEYS, TOKENS, WATCHED, Ref, Watched
 from githubtoken_operator.engine.scheduling.scheduler import Scheduler
 from githubtoken_operator.tokens.spread.known import Known
-from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
+from githubtoken_operator.tokens.user.storing.saving import Savings
 from githubtoken_operator.watching import connection
 from githubtoken_operator.watching.named_secrets import NamedSecrets
 from githubtoken_operator.watching.orphan_count import OrphanCount

@@ -16,7 +16,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, ready_of
 from tests.unit.builders import app_body, personal_body, secret, user_body
 from tests.unit.fakes import NOT_SENT, Process, World, raising
-from tests.unit.tokens.user.test_kept_answers import a_later_version, answering, new_prefix
+from tests.unit.tokens.user.storing.test_kept_answers import a_later_version, answering, new_prefix
 
 CREDENTIAL = "secrets/ci-credential"
 TOKEN = "githubtokens/ci"

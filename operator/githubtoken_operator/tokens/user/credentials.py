@@ -15,9 +15,9 @@ from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, Server, Token
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.announcements import Announcements
-from githubtoken_operator.tokens.user.credential_store import CredentialStore
-from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
+from githubtoken_operator.tokens.user.storing.credential_store import CredentialStore
+from githubtoken_operator.tokens.user.storing.saving import Savings
 
 
 class Credentials:

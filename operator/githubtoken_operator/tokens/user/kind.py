@@ -48,8 +48,8 @@ from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.observing import UserInputs
 from githubtoken_operator.tokens.user.revocation import PairRevocation
 from githubtoken_operator.tokens.user.rotation import Rotation
-from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.sign_in import SignIns
+from githubtoken_operator.tokens.user.storing.saving import Savings
 
 ACCOUNT_LOOKS: Final = 3
 """So often GitHub is asked whose token a rotated one is: replicas that lag behind do not know it at first."""

@@ -24,9 +24,9 @@ from githubtoken_operator.domain.vocabulary.model import JSON, UNLIMITED, App, T
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.credentials import Credentials
-from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.tokens.user.sign_in import SignIns
+from githubtoken_operator.tokens.user.storing.saving import Savings
 
 
 class UserInputs:

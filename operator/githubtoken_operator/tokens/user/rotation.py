@@ -39,10 +39,10 @@ from githubtoken_operator.domain.vocabulary.errors import (
 from githubtoken_operator.domain.vocabulary.model import JSON, Answer, App, Token
 from githubtoken_operator.engine.scheduling.fence import Fence
 from githubtoken_operator.tokens.user.announcements import Announcements
-from githubtoken_operator.tokens.user.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.credentials import Credentials
-from githubtoken_operator.tokens.user.saving import Savings
 from githubtoken_operator.tokens.user.seeds import Seeds
+from githubtoken_operator.tokens.user.storing.credential_store import CredentialStore
+from githubtoken_operator.tokens.user.storing.saving import Savings
 
 
 class Rotation:

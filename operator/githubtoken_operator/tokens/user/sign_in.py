@@ -43,8 +43,8 @@ from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App,
 from githubtoken_operator.engine.scheduling.fence import Fence
 from githubtoken_operator.engine.scheduling.pacing import Pacing
 from githubtoken_operator.tokens.kind import StartOver
-from githubtoken_operator.tokens.user.credential_store import CredentialStore
-from githubtoken_operator.tokens.user.saving import Savings
+from githubtoken_operator.tokens.user.storing.credential_store import CredentialStore
+from githubtoken_operator.tokens.user.storing.saving import Savings
 
 GRACE_POLLS: Final = 3
 """Right after the human entered the code, GitHub's replicas may not know it for some polls."""

@@ -28,8 +28,8 @@ from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Transient
-from githubtoken_operator.tokens.user.credential_store import TAKEN
-from githubtoken_operator.tokens.user.late import (
+from githubtoken_operator.tokens.user.storing.credential_store import TAKEN
+from githubtoken_operator.tokens.user.storing.late import (
     LONGEST_PAUSE,
     LONGEST_PAUSE_REFUSED,
     LONGEST_PAUSE_UNREADABLE,

@@ -19,7 +19,7 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON, Token
-from githubtoken_operator.tokens.user.placing import Unreadable
+from githubtoken_operator.tokens.user.storing.placing import Unreadable
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0

@@ -27,7 +27,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.tokens.kind import StartOver
-from githubtoken_operator.tokens.user.saving import Savings
+from githubtoken_operator.tokens.user.storing.saving import Savings
 
 TAKEN: Final = 2.0
 """Seconds until a Secret is looked for again that another GitHubToken's run has taken."""

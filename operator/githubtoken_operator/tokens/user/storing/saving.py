@@ -27,8 +27,8 @@ from githubtoken_operator.domain.user.placement import Placement, place, place_u
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, Terminal, TokenError, Unsaved
 from githubtoken_operator.domain.vocabulary.model import JSON, Token
-from githubtoken_operator.tokens.user.late import Late, LateAnswers
-from githubtoken_operator.tokens.user.placing import Unreadable, put_answer
+from githubtoken_operator.tokens.user.storing.late import Late, LateAnswers
+from githubtoken_operator.tokens.user.storing.placing import Unreadable, put_answer
 
 logger = logging.getLogger(__name__)
 
