@@ -30,9 +30,9 @@ from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEN
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.http_server import serving
 from githubtoken_operator.adapters.journal import Journal
-from githubtoken_operator.adapters.kubernetes import access
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.commands import access
 from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
 from githubtoken_operator.adapters.metrics.metrics import Metrics

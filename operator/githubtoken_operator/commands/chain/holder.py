@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.commands.chain.findings import broken, of_secret
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.terminal import ages

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.commands.inspection import KINDS, Inspection, SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.adapters.kubernetes.inspection import KINDS, Inspection, SecretLook
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.checks import Look, look
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app

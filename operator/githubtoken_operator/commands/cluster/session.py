@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import click
 
-from githubtoken_operator.adapters.kubernetes import access
+from githubtoken_operator.adapters.kubernetes.commands import access
+from githubtoken_operator.adapters.kubernetes.commands.inspection import Inspection
+from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
+from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Invalid, NotFound
-from githubtoken_operator.adapters.kubernetes.inspection import Inspection
-from githubtoken_operator.adapters.kubernetes.survey import Survey
-from githubtoken_operator.adapters.kubernetes.tokens import Tokens
 from githubtoken_operator.commands.cluster.complaints import complaint
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.options import Place

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
-from githubtoken_operator.adapters.kubernetes.tokens import Tokens
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.domain.objects.secrets import CLUSTER_NAME, NAME, REVISION
 from githubtoken_operator.domain.vocabulary.model import JSON

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import yaml
 
+from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.adapters.kubernetes.survey import Survey
 from githubtoken_operator.commands.doctor.findings import Findings
 from githubtoken_operator.commands.terminal.checks import Check, Look, items, look
 from githubtoken_operator.domain.objects.specs.github_token import PREFIX

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
-from githubtoken_operator.adapters.kubernetes.survey import Right
+from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import Right
 from githubtoken_operator.adapters.reach import Reached
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.checks import Look

@@ -11,10 +11,10 @@ from typing import Final
 from githubtoken_operator import __version__
 from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.commands.inspection import Inspection, SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import Right, Survey
+from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.adapters.kubernetes.inspection import Inspection, SecretLook
-from githubtoken_operator.adapters.kubernetes.survey import Right, Survey
-from githubtoken_operator.adapters.kubernetes.tokens import Tokens
 from githubtoken_operator.adapters.reach import reach
 from githubtoken_operator.commands.cluster import packaged, rivals
 from githubtoken_operator.commands.cluster.session import Session

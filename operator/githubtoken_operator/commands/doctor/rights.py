@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from githubtoken_operator.adapters.kubernetes.commands.survey import Right
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.adapters.kubernetes.survey import Right
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Rights
 from githubtoken_operator.commands.terminal.checks import Check, items, nothing_found, unseen

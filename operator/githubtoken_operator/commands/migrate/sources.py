@@ -11,7 +11,7 @@ from typing import Final
 import click
 import yaml
 
-from githubtoken_operator.adapters.kubernetes.survey import Survey
+from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
 from githubtoken_operator.commands.cluster import rivals
 from githubtoken_operator.commands.terminal import options
 from githubtoken_operator.commands.terminal.layout import printable

@@ -9,8 +9,8 @@ from typing import Any, Final
 import click
 
 from githubtoken_operator.adapters.clock import utc_now
+from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
-from githubtoken_operator.adapters.kubernetes.tokens import Tokens
 from githubtoken_operator.commands.cluster.session import Session
 from githubtoken_operator.commands.terminal import ages, layout
 from githubtoken_operator.commands.terminal.document import Format, document

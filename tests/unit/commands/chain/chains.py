@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
-from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.commands.chain.links import links
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.cluster.snapshot import Snapshot

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
 from githubtoken_operator.adapters.kubernetes.errors import Unavailable
-from githubtoken_operator.adapters.kubernetes.survey import Survey
 from githubtoken_operator.commands.doctor import bundle, reading
 from githubtoken_operator.commands.doctor.command import judged
 from githubtoken_operator.commands.terminal.checks import Look

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import Right
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Unavailable
-from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
-from githubtoken_operator.adapters.kubernetes.survey import Right
 from githubtoken_operator.adapters.reach import Reached
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor import rights

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
-from githubtoken_operator.adapters.kubernetes.inspection import SecretLook
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.cluster.surroundings import Happening, Surroundings
 from githubtoken_operator.commands.shown.overview import Seen, overview

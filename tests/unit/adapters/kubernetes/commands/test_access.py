@@ -12,7 +12,7 @@ import certifi
 import pytest
 from kubernetes.aio.config import incluster_config
 
-from githubtoken_operator.adapters.kubernetes import access
+from githubtoken_operator.adapters.kubernetes.commands import access
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 
 CANARY = "s3cret-token"

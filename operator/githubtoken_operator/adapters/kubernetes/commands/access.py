@@ -22,9 +22,9 @@ from kubernetes.aio.config.kube_config import KubeConfigLoader
 from multidict import CIMultiDict
 
 from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.commands.exec_plugin import ExecCredential, ExecPlugin, exec_plugin
+from githubtoken_operator.adapters.kubernetes.commands.kubeconfig import Chosen, Kubeconfig, impersonation
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.adapters.kubernetes.exec_plugin import ExecCredential, ExecPlugin, exec_plugin
-from githubtoken_operator.adapters.kubernetes.kubeconfig import Chosen, Kubeconfig, impersonation
 
 PROXIES: Final = ("http", "https", "socks5")
 """The schemes of `proxy-url` that kubectl knows."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from githubtoken_operator.adapters.kubernetes.commands.kubeconfig import impersonation
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.adapters.kubernetes.kubeconfig import impersonation
 
 
 @pytest.mark.parametrize(

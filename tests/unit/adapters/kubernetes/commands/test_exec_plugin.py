@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from githubtoken_operator.adapters.kubernetes.commands.exec_plugin import VERSIONS, ExecCredential, exec_plugin
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.adapters.kubernetes.exec_plugin import VERSIONS, ExecCredential, exec_plugin
 
 CANARY = "s3cret-token"
 CLUSTER = {

@@ -1,0 +1,1 @@
+"""What users' commands have of the API server: which cluster and as whom, as kubectl would, and what they look at."""
