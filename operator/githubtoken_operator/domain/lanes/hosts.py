@@ -72,11 +72,16 @@ class Hosts(Generic[K]):
         return now if self._agenda.best() is not None else max(self._agenda.again(), now)
 
     def out(self, now: float) -> list[tuple[Lane, float]]:
-        """The lanes and hosts that do not answer, and for how many seconds. May be asked from another thread."""
+        """The lanes and hosts that do not answer, and for how many seconds. May be asked from another thread.
+
+        One that nobody asks any more is none of them.
+        """
         found = []
         for name, host in tuple(self._hosts.items()):
             states = [state for each in tuple(host.credentials.values()) for state in tuple(each.lanes.values())]
-            outages = [(Lane(name, ""), host.outage), *((state.lane, state.outage) for state in states)]
+            asked = [state for state in states if state.in_use(now)]
+            outages = [(Lane(name, ""), host.outage)] if asked else []
+            outages += [(state.lane, state.outage) for state in asked]
             found += [(lane, now - since) for lane, outage in outages if (since := outage.since) is not None]
         return found
 

@@ -126,4 +126,5 @@ def test_what_is_wrong_with_some_apps_alone_does_not_stand_for_their_host(world:
 def unanswered(world: World) -> set[str]:
     """The Apps that GitHub does not answer, as metrics say it; "" is a whole host."""
     lines = [line for line in world.operator.metrics().splitlines() if line.startswith("githubtoken_unanswered_")]
-    return {line.partition('app="')[2].partition('"')[0] for line in lines}
+    own = [line for line in lines if f'namespace="{world.namespace}"' in line or 'namespace=""' in line]
+    return {line.partition('app="')[2].partition('"')[0] for line in own}

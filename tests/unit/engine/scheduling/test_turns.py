@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from githubtoken_operator.domain.lanes.budget import WRITE
-from githubtoken_operator.domain.lanes.lane import Lane
+from githubtoken_operator.domain.lanes.lane import TOGETHER, Lane
 from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE
 from githubtoken_operator.domain.vocabulary import reasons
@@ -101,6 +101,15 @@ def test_two_that_are_not_answered_stand_for_their_host(scene: Scene) -> None:
     fail_twice(scene, Concern.HOST)
     assert scene.turns.lanes.is_out(OTHERS)
     assert (Lane("api.github.com", ""), 0.0) in scene.turns.out()
+
+
+def test_what_nobody_asks_any_more_is_not_shown_for_ever(scene: Scene) -> None:
+    fail_twice(scene, Concern.HOST)
+    assert len(scene.turns.out()) == 3
+    scene.now = FIRST_PAUSE + TOGETHER + 1
+    assert scene.turns.out() == []
+    scene.turns.reserve("a", LANE, deadline=0.0, points=WRITE)
+    assert sorted(lane.installation for lane, _ in scene.turns.out()) == ["", "1"]
 
 
 def test_what_is_in_the_way_of_some_alone_keeps_no_other_waiting(scene: Scene) -> None:
