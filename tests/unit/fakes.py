@@ -695,7 +695,8 @@ class Process:
                 saved=self.saved.append,
             )
         )
-        self.apps, self.kinds, self.known, self.reconciler = runs.apps, runs.kinds, runs.known, runs.reconciler
+        self.apps, self.checks, self.app_runs = runs.apps, runs.checks, runs.app_runs
+        self.kinds, self.known, self.reconciler = runs.kinds, runs.known, runs.reconciler
         self.savings, self.store, self.seeds = runs.users.savings, runs.users.store, runs.users.seeds
         self.credentials, self.rotation = runs.users.credentials, runs.users.rotation
 

@@ -14,8 +14,10 @@ from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics.metrics import Metrics
-from githubtoken_operator.apps.checks import Apps, Wake
+from githubtoken_operator.apps.checks import Checks, Wake
 from githubtoken_operator.apps.reader import AppReader
+from githubtoken_operator.apps.resolving import Apps
+from githubtoken_operator.apps.runs import AppRuns
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.engine.cache.objects import Objects
@@ -120,6 +122,8 @@ class Runs:
     """The runs, and of their parts what the process begins, feeds and ends."""
 
     apps: Apps
+    checks: Checks
+    app_runs: AppRuns
     users: Users
     kinds: TokenKinds
     known: Known
@@ -127,21 +131,21 @@ class Runs:
 
     async def run(self, key: Ref) -> Next | None:
         """One run for an object, and when it is due again."""
-        return await (self.reconciler.run(key) if key.kind in TOKENS else self.apps.run(key))
+        return await (self.reconciler.run(key) if key.kind in TOKENS else self.app_runs.run(key))
 
 
 def runs_on(ground: Ground) -> Runs:
     """The runs of all kinds."""
     apps, users, known = _apps(ground), _users(ground), Known()
-    kinds = _kinds(ground, apps, users)
-    return Runs(apps, users, kinds, known, _reconciler(ground, apps, kinds, known))
+    checks = Checks(apps=apps, github=ground.github, turns=ground.turns, wake=ground.wake, now=ground.clocks.now)
+    kinds = _kinds(ground, checks, users)
+    app_runs, reconciler = _app_runs(ground, apps, checks), _reconciler(ground, apps, kinds, known)
+    return Runs(apps, checks, app_runs, users, kinds, known, reconciler)
 
 
 def _apps(ground: Ground) -> Apps:
     settings = ground.settings
     return Apps(
-        cluster=ground.cluster,
-        github=ground.github,
         reader=AppReader(
             objects=ground.objects,
             own_namespace=settings.operator_namespace,
@@ -151,11 +155,22 @@ def _apps(ground: Ground) -> Apps:
             now=ground.clocks.now,
         ),
         watched=ground.watched,
+        now=ground.clocks.now,
+        clusterwide=ground.clusterwide,
+    )
+
+
+def _app_runs(ground: Ground, apps: Apps, checks: Checks) -> AppRuns:
+    return AppRuns(
+        apps=apps,
+        checks=checks,
+        cluster=ground.cluster,
+        github=ground.github,
+        watched=ground.watched,
         metrics=ground.metrics,
         turns=ground.turns,
         wake=ground.wake,
         now=ground.clocks.now,
-        clusterwide=ground.clusterwide,
     )
 
 
@@ -179,11 +194,11 @@ def _users(ground: Ground) -> Users:
     return Users(store, savings, seeds, credentials, rotation, sign_ins)
 
 
-def _kinds(ground: Ground, apps: Apps, users: Users) -> TokenKinds:
+def _kinds(ground: Ground, checks: Checks, users: Users) -> TokenKinds:
     github, settings = ground.github, ground.settings
     return {
         "Installation": InstallationKind(
-            apps=apps,
+            checks=checks,
             tokens=InstallationTokens(github, verify=settings.verify_before_publish, monotonic=ground.clocks.monotonic),
             revocation=InstallationRevocation(github, allowed_hosts=settings.allowed_hosts),
             moments=ground.moments,
@@ -191,7 +206,7 @@ def _kinds(ground: Ground, apps: Apps, users: Users) -> TokenKinds:
         ),
         "User": UserKind(
             github=github,
-            apps=apps,
+            checks=checks,
             inputs=UserInputs(
                 credentials=users.credentials, savings=users.savings, seeds=users.seeds, sign_ins=users.sign_ins
             ),

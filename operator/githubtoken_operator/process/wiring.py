@@ -126,6 +126,7 @@ def wire(
     wiring = handlers.Wiring(
         watched=watched,
         apps=runs.apps,
+        app_runs=runs.app_runs,
         seeds=runs.users.seeds,
         savings=runs.users.savings,
         orphans=OrphanCount(watched),

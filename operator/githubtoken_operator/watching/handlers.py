@@ -19,7 +19,8 @@ import kopf
 from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.metrics.metrics import Metrics
-from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.apps.resolving import Apps
+from githubtoken_operator.apps.runs import AppRuns
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, annotations_of, labels_of
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs import urgency
@@ -62,6 +63,7 @@ class Wiring:
 
     watched: Watched
     apps: Apps
+    app_runs: AppRuns
     seeds: Seeds
     savings: Savings
     orphans: OrphanCount
@@ -208,7 +210,7 @@ def count(wiring: Wiring, before: Ref | None, after: Ref | None) -> None:
     """A GitHubToken that named one App names another, or none."""
     for app in {before, after} - {None} if before != after else ():
         if app is not None:
-            wiring.apps.count_again(app)
+            wiring.app_runs.count_again(app)
 
 
 def wake(wiring: Wiring, ref: Ref, keys: Iterable[Ref]) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
-from githubtoken_operator.apps.checks import RECHECK_MISSING, REUSE, Apps
+from githubtoken_operator.apps.resolving import REUSE
+from githubtoken_operator.apps.runs import RECHECK_MISSING
 from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE
 from githubtoken_operator.domain.objects.secrets import encoded
 from githubtoken_operator.domain.runs.appcheck import CHECK_EVERY
@@ -258,7 +259,7 @@ async def test_a_token_of_a_cluster_app_is_served_and_counted() -> None:
     process = world.start()
     await process.settle()
     assert ready_of(world.status()) == ("True", reasons.FRESH)
-    await process.apps.run(OF_CLUSTER)
+    await process.app_runs.run(OF_CLUSTER)
     found = world.api.objects["clustergithubapps/acme"]["status"]
     assert (ready_of(found), found["tokens"]) == (("True", reasons.ACCEPTED), 1)
     about = world.api.events[-1]
@@ -386,49 +387,49 @@ async def test_a_user_token_under_a_limit_is_refused_and_nothing_is_spent() -> N
 
 async def test_github_is_asked_once_for_all_tokens_of_an_app() -> None:
     world = world_with()
-    apps = world.start().apps
+    checks = world.start().checks
     for _ in range(3):
-        await apps.ensure_checked(ACME, asks=CI)
+        await checks.ensure_checked(ACME, asks=CI)
     assert looks(world) == 1
 
 
 async def test_a_restart_asks_nothing_anew() -> None:
     world = world_with()
-    await world.start().apps.run(ACME)
+    await world.start().app_runs.run(ACME)
     assert ready_of(app_status(world)) == ("True", reasons.ACCEPTED)
-    await world.start().apps.run(ACME)
+    await world.start().app_runs.run(ACME)
     assert looks(world) == 1
 
 
 async def test_a_refusal_is_raised_for_every_token_until_the_next_look() -> None:
     world = world_with()
     world.github.refuses["get_app"] = Terminal(reasons.AUTHENTICATION_FAILED, "another App's key")
-    apps = world.start().apps
+    checks = world.start().checks
     for _ in range(3):
         with pytest.raises(Terminal, match="another App's key"):
-            await apps.ensure_checked(ACME, asks=CI)
+            await checks.ensure_checked(ACME, asks=CI)
     assert looks(world) == 1
     world.clock.advance(timedelta(minutes=1))
     del world.github.refuses["get_app"]
-    await apps.ensure_checked(ACME, asks=CI)
+    await checks.ensure_checked(ACME, asks=CI)
     assert looks(world) == 2
 
 
 async def test_no_answer_is_no_check_and_no_refusal_and_one_looks_again_after_a_while() -> None:
     world = world_with()
     world.github.refuses["get_app"] = NOT_SENT
-    apps = world.start().apps
+    checks = world.start().checks
     with pytest.raises(NotSent):
-        await apps.ensure_checked(ACME, asks=CI)
+        await checks.ensure_checked(ACME, asks=CI)
     for key in (CI, OTHER):
         with pytest.raises(Waits):
-            await apps.ensure_checked(ACME, asks=key)
+            await checks.ensure_checked(ACME, asks=key)
     assert looks(world) == 1
     world.clock.advance(timedelta(seconds=FIRST_PAUSE + 1))
     del world.github.refuses["get_app"]
     with pytest.raises(Waits):
-        await apps.ensure_checked(ACME, asks=CI)
-    await apps.ensure_checked(ACME, asks=OTHER)
+        await checks.ensure_checked(ACME, asks=CI)
+    await checks.ensure_checked(ACME, asks=OTHER)
     assert looks(world) == 2
 
 
@@ -446,22 +447,22 @@ async def test_an_app_of_which_nothing_is_to_be_asked_any_more_gives_up_its_turn
     world = world_with()
     world.github.refuses["get_app"] = NOT_SENT
     process = world.start(watching=False)
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     assert [key for key, _, _ in process.turns.waiting()] == [ACME]
     end(world)
     process.apps.forget(ACME)
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     assert process.turns.waiting() == []
 
 
 async def test_an_app_that_worked_is_used_while_nobody_answers_how_it_is() -> None:
     world = world_with()
-    apps = world.start().apps
-    await apps.ensure_checked(ACME, asks=CI)
+    checks = world.start().checks
+    await checks.ensure_checked(ACME, asks=CI)
     world.clock.advance(CHECK_EVERY)
     world.github.refuses["get_app"] = NOT_SENT
-    await apps.ensure_checked(ACME, asks=CI)
-    await apps.ensure_checked(ACME, asks=OTHER)
+    await checks.ensure_checked(ACME, asks=CI)
+    await checks.ensure_checked(ACME, asks=OTHER)
     assert looks(world) == 2
 
 
@@ -480,29 +481,29 @@ async def test_one_asks_for_all_and_the_others_wait_for_nobody_and_are_woken() -
     world.github = github = Slow(world.faults, world.clock)
     github.answers = asyncio.Event()
     process = world.start()
-    asking = asyncio.create_task(process.apps.ensure_checked(ACME, asks=CI))
+    asking = asyncio.create_task(process.checks.ensure_checked(ACME, asks=CI))
     for _ in range(20):
         await asyncio.sleep(0)
     with pytest.raises(Waits):
-        await process.apps.ensure_checked(ACME, asks=OTHER)
+        await process.checks.ensure_checked(ACME, asks=OTHER)
     # What is known of the App is read meanwhile, by whoever wants it.
     assert (await process.apps.resolve(ACME)).app is not None
     github.answers.set()
     await asking
     assert OTHER in [key for key, _ in process.woken]
-    await process.apps.ensure_checked(ACME, asks=OTHER)
+    await process.checks.ensure_checked(ACME, asks=OTHER)
     assert looks(world) == 1
 
 
 async def test_a_limit_is_waited_for() -> None:
     world = world_with()
     world.github.refuses["get_app"] = RateLimited(reasons.RATE_LIMITED, "slow down", retry_after=60)
-    apps = world.start().apps
+    checks = world.start().checks
     with pytest.raises(RateLimited):
-        await apps.ensure_checked(ACME, asks=CI)
+        await checks.ensure_checked(ACME, asks=CI)
     world.clock.advance(timedelta(seconds=20))
     with pytest.raises(RateLimited) as caught:
-        await apps.ensure_checked(ACME, asks=CI)
+        await checks.ensure_checked(ACME, asks=CI)
     assert caught.value.retry_after == 40
     assert looks(world) == 1
 
@@ -516,20 +517,20 @@ async def test_a_limit_is_waited_for() -> None:
 )
 async def test_a_client_id_is_taken_from_the_spec_or_learnt(spec: dict[str, Any], client_id: str, asked: int) -> None:
     world = world_with(**spec)
-    apps = world.start().apps
-    resolved = await apps.resolve(ACME)
+    process = world.start()
+    resolved = await process.apps.resolve(ACME)
     assert resolved.app is not None
-    assert [await apps.client_id(ACME, resolved.app, asks=CI) for _ in range(2)] == [client_id] * 2
+    assert [await process.checks.client_id(ACME, resolved.app, asks=CI) for _ in range(2)] == [client_id] * 2
     assert looks(world) == asked
 
 
 async def test_the_same_id_on_another_host_is_another_app() -> None:
     world = world_with(clientID=None)
-    apps = world.start().apps
-    here = (await apps.resolve(ACME)).app
+    process = world.start()
+    here = (await process.apps.resolve(ACME)).app
     assert here is not None
-    await apps.client_id(ACME, here, asks=CI)
-    await apps.client_id(ACME, replace(here, api_url="https://ghe.example/api/v3"), asks=CI)
+    await process.checks.client_id(ACME, here, asks=CI)
+    await process.checks.client_id(ACME, replace(here, api_url="https://ghe.example/api/v3"), asks=CI)
     assert looks(world) == 2
 
 
@@ -537,29 +538,29 @@ async def test_one_asks_for_the_client_id_for_all_and_a_refusal_is_remembered() 
     world = world_with(clientID=None)
     world.github = github = Slow(world.faults, world.clock)
     github.answers = asyncio.Event()
-    apps = world.start().apps
-    app = (await apps.resolve(ACME)).app
+    process = world.start()
+    app = (await process.apps.resolve(ACME)).app
     assert app is not None
-    asking = asyncio.create_task(apps.client_id(ACME, app, asks=CI))
+    asking = asyncio.create_task(process.checks.client_id(ACME, app, asks=CI))
     for _ in range(20):
         await asyncio.sleep(0)
     with pytest.raises(Waits):
-        await apps.client_id(ACME, app, asks=OTHER)
+        await process.checks.client_id(ACME, app, asks=OTHER)
     github.refuses["get_app"] = Terminal(reasons.AUTHENTICATION_FAILED, "no such App")
     github.answers.set()
     for _ in range(3):
         with pytest.raises(Terminal, match="no such App"):
-            await (asking if not asking.done() else apps.client_id(ACME, app, asks=OTHER))
+            await (asking if not asking.done() else process.checks.client_id(ACME, app, asks=OTHER))
     assert looks(world) == 1
 
 
 async def test_without_client_id_and_key_a_user_token_cannot_be_had() -> None:
     world = world_with(clientID=None, privateKeySecretRef=None)
-    apps = world.start().apps
-    resolved = await apps.resolve(ACME)
+    process = world.start()
+    resolved = await process.apps.resolve(ACME)
     assert resolved.app is not None
     with pytest.raises(Terminal, match=r"set its `spec\.clientID`"):
-        await apps.client_id(ACME, resolved.app, asks=CI)
+        await process.checks.client_id(ACME, resolved.app, asks=CI)
 
 
 # --- The App's own run -----------------------------------------------------------------------------------------------
@@ -568,18 +569,18 @@ async def test_without_client_id_and_key_a_user_token_cannot_be_had() -> None:
 async def test_an_accepted_app_says_so_once() -> None:
     world = world_with()
     process = world.start()
-    assert await process.apps.run(ACME) is None
+    assert await process.app_runs.run(ACME) is None
     written = app_status(world)
     assert (written["slug"], written["owner"], written["tokens"]) == ("acme", "acme", 0)
     calls = world.faults.calls.count("PATCH githubapps/acme/status")
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     assert world.faults.calls.count("PATCH githubapps/acme/status") == calls
     assert world.event_reasons == [reasons.ACCEPTED]
 
 
 async def test_an_app_without_key_is_not_checked() -> None:
     world = world_with(privateKeySecretRef=None)
-    await world.start().apps.run(ACME)
+    await world.start().app_runs.run(ACME)
     assert ready_of(app_status(world)) == ("True", reasons.NOT_CHECKED)
     assert looks(world) == 0
 
@@ -590,7 +591,7 @@ async def used_by_a_token() -> tuple[World, Process]:
     world.api.put(githubtoken_body())
     process = world.start()
     await process.settle()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     return world, process
 
 
@@ -602,10 +603,10 @@ async def test_an_app_counts_the_tokens_that_use_it() -> None:
 async def test_a_change_of_an_app_wakes_its_tokens_and_nothing_else_does() -> None:
     world, process = await used_by_a_token()
     process.woken.clear()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     assert woken(process) == []
     world.api.edit("secrets/acme-app", lambda it: it["data"].update(encoded({"client-secret": "new"})))
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     assert woken(process) == [token_ref()]
 
 
@@ -617,7 +618,7 @@ async def test_an_app_that_comes_wakes_those_that_found_none() -> None:
     world.api.put(app_body())
     world.api.put(secret("acme-app", {"private-key.pem": pem()}))
     process.apps.forget(ACME)
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     assert woken(process) == [token_ref()]
 
 
@@ -626,7 +627,7 @@ async def test_the_first_run_of_an_app_wakes_no_token_that_has_read_the_same() -
     world.api.put(githubtoken_body())
     process = world.start()
     await process.settle()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     assert woken(process) == []
 
 
@@ -637,7 +638,7 @@ def woken(process: Process) -> list[Ref]:
 async def test_an_app_whose_key_is_missing_is_looked_at_again_soon() -> None:
     world = world_with()
     world.api.delete("secrets/acme-app")
-    due = await world.start().apps.run(ACME)
+    due = await world.start().app_runs.run(ACME)
     assert due is not None
     assert due.due == (world.clock.now + RECHECK_MISSING).timestamp()
     assert ready_of(app_status(world)) == ("False", reasons.PRIVATE_KEY_MISSING)
@@ -648,41 +649,41 @@ async def test_an_app_that_may_not_be_read_is_read_again_soon_and_then_wakes_its
     world.api.put(githubtoken_body())
     process = world.start(watching=False)
     await process.settle()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     process.apps.forget(ACME)
     world.faults.once("GET githubapps/acme", raising(Forbidden(403, "githubapps is forbidden")))
-    due = await process.apps.run(ACME)
+    due = await process.app_runs.run(ACME)
     assert due is not None
     assert due.due == (world.clock.now + RECHECK_MISSING).timestamp()
     process.woken.clear()
-    assert await process.apps.run(ACME) is None
+    assert await process.app_runs.run(ACME) is None
     assert woken(process) == [token_ref()]
     assert ready_of(app_status(world))[0] == "True"
 
 
 async def test_an_app_that_is_gone_is_forgotten() -> None:
     world = world_with()
-    apps: Apps = world.start().apps
-    await apps.run(ACME)
+    app_runs = world.start().app_runs
+    await app_runs.run(ACME)
     world.api.delete("githubapps/acme")
-    assert await apps.run(ACME) is None
+    assert await app_runs.run(ACME) is None
 
 
 @pytest.mark.parametrize("call", ["GET githubapps/acme", "PATCH githubapps/acme/status", "POST events"])
 async def test_while_the_api_server_is_away_an_app_comes_back(call: str) -> None:
     world = world_with()
-    apps = world.start(watching=False).apps
+    app_runs = world.start(watching=False).app_runs
     world.faults.once(call, raising(API_AWAY))
-    due = await apps.run(ACME)
+    due = await app_runs.run(ACME)
     assert due is not None
-    await apps.run(ACME)
+    await app_runs.run(ACME)
     assert ready_of(app_status(world)) == ("True", reasons.ACCEPTED)
 
 
 async def test_a_refused_app_says_why_and_is_looked_at_again() -> None:
     world = world_with()
     world.github.refuses["get_app"] = Terminal(reasons.AUTHENTICATION_FAILED, "another App's key")
-    due = await world.start().apps.run(ACME)
+    due = await world.start().app_runs.run(ACME)
     assert due is not None
     assert due.due == (world.clock.now + timedelta(minutes=1)).timestamp()
     assert ready_of(app_status(world)) == ("False", reasons.AUTHENTICATION_FAILED)

@@ -41,7 +41,7 @@ def status(world: World) -> dict[str, Any]:
 
 async def key_of(process: Process) -> RemoteKey:
     """The key of the App, after its first run."""
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     key = (await process.apps.resolve(ACME)).key
     assert isinstance(key, RemoteKey)
     return key
@@ -54,7 +54,7 @@ async def ended(process: Process) -> None:
 async def test_an_app_with_a_signer_is_accepted_by_the_fingerprint_of_its_public_key() -> None:
     world = world_with()
     process = world.start()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
 
     assert ready_of(status(world)) == ("True", "Accepted")
     assert status(world)["keyFingerprint"] == load_private_key(pem("").encode()).fingerprint
@@ -64,7 +64,7 @@ async def test_an_app_with_a_signer_is_accepted_by_the_fingerprint_of_its_public
 async def test_no_secret_is_read_for_it() -> None:
     world = world_with()
     process = world.start()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
 
     assert [call for call in world.faults.calls if "secrets" in call] == []
     await ended(process)
@@ -81,7 +81,7 @@ async def test_no_secret_is_read_for_it() -> None:
 async def test_why_nothing_is_signed_is_the_apps_reason(error: TokenError, reason: str, human: bool) -> None:  # noqa: FBT001
     world = world_with(FakeSigner(error=error))
     process = world.start()
-    again = await process.apps.run(ACME)
+    again = await process.app_runs.run(ACME)
 
     assert ready_of(status(world)) == ("False", reason)
     assert (needs_human(status(world)) is not None) == human
@@ -94,7 +94,7 @@ async def test_a_restart_asks_github_nothing_where_the_same_key_signs() -> None:
     world = world_with()
     for _ in range(2):
         process = world.start()
-        await process.apps.run(ACME)
+        await process.app_runs.run(ACME)
         await ended(process)
 
     assert world.faults.calls.count("get_app") == 1
@@ -103,7 +103,7 @@ async def test_a_restart_asks_github_nothing_where_the_same_key_signs() -> None:
 async def test_an_app_that_is_not_used_costs_no_signature_ahead() -> None:
     signer = FakeSigner()
     process = world_with(signer).start()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     await asyncio.sleep(0)
 
     assert signer.calls == ["public_key"]
@@ -116,7 +116,7 @@ async def test_an_app_that_tokens_use_has_its_web_token_before_they_need_it() ->
     process = world.start()
     token = githubtoken_body(appRef={"kind": "ClusterGitHubApp", "name": "acme"})
     process.watched.deliver(Ref(Kind.TOKEN, NAMESPACE, "ci"), token)
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -129,12 +129,12 @@ async def test_a_changed_signer_ends_the_former() -> None:
     world = world_with(signer)
     world.signers.by_key[AWSKey("alias/other")] = other
     process = world.start()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     world.api.edit(
         "clustergithubapps/acme", lambda it: it["spec"].update({"signer": {"awsKMS": {"keyID": "alias/other"}}})
     )
     world.api.edit("clustergithubapps/acme", lambda it: it["metadata"].update({"generation": 2}))
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     await asyncio.sleep(0)
 
     assert status(world)["keyFingerprint"] == load_private_key(pem("another").encode()).fingerprint
@@ -148,12 +148,12 @@ async def test_a_signer_that_is_not_named_any_more_is_ended(change: str) -> None
     signer = FakeSigner()
     world = world_with(signer)
     process = world.start()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     if change == "deleted":
         world.api.delete("clustergithubapps/acme")
     else:
         world.api.edit("clustergithubapps/acme", lambda it: it["spec"].pop("signer"))
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     for _ in range(5):
         await asyncio.sleep(0)
 
@@ -164,7 +164,7 @@ async def test_a_vault_whose_host_is_not_allowed_is_never_asked() -> None:
     vault = {"vault": {"address": "https://vault:8200", "key": "acme", "auth": {"kubernetes": {"role": "r"}}}}
     world = world_with(signer=vault)
     process = world.start()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
 
     assert ready_of(status(world)) == ("False", "HostNotAllowed")
     assert "`spec.signer.vault.address`" in status(world)["conditions"][0]["message"]
@@ -179,7 +179,7 @@ async def test_an_outage_that_is_still_covered_leaves_the_app_ready() -> None:
     await key.bearer("Iv23acme", world.clock())
     signer.error = SignerUnavailable("away")
     world.clock.advance(timedelta(minutes=8))
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
 
     assert ready_of(status(world)) == ("True", "Accepted")
     await ended(process)
@@ -194,7 +194,7 @@ async def test_another_key_is_checked_with_github_anew() -> None:
     signer.keys["v2"], signer.signs = private_key("another"), "v2"
     await key.bearer("Iv23acme", world.clock() + timedelta(hours=1), renew=True)
     assert (ACME, 0.0) in process.woken
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
 
     assert world.faults.calls.count("get_app") == 2
     assert status(world)["keyFingerprint"] == load_private_key(pem("another").encode()).fingerprint
@@ -207,7 +207,7 @@ async def test_an_app_whose_service_hangs_keeps_no_other_waiting() -> None:
     process = world.start()
     source = replace_signer(world)
     started = asyncio.get_running_loop().time()
-    await asyncio.gather(process.apps.run(ACME), process.apps.run(source))
+    await asyncio.gather(process.app_runs.run(ACME), process.app_runs.run(source))
 
     assert ready_of(world.api.objects["clustergithubapps/other"]["status"]) == ("True", "Accepted")
     assert ready_of(status(world)) == ("Unknown", "Pending")
@@ -235,11 +235,11 @@ async def test_when_a_service_signs_again_the_tokens_that_wait_for_it_are_woken(
     process = world.start()
     token = Ref(Kind.TOKEN, NAMESPACE, "ci")
     process.watched.depends(token, [ACME])
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     process.woken.clear()
     signer.error = None
     world.clock.advance(timedelta(seconds=10))
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
 
     assert ready_of(status(world)) == ("True", "Accepted")
     assert (token, 0.0) in process.woken
@@ -254,15 +254,15 @@ async def test_an_app_that_no_token_uses_is_ready_again_too() -> None:
     signer.error = SignerUnavailable("away")
     with pytest.raises(SignerUnavailable):
         await key.bearer("Iv23acme", world.clock())
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     assert ready_of(status(world)) == ("False", "SignerUnavailable")
     signer.error = None
     # Long after anybody has asked for a JWT.
     world.clock.advance(timedelta(hours=3))
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     for _ in range(20):
         await asyncio.sleep(0)
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
 
     assert ready_of(status(world)) == ("True", "Accepted")
     await ended(process)

@@ -96,9 +96,9 @@ async def test_who_claims_an_app_learns_nothing_of_it() -> None:
     good, bad = await process.apps.resolve(ACME), await process.apps.resolve(evil)
     assert good.app is not None
     assert bad.app is not None
-    assert await process.apps.client_id(ACME, good.app, asks=ACME) == "Iv23learnt"
+    assert await process.checks.client_id(ACME, good.app, asks=ACME) == "Iv23learnt"
     with pytest.raises(Terminal, match="cannot verify"):
-        await process.apps.client_id(evil, bad.app, asks=evil)
+        await process.checks.client_id(evil, bad.app, asks=evil)
     assert world.faults.calls.count("get_app") == 2
 
 
@@ -124,7 +124,7 @@ async def test_an_app_that_was_made_anew_inherits_no_check() -> None:
     world.api.put(secret("acme-app", {"private-key.pem": pem()}))
     world.api.put(githubtoken_body())
     process = world.start()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     await process.run()
     assert ready_of(world.status()) == ("False", reasons.AUTHENTICATION_FAILED)
     del world.github.refuses["get_app"]
@@ -133,7 +133,7 @@ async def test_an_app_that_was_made_anew_inherits_no_check() -> None:
     world.api.delete("githubapps/acme")
     world.api.put(body)
     process.apps.forget(ACME)
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     await process.run()
     for status in (world.api.objects["githubapps/acme"]["status"], world.status()):
         assert ready_of(status)[0] == "True"
@@ -145,10 +145,10 @@ async def test_a_check_of_an_earlier_spec_is_not_shown_for_the_present_one() -> 
     world.api.put(app_body())
     world.api.put(secret("acme-app", {"private-key.pem": pem(), "client-secret": "x"}))
     process = world.start()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     world.api.edit("githubapps/acme", lambda it: (it["spec"].update(appID=2), it["metadata"].update(generation=2)))
     world.github.refuses["get_app"] = RateLimited(reasons.RATE_LIMITED, "slow down", retry_after=60)
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     assert ready_of(world.api.objects["githubapps/acme"]["status"]) == ("Unknown", reasons.PENDING)
 
 
@@ -160,12 +160,12 @@ async def test_a_restart_writes_no_status_of_an_app_and_counts_its_tokens_at_onc
         world.api.put(githubtoken_body(f"t{number}", uid=f"uid-{number}"))
     process = world.start()
     process.listed()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     assert world.api.objects["githubapps/acme"]["status"]["tokens"] == 3
     writes = world.faults.calls.count("PATCH githubapps/acme/status")
     process = world.start()
     process.listed()
-    await process.apps.run(ACME)
+    await process.app_runs.run(ACME)
     assert world.faults.calls.count("PATCH githubapps/acme/status") == writes
 
 
@@ -251,13 +251,14 @@ async def test_what_is_gone_leaves_nothing_behind() -> None:
         ref = Ref(Kind.APP, NAMESPACE, f"app{number}")
         world.api.put(app_body(ref.name, clientID=None))
         world.api.put(secret("acme-app", {"private-key.pem": pem(), "client-secret": "x"}))
-        await process.apps.run(ref)
+        await process.app_runs.run(ref)
         resolved = await process.apps.resolve(ref)
         assert resolved.app is not None
-        await process.apps.client_id(ref, resolved.app, asks=ref)
+        await process.checks.client_id(ref, resolved.app, asks=ref)
         world.api.delete(f"githubapps/{ref.name}")
         process.apps.forget(ref)
-        await process.apps.run(ref)
+        await process.app_runs.run(ref)
         world.clock.advance(timedelta(minutes=1))
-    kept = (name for name, it in vars(process.apps).items() if hasattr(it, "__len__") and len(it) > 100)
+    parts = (process.apps, process.checks, process.app_runs)
+    kept = (name for part in parts for name, it in vars(part).items() if hasattr(it, "__len__") and len(it) > 100)
     assert list(kept) == []

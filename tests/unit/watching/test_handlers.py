@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.metrics.metrics import Metrics
-from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.apps.resolving import Apps
+from githubtoken_operator.apps.runs import AppRuns
 from githubtoken_operator.domain.objects.view import TokenView
 from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.engine.cache.first_lists import FirstLists
@@ -52,7 +53,8 @@ class Kopf:
         self.deadlines: dict[Ref, float | None] = {}
         scheduler = cast("Scheduler[Ref]", SimpleNamespace(wake=self.woken.append, expect=self.deadlines.__setitem__))
         self.counted: list[Ref] = []
-        apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append, count_again=self.counted.append))
+        apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append))
+        app_runs = cast("AppRuns", SimpleNamespace(count_again=self.counted.append))
         self.seeds = Seeds()
         self.gone: list[tuple[str, str]] = []
         self.metrics = Metrics("test")
@@ -63,6 +65,7 @@ class Kopf:
         self.wiring = handlers.Wiring(
             watched=self.watched,
             apps=apps,
+            app_runs=app_runs,
             seeds=self.seeds,
             savings=cast("Savings", SimpleNamespace(gone=self.gone.append)),
             orphans=OrphanCount(self.watched),

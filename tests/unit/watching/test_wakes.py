@@ -37,6 +37,7 @@ class Scene:
         self._wiring = handlers.Wiring(
             watched=self.process.watched,
             apps=self.process.apps,
+            app_runs=self.process.app_runs,
             seeds=self.process.seeds,
             savings=self.process.savings,
             orphans=OrphanCount(self.process.watched),
@@ -101,14 +102,14 @@ async def test_a_secret_of_an_app_that_a_token_read_first(scene: Scene, change: 
     scene.world.api.put(secret("acme-app", {"private-key.pem": keys.pem(), "client-secret": "x"}))
     scene.world.api.put(githubtoken_body("a", uid="uid-a"))
     await scene.process.settle("a")
-    await scene.process.apps.run(APP)
+    await scene.process.app_runs.run(APP)
     scene.event(copy.deepcopy(scene.world.secret("acme-app")))
     event = scene.replace("acme-app", **change())
     await scene.process.apps.changed_since(APP, await scene.process.apps.resolve(APP))
     await scene.process.run("a")
     assert APP in scene.event(event)
     scene.process.woken.clear()
-    await scene.process.apps.run(APP)
+    await scene.process.app_runs.run(APP)
     assert (A, 0.0) in scene.process.woken
 
 
@@ -123,7 +124,7 @@ async def test_a_secret_of_an_app_that_changes_while_it_is_read_for_the_first_ti
         woken.append(scene.event(scene.replace("acme-app", **{"private-key.pem": keys.pem("another")})))
 
     scene.world.faults.once("GET secrets/acme-oauth", change)
-    await scene.process.apps.run(APP)
+    await scene.process.app_runs.run(APP)
     assert woken == [{APP}]
 
 

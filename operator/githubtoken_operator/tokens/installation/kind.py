@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.apps.checks import Checks
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import MOST_PREDECESSORS, Issued, Predecessor
@@ -72,13 +72,13 @@ class InstallationKind(Plain):
     def __init__(
         self,
         *,
-        apps: Apps,
+        checks: Checks,
         tokens: InstallationTokens,
         revocation: InstallationRevocation,
         moments: Moments,
         recorder: Recorder,
     ) -> None:
-        self._apps = apps
+        self._checks = checks
         self._tokens = tokens
         self._revocation = revocation
         self._moments = moments
@@ -117,7 +117,7 @@ class InstallationKind(Plain):
 
     async def prove(self, gathered: Gathered) -> None:
         """Has the App's key checked."""
-        await self._apps.ensure_checked(gathered.app_ref, asks=gathered.key)
+        await self._checks.ensure_checked(gathered.app_ref, asks=gathered.key)
 
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
         """Mints, and sees GitHub accept it: raises `NotHonoured` where that is to be looked at again.

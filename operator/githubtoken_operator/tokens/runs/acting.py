@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from datetime import timedelta
 
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.observed.steps import Step
 from githubtoken_operator.domain.runs import doubt

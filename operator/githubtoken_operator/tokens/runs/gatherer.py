@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Terminating
-from githubtoken_operator.apps.checks import Apps
 from githubtoken_operator.apps.reader import Resolved
+from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.installation import policy

@@ -22,7 +22,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics.metrics import Metrics
-from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.consumer import consumer, ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.lane import Lane

@@ -13,7 +13,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.apps.checks import Apps
+from githubtoken_operator.apps.checks import Checks
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.budget import READ
@@ -78,7 +78,7 @@ class UserKind(Plain):
         self,
         *,
         github: GitHub,
-        apps: Apps,
+        checks: Checks,
         inputs: UserInputs,
         credentials: Credentials,
         savings: Savings,
@@ -88,7 +88,7 @@ class UserKind(Plain):
         turns: Turns[Ref],
     ) -> None:
         self._github = github
-        self._apps = apps
+        self._checks = checks
         self._inputs = inputs
         self._credentials = credentials
         self._savings = savings
@@ -260,7 +260,7 @@ class UserKind(Plain):
             await self._sign_ins.admit(seen.token, gathered.app, access, published=published)
 
     async def _client_id(self, gathered: Gathered) -> str:
-        return await self._apps.client_id(gathered.app_ref, gathered.app, asks=gathered.key)
+        return await self._checks.client_id(gathered.app_ref, gathered.app, asks=gathered.key)
 
 
 def _account_known(gathered: Gathered, memory: Memory) -> bool:

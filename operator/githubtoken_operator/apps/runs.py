@@ -1,0 +1,171 @@
+"""An App's own run: it is read, checked where that is due, its status is written, and its tokens are woken."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, NotFound, Terminating
+from githubtoken_operator.adapters.metrics.metrics import Metrics
+from githubtoken_operator.adapters.signers.remote_key import RemoteKey
+from githubtoken_operator.apps.checks import Checks, Wake
+from githubtoken_operator.apps.reader import Resolved
+from githubtoken_operator.apps.resolving import Apps
+from githubtoken_operator.domain.objects.view import AppView
+from githubtoken_operator.domain.runs import appcheck, causes
+from githubtoken_operator.domain.runs.appcheck import Check
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.conditions import ready_of
+from githubtoken_operator.domain.vocabulary.errors import TokenError
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.cache.watched import TOKENS, Ref, Watched
+from githubtoken_operator.engine.scheduling.scheduler import Next
+from githubtoken_operator.engine.scheduling.turns import Turns, Waits
+
+RECHECK_MISSING: Final = timedelta(seconds=10)
+"""A key Secret may have no watch and so make no event: while one is missing it is looked for again."""
+
+COUNT_AFTER: Final = 5.0
+"""Seconds that the count of an App's tokens waits, so that many that come together are counted once."""
+
+logger = logging.getLogger(__name__)
+
+
+class AppRuns:
+    """The runs of Apps. `wake` makes an object's run due."""
+
+    def __init__(
+        self,
+        *,
+        apps: Apps,
+        checks: Checks,
+        cluster: Cluster,
+        github: GitHub,
+        watched: Watched,
+        metrics: Metrics,
+        turns: Turns[Ref],
+        wake: Wake,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._apps = apps
+        self._checks = checks
+        self._cluster = cluster
+        self._github = github
+        self._watched = watched
+        self._metrics = metrics
+        self._turns = turns
+        self._wake = wake
+        self._now = now
+        self._digests: dict[Ref, str] = {}
+
+    async def run(self, ref: Ref) -> Next | None:
+        """One run for an App; never raises for what the cluster or GitHub do."""
+        try:
+            with self._watched.run_of(ref):
+                return await self._run(ref)
+        except Terminating:
+            logger.info("%s: the namespace is being deleted", ref)
+            self._turns.leave(ref)
+            return None
+        except ApiError as error:
+            logger.warning("%s: %s", ref, error.message)
+            due = (self._now() + RECHECK_MISSING).timestamp()
+            return Next(due, cause=causes.API_SERVER)
+
+    def count_again(self, ref: Ref) -> None:
+        """Says that there is a token more or less that names the App."""
+        if ref in self._digests:
+            self._wake(ref, delay=COUNT_AFTER)
+
+    async def _ask(self, ref: Ref, error: TokenError | None) -> None:
+        """Has it checked where that is due; where there is nothing to ask, the turn that it waited for is another's."""
+        if error is None:
+            try:
+                await self._checks.ensure_checked(ref, asks=ref)
+            except Waits:
+                return
+            except TokenError as refused:
+                logger.warning("%s: %s", ref, refused.message)
+                return
+        self._turns.leave(ref)
+
+    async def _run(self, ref: Ref) -> Next | None:
+        """Read, check where due, write status, wake the tokens that a change concerns."""
+        self._apps.drop(ref)
+        resolved = await self._apps.resolve(ref)
+        self._watched.depends(ref, resolved.reads)
+        # The App's own key is among those that read it.
+        tokens = [key for key in self._watched.dependents(ref) if key.kind in TOKENS]
+        # Whoever has not read it yet has a run of its own to come.
+        seen_before = self._apps.take_served(ref) | {self._digests.get(ref, resolved.digest)}
+        self._digests[ref] = resolved.digest
+        if seen_before != {resolved.digest}:
+            for token in tokens:
+                self._wake(token)
+        if resolved.error is not None and resolved.error.reason == reasons.MISSING_PERMISSION:
+            # Nothing is known of the App, so nothing is forgotten either. A right that is granted makes no event.
+            self._turns.leave(ref)
+            logger.warning("%s: %s", ref, resolved.error.message)
+            due = (self._now() + RECHECK_MISSING).timestamp()
+            return Next(due, cause=causes.API_SERVER)
+        if resolved.source is None or resolved.body is None:
+            self._watched.depends(ref, ())
+            self._apps.let_go(ref)
+            self._checks.let_go(ref)
+            self._digests.pop(ref, None)
+            self._turns.leave(ref)
+            self._metrics.forget(*ref.labels)
+            return None
+        error = resolved.error or (resolved.key_error if resolved.source.private_key else None)
+        await self._ask(ref, error)
+        key, check, users = resolved.key, self._checks.last(ref), self._watched.users(ref)
+        concerned = check is not None and key is not None and check.concerns(resolved.source, key.fingerprint)
+        check = check if concerned and error is None else None
+        if isinstance(key, RemoteKey) and resolved.app is not None and error is None:
+            # Of one that no token uses, too, it is found out whether it signs again.
+            if users or key.trouble is not None:
+                key.look_after(resolved.app.issuer, self._now() + self._github.skew(resolved.app.api_host))
+            # While there are web tokens, GitHub can be asked.
+            error = key.trouble
+        status = appcheck.build_status(resolved.source, check=check, error=error, tokens=users, now=self._now())
+        await self._record(ref, resolved.body, status)
+        if ready_of(resolved.source.status)[1] in reasons.OF_SIGNERS and ready_of(status)[1] not in reasons.OF_SIGNERS:
+            # It signs again. They back off, and read that it is so before they are asked to be less patient.
+            self._apps.drop(ref)
+            for token in tokens:
+                self._wake(token)
+        return self._again(ref, resolved, error, check)
+
+    def _again(self, ref: Ref, resolved: Resolved, error: TokenError | None, check: Check | None) -> Next | None:
+        unanswered = check is None and resolved.key is not None
+        if unanswered and error is None and (end_of_limit := self._checks.limited_until(ref)) is not None:
+            due = end_of_limit
+        elif error is not None or resolved.client_secret_error is not None or unanswered:
+            due = self._now() + RECHECK_MISSING
+        elif check is not None and check.error is not None:
+            due = check.next_look
+        else:
+            return None
+        return Next(due.timestamp(), cause=causes.CHECK)
+
+    async def _record(self, ref: Ref, body: JSON, status: JSON) -> None:
+        """Writes status where it differs, and tells a transition as an event."""
+        before, meta = body.get("status") or {}, body["metadata"]
+        self._metrics.show(AppView.of(ref.kind.value[1], body, status))
+        if status == before:
+            return
+        try:
+            await self._cluster.apply_status(ref.kind, meta, status)
+            state, reason = ready_of(status)
+            if (state, reason) != ready_of(before):
+                about = {key: meta[key] for key in ("name", "namespace", "uid") if key in meta}
+                text = status["conditions"][0]["message"]
+                warning = state == "False"
+                await self._cluster.emit(ref.kind, about, warning=warning, reason=reason, message=text, now=self._now())
+        except (Conflict, NotFound):
+            # It was changed or deleted meanwhile: look again.
+            self._wake(ref)
