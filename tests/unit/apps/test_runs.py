@@ -1,0 +1,144 @@
+"""An App's own run: its status, and whom it wakes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden
+from githubtoken_operator.apps.runs import RECHECK_MISSING
+from githubtoken_operator.domain.objects.secrets import encoded
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.conditions import ready_of
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.engine.cache.watched import Ref
+from tests.unit.apps.worlds import ACME, app_status, looks, world_with
+from tests.unit.builders import app_body, githubtoken_body, secret
+from tests.unit.fakes import API_AWAY, Process, World, raising, token_ref
+from tests.unit.keys import pem
+
+
+async def test_an_accepted_app_says_so_once() -> None:
+    world = world_with()
+    process = world.start()
+    assert await process.app_runs.run(ACME) is None
+    written = app_status(world)
+    assert (written["slug"], written["owner"], written["tokens"]) == ("acme", "acme", 0)
+    calls = world.faults.calls.count("PATCH githubapps/acme/status")
+    await process.app_runs.run(ACME)
+    assert world.faults.calls.count("PATCH githubapps/acme/status") == calls
+    assert world.event_reasons == [reasons.ACCEPTED]
+
+
+async def test_an_app_without_key_is_not_checked() -> None:
+    world = world_with(privateKeySecretRef=None)
+    await world.start().app_runs.run(ACME)
+    assert ready_of(app_status(world)) == ("True", reasons.NOT_CHECKED)
+    assert looks(world) == 0
+
+
+async def used_by_a_token() -> tuple[World, Process]:
+    """The App has been looked at since its token is ready."""
+    world = world_with()
+    world.api.put(githubtoken_body())
+    process = world.start()
+    await process.settle()
+    await process.app_runs.run(ACME)
+    return world, process
+
+
+async def test_an_app_counts_the_tokens_that_use_it() -> None:
+    world, _ = await used_by_a_token()
+    assert app_status(world)["tokens"] == 1
+
+
+async def test_a_change_of_an_app_wakes_its_tokens_and_nothing_else_does() -> None:
+    world, process = await used_by_a_token()
+    process.woken.clear()
+    await process.app_runs.run(ACME)
+    assert woken(process) == []
+    world.api.edit("secrets/acme-app", lambda it: it["data"].update(encoded({"client-secret": "new"})))
+    await process.app_runs.run(ACME)
+    assert woken(process) == [token_ref()]
+
+
+async def test_an_app_that_comes_wakes_those_that_found_none() -> None:
+    world = World()
+    world.api.put(githubtoken_body())
+    process = world.start(watching=False)
+    await process.settle()
+    world.api.put(app_body())
+    world.api.put(secret("acme-app", {"private-key.pem": pem()}))
+    process.apps.forget(ACME)
+    await process.app_runs.run(ACME)
+    assert woken(process) == [token_ref()]
+
+
+async def test_the_first_run_of_an_app_wakes_no_token_that_has_read_the_same() -> None:
+    world = world_with()
+    world.api.put(githubtoken_body())
+    process = world.start()
+    await process.settle()
+    await process.app_runs.run(ACME)
+    assert woken(process) == []
+
+
+def woken(process: Process) -> list[Ref]:
+    return [ref for ref, _ in process.woken if ref.kind is Kind.TOKEN]
+
+
+async def test_an_app_whose_key_is_missing_is_looked_at_again_soon() -> None:
+    world = world_with()
+    world.api.delete("secrets/acme-app")
+    due = await world.start().app_runs.run(ACME)
+    assert due is not None
+    assert due.due == (world.clock.now + RECHECK_MISSING).timestamp()
+    assert ready_of(app_status(world)) == ("False", reasons.PRIVATE_KEY_MISSING)
+
+
+async def test_an_app_that_may_not_be_read_is_read_again_soon_and_then_wakes_its_tokens() -> None:
+    world = world_with()
+    world.api.put(githubtoken_body())
+    process = world.start(watching=False)
+    await process.settle()
+    await process.app_runs.run(ACME)
+    process.apps.forget(ACME)
+    world.faults.once("GET githubapps/acme", raising(Forbidden(403, "githubapps is forbidden")))
+    due = await process.app_runs.run(ACME)
+    assert due is not None
+    assert due.due == (world.clock.now + RECHECK_MISSING).timestamp()
+    process.woken.clear()
+    assert await process.app_runs.run(ACME) is None
+    assert woken(process) == [token_ref()]
+    assert ready_of(app_status(world))[0] == "True"
+
+
+async def test_an_app_that_is_gone_is_forgotten() -> None:
+    world = world_with()
+    app_runs = world.start().app_runs
+    await app_runs.run(ACME)
+    world.api.delete("githubapps/acme")
+    assert await app_runs.run(ACME) is None
+
+
+@pytest.mark.parametrize("call", ["GET githubapps/acme", "PATCH githubapps/acme/status", "POST events"])
+async def test_while_the_api_server_is_away_an_app_comes_back(call: str) -> None:
+    world = world_with()
+    app_runs = world.start(watching=False).app_runs
+    world.faults.once(call, raising(API_AWAY))
+    due = await app_runs.run(ACME)
+    assert due is not None
+    await app_runs.run(ACME)
+    assert ready_of(app_status(world)) == ("True", reasons.ACCEPTED)
+
+
+async def test_a_refused_app_says_why_and_is_looked_at_again() -> None:
+    world = world_with()
+    world.github.refuses["get_app"] = Terminal(reasons.AUTHENTICATION_FAILED, "another App's key")
+    due = await world.start().app_runs.run(ACME)
+    assert due is not None
+    assert due.due == (world.clock.now + timedelta(minutes=1)).timestamp()
+    assert ready_of(app_status(world)) == ("False", reasons.AUTHENTICATION_FAILED)
+    assert world.event_reasons == [reasons.AUTHENTICATION_FAILED]
