@@ -16,8 +16,9 @@ from githubtoken_operator.apps.checks import Checks, Wake
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.objects.view import AppView
-from githubtoken_operator.domain.runs import appcheck, causes
+from githubtoken_operator.domain.runs import appcheck
 from githubtoken_operator.domain.runs.appcheck import Check
+from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import TokenError

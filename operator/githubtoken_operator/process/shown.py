@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.metrics.process_metrics import ProcessMetrics, RunResult
 from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Waiting
-from githubtoken_operator.domain.runs import causes
+from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.engine.cache.watched import TOKENS, Ref
 from githubtoken_operator.engine.scheduling.scheduler import Ran
 from githubtoken_operator.engine.scheduling.turns import Turns

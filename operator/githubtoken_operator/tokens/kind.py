@@ -23,8 +23,8 @@ from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.own import Own
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.observed.steps import Step
-from githubtoken_operator.domain.runs import schedule
-from githubtoken_operator.domain.runs.schedule import Renewal
+from githubtoken_operator.domain.runs.due import schedule
+from githubtoken_operator.domain.runs.due.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Server

@@ -23,7 +23,7 @@ from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.apps.runs import AppRuns
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, annotations_of, labels_of
 from githubtoken_operator.domain.objects.view import AppView, TokenView
-from githubtoken_operator.domain.runs import urgency
+from githubtoken_operator.domain.runs.due import urgency
 from githubtoken_operator.domain.user.credentials.credential import SEEDS_TAKEN, read_hashes
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.first_lists import FirstLists

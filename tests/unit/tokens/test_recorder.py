@@ -16,7 +16,7 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.objects.specs.github_token import Failures, parse_token
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
-from githubtoken_operator.domain.runs.schedule import Renewal
+from githubtoken_operator.domain.runs.due.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted, Result
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of

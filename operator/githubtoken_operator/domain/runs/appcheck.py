@@ -18,7 +18,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp
-from githubtoken_operator.domain.runs import doubt, schedule
+from githubtoken_operator.domain.runs import doubt
+from githubtoken_operator.domain.runs.due import schedule
 from githubtoken_operator.domain.runs.status import shown
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import READY, conditions, find_condition

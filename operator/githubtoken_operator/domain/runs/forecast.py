@@ -16,8 +16,8 @@ from typing import Final
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.lanes.order import Lanes
-from githubtoken_operator.domain.runs import schedule
-from githubtoken_operator.domain.runs.urgency import FIRST_TOKEN
+from githubtoken_operator.domain.runs.due import schedule
+from githubtoken_operator.domain.runs.due.urgency import FIRST_TOKEN
 
 ANSWER: Final = 0.3
 """Seconds from asking for a token until it is in its Secret."""

@@ -18,7 +18,7 @@ from githubtoken_operator.domain.objects.specs.sources import PersonalSource
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.own import Own
 from githubtoken_operator.domain.observed.personal import OfPersonal
-from githubtoken_operator.domain.runs.schedule import Renewal
+from githubtoken_operator.domain.runs.due.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, TokenRefused
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Server

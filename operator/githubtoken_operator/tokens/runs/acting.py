@@ -23,8 +23,8 @@ from githubtoken_operator.domain.runs.decide import (
     Wait,
     must_publish,
 )
-from githubtoken_operator.domain.runs.followup import count_failure
-from githubtoken_operator.domain.runs.outcomes import Lagging, Moved, Outcome
+from githubtoken_operator.domain.runs.due.followup import count_failure
+from githubtoken_operator.domain.runs.due.outcomes import Lagging, Moved, Outcome
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     NotHonoured,

@@ -21,8 +21,16 @@ from githubtoken_operator.domain.runs.decide import (
     acts,
     decide,
 )
-from githubtoken_operator.domain.runs.followup import Later, OnEvent, next_run
-from githubtoken_operator.domain.runs.outcomes import Gone, Moved, NamespaceGoes, Outcome, Refused, Settled, Unreachable
+from githubtoken_operator.domain.runs.due.followup import Later, OnEvent, next_run
+from githubtoken_operator.domain.runs.due.outcomes import (
+    Gone,
+    Moved,
+    NamespaceGoes,
+    Outcome,
+    Refused,
+    Settled,
+    Unreachable,
+)
 from githubtoken_operator.domain.vocabulary.errors import (
     TokenError,
 )

@@ -28,7 +28,7 @@ from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import deletion
-from githubtoken_operator.domain.runs.outcomes import Gone, NotItsTurn, Revoking
+from githubtoken_operator.domain.runs.due.outcomes import Gone, NotItsTurn, Revoking
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.vocabulary.model import JSON, App

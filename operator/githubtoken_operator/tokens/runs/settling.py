@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.observed.standing import Standing
-from githubtoken_operator.domain.runs.followup import still_counted
-from githubtoken_operator.domain.runs.outcomes import Settled
+from githubtoken_operator.domain.runs.due.followup import still_counted
+from githubtoken_operator.domain.runs.due.outcomes import Settled
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.engine.scheduling.turns import Waits
 from githubtoken_operator.tokens.consumer.followers import Followers

@@ -12,8 +12,8 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.observed.standing import BackingOff, Queued
-from githubtoken_operator.domain.runs import urgency
-from githubtoken_operator.domain.runs.outcomes import NotItsTurn, Outcome, Settled
+from githubtoken_operator.domain.runs.due import urgency
+from githubtoken_operator.domain.runs.due.outcomes import NotItsTurn, Outcome, Settled
 from githubtoken_operator.domain.vocabulary import conditions
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown
 from githubtoken_operator.engine.cache.watched import Ref

@@ -21,7 +21,7 @@ from prometheus_client.samples import Sample
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Waiting
 from githubtoken_operator.domain.objects.view import AppView, TokenView
-from githubtoken_operator.domain.runs import causes
+from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.engine.scheduling.scheduler import CRASH, WOKEN
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body
 

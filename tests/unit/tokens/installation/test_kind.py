@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from githubtoken_operator.domain.objects.secrets import decoded
-from githubtoken_operator.domain.runs import causes
+from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal

@@ -11,7 +11,7 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.domain.objects.secrets import ADOPT, decoded, encoded
-from githubtoken_operator.domain.runs import causes
+from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import needs_human, ready_of
 from githubtoken_operator.domain.vocabulary.errors import Transient

@@ -9,7 +9,8 @@ import pytest
 from githubtoken_operator.adapters.kubernetes.errors import Conflict, Terminating
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.objects.specs.github_token import FINALIZER, parse_token
-from githubtoken_operator.domain.runs import causes, deletion
+from githubtoken_operator.domain.runs import deletion
+from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited
 from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD

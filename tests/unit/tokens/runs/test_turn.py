@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from githubtoken_operator.domain.objects.specs.github_token import parse_token
-from githubtoken_operator.domain.runs import causes
+from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited

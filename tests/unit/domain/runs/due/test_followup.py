@@ -16,9 +16,9 @@ from githubtoken_operator.domain.observed.own import NOTHING
 from githubtoken_operator.domain.observed.personal import OfPersonal
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Queued, Standing
 from githubtoken_operator.domain.observed.user import OfUser
-from githubtoken_operator.domain.runs import causes, schedule
 from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING
-from githubtoken_operator.domain.runs.followup import (
+from githubtoken_operator.domain.runs.due import causes, schedule
+from githubtoken_operator.domain.runs.due.followup import (
     AWAITED,
     RENEWED_AGAIN,
     RETRY_API,
@@ -29,7 +29,7 @@ from githubtoken_operator.domain.runs.followup import (
     count_failure,
     next_run,
 )
-from githubtoken_operator.domain.runs.outcomes import (
+from githubtoken_operator.domain.runs.due.outcomes import (
     Gone,
     Lagging,
     Moved,

@@ -19,9 +19,9 @@ from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.objects.specs.github_token import Failures, GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.standing import Queued, Standing
-from githubtoken_operator.domain.runs import causes, schedule, urgency
 from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING
-from githubtoken_operator.domain.runs.outcomes import (
+from githubtoken_operator.domain.runs.due import causes, schedule, urgency
+from githubtoken_operator.domain.runs.due.outcomes import (
     Gone,
     Lagging,
     Moved,

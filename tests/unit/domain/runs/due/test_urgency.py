@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.domain.runs.urgency import ENDLESS, FIRST_TOKEN, deadline, remembered
+from githubtoken_operator.domain.runs.due.urgency import ENDLESS, FIRST_TOKEN, deadline, remembered
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
 from tests.unit.builders import NOW, githubtoken, githubtoken_body, issued, observation, user_githubtoken
 
