@@ -57,7 +57,7 @@ def run() -> dict[str, Any]:
 
 async def measure(asked: dict[str, Any]) -> dict[str, float]:
     """Memory in MB beyond the operator's own, times in milliseconds."""
-    import_module("githubtoken_operator.process.wiring")
+    import_module("githubtoken_operator.process.composition.wiring")
     from githubtoken_operator.adapters.signers.backends import open_signer  # noqa: PLC0415 - measured from here on
     from githubtoken_operator.adapters.signers.port import Surroundings  # noqa: PLC0415 - the same
     from githubtoken_operator.domain.apps import signers  # noqa: PLC0415 - the same

@@ -38,7 +38,7 @@ HOURS: Final = 24
 
 _MEMORY: Final = """
 import sys, resource
-import githubtoken_operator.process.wiring
+import githubtoken_operator.process.composition.wiring
 import psutil
 me = psutil.Process()
 before = me.memory_info().rss

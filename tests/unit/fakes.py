@@ -54,7 +54,7 @@ from githubtoken_operator.engine.cache.watched import WATCHED, Ref, Watched
 from githubtoken_operator.engine.scheduling.fence import Fence
 from githubtoken_operator.engine.scheduling.scheduler import Next
 from githubtoken_operator.engine.scheduling.turns import Turns
-from githubtoken_operator.process.runs import Clocks, Ground, runs_on
+from githubtoken_operator.process.composition.runs import Clocks, Ground, runs_on
 from githubtoken_operator.settings import Settings
 from tests.unit.builders import NAMESPACE, NOW
 from tests.unit.signers import FakeSigners

@@ -44,8 +44,8 @@ from githubtoken_operator.engine.scheduling.clock_watch import ClockWatch
 from githubtoken_operator.engine.scheduling.fence import send_limit
 from githubtoken_operator.process import debug_runs as places
 from githubtoken_operator.process.background import Background
+from githubtoken_operator.process.composition.wiring import wire
 from githubtoken_operator.process.leading import Leading
-from githubtoken_operator.process.wiring import wire
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.tokens.consumer.followers import AT_ONCE
 from githubtoken_operator.watching import handlers, leftovers, watches

@@ -129,7 +129,8 @@ async def test_closing_twice_raises_nothing(stage: Stage) -> None:
 
 @pytest.mark.every_python
 def test_no_library_of_a_service_is_imported_before_an_app_names_it() -> None:
-    code = f"import sys, githubtoken_operator.process.wiring; print([n for n in {LIBRARIES} if n in sys.modules])"
+    wiring = "githubtoken_operator.process.composition.wiring"
+    code = f"import sys, {wiring}; print([name for name in {LIBRARIES} if name in sys.modules])"
 
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

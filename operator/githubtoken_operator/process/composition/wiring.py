@@ -26,9 +26,9 @@ from githubtoken_operator.engine.scheduling.api_outage import ApiOutage, retry_a
 from githubtoken_operator.engine.scheduling.fence import Fence, send_limit
 from githubtoken_operator.engine.scheduling.scheduler import Next, Scheduler
 from githubtoken_operator.engine.scheduling.turns import Turns
-from githubtoken_operator.process import shown
-from githubtoken_operator.process.parts import Parts
-from githubtoken_operator.process.runs import Clocks, Ground, runs_on
+from githubtoken_operator.process.composition import shown
+from githubtoken_operator.process.composition.parts import Parts
+from githubtoken_operator.process.composition.runs import Clocks, Ground, runs_on
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.watching import handlers
 from githubtoken_operator.watching.named_secrets import NamedSecrets
