@@ -21,7 +21,7 @@ from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.domain.vocabulary.model import App
 
-CONCURRENCY = 16
+CONCURRENCY = 32
 """The operator's default."""
 
 

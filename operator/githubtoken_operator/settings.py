@@ -74,7 +74,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     """Hosts that Apps may name beside GitHub's own. Default: none, so that a key is not sent to a stranger's server."""
 
-    concurrency: int = 16
+    concurrency: int = 32
     """GitHubTokens that are worked on at once. Default: 16; GitHub refuses more than 100 concurrent requests."""
 
     github_requests_per_minute: int = 175
