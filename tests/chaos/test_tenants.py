@@ -30,8 +30,8 @@ GROUP: Final = "Tenants"
 LIFE: Final = 24
 """Seconds of the healthy tenant's tokens, which are renewed when a third of them is left."""
 PATIENCE: Final = 600.0
-MORE_THAN_PLACES: Final = 18
-"""GitHubTokens; 16 are worked on at once."""
+MORE_THAN_PLACES: Final = 34
+"""GitHubTokens; 32 are worked on at once."""
 
 
 @dataclass

@@ -98,7 +98,7 @@ def needed(tokens: Sequence[Planned]) -> float:
     return sum(60 / each.interval.total_seconds() for each in tokens)
 
 
-def forecast(tokens: Sequence[Planned], *, per_minute: float, places: int = 16) -> Forecast:
+def forecast(tokens: Sequence[Planned], *, per_minute: float, places: int = 32) -> Forecast:
     """Of the tokens of one App, of which there is at least one."""
     served, first = _rehearsed(tokens, per_minute, places)
     all_at_once = timedelta(minutes=len(tokens) / per_minute)
