@@ -133,7 +133,7 @@ def test_a_sealed_vault_is_waited_for(signing: World, vault: Vault) -> None:
     assert app.private_key is not None
     vault.bao.import_key(app.private_key, name)
     vault.role(keys=(name,))
-    signing.wait_ready()
+    signing.wait_ready(within=120)
     assert accepted(signing, name)
 
 
@@ -146,7 +146,7 @@ def test_a_policy_that_lacks_a_right_is_for_a_human_and_its_cure_is_found(signin
     assert conditions_of(signing.found()) == dict.fromkeys(("NeedsHuman", "Stalled"), "SignerDenied")
     signing.wait_reason(name, "SignerDenied", kind="ClusterGitHubApp")
     vault.role(keys=(name,))
-    signing.wait_ready()
+    signing.wait_ready(within=120)
     assert conditions_of(signing.found()) == {}
 
 

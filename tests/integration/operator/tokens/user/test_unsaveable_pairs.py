@@ -56,12 +56,19 @@ def test_more_pairs_that_cannot_be_saved_than_there_are_places_hold_nobody_up(
     apart.app_secret(slow, "slow-app")
     apart.github_app(slow, "slow")
     names = [f"stuck-{number}" for number in range(2 * PLACES)]
-    apart.github.fail("refresh", app=slow, delay=2, times=None)
+    apart.github.fail("refresh", app=slow, delay=4, times=None)
     for name in names:
         apart.user_token(name, app="slow", seed=apart.sign_in(slow, name))
-    for name in names:
-        apart.wait_for(f"{name}-credential", is_announced, kind="Secret")
-        apart.patch(f"{name}-credential", {"immutable": True}, kind="Secret")
+    left = set(names)
+
+    def all_immutable() -> bool:
+        for name in tuple(left):
+            if is_announced(apart.get("Secret", f"{name}-credential") or {}):
+                apart.patch(f"{name}-credential", {"immutable": True}, kind="Secret")
+                left.discard(name)
+        return not left
+
+    apart.wait_until(all_immutable, "each to be announced, in whatever order")
     for name in names:
         ready = apart.wait_reason(name, "MissingPermission")
         assert "immutable" in ready.message
