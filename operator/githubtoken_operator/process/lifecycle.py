@@ -14,7 +14,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -40,6 +40,7 @@ from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.objects.secrets import WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary.durations import format_duration
 from githubtoken_operator.domain.vocabulary.times import format_time
+from githubtoken_operator.engine.cache.watched import KEYS, served
 from githubtoken_operator.engine.scheduling.clock_watch import ClockWatch
 from githubtoken_operator.engine.scheduling.fence import send_limit
 from githubtoken_operator.process import debug_runs as places
@@ -113,7 +114,7 @@ async def run(settings: Settings) -> None:
                 ),
             )
         )
-        await _require_crds(Cluster(api), clusterwide=not settings.namespaces)
+        await _require_crds(Cluster(api), served(clusterwide=not settings.namespaces))
         leadership: Leadership = Uncontested()
         if settings.leader_elect:
             # A connection of its own: whatever the runs ask for, the Lease is renewed as long as it is answered.
@@ -156,7 +157,7 @@ async def run(settings: Settings) -> None:
             logger.info("started, version %s; %s", __version__, _scope(settings))
             stack.enter_context(watches.listening(handlers.Seen(parts.wiring)))
             await kopf.operator(
-                registry=handlers.registry(clusterwide=not settings.namespaces, end=leading.end),
+                registry=handlers.registry(served(clusterwide=not settings.namespaces), end=leading.end),
                 settings=handlers.settings(),
                 clusterwide=not settings.namespaces,
                 namespaces=settings.namespaces,
@@ -213,9 +214,9 @@ async def _take_signals_back(ready: asyncio.Event, stop: asyncio.Event) -> None:
     _stop_on_signals(stop)
 
 
-async def _require_crds(cluster: Cluster, *, clusterwide: bool) -> None:
-    for kind in (Kind.TOKEN, Kind.APP, *((Kind.CLUSTER_APP, Kind.CLUSTER_TOKEN) if clusterwide else ())):
-        if not await cluster.exists(kind):
+async def _require_crds(cluster: Cluster, kinds: Iterable[Kind]) -> None:
+    for kind in kinds:
+        if kind in KEYS and not await cluster.exists(kind):
             name = kind.value[1]
             raise CannotStart(
                 f"the CustomResourceDefinition of {name} is not installed: run `githubtoken crds | kubectl apply -f -`"

@@ -37,8 +37,6 @@ from githubtoken_operator.watching.named_secrets import NamedSecrets
 from githubtoken_operator.watching.orphan_count import OrphanCount
 
 DELETED: Final = "DELETED"
-NAMESPACED: Final = frozenset({Kind.TOKEN, Kind.APP, Kind.SECRET})
-"""What is watched where single namespaces are served. Namespaces and what is cluster-scoped are few and small."""
 SILENCE: Final = 70.0
 """Seconds without an event or a bookmark, of which one comes each minute, after which a watch is begun anew."""
 
@@ -96,7 +94,7 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-def registry(*, clusterwide: bool, end: Callable[[], Awaitable[None]]) -> kopf.OperatorRegistry:
+def registry(kinds: Iterable[Kind], *, end: Callable[[], Awaitable[None]]) -> kopf.OperatorRegistry:
     """What kopf is to watch; it waits for `end` before it ends."""
     handlers = kopf.OperatorRegistry()
 
@@ -108,10 +106,9 @@ def registry(*, clusterwide: bool, end: Callable[[], Awaitable[None]]) -> kopf.O
     def watched_elsewhere(**_: Any) -> None:
         """Is never called: kopf watches what has a handler, and what comes is taken before it gets here."""
 
-    for kind in WATCHED:
-        if clusterwide or kind in NAMESPACED:
-            group, _, version = kind.value[0].rpartition("/")
-            kopf.on.event(group, version, kind.plural, registry=handlers)(watched_elsewhere)
+    for kind in kinds:
+        group, _, version = kind.value[0].rpartition("/")
+        kopf.on.event(group, version, kind.plural, registry=handlers)(watched_elsewhere)
 
     @kopf.on.cleanup(registry=handlers)
     async def finish(**_: Any) -> None:

@@ -15,7 +15,7 @@ from githubtoken_operator.apps.runs import AppRuns
 from githubtoken_operator.domain.objects.view import TokenView
 from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.engine.cache.first_lists import FirstLists
-from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import WATCHED, Ref, Watched, served
 from githubtoken_operator.engine.scheduling.scheduler import Scheduler
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.user.seeds import Seeds
@@ -164,7 +164,7 @@ async def test_only_the_labels_of_a_namespace_are_news_and_only_to_those_who_go_
 
 
 def watched_kinds(*, clusterwide: bool) -> set[str]:
-    registry = handlers.registry(clusterwide=clusterwide, end=never)
+    registry = handlers.registry(served(clusterwide=clusterwide), end=never)
     selectors = [handler.selector for handler in registry._watching._handlers]
     return {str(selector.any_name) for selector in selectors if selector is not None}
 
@@ -241,7 +241,7 @@ async def test_only_a_credential_can_have_taken_a_seed() -> None:
 
 
 def test_nothing_that_writes_to_users_objects_is_registered() -> None:
-    registry = handlers.registry(clusterwide=True, end=never)
+    registry = handlers.registry(WATCHED, end=never)
     assert not registry._changing._handlers
     assert not registry._spawning._handlers
     assert not registry._indexing._handlers

@@ -57,6 +57,11 @@ class Kind(Enum):
         """What the API calls the collection."""
         return self.value[2].rpartition("/")[2]
 
+    @property
+    def namespaced(self) -> bool:
+        """Whether its objects are in namespaces."""
+        return "{namespace}" in self.value[2]
+
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
         """The URL path of one object, or of the collection; what is cluster-scoped has no namespace ("")."""
         parts = [self.value[2].format(namespace=namespace), name, subresource]

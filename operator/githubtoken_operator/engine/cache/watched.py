@@ -29,8 +29,13 @@ TOKENS: Final = frozenset({Kind.TOKEN, Kind.CLUSTER_TOKEN})
 """The kinds whose objects get a token."""
 KEYS: Final = TOKENS | {Kind.APP, Kind.CLUSTER_APP}
 """The kinds whose objects have runs and series of their own."""
-WATCHED: Final = KEYS | {Kind.SECRET, Kind.NAMESPACE}
-"""The kinds that are watched; what is cluster-scoped only where all namespaces are."""
+WATCHED: Final = (Kind.TOKEN, Kind.APP, Kind.SECRET, Kind.CLUSTER_APP, Kind.CLUSTER_TOKEN, Kind.NAMESPACE)
+"""The kinds that are watched. Namespaces, and what is cluster-scoped, are few and small."""
+
+
+def served(*, clusterwide: bool) -> tuple[Kind, ...]:
+    """Those of them that are watched: what is cluster-scoped only where all namespaces are served."""
+    return tuple(kind for kind in WATCHED if clusterwide or kind.namespaced)
 
 
 @dataclass(frozen=True, slots=True)

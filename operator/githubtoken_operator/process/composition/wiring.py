@@ -21,7 +21,7 @@ from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.first_lists import FirstLists
 from githubtoken_operator.engine.cache.objects import Objects
-from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref, Watched, served
 from githubtoken_operator.engine.scheduling.api_outage import ApiOutage, retry_after
 from githubtoken_operator.engine.scheduling.fence import Fence, send_limit
 from githubtoken_operator.engine.scheduling.scheduler import Next, Scheduler
@@ -48,8 +48,7 @@ def wire(
     stop: asyncio.Event,
 ) -> Parts:
     """The parts of one process, made and connected. `watches` has room for the watches of single Secrets."""
-    cluster_scoped = [] if settings.namespaces else [Kind.CLUSTER_APP, Kind.CLUSTER_TOKEN, Kind.NAMESPACE]
-    listed = [Kind.TOKEN, Kind.APP, Kind.SECRET, *cluster_scoped]
+    listed = served(clusterwide=not settings.namespaces)
     watched = Watched(listed)
 
     def announce(kind: Kind, namespace: str, name: str, body: JSON | None) -> None:
