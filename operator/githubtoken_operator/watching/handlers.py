@@ -150,8 +150,8 @@ class Seen:
         """What was known there and is not in the list has gone while no watch was looking."""
         wiring, kind = self._wiring, _BY_PLURAL[resource]
         for ref in wiring.watched.delivered(kind):
-            known_here = namespace in (None, ref.namespace) and not wiring.named.watches(ref)
-            if known_here and (ref.namespace, ref.name) not in present:
+            gone_here = namespace in (None, ref.namespace) and (ref.namespace, ref.name) not in present
+            if gone_here and not wiring.named.watches(ref):
                 logger.info("%s was deleted while no watch was looking", ref)
                 gone(wiring, ref)
         wiring.first_lists.listed(kind, namespace)

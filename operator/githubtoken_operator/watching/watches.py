@@ -65,20 +65,21 @@ def listening(listener: Listener) -> Iterator[None]:
 
     async def continuous_watch(*, resource: Any, namespace: Any, **options: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - kopf's
         found = cast("AsyncGenerator[Any]", original(resource=resource, namespace=namespace, **options))
-        present: set[tuple[str, str]] | None = set()
+        present: set[tuple[str, str]] = set()
+        listing = True
         count = 0
         async with aclosing(found) as events:
             async for event in events:
                 listener.heard(resource.plural, namespace)
                 if event is watching.Bookmark.LISTED:
-                    listener.listed(resource.plural, namespace, present or set())
-                    present = None
+                    listener.listed(resource.plural, namespace, present)
+                    listing, present = False, set()
                     yield event
                 elif event["type"] == _BOOKMARK:
                     yield event
                 else:
                     meta = trimmed(event["object"])["metadata"]
-                    if present is not None:
+                    if listing:
                         present.add((meta.get("namespace", ""), meta["name"]))
                     _tell(listener, resource.plural, event)
                     count += 1
@@ -93,9 +94,8 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def _tell(listener: Listener, resource: str, event: JSON) -> None:
-    """One object that cannot be taken in, a defect, must not end the watch of all others."""
     try:
         listener.brought(resource, event["type"], event["object"])
-    except Exception:
+    except Exception:  # A defect in taking in one object must not end the watch of all others; it is logged.
         meta = event["object"].get("metadata", {})
         logger.exception("%s %s/%s could not be taken in", resource, meta.get("namespace", ""), meta.get("name"))

@@ -23,12 +23,7 @@ from urllib.parse import quote
 
 from githubtoken_operator.adapters.github import calls
 from githubtoken_operator.adapters.github.as_app import AsApp
-from githubtoken_operator.adapters.github.sending import (
-    SEND_LIMIT,
-    Call,
-    Observer,
-    Sender,
-)
+from githubtoken_operator.adapters.github.sending import SEND_LIMIT, Call, Observer, Sender
 from githubtoken_operator.adapters.github.transports import Make
 from githubtoken_operator.domain.github import answers, device_answers, oauth_answers
 from githubtoken_operator.domain.github.device_answers import DeviceCode

@@ -23,12 +23,7 @@ from githubtoken_operator.adapters.signers.attempts import COME_BACK, SOONEST, A
 from githubtoken_operator.adapters.signers.checked import CheckedSigner, fingerprint
 from githubtoken_operator.domain.apps import web_tokens
 from githubtoken_operator.domain.apps.web_tokens import WebToken
-from githubtoken_operator.domain.vocabulary.errors import (
-    SignerUnavailable,
-    Terminal,
-    TokenError,
-    Transient,
-)
+from githubtoken_operator.domain.vocabulary.errors import SignerUnavailable, Terminal, TokenError, Transient
 
 LOOKED_AFTER: Final = 5400.0
 """Seconds after its last use for which the next web token is signed ahead: more than an installation token's life."""

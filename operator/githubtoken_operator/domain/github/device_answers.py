@@ -18,12 +18,7 @@ from githubtoken_operator.domain.github.refusals import limits, oauth_refusals, 
 from githubtoken_operator.domain.github.refusals.rules import Rule
 from githubtoken_operator.domain.github.reply import Reply, read
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import (
-    DeviceCodeUseless,
-    SignInPending,
-    Terminal,
-    TokenError,
-)
+from githubtoken_operator.domain.vocabulary.errors import DeviceCodeUseless, SignInPending, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, Answer, Token
 from githubtoken_operator.domain.vocabulary.redaction import redact
 

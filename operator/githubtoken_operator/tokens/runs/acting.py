@@ -14,25 +14,11 @@ from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.observed.steps import Step
 from githubtoken_operator.domain.runs import doubt
-from githubtoken_operator.domain.runs.decide import (
-    Decision,
-    Halt,
-    Hold,
-    Obtain,
-    Publish,
-    Wait,
-    must_publish,
-)
+from githubtoken_operator.domain.runs.decide import Decision, Halt, Hold, Obtain, Publish, Wait, must_publish
 from githubtoken_operator.domain.runs.due.followup import count_failure
 from githubtoken_operator.domain.runs.due.outcomes import Lagging, Moved, Outcome
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import (
-    NotHonoured,
-    NotSent,
-    OutcomeUnknown,
-    Terminal,
-    TokenError,
-)
+from githubtoken_operator.domain.vocabulary.errors import NotHonoured, NotSent, OutcomeUnknown, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduling.turns import Waits
 from githubtoken_operator.tokens.gathered import Gathered, Memory

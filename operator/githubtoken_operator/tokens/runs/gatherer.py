@@ -30,12 +30,7 @@ from githubtoken_operator.engine.cache.objects import Objects, Read
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.tokens.consumer.claims import Claims
-from githubtoken_operator.tokens.gathered import (
-    Gathered,
-    Memory,
-    app_ref,
-    with_target,
-)
+from githubtoken_operator.tokens.gathered import Gathered, Memory, app_ref, with_target
 from githubtoken_operator.tokens.kind import TokenKind, TokenKinds
 from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.runs.finalizer import Finalizer

@@ -17,10 +17,7 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.metrics.metrics import Metrics
-from githubtoken_operator.domain.runs.decide import (
-    acts,
-    decide,
-)
+from githubtoken_operator.domain.runs.decide import acts, decide
 from githubtoken_operator.domain.runs.due.followup import Later, OnEvent, next_run
 from githubtoken_operator.domain.runs.due.outcomes import (
     Gone,
@@ -31,9 +28,7 @@ from githubtoken_operator.domain.runs.due.outcomes import (
     Settled,
     Unreachable,
 )
-from githubtoken_operator.domain.vocabulary.errors import (
-    TokenError,
-)
+from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.engine.scheduling.scheduler import Next

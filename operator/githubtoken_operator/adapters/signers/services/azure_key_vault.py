@@ -26,12 +26,7 @@ from githubtoken_operator.adapters.signers.services.session import make_session
 from githubtoken_operator.adapters.signers.services.threads import OneThread
 from githubtoken_operator.domain.apps.signers import AzureKey
 from githubtoken_operator.domain.signers import azure
-from githubtoken_operator.domain.vocabulary.errors import (
-    SignerDenied,
-    SignerKeyInvalid,
-    SignerUnavailable,
-    TokenError,
-)
+from githubtoken_operator.domain.vocabulary.errors import SignerDenied, SignerKeyInvalid, SignerUnavailable, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 API: Final = "7.4"

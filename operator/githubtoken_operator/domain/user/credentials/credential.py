@@ -14,12 +14,7 @@ from typing import Final
 
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.origin import Origin
-from githubtoken_operator.domain.objects.secrets import (
-    REVISION,
-    annotations_of,
-    decoded,
-    revision_of,
-)
+from githubtoken_operator.domain.objects.secrets import REVISION, annotations_of, decoded, revision_of
 from githubtoken_operator.domain.objects.specs.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.user import kept_answer, kept_flow
 from githubtoken_operator.domain.user.entry import SecretKey
