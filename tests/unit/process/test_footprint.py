@@ -12,6 +12,8 @@ import pytest
 
 from githubtoken_operator.process import footprint
 
+pytestmark = pytest.mark.every_python
+
 
 @pytest.fixture(autouse=True)
 def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.every_python
+
 IMPORTED = """
 import sys
 from githubtoken_operator.process import imports

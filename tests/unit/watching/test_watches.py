@@ -18,6 +18,8 @@ from kopf._cogs.structs.references import Resource
 
 from githubtoken_operator.watching import watches
 
+pytestmark = pytest.mark.every_python
+
 TOKENS = Resource("githubtoken.dev", "v1alpha1", "githubtokens", "GitHubToken", namespaced=True)
 
 
