@@ -41,6 +41,8 @@ def requests(world: World) -> Counter[str]:
 def test_a_first_token_takes_three_requests_and_a_renewal_two(apart: World) -> None:
     apart.app()
     apart.wait_ready("acme", kind="GitHubApp")
+    # Events are sent beside the run, so the App's own may come after its status.
+    apart.wait_until(lambda: requests(apart)["create events"] == 1, "the App's event")
     before = requests(apart)
     apart.installation_token()
     apart.wait_ready()
