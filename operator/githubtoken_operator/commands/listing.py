@@ -50,12 +50,11 @@ def list_tokens(
         raise click.UsageError("--cluster goes with neither --namespace, --all-namespaces nor --orphans")
 
     async def work(session: Session) -> None:
-        namespace = None if all_namespaces else session.namespace
+        namespace = None if all_namespaces else "" if clusterwide else session.namespace
         if only_orphans:
             await orphans.show(session, namespace, None if output == "wide" else output)
             return
-        searching = session.search_clusterwide(selector) if clusterwide else session.search(namespace, selector)
-        found = await searching
+        found = await session.search(namespace, selector)
         if output in {"json", "yaml"}:
             items = [plain(token.body) for token in found]
             click.echo(document({"apiVersion": "v1", "kind": "List", "items": items}, output))
@@ -63,17 +62,16 @@ def list_tokens(
             wide = output == "wide"
             click.echo(as_table(found, utc_now(), namespaces=all_namespaces, wide=wide, clusterwide=clusterwide))
         else:
-            click.echo(none_found(namespace, selector, clusterwide=clusterwide), err=True)
+            click.echo(none_found(namespace, selector), err=True)
 
     in_cluster(place, work)
 
 
-def none_found(namespace: str | None, selector: str | None, *, clusterwide: bool = False) -> str:
-    """The line for an empty list."""
-    if clusterwide:
-        return "There is no ClusterGitHubToken" + (f" that matches `{selector}`." if selector else ".")
-    where = f"in the namespace `{namespace}`" if namespace else "in any namespace"
-    return f"There is no GitHubToken {where}" + (f" that matches `{selector}`." if selector else ".")
+def none_found(namespace: str | None, selector: str | None) -> str:
+    """The line for an empty list; a namespace that is None or "" is as for `Session.search`."""
+    where = f"GitHubToken in the namespace `{namespace}`" if namespace else "GitHubToken in any namespace"
+    what = "ClusterGitHubToken" if namespace == "" else where
+    return f"There is no {what}" + (f" that matches `{selector}`." if selector else ".")
 
 
 _Column = tuple[str, Callable[[Snapshot, datetime], str]]

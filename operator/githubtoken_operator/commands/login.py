@@ -53,7 +53,7 @@ def login(place: Place, *, name: str, clusterwide: bool, new: bool, timeout: tim
         raise click.UsageError("--cluster and --namespace exclude each other")
 
     async def work(session: Session) -> None:
-        token = await (session.find_clusterwide(name) if clusterwide else session.find(name))
+        token = await session.find(name, clusterwide=clusterwide)
         if text := refusal(token):
             raise click.ClickException(text)
         requested = new or code_of(token, utc_now()) is None

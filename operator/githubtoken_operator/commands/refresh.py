@@ -17,7 +17,7 @@ from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.listing import none_found
 from githubtoken_operator.commands.shown.refresh_outcome import SUSPENDED, Requested, outcome, standing
 from githubtoken_operator.commands.terminal import options
-from githubtoken_operator.commands.terminal.layout import printable
+from githubtoken_operator.commands.terminal.layout import printable, some
 from githubtoken_operator.commands.terminal.options import Place
 from githubtoken_operator.commands.terminal.progress import Progress
 from githubtoken_operator.commands.terminal.waiting import until_done
@@ -37,11 +37,6 @@ class Selection:
     namespace: str | None
     names: tuple[str, ...]
     selector: str | None
-
-    @property
-    def clusterwide(self) -> bool:
-        """Whether it is of ClusterGitHubTokens."""
-        return self.namespace == ""
 
 
 @click.command()
@@ -117,8 +112,7 @@ class _Refreshing:
         """Makes all of them; one that is refused is told and does not hinder the others."""
         chosen = await self._chosen()
         if not chosen:
-            of = self.selection
-            click.echo(none_found(of.namespace, of.selector, clusterwide=of.clusterwide), err=True)
+            click.echo(none_found(self.selection.namespace, self.selection.selector), err=True)
         for namespace, name in chosen:
             label = f"{namespace}/{name}" if namespace else name
             request = utc_now().isoformat()
@@ -146,13 +140,7 @@ class _Refreshing:
         of = self.selection
         if of.names:
             return [(of.namespace or "", name) for name in of.names]
-        searching = (
-            self.session.search_clusterwide(of.selector)
-            if of.clusterwide
-            else self.session.search(of.namespace, of.selector)
-        )
-        found = await searching
-        return [(token.namespace, token.name) for token in found]
+        return [(token.namespace, token.name) for token in await self.session.search(of.namespace, of.selector)]
 
     async def _look(self, waited: float) -> str | None:
         for label, before in list(self.pending.items()):
@@ -176,5 +164,4 @@ class _Refreshing:
 
 def _waited_for(labels: Sequence[str]) -> str:
     """`waiting for demo/a, demo/b, demo/c and 7 more`."""
-    more = f" and {len(labels) - NAMED_IN_PROGRESS} more" if len(labels) > NAMED_IN_PROGRESS else ""
-    return f"waiting for {', '.join(labels[:NAMED_IN_PROGRESS])}{more} to be refreshed"
+    return f"waiting for {some(labels, NAMED_IN_PROGRESS)} to be refreshed"

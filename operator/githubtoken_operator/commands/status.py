@@ -43,7 +43,7 @@ def status(
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
 
     async def work(session: Session) -> bool:
-        token = await (session.find_clusterwide(name) if clusterwide else session.find(name))
+        token = await session.find(name, clusterwide=clusterwide)
         now = utc_now()
         seen = await read(session.inspection, token, operator_namespace, now, view=place.namespace or "")
         secret = seen.secret.found if seen.secret else None

@@ -10,7 +10,7 @@ from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.terminal.checks import Check, unseen
 from githubtoken_operator.domain.apps import signers
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.conditions import READY, find_condition, ready_of
+from githubtoken_operator.domain.vocabulary.conditions import ready_in_words, ready_of
 
 _STORE_KEY: Final = "store the .pem file that GitHub handed out, as it is"
 
@@ -25,14 +25,13 @@ def app(chain: Chain) -> Check | None:
         missing = Check(name, "failed", "is not there", "create it, or make the GitHubToken anew with another `appRef`")
         return broken(chain, "app", name) or (unseen(name, found) if isinstance(found, ApiError) else missing)
     status = found.get("status") or {}
-    state, reason = ready_of(status)
-    message = str((find_condition(status, READY) or {}).get("message", ""))
+    state, told = ready_of(status)[0], ready_in_words(status)
     if state != "True":
-        return Check(name, "failed" if state == "False" else "warning", f"{reason}: {message}" if message else reason)
+        return Check(name, "failed" if state == "False" else "warning", told)
     if at_fault := broken(chain, "app", name):
         return at_fault
     of = f" (App `{status['slug']}` of {status.get('owner', '?')})" if status.get("slug") else ""
-    return Check(name, "ok", f"{reason}: {message}{of}" if message else f"{reason}{of}")
+    return Check(name, "ok", f"{told}{of}")
 
 
 def private_key(chain: Chain) -> Check | None:
@@ -67,10 +66,9 @@ def signer(chain: Chain) -> Check | None:
     if at_fault := broken(chain, "signer", name):
         return at_fault
     state, reason = ready_of(source.status)
-    message = str((find_condition(source.status, READY) or {}).get("message", ""))
     if reason in reasons.OF_SIGNERS:
         # Tokens go on for as long as there is something that was signed ahead.
-        return Check(name, "failed", f"{reason}: {message}")
+        return Check(name, "failed", ready_in_words(source.status))
     found = source.status.get("keyFingerprint")
     return Check(name, "ok" if state == "True" else "warning", f"signs with {found}" if found else "was not asked yet")
 

@@ -56,7 +56,7 @@ def broken(chain: Chain, link: str, name: str) -> Check | None:
     """The operator's own finding, where it is about this link."""
     token, about = chain.token, BREAKS.get(link, frozenset())
     if token.ready == "False" and token.reason in about:
-        return Check(name, "failed", f"{token.reason}: {token.message}")
+        return Check(name, "failed", token.told)
     return Check(name, "failed", token.human_task) if token.needs_human in about else None
 
 

@@ -22,7 +22,7 @@ _NAMED: Final = 5
 def token_itself(chain: Chain) -> Check:
     """What status says, and whether that is still true."""
     token = chain.token
-    name, told = f"{token.kind} {token.name}", f"{token.reason}: {token.message}" if token.message else token.reason
+    name, told = f"{token.kind} {token.name}", token.told
     expires, renews = (parse_time(token.status.get(key)) for key in ("expirationTime", "renewalTime"))
     running = "is the operator running? `githubtoken doctor` looks"
     if token.status.get("observedGeneration") != token.body["metadata"].get("generation"):

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.commands.inspection import KINDS, Inspection, SecretLook
-from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.checks import Look, look
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
@@ -47,8 +46,7 @@ class Chain:
     @property
     def of_app(self) -> GitHubApp | None:
         """The App's spec, where it could be read."""
-        found = self.app.found if self.app else None
-        return None if found is None or isinstance(found, ApiError) else parse_app(found)
+        return _parsed(self.app)
 
 
 async def read(
@@ -58,8 +56,7 @@ async def read(
     wanted = parse_token(token.body, operator_namespace)
     view = token.namespace or view
     app = await _app(inspection, wanted)
-    found = app.found if app else None
-    source = None if found is None or isinstance(found, ApiError) else parse_app(found)
+    source = _parsed(app)
     where, home = token.namespace if wanted.app_kind == "GitHubApp" else operator_namespace, wanted.namespace
     user = wanted.user
     given = user.seed if user else wanted.personal.secret if wanted.personal else None
@@ -88,6 +85,11 @@ async def read(
         asyncio.gather(*(workload(each.kind, each.name) for each in wanted.restart_targets if view)),
     )
     return Chain(token, app, *secrets, consumer, pods, workloads, now, view)
+
+
+def _parsed(app: Look[JSON] | None) -> GitHubApp | None:
+    found = app.seen if app else None
+    return None if found is None else parse_app(found)
 
 
 async def _app(inspection: Inspection, wanted: GitHubToken) -> Look[JSON] | None:

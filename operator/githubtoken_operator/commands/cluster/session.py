@@ -15,7 +15,7 @@ from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
 from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Invalid, NotFound
 from githubtoken_operator.commands.cluster.complaints import complaint
-from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.cluster.snapshot import Snapshot, in_order
 from githubtoken_operator.commands.terminal.options import Place
 
 T = TypeVar("T")
@@ -30,36 +30,21 @@ class Session:
     survey: Survey
     namespace: str
 
-    async def find(self, name: str) -> Snapshot:
-        """The GitHubToken of that name, or the line that it is not there."""
+    async def find(self, name: str, *, clusterwide: bool) -> Snapshot:
+        """The GitHubToken, or the ClusterGitHubToken, of that name, or the line that it is not there."""
         try:
-            return Snapshot(await self.tokens.get(self.namespace, name))
+            return Snapshot(await self.tokens.get("" if clusterwide else self.namespace, name))
         except NotFound:
-            text = f"there is no GitHubToken `{name}` in the namespace `{self.namespace}`"
-            raise click.ClickException(text) from None
-
-    async def find_clusterwide(self, name: str) -> Snapshot:
-        """The ClusterGitHubToken of that name, or the line that it is not there."""
-        try:
-            return Snapshot(await self.tokens.get("", name))
-        except NotFound:
-            raise click.ClickException(f"there is no ClusterGitHubToken `{name}`") from None
-
-    async def search_clusterwide(self, selector: str | None) -> list[Snapshot]:
-        """The ClusterGitHubTokens that the selector matches, in order."""
-        try:
-            found = [Snapshot(body) for body in await self.tokens.list_clusterwide(selector)]
-        except Invalid as error:
-            raise click.ClickException(f"the selector `{selector}` cannot be read: {error.message}") from None
-        return sorted(found, key=lambda token: token.name)
+            here = f"GitHubToken `{name}` in the namespace `{self.namespace}`"
+            missing = f"ClusterGitHubToken `{name}`" if clusterwide else here
+            raise click.ClickException(f"there is no {missing}") from None
 
     async def search(self, namespace: str | None, selector: str | None) -> list[Snapshot]:
-        """The GitHubTokens of a namespace, or of all with None, that the selector matches, in order."""
+        """What the selector matches, in order: of a namespace, or of all with None; with "" ClusterGitHubTokens."""
         try:
-            found = [Snapshot(body) for body in await self.tokens.list(namespace, selector)]
+            return in_order(await self.tokens.list(namespace, selector))
         except Invalid as error:
             raise click.ClickException(f"the selector `{selector}` cannot be read: {error.message}") from None
-        return sorted(found, key=lambda token: (token.namespace, token.name))
 
     async def again(self, token: Snapshot) -> Snapshot | None:
         """The object of that name as it is now, or None."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from githubtoken_operator.domain.objects.specs.github_token import ECHO_LIMIT
-from githubtoken_operator.domain.vocabulary.conditions import NEEDS_HUMAN, READY, find_condition, needs_human, ready_of
+from githubtoken_operator.domain.vocabulary.conditions import (
+    NEEDS_HUMAN,
+    READY,
+    find_condition,
+    needs_human,
+    ready_in_words,
+    ready_of,
+)
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 
@@ -69,6 +77,11 @@ class Snapshot:
         return str((find_condition(self.status, READY) or {}).get("message", ""))
 
     @property
+    def told(self) -> str:
+        """Reason and message of `Ready`."""
+        return ready_in_words(self.status)
+
+    @property
     def needs_human(self) -> str | None:
         """The reason of `NeedsHuman`, while somebody must act."""
         return needs_human(self.status)
@@ -110,3 +123,8 @@ class Snapshot:
         """A request annotation as status will echo it."""
         annotations = self.body["metadata"].get("annotations") or {}
         return str(annotations.get(annotation, ""))[:ECHO_LIMIT]
+
+
+def in_order(bodies: Iterable[JSON]) -> list[Snapshot]:
+    """By namespace and name."""
+    return sorted(map(Snapshot, bodies), key=lambda token: (token.namespace, token.name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
@@ -77,5 +77,4 @@ def _secret_json(secret: SecretLook | ApiError | None) -> dict[str, Any]:
 def _events_json(events: tuple[Happening, ...] | ApiError) -> Any:  # noqa: ANN401 - a list, or an object with the error
     if isinstance(events, ApiError):
         return {"error": events.message}
-    names = ("time", "type", "reason", "message", "count")
-    return [{name: getattr(event, name) for name in names} for event in events]
+    return [asdict(event) for event in events]

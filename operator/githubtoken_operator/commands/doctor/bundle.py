@@ -44,9 +44,8 @@ async def collect(survey: Survey, found: Findings, checks: Sequence[Check]) -> d
     names = [str(pod["metadata"]["name"]) for pod in items(platform.replicas)]
     events = await look("events", survey.events(scope))
     logs = {name: await look(name, survey.log(platform.namespace, name, LINES)) for name in names}
-    tokens = found.objects.tokens
-    listed = tokens.found
-    bodies = listed if listed is None or isinstance(listed, ApiError) else [token.body for token in listed]
+    listed = found.objects.tokens.found
+    bodies = listed if isinstance(listed, ApiError) else [token.body for token in listed or ()]
     files: dict[str, object] = {
         "checks.yaml": [check.as_json for check in checks],
         "version.yaml": {"command": platform.version, "apiServer": platform.api_server.found, "scope": scope or "all"},

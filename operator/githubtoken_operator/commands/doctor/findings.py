@@ -71,18 +71,11 @@ class Objects:
 
 
 @dataclass(frozen=True, slots=True)
-class Rivals:
-    """Objects of others that write Secrets with GitHub's tokens, by the plural of their kind."""
-
-    found: Mapping[str, Look[Sequence[JSON]]]
-
-
-@dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything, read at one moment."""
+    """Everything, read at one moment; `rivals` are objects of others that write Secrets, by their kind's plural."""
 
     platform: Platform
     rights: Rights
     objects: Objects
     reached: Sequence[Reached]
-    rivals: Rivals
+    rivals: Mapping[str, Look[Sequence[JSON]]]

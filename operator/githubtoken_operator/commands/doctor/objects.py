@@ -12,11 +12,12 @@ from githubtoken_operator.commands.chain.findings import BREAKS
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Objects
 from githubtoken_operator.commands.terminal.checks import WORST_FIRST, Check, cut, items, nothing_found, unseen, worst
+from githubtoken_operator.commands.terminal.layout import some
 from githubtoken_operator.domain.apps import signers
 from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.conditions import DISTRIBUTED, READY, find_condition, ready_of
+from githubtoken_operator.domain.vocabulary.conditions import DISTRIBUTED, find_condition, ready_in_words, ready_of
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 _LEVELS: Final = ("read", "write", "admin")
@@ -55,9 +56,8 @@ def _app(objects: Objects, body: JSON) -> Check:
     app, status = parse_app(body), body.get("status") or {}
     name = f"{app.kind} {_named(app.namespace, app.name)}"
     state, reason = ready_of(status)
-    message = str((find_condition(status, READY) or {}).get("message", ""))
     if state == "False":
-        return Check(name, "failed", f"{reason}: {message}")
+        return Check(name, "failed", ready_in_words(status))
     if state == "Unknown":
         return Check(name, "warning", "the operator has not looked at it yet", "is it running?")
     if app.signer is not None:
@@ -99,7 +99,7 @@ def _tokens(objects: Objects) -> list[Check]:
         Check(
             f"GitHubToken {token.label}",
             "failed" if token.ready == "False" else "warning",
-            token.human_task or (f"{token.reason}: {token.message}" if token.message else token.reason),
+            token.human_task or token.told,
             f"`githubtoken status {token.name} -n {token.namespace}` shows where the chain breaks",
         )
         for token in tokens
@@ -112,7 +112,7 @@ def _cluster_tokens(objects: Objects) -> list[Check]:
     """Nothing where nobody uses them, or where the caller may not see them, as most may not."""
     judged: list[Check] = []
     for token in items(objects.cluster_tokens):
-        name, told = f"ClusterGitHubToken {token.name}", token.human_task or f"{token.reason}: {token.message}"
+        name, told = f"ClusterGitHubToken {token.name}", token.human_task or token.told
         look = f"`githubtoken status --cluster {token.name}` shows where the chain breaks"
         if token.ready != "True" or token.needs_human:
             judged.append(Check(name, "failed" if token.ready == "False" else "warning", told, look))
@@ -141,7 +141,7 @@ def _installations(objects: Objects) -> Check:
     return Check(
         "Installations",
         "ok",
-        f"{len(tokens)} GitHubTokens use those of {_some(accounts)}" if tokens else "none is used",
+        f"{len(tokens)} GitHubTokens use those of {some(accounts, _NAMED)}" if tokens else "none is used",
     )
 
 
@@ -152,7 +152,7 @@ def _permissions(objects: Objects) -> Check:
     lacking = [f"{token.label} ({told})" for token in tokens if (told := _not_granted(token))]
     if lacking:
         how = "grant them to the App, have an owner of the account accept them, or ask for less"
-        return Check("Permissions", "failed", f"not all that is asked for is granted: {_some(lacking)}", how)
+        return Check("Permissions", "failed", f"not all that is asked for is granted: {some(lacking, _NAMED)}", how)
     return Check("Permissions", "ok", "what was granted is what is asked for")
 
 
@@ -183,7 +183,7 @@ def _labels(objects: Objects) -> Check:
         return Check(name, "ok", f"{len(found)} {of} {'has' if len(found) == 1 else 'have'} a watch by name")
     says = (
         f"{len(found)} Secrets are without `{ROLE}`, and {WATCHED_BY_NAME} have a watch: a change of the others is "
-        f"noticed within a minute: {_some([_named(*each) for each in found])}"
+        f"noticed within a minute: {some([_named(*each) for each in found], _NAMED)}"
     )
     return Check(name, "warning", says, f"`kubectl label secret NAME {ROLE}=app` (of GitHubTokens: `=seed`)")
 
@@ -192,14 +192,9 @@ def _orphans(objects: Objects) -> Check:
     name, found = "Orphans", items(objects.orphans)
     if check := nothing_found(name, objects.orphans, "every credential Secret has its GitHubToken"):
         return check
-    says = f"credential Secrets without a GitHubToken: {_some([_named(it.namespace, it.name) for it in found])}"
+    says = f"credential Secrets without a GitHubToken: {some([_named(it.namespace, it.name) for it in found], _NAMED)}"
     return Check(name, "warning", says, "`githubtoken list --orphans -A` says what to do")
 
 
 def _named(namespace: str, name: str) -> str:
     return f"{namespace}/{name}" if namespace else name
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

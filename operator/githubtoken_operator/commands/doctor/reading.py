@@ -18,9 +18,9 @@ from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.reach import reach
 from githubtoken_operator.commands.cluster import packaged, rivals
 from githubtoken_operator.commands.cluster.session import Session
-from githubtoken_operator.commands.cluster.snapshot import Snapshot
+from githubtoken_operator.commands.cluster.snapshot import Snapshot, in_order
 from githubtoken_operator.commands.doctor import rights
-from githubtoken_operator.commands.doctor.findings import Findings, Key, Objects, Platform, Rights, Rivals
+from githubtoken_operator.commands.doctor.findings import Findings, Key, Objects, Platform, Rights
 from githubtoken_operator.commands.shown.orphans import left
 from githubtoken_operator.commands.terminal.checks import Look, items, look
 from githubtoken_operator.domain.apps import hosts
@@ -91,8 +91,8 @@ async def _objects(
     survey: Survey, tokens: Tokens, inspection: Inspection, scope: str, operator_namespace: str
 ) -> Objects:
     listed, clusterwide, apps, cluster_apps = await asyncio.gather(
-        look("githubtokens", _snapshots(tokens, scope)),
-        look("clustergithubtokens", _clusterwide(tokens)),
+        look("githubtokens", _snapshots(tokens, scope or None)),
+        look("clustergithubtokens", _snapshots(tokens, "")),
         look("githubapps", survey.objects(Kind.APP, scope)),
         look("clustergithubapps", survey.objects(Kind.CLUSTER_APP, "")),
     )
@@ -132,13 +132,8 @@ async def _unlabelled(
     return [place for place, seen in zip(lacking, looks, strict=True) if seen.found is not None]
 
 
-async def _snapshots(tokens: Tokens, scope: str) -> Sequence[Snapshot]:
-    found = [Snapshot(body) for body in await tokens.list(scope or None)]
-    return sorted(found, key=lambda token: (token.namespace, token.name))
-
-
-async def _clusterwide(tokens: Tokens) -> Sequence[Snapshot]:
-    return sorted((Snapshot(body) for body in await tokens.list_clusterwide()), key=lambda token: token.name)
+async def _snapshots(tokens: Tokens, namespace: str | None) -> Sequence[Snapshot]:
+    return in_order(await tokens.list(namespace))
 
 
 async def _left(tokens: Tokens, scope: str, bodies: Sequence[JSON]) -> Sequence[Orphan]:
@@ -205,7 +200,7 @@ def _account(platform: Platform) -> tuple[str, list[str]]:
     return f"{platform.namespace}/{DEFAULT_ACCOUNT}", []
 
 
-async def _rivals(survey: Survey, scope: str) -> Rivals:
+async def _rivals(survey: Survey, scope: str) -> Mapping[str, Look[Sequence[JSON]]]:
     plurals = [plural for plural in rivals.PLACES if plural not in {"apps", "clustergenerators"}]
     found = await asyncio.gather(*(look(plural, survey.first_of(rivals.paths(plural, scope))) for plural in plurals))
-    return Rivals(dict(zip(plurals, found, strict=True)))
+    return dict(zip(plurals, found, strict=True))

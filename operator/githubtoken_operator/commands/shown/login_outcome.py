@@ -153,4 +153,4 @@ def _human_needed(token: Snapshot) -> bool:
 
 
 def _standing(token: Snapshot) -> str:
-    return f"Ready is {token.ready}, {token.reason}" + (f": {token.message}" if token.message else "")
+    return f"Ready is {token.ready}, {token.told}"

@@ -47,7 +47,7 @@ async def show(session: Session, namespace: str | None, output: Format | None) -
 async def left(tokens: Tokens, secrets: Sequence[JSON], known: Sequence[JSON]) -> list[Orphan]:
     """The orphans among the Secrets. Of a ClusterGitHubToken's nothing is said where those may not be listed."""
     try:
-        return orphans(secrets, [*known, *await tokens.list_clusterwide()])
+        return orphans(secrets, [*known, *await tokens.list("")])
     except ApiError:
         return [orphan for orphan in orphans(secrets, known) if not orphan.clusterwide]
 

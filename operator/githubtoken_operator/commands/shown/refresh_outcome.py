@@ -48,8 +48,7 @@ def outcome(seen: Requested) -> Verdict | None:
 
 def standing(token: Snapshot) -> str:
     """What there is to say of a request that nobody has acted on when the time is over."""
-    said = f"{token.reason}: {token.message}" if token.message else token.reason
-    return f"the operator has not acted on the request (is it running?); Ready is {token.ready}, {said}"
+    return f"the operator has not acted on the request (is it running?); Ready is {token.ready}, {token.told}"
 
 
 _Rule = Callable[[Requested, Snapshot], Verdict | None]
@@ -90,4 +89,4 @@ _RULES: Final[Sequence[_Rule]] = (_withdrawn, _handled, _suspended, _attempt_fai
 
 def _failed(token: Snapshot) -> Verdict:
     # While the old token is valid, Ready is True and only its message tells of the failure.
-    return Verdict(succeeded=False, text=token.human_task or f"{token.reason}: {token.message}")
+    return Verdict(succeeded=False, text=token.human_task or token.told)

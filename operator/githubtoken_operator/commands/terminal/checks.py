@@ -54,6 +54,11 @@ class Look(Generic[T]):
     name: str
     found: T | ApiError | None
 
+    @property
+    def seen(self) -> T | None:
+        """What is there, as far as the caller may see it."""
+        return None if isinstance(self.found, ApiError) else self.found
+
 
 Rule = Callable[[C], Check | None]
 """Of several the first that says something counts."""
@@ -74,7 +79,7 @@ async def look(name: str, reading: Awaitable[T | None]) -> Look[T]:
 
 def items(seen: Look[Sequence[T]]) -> Sequence[T]:
     """What a list has; nothing where it could not be read."""
-    return () if seen.found is None or isinstance(seen.found, ApiError) else seen.found
+    return seen.seen or ()
 
 
 def worst(checks: Iterable[Check]) -> State:
@@ -96,12 +101,12 @@ def nothing_found(name: str, seen: Look[Sequence[T]], fine: str) -> Check | None
     return None if seen.found else Check(name, "ok", fine)
 
 
-def cut(checks: Sequence[Check], what: str, most: int = MOST) -> list[Check]:
+def cut(checks: Sequence[Check], what: str) -> list[Check]:
     """The first of them, and how many more there are of the same kind."""
-    if len(checks) <= most:
+    rest = checks[MOST:]
+    if not rest:
         return list(checks)
-    rest = checks[most:]
-    return [*checks[:most], Check(what, worst(rest), f"and {len(rest)} more")]
+    return [*checks[:MOST], Check(what, worst(rest), f"and {len(rest)} more")]
 
 
 def as_table(checks: Sequence[Check]) -> str:

@@ -19,6 +19,11 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def some(names: Sequence[str], most: int) -> str:
+    """`a, b, c and 7 more`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def printable(text: str) -> str:
     """The text on one line, with control characters as spaces: they could move the cursor or change colours."""
     return "".join(character if character.isprintable() else " " for character in text)

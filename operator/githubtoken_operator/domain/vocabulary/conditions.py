@@ -92,6 +92,12 @@ def ready_of(status: JSON) -> tuple[str, str]:
     return (ready["status"], ready["reason"]) if ready else ("Unknown", reasons.PENDING)
 
 
+def ready_in_words(status: JSON) -> str:
+    """Reason and message of the `Ready` condition."""
+    message = (find_condition(status, READY) or {}).get("message")
+    return ready_of(status)[1] + (f": {message}" if message else "")
+
+
 def is_decided(status: JSON, generation: int) -> bool:
     """Whether `Ready` speaks of this generation of the spec."""
     ready = find_condition(status, READY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.adapters.reach import Reached
 from githubtoken_operator.commands.cluster import packaged
 from githubtoken_operator.commands.doctor.command import judged
-from githubtoken_operator.commands.doctor.findings import Findings, Objects, Platform, Rights, Rivals
+from githubtoken_operator.commands.doctor.findings import Findings, Objects, Platform, Rights
 from githubtoken_operator.commands.terminal.checks import Check, Look
 from githubtoken_operator.domain.vocabulary.model import JSON
 from tests.unit.builders import NAMESPACE, NOW, app_body
@@ -86,7 +86,7 @@ HEALTHY = Findings(
     Rights(Look("mine", []), f"{SYSTEM}/githubtoken-operator", guessed=False, operators=Look("operators", [])),
     objects(),
     [Reached("https://api.github.com", 200, 0.12, timedelta(seconds=-1))],
-    Rivals({"externalsecrets": Look("externalsecrets", []), "tokens": Look("tokens", None)}),
+    {"externalsecrets": Look("externalsecrets", []), "tokens": Look("tokens", None)},
 )
 
 
@@ -95,5 +95,5 @@ def checked(**changes: Any) -> dict[str, Check]:  # noqa: ANN401 - fields of any
     return {check.name: check for check in judged(replace(HEALTHY, **changes))}
 
 
-def rivals(**found: Sequence[JSON] | ApiError) -> Rivals:
-    return Rivals({plural: Look(plural, bodies) for plural, bodies in found.items()})
+def rivals(**found: Sequence[JSON] | ApiError) -> Mapping[str, Look[Sequence[JSON]]]:
+    return {plural: Look(plural, bodies) for plural, bodies in found.items()}

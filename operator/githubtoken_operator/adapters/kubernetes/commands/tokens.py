@@ -29,18 +29,12 @@ class Tokens:
         return await self._api.request("GET", _path(namespace, name))
 
     async def list(self, namespace: str | None, selector: str | None = None) -> tuple[JSON, ...]:
-        """The objects of a namespace, or of all with None, that a label selector matches."""
-        path = Kind.TOKEN.path(namespace) if namespace else f"/apis/{API_VERSION}/githubtokens"
+        """What a label selector matches: of a namespace, or of all with None; with "" the ClusterGitHubTokens."""
+        kind = Kind.CLUSTER_TOKEN if namespace == "" else Kind.TOKEN
+        path = kind.paths([namespace] if namespace else [])[0]
         found = await self._api.list_items(path, {"labelSelector": selector} if selector else None)
         # The items of a list do not say what they are.
-        return tuple({"apiVersion": API_VERSION, "kind": "GitHubToken", **item} for item in found)
-
-    async def list_clusterwide(self, selector: str | None = None) -> tuple[JSON, ...]:
-        """The ClusterGitHubTokens that a label selector matches."""
-        found = await self._api.list_items(
-            Kind.CLUSTER_TOKEN.path(""), {"labelSelector": selector} if selector else None
-        )
-        return tuple({"apiVersion": API_VERSION, "kind": "ClusterGitHubToken", **item} for item in found)
+        return tuple({"apiVersion": API_VERSION, "kind": kind.value[1], **item} for item in found)
 
     async def annotate(self, namespace: str, name: str, annotation: str, value: str) -> JSON:
         """Sets an annotation and returns the object as it is then."""
