@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import Final, Literal
 
+from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.user.pod import POD_NAME, POD_UID, Pod
 from githubtoken_operator.domain.vocabulary.durations import format_duration, parse_duration
 
@@ -20,10 +21,7 @@ LogFormat = Literal["json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 _DNS_LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
-_HOST_LABEL: Final = r"[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?"
-_HOST_NAME: Final = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
-_MAX_HOST_NAME: Final = 253
 _MAX_PORT: Final = 65535
 _MIN_LEASE: Final = timedelta(seconds=2)
 _MAX_LEASE: Final = timedelta(minutes=10)
@@ -160,24 +158,20 @@ def parse_address(text: str) -> Address:
             raise ValueError(f"must have an IPv6 address between the brackets, such as `[::1]:8080`, not {text!r}")
     elif ":" in host:
         raise ValueError(f"must have an IPv6 address in brackets, such as `[::1]:8080`, not {text!r}")
-    elif host and not _HOST_NAME.fullmatch(host.lower()):
+    elif host and not hosts.NAME.fullmatch(host.lower()):
         raise ValueError(f"must have a host name or an IP address before the port, not {text!r}")
     return Address(host, int(port))
 
 
 def parse_allowed_host(text: str) -> str:
     """Read `host`, `host:port` or `*.suffix`, in lower case; an IPv6 address keeps its brackets, as in a URL."""
-    entry = text.lower()
-    if entry.startswith("*."):
-        return f"*.{_host_name(entry[2:], text)}"
-    if _is_ipv6(entry):
-        return f"[{IPv6Address(entry).compressed}]"
-    host, separator, port = entry.rpartition(":") if re.search(r":[0-9]*\Z", entry) else (entry, "", "")
-    if separator and not (_NUMBER.fullmatch(port) and 0 < int(port) <= _MAX_PORT):
-        raise _not_a_host(text)
-    if host.startswith("[") and host.endswith("]") and _is_ipv6(host[1:-1]):
-        return f"[{IPv6Address(host[1:-1]).compressed}]{separator}{port}"
-    return f"{_host_name(host, text)}{separator}{port}"
+    entry = hosts.entry(text)
+    if entry is None:
+        raise ValueError(
+            "must be a host without scheme or path: `host`, `host:port` or `*.suffix`, "
+            f"such as `github.example.com`, not {text!r}"
+        )
+    return entry
 
 
 def parse_allowed_hosts(text: str) -> tuple[str, ...]:
@@ -200,10 +194,10 @@ def parse_grace_period(text: str) -> float:
     return parse_duration(text).total_seconds()
 
 
-def parse_count(text: str, *, minimum: int = 1, maximum: int) -> int:
-    """Read a whole number within bounds."""
-    if not _NUMBER.fullmatch(text) or not minimum <= int(text) <= maximum:
-        raise ValueError(f"must be a whole number from {minimum} to {maximum}, not {text!r}")
+def parse_count(text: str, *, maximum: int) -> int:
+    """Read a whole number from 1 on."""
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= maximum:
+        raise ValueError(f"must be a whole number from 1 to {maximum}, not {text!r}")
     return int(text)
 
 
@@ -221,29 +215,6 @@ def parse_log_level(text: str) -> LogLevel:
         case "debug" | "info" | "warning" | "error" as known:
             return known
     raise ValueError(f"must be `debug`, `info`, `warning` or `error`, not {text!r}")
-
-
-def _host_name(host: str, text: str) -> str:
-    # A name whose last label is a number is read as an IPv4 address by some resolvers and refused by others.
-    is_name = len(host) <= _MAX_HOST_NAME and _HOST_NAME.fullmatch(host) and not host.rpartition(".")[2].isdigit()
-    if is_name or _is_ipv4(host):
-        return host
-    raise _not_a_host(text)
-
-
-def _not_a_host(text: str) -> ValueError:
-    return ValueError(
-        "must be a host without scheme or path: `host`, `host:port` or `*.suffix`, "
-        f"such as `github.example.com`, not {text!r}"
-    )
-
-
-def _is_ipv4(text: str) -> bool:
-    try:
-        IPv4Address(text)
-    except AddressValueError:
-        return False
-    return True
 
 
 def _is_ipv6(text: str) -> bool:

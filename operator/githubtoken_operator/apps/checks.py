@@ -149,13 +149,8 @@ class Checks:
 
     def _learnt(self, ref: Ref, app: App) -> str | None:
         proof, found = self._client_ids.get(ref, (None, None))
-        return found if proof == _proof(app) else None
+        return found if proof == app.proof else None
 
     def _learn(self, ref: Ref, app: App, info: AppInfo) -> None:
         if info.client_id is not None:
-            self._client_ids[ref] = _proof(app), info.client_id
-
-
-def _proof(app: App) -> tuple[str, str, str]:
-    """Who answered by that name."""
-    return app.api_url, app.issuer, app.private_key.fingerprint if app.private_key else ""
+            self._client_ids[ref] = app.proof, info.client_id

@@ -6,11 +6,11 @@ token can be obtained. `obtain` gets a token from GitHub, and `revoke` ends what
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.apps.reader import Resolved
@@ -56,20 +56,21 @@ class Ending:
     turn: Callable[[App, float], AbstractContextManager[None]]
 
 
-class TokenKind(Protocol):
-    """One kind of token."""
+class TokenKind(ABC):
+    """One kind of token. What has a body is what a kind answers that needs nothing else."""
 
-    @property
-    def deed(self) -> str:
-        """What `obtain` does, for the log."""
+    deed = "obtained a token"
+    """What `obtain` does, for the log."""
+    spends = False
+    """Whether what it does cannot be undone: it is decided on what the API server says at that moment."""
+    of_app = True
+    """Whether its tokens are had through an App."""
 
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """Names of the Secrets that `observe` reads, so that a change of one wakes the object."""
+        return ()
 
-    @property
-    def spends(self) -> bool:
-        """Whether what it does cannot be undone: it is decided on what the API server says at that moment."""
-
+    @abstractmethod
     async def observe(
         self, seen: Observation, resolved: Resolved, memory: Memory, stored: Issued | None, read: Read
     ) -> tuple[Observation, Sequence[str]]:
@@ -78,16 +79,15 @@ class TokenKind(Protocol):
         `stored` is the token in the consumer's Secret, and `read` has the others. Raises `ApiError`.
         """
 
-    @property
-    def of_app(self) -> bool:
-        """Whether its tokens are had through an App."""
-
     def points(self, memory: Memory) -> float:
-        """What obtaining a token costs of GitHub's budget (`domain.lanes.budget`)."""
+        """What obtaining a token costs of GitHub's budget (`domain.lanes.budget`): one request that makes something."""
+        return WRITE
 
     def server(self, token: GitHubToken, app: App | None) -> Server | None:
-        """The GitHub that the token is of; None where the App is not known."""
+        """The GitHub that the token is of, the App's; None where the App is not known."""
+        return app.server if app else None
 
+    @abstractmethod
     def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
         """Where obtaining the token stands in line, by nothing that somebody could claim for another.
 
@@ -96,11 +96,13 @@ class TokenKind(Protocol):
 
     def trouble(self, resolved: Resolved) -> TokenError | None:
         """Which of what an App may lack is needed for this kind."""
+        return None
 
     def renewal(self, seen: Observation) -> Renewal | None:
         """When the held token is to be replaced, or looked at again; None where there is nothing to be done."""
+        return replacement(seen)
 
-    async def prove(self, gathered: Gathered) -> None:
+    async def prove(self, gathered: Gathered) -> None:  # noqa: B027 - where nothing can be proved
         """Sees that GitHub accepts the credential, before an attempt counts among its.
 
         Raises `TokenError`, and `Waits` where others do so already.
@@ -108,97 +110,48 @@ class TokenKind(Protocol):
 
     async def step(self, gathered: Gathered, memory: Memory, step: Step) -> Standing | None:
         """Does what the rules of this kind ask for. What is returned has to be waited for. Raises `TokenError`."""
+        raise AssertionError(step)
 
+    @abstractmethod
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
         """Gets a token; None says that it is stored, and published from there. Raises `TokenError`."""
 
     def after(self, own: Own, memory: Memory, error: TokenError | None) -> Own:
-        """What is seen of its own once an attempt failed with `error`, or got a token."""
+        """What is seen of its own once an attempt failed with `error`, or got a token: the same."""
+        return own
 
     def is_told_by_another_look(self, own: Own, error: TokenError) -> bool:
         """Whether what is stored says more than the error, so that all is looked at anew and no failure counts."""
+        return False
 
     def keep(self, memory: Memory, issued: Issued | None) -> None:
         """Remembers a token that is about to be published, where it is nowhere else until then."""
+        memory.held = issued
 
     def granted(self, seen: Observation, memory: Memory) -> Granted:
-        """Whose the token is, and what GitHub granted it, as far as that is known."""
+        """Whose the token is, and what GitHub granted it: what obtaining it has told, else what status says."""
+        return memory.granted or Granted.of(seen.token.status)
 
     async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
         """Asks whose token was published, where it may still be asked: whether it is known now, and was not before.
 
         Raises `Waits` where others go first: it is asked when its turn has come.
         """
+        return False
 
+    @abstractmethod
     async def revoke(self, ending: Ending) -> tuple[JSON, str | None]:
         """Revokes all that is held and kept: the object as it is then, and what may be alive, in words for the event.
 
         Raises `TokenError` or `ApiError` to be tried again.
         """
 
+    @abstractmethod
     def given_up(self, token: GitHubToken) -> str:
         """What a human is told where that could not be done in time: what becomes of the tokens."""
 
-    def forget(self, secrets: Iterable[Ref]) -> None:
+    def forget(self, secrets: Iterable[Ref]) -> None:  # noqa: B027 - most kinds keep nothing
         """A GitHubToken that had these Secrets is gone."""
-
-
-class Plain:
-    """What a kind answers that needs nothing of the sort."""
-
-    deed = "obtained a token"
-    spends = False
-    of_app = True
-
-    def points(self, memory: Memory) -> float:
-        """One request that makes something."""
-        return WRITE
-
-    def secrets(self, token: GitHubToken) -> Sequence[str]:
-        """None."""
-        return ()
-
-    def server(self, token: GitHubToken, app: App | None) -> Server | None:
-        """The App's."""
-        return app.server if app else None
-
-    def trouble(self, resolved: Resolved) -> TokenError | None:
-        """None of it."""
-        return None
-
-    def renewal(self, seen: Observation) -> Renewal | None:
-        """A while before the end of what expires first."""
-        return replacement(seen)
-
-    async def prove(self, gathered: Gathered) -> None:
-        """Nothing can be proved."""
-
-    async def step(self, gathered: Gathered, memory: Memory, step: Step) -> Standing | None:
-        """No rule of such a kind asks for a step."""
-        raise AssertionError(step)
-
-    def after(self, own: Own, memory: Memory, error: TokenError | None) -> Own:
-        """The same."""
-        return own
-
-    def is_told_by_another_look(self, own: Own, error: TokenError) -> bool:
-        """An error says all."""
-        return False
-
-    def keep(self, memory: Memory, issued: Issued | None) -> None:
-        """It is in the consumer's Secret and in memory alone."""
-        memory.held = issued
-
-    def granted(self, seen: Observation, memory: Memory) -> Granted:
-        """What obtaining it has told, else what status says."""
-        return memory.granted or Granted.of(seen.token.status)
-
-    async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
-        """It was known when the token was obtained."""
-        return False
-
-    def forget(self, secrets: Iterable[Ref]) -> None:
-        """Nothing is kept."""
 
 
 def replacement(seen: Observation) -> Renewal | None:

@@ -75,8 +75,20 @@ class Metrics:
         self.registry: Final = CollectorRegistry()
         self._tokens = TokenSeries()
         self._apps = AppSeries()
-        self._rate_limits = _RateLimits(monotonic)
-        self._clock_skews = _ClockSkews(monotonic)
+        self._rate_limits = _Recent(
+            "githubtoken_github_rate_limit_remaining",
+            "Requests left of the primary rate limit, as GitHub said within the last hour.",
+            ("host", "app", "installation"),
+            window=_RATE_LIMIT_WINDOW,
+            monotonic=monotonic,
+        )
+        self._clock_skews = _Recent(
+            "githubtoken_clock_skew_seconds",
+            "The machine's clock minus the clock of the host; positive while the machine is ahead.",
+            ("host",),
+            window=_CLOCK_SKEW_WINDOW,
+            monotonic=monotonic,
+        )
         for collector in (self._tokens, self._apps, self._rate_limits, self._clock_skews):
             self.registry.register(collector)
         self.process: Final = ProcessMetrics(self.registry, monotonic=monotonic)
@@ -215,22 +227,25 @@ class Metrics:
 
     def rate_limit(self, host: str, app: str, installation: str, remaining: int) -> None:
         """Note what GitHub says is left of a primary limit; `installation` is empty for a user token."""
-        self._rate_limits.note(self.host_label(host), app, installation, remaining)
+        self._rate_limits.note((self.host_label(host), app, installation), remaining)
 
     def clock_skew(self, host: str, seconds: float) -> None:
         """Note by how much this machine's clock is ahead of the host's."""
-        self._clock_skews.note(self.host_label(host), seconds)
+        self._clock_skews.note((self.host_label(host),), seconds)
 
 
-class _Recent:
-    """The last value for each set of labels, as long as it is not older than `window` seconds.
+class _Recent(Collector):
+    """A series for each set of labels, with its last value, as long as that is not older than `window` seconds.
 
     Dropping what is old keeps the series of Apps and hosts that are gone from staying for good.
     """
 
-    def __init__(self, monotonic: Callable[[], float], window: float) -> None:
-        self._monotonic = monotonic
+    def __init__(
+        self, name: str, meaning: str, labels: tuple[str, ...], *, window: float, monotonic: Callable[[], float]
+    ) -> None:
+        self._family = name, meaning, labels
         self._window = window
+        self._monotonic = monotonic
         self._values: dict[tuple[str, ...], tuple[float, float]] = {}
         self._lock = Lock()
 
@@ -238,48 +253,13 @@ class _Recent:
         with self._lock:
             self._values[labels] = (self._monotonic(), value)
 
-    def current(self) -> tuple[tuple[tuple[str, ...], float], ...]:
+    def collect(self) -> Iterator[Metric]:
         oldest = self._monotonic() - self._window
         with self._lock:
             self._values = {labels: seen for labels, seen in self._values.items() if seen[0] > oldest}
-            return tuple((labels, value) for labels, (_, value) in self._values.items())
-
-
-class _RateLimits(Collector):
-    """What is left of primary rate limits, as long as it says anything."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._remaining = _Recent(monotonic, _RATE_LIMIT_WINDOW)
-
-    def note(self, host: str, app: str, installation: str, remaining: int) -> None:
-        self._remaining.note((host, app, installation), remaining)
-
-    def collect(self) -> Iterator[Metric]:
-        family = GaugeMetricFamily(
-            "githubtoken_github_rate_limit_remaining",
-            "Requests left of the primary rate limit, as GitHub said within the last hour.",
-            labels=("host", "app", "installation"),
-        )
-        for labels, remaining in self._remaining.current():
-            family.add_metric(labels, remaining)
-        yield family
-
-
-class _ClockSkews(Collector):
-    """How far the clocks of hosts that still answer are off."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._skews = _Recent(monotonic, _CLOCK_SKEW_WINDOW)
-
-    def note(self, host: str, seconds: float) -> None:
-        self._skews.note((host,), seconds)
-
-    def collect(self) -> Iterator[Metric]:
-        family = GaugeMetricFamily(
-            "githubtoken_clock_skew_seconds",
-            "The machine's clock minus the clock of the host; positive while the machine is ahead.",
-            labels=("host",),
-        )
-        for labels, seconds in self._skews.current():
-            family.add_metric(labels, seconds)
+            current = tuple(self._values.items())
+        name, meaning, labels = self._family
+        family = GaugeMetricFamily(name, meaning, labels=labels)
+        for values, (_, value) in current:
+            family.add_metric(values, value)
         yield family

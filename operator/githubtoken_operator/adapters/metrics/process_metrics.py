@@ -123,12 +123,12 @@ class ProcessMetrics:
         *,
         pending: Callable[[], int],
         overdue: Callable[[], int],
-        waiting: Callable[[], Mapping[str, int]] | None = None,
+        waiting: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         """How many keys wait, how many of them are due and not started, and how many wait for what."""
         self._sources.numbers["githubtoken_scheduler_pending"] = pending
         self._sources.numbers["githubtoken_scheduler_overdue"] = overdue
-        self._sources.waiting = waiting
+        self._sources.counts["githubtoken_scheduler_waiting"] = waiting
 
     def watch_turns(
         self, waiting: Callable[[], Iterable[Waiting]], unanswered: Callable[[], Iterable[Unanswered]]
@@ -146,7 +146,7 @@ class ProcessMetrics:
 
     def watch_named(self, ways: Callable[[], Mapping[str, int]]) -> None:
         """How many Secrets without the label are named, by the way in which their changes are noticed."""
-        self._sources.named = ways
+        self._sources.counts["githubtoken_unlabelled_secrets"] = ways
 
     def watch_lease(self, seconds_left: Callable[[], float | None]) -> None:
         """For how long the Lease is held even if no renewal succeeds any more; None where it is not held."""
@@ -168,27 +168,27 @@ class _Sources(Collector):
         "githubtoken_lease_seconds_left": "For how long the Lease is held even if no renewal succeeds any more.",
         "githubtoken_event_loop_silence_seconds": "For how long the event loop has not moved.",
     }
+    _COUNTED: Final = {
+        "githubtoken_scheduler_waiting": ("next", "Objects that wait, by what their next run is for."),
+        "githubtoken_unlabelled_secrets": (
+            "noticed",
+            "Secrets without the label that objects name, by how their changes are noticed.",
+        ),
+    }
 
     def __init__(self) -> None:
         self.numbers: dict[str, Callable[[], float | None]] = {}
-        self.waiting: Callable[[], Mapping[str, int]] | None = None
-        self.named: Callable[[], Mapping[str, int]] | None = None
+        self.counts: dict[str, Callable[[], Mapping[str, int]]] = {}
 
     def collect(self) -> Iterator[Metric]:
         for name, source in self.numbers.items():
             if (value := source()) is not None:
                 yield GaugeMetricFamily(name, self._MEANINGS[name], value=value)
-        if self.waiting is not None:
-            name, meaning = "githubtoken_scheduler_waiting", "Objects that wait, by what their next run is for."
-            family = GaugeMetricFamily(name, meaning, labels=("next",))
-            for cause, count in sorted(self.waiting().items()):
-                family.add_metric((cause,), count)
-            yield family
-        if self.named is not None:
-            meaning = "Secrets without the label that objects name, by how their changes are noticed."
-            family = GaugeMetricFamily("githubtoken_unlabelled_secrets", meaning, labels=("noticed",))
-            for way, count in sorted(self.named().items()):
-                family.add_metric((way,), count)
+        for name, counted in self.counts.items():
+            label, meaning = self._COUNTED[name]
+            family = GaugeMetricFamily(name, meaning, labels=(label,))
+            for each, count in sorted(counted().items()):
+                family.add_metric((each,), count)
             yield family
 
 

@@ -14,18 +14,17 @@ from urllib.parse import urlsplit
 from githubtoken_operator.commands.migrate.manifests import (
     CHANGE_ME,
     Equivalent,
+    installation,
     is_free,
     label,
     manifest,
     mapping,
-    names_of_repositories,
     number,
     of_go_template,
-    own_keys,
     place,
+    secret,
     sequence,
     text,
-    texts,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON
 
@@ -150,55 +149,31 @@ def _token(body: JSON, generator: _Generator | None, key: tuple[str, str, str]) 
     kind, _, app = key
     source = generator.spec if generator else {}
     differs = [] if generator else [f"{kind} {app} was not given: its installation is not known."]
-    installation, about_installation = _installation(source)
-    secret, about_secret = _secret(target, name)
+    installed, about_installation = installation(
+        number(source.get("installID")), source.get("repositories"), None, source.get("permissions")
+    )
+    wanted, about_secret = _secret(target, name)
     differs += [*about_installation, *about_secret, *_others(spec), *_policies(spec, target)]
-    ref = {"kind": "ClusterGitHubApp", "name": app} if kind == CLUSTER_GENERATOR else {"name": app}
     retain = {"deletionPolicy": "Retain"} if target.get("creationPolicy") in {"Orphan", "CreateOrMerge"} else {}
-    made = {"appRef": ref, "installation": installation, "secret": secret, **retain}
+    ref = {"kind": "ClusterGitHubApp", "name": app} if kind == CLUSTER_GENERATOR else {"name": app}
+    made = {"appRef": ref, "installation": installed, "secret": wanted, **retain}
     return Equivalent(manifest("GitHubToken", namespace, name, made), label(body), tuple(differs))
-
-
-def _installation(source: JSON) -> tuple[dict[str, Any], list[str]]:
-    found = number(source.get("installID"))
-    which = {"id": found} if found is not None else {"owner": CHANGE_ME}
-    differs = [] if found is not None else ["`installation` has to be set: `id`, `owner` or `repository`."]
-    names, about = names_of_repositories(source.get("repositories"))
-    permissions = texts(source.get("permissions"))
-    if not permissions:
-        differs.append("The token gets all permissions of the App, as before: name those that it needs.")
-    made = {
-        **which,
-        **({"repositories": names} if names else {}),
-        **({"permissions": permissions} if permissions else {}),
-    }
-    return made, [*differs, *about]
 
 
 def _secret(target: JSON, name: str) -> tuple[dict[str, Any], list[str]]:
     template = mapping(target.get("template"))
-    meta = mapping(template.get("metadata"))
-    labels, about_labels = own_keys(meta.get("labels"), "labels")
-    annotations, about_annotations = own_keys(meta.get("annotations"), "annotations")
-    differs = [*about_labels, *about_annotations]
     asked = text(template.get("type"))
+    form = _FORMS.get(asked)
+    data, about_data = _data(mapping(template.get("data")), _KEYS.get(form or "", set()))
+    meta, forms = mapping(template.get("metadata")), [form] if form else []
+    made, differs = secret(text(target.get("name")), name, meta, forms, data)
     if asked and asked not in _TYPES:
         differs.append(f"The type {asked} is not served: the Secret will be Opaque.")
-    form = _FORMS.get(asked)
     if form:
         differs.append(f"The format {form} writes {', '.join(sorted(_KEYS[form]))} by itself.")
-    data, about_data = _data(mapping(template.get("data")), _KEYS.get(form or "", set()))
     if template.get("templateFrom"):
         differs.append("`templateFrom` is not translated: write its texts as `secret.data`.")
-    own = text(target.get("name"))
-    made = {
-        "name": own if own != name else "",
-        "labels": labels,
-        "annotations": annotations,
-        "formats": [form] if form else [],
-        "data": data,
-    }
-    return {key: value for key, value in made.items() if value}, [*differs, *about_data]
+    return made, [*differs, *about_data]
 
 
 def _data(data: Mapping[str, Any], written: set[str]) -> tuple[dict[str, str], list[str]]:

@@ -81,15 +81,48 @@ def texts(value: object) -> dict[str, str]:
     return {text(key): text(item) for key, item in mapping(value).items()}
 
 
-def names_of_repositories(value: object) -> tuple[list[str], list[str]]:
-    """The names without their owners, and the comment where one had one."""
-    found = [text(each) for each in sequence(value)]
-    owned = [each for each in found if "/" in each]
-    comment = [f"Repositories are named without their owner: {', '.join(owned)} lost it."] if owned else []
-    return list(dict.fromkeys(each.rpartition("/")[2] for each in found)), comment
+def installation(
+    number_of_it: int | None, repositories: object, ids: object, permissions: object
+) -> tuple[dict[str, Any], list[str]]:
+    """`spec.installation` for what a rival says of one, and the comments on what is not the same."""
+    differs = [] if number_of_it else ["`installation` has to be set: `id`, `owner` or `repository`."]
+    found = [text(each) for each in sequence(repositories)]
+    names = list(dict.fromkeys(each.rpartition("/")[2] for each in found))
+    numbers = [known for each in sequence(ids) if (known := number(each))]
+    if names and numbers:
+        differs.append("Of repositories either names or numbers may be given: `repositoryIDs` are left out.")
+    granted = texts(permissions)
+    if not granted:
+        differs.append("The token gets all permissions of the App, as before: name those that it needs.")
+    if owned := [each for each in found if "/" in each]:
+        differs.append(f"Repositories are named without their owner: {', '.join(owned)} lost it.")
+    made = {
+        "id": number_of_it,
+        "owner": None if number_of_it else CHANGE_ME,
+        "repositories": names,
+        "repositoryIDs": [] if names else numbers,
+        "permissions": granted,
+    }
+    return {key: value for key, value in made.items() if value}, differs
 
 
-def own_keys(of: object, what: str) -> tuple[dict[str, str], list[str]]:
+def secret(
+    wanted: str, of: str, meta: JSON, forms: Sequence[str], data: Mapping[str, str]
+) -> tuple[dict[str, Any], list[str]]:
+    """`spec.secret` with the name `wanted` of the GitHubToken `of`, and the comments on labels and annotations."""
+    labels, about_labels = _own_keys(meta.get("labels"), "labels")
+    annotations, about_annotations = _own_keys(meta.get("annotations"), "annotations")
+    made = {
+        "name": wanted if wanted != of else "",
+        "labels": labels,
+        "annotations": annotations,
+        "formats": forms,
+        "data": data,
+    }
+    return {key: value for key, value in made.items() if value}, [*about_labels, *about_annotations]
+
+
+def _own_keys(of: object, what: str) -> tuple[dict[str, str], list[str]]:
     """Labels or annotations that a GitHubToken's Secret may have, and the comment on those that it may not."""
     found = texts(of)
     refused = sorted(key for key in found if _NOT_OURS.search(key))

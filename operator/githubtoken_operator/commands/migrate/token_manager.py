@@ -6,20 +6,20 @@ Fields: https://github.com/isometry/github-token-manager (README, `api/v1`). Its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from githubtoken_operator.commands.migrate.manifests import (
     CHANGE_ME,
     Equivalent,
+    installation,
     is_free,
     label,
     manifest,
     mapping,
-    names_of_repositories,
     number,
-    own_keys,
     place,
+    secret,
     sequence,
     text,
     texts,
@@ -39,7 +39,7 @@ def translate(objects: Iterable[JSON]) -> list[Equivalent]:
     shared: dict[tuple[str, str], list[str]] = {}
     tokens = []
     for body in bodies:
-        if body.get("kind") in {"Token", "ClusterToken"}:
+        if _is_token(body):
             ref, across = _app_of(body)
             if across:
                 shared.setdefault(ref, []).append(_namespace(body))
@@ -126,8 +126,11 @@ def _credential(body: JSON) -> tuple[dict[str, Any], list[str]]:
 
 def _token(body: JSON, ref: tuple[str, str], app: JSON | None, *, across: bool) -> Equivalent:
     spec, (_, name) = mapping(body.get("spec")), place(body)
-    installation, differs = _installation(spec, app)
-    secret, about_secret = _secret(mapping(spec.get("secret")), name)
+    number_of_it = number(spec.get("installationID")) or number(mapping((app or {}).get("spec")).get("installationID"))
+    installed, differs = installation(
+        number_of_it, spec.get("repositories"), spec.get("repositoryIDs"), spec.get("permissions")
+    )
+    wanted, about_secret = _secret(mapping(spec.get("secret")), name)
     differs += about_secret
     intervals = [f"{key}: {spec[key]}" for key in ("refreshInterval", "retryInterval") if spec.get(key)]
     if intervals:
@@ -135,46 +138,17 @@ def _token(body: JSON, ref: tuple[str, str], app: JSON | None, *, across: bool) 
     if not _namespace(body):
         differs.append("The namespace of its Secret is missing: set `metadata.namespace`.")
     used = {"kind": "ClusterGitHubApp", "name": ref[1]} if across else {"name": ref[1]}
-    made = {"appRef": used, "installation": installation, "secret": secret}
+    made = {"appRef": used, "installation": installed, "secret": wanted}
     return Equivalent(manifest("GitHubToken", _namespace(body), name, made), label(body), tuple(differs))
 
 
-def _installation(spec: JSON, app: JSON | None) -> tuple[dict[str, Any], list[str]]:
-    found = number(spec.get("installationID")) or number(mapping((app or {}).get("spec")).get("installationID"))
-    made: dict[str, Any] = {"id": found} if found else {"owner": CHANGE_ME}
-    differs = [] if found else ["`installation` has to be set: `id`, `owner` or `repository`."]
-    names, about_names = names_of_repositories(spec.get("repositories"))
-    ids = [found for each in sequence(spec.get("repositoryIDs")) if (found := number(each))]
-    if names:
-        made["repositories"] = names
-    elif ids:
-        made["repositoryIDs"] = ids
-    if names and ids:
-        differs.append("Of repositories either names or numbers may be given: `repositoryIDs` are left out.")
-    if permissions := texts(spec.get("permissions")):
-        made["permissions"] = permissions
-    else:
-        differs.append("The token gets all permissions of the App, as before: name those that it needs.")
-    return made, [*differs, *about_names]
-
-
-def _secret(secret: JSON, name: str) -> tuple[dict[str, Any], list[str]]:
-    labels, about_labels = own_keys(secret.get("labels"), "labels")
-    annotations, about_annotations = own_keys(secret.get("annotations"), "annotations")
-    basic = bool(secret.get("basicAuth"))
+def _secret(target: JSON, name: str) -> tuple[dict[str, Any], list[str]]:
+    basic = bool(target.get("basicAuth"))
     was, now = ("basic-auth", "kubernetes.io/basic-auth") if basic else ("token", "Opaque")
     differs = [f"The Secret's type changes from github.as-code.io/{was} to {now}."]
-    data, about_data = _extra(sequence(secret.get("extraData")))
-    own = text(secret.get("name"))
-    made: Mapping[str, Any] = {
-        "name": own if own != name else "",
-        "labels": labels,
-        "annotations": annotations,
-        "formats": ["BasicAuth"] if basic else [],
-        "data": data,
-    }
-    kept = {key: value for key, value in made.items() if value}
-    return kept, [*differs, *about_labels, *about_annotations, *about_data]
+    data, about_data = _extra(sequence(target.get("extraData")))
+    made, about_meta = secret(text(target.get("name")), name, target, ["BasicAuth"] if basic else [], data)
+    return made, [*differs, *about_meta, *about_data]
 
 
 def _extra(sources: Sequence[Any]) -> tuple[dict[str, str], list[str]]:

@@ -25,7 +25,7 @@ from githubtoken_operator.domain.vocabulary.model import Server
 BUILT_IN: Final = ("api.github.com", "github.com", "*.ghe.com")
 
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 # A name whose last label is a number is read as an IPv4 address by some resolvers (`127.1`, `0x7f.1`).
 _NUMERIC: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
@@ -41,6 +41,11 @@ class _Place:
     """Lower case, without a trailing dot; an IP address in its canonical form."""
     port: int | None
     is_ip: bool
+
+    @property
+    def in_url(self) -> str:
+        """The host as URLs have it, without the port."""
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 def refusal(server: Server, allowed: Iterable[str], *, where: str = "spec") -> Terminal | None:
@@ -62,9 +67,19 @@ def normalised(url: str) -> str:
     place = _place(parts.netloc)
     if place is None:
         return url
-    host = f"[{place.host}]" if ":" in place.host else place.host
     port = "" if place.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{place.port}"
-    return f"{parts.scheme}://{host}{port}{parts.path}"
+    return f"{parts.scheme}://{place.in_url}{port}{parts.path}"
+
+
+def entry(text: str) -> str | None:
+    """One entry of `--allowed-hosts` in its one spelling, as URLs have it; None where it is none beyond doubt."""
+    name = text.lower().removeprefix("*.")
+    place = _entry_place(name)
+    if place is None or name.partition(":")[0].endswith("."):
+        return None
+    if name == text.lower():
+        return place.in_url + (f":{place.port}" if place.port else "")
+    return None if place.is_ip or place.port else f"*.{place.host}"
 
 
 def admitted_by(host: str, allowed: Iterable[str] = ()) -> str:
@@ -142,13 +157,17 @@ def is_loopback(host: str) -> bool:
 
 def _fits(entry: str, place: _Place, port: int) -> bool:
     name = entry.removeprefix("*.")
-    # In an entry, unlike in a URL, an IPv6 address may stand without brackets.
-    wanted = _place(f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name)
+    wanted = _entry_place(name)
     if wanted is None or (wanted.port is not None and wanted.port != port):
         return False
     if entry == name:
         return wanted.host == place.host
     return not place.is_ip and not wanted.is_ip and place.host.endswith("." + wanted.host)
+
+
+def _entry_place(name: str) -> _Place | None:
+    """In an entry, unlike in a URL, an IPv6 address may stand without brackets."""
+    return _place(f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name)
 
 
 def _place(netloc: str) -> _Place | None:
@@ -177,6 +196,6 @@ def _named(name: str, port: int | None, *, bracketed: bool) -> _Place | None:
         in_place = bracketed == isinstance(address, ipaddress.IPv6Address) and "%" not in name
         return _Place(str(address), port, is_ip=True) if in_place else None
     name = name.removesuffix(".")
-    if bracketed or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or _NUMERIC.fullmatch(name):
+    if bracketed or len(name) > _LONGEST_NAME or not NAME.fullmatch(name) or _NUMERIC.fullmatch(name):
         return None
     return _Place(name, port, is_ip=False)

@@ -215,6 +215,11 @@ class App:
         return f"key {self.private_key.fingerprint} of {self.issuer}" if self.private_key else ""
 
     @property
+    def proof(self) -> tuple[str, str, str]:
+        """Who answers by that name at that GitHub: what is learnt of one of them is not another's."""
+        return self.api_url, self.issuer, self.private_key.fingerprint if self.private_key else ""
+
+    @property
     def server(self) -> Server:
         """The GitHub that the App is on."""
         return Server(self.api_url, self.web_url, self.ca_bundle, self.client_certificate)

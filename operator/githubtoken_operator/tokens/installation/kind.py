@@ -35,7 +35,7 @@ from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
 from githubtoken_operator.tokens.installation.revocation import InstallationRevocation
-from githubtoken_operator.tokens.kind import Ending, Plain
+from githubtoken_operator.tokens.kind import Ending, TokenKind
 from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.recorder import Recorder
 
@@ -66,7 +66,7 @@ class Beside:
     superseded: tuple[Issued, ...] = ()
 
 
-class InstallationKind(Plain):
+class InstallationKind(TokenKind):
     """The kind `Installation`."""
 
     def __init__(
@@ -85,12 +85,7 @@ class InstallationKind(Plain):
         self._recorder = recorder
 
     async def observe(
-        self,
-        seen: Observation,
-        resolved: Resolved,
-        memory: Memory,
-        stored: Issued | None,
-        read: Read,
+        self, seen: Observation, resolved: Resolved, memory: Memory, stored: Issued | None, read: Read
     ) -> tuple[Observation, Sequence[str]]:
         """The token that is held: from the consumer's Secret, or remembered where that was deleted."""
         return replace(seen, issued=newer(memory.held, stored, seen.now)), []

@@ -53,13 +53,7 @@ class _Found:
 class InstallationTokens:
     """Mints installation tokens."""
 
-    def __init__(
-        self,
-        github: GitHub,
-        *,
-        verify: bool,
-        monotonic: Callable[[], float],
-    ) -> None:
+    def __init__(self, github: GitHub, *, verify: bool, monotonic: Callable[[], float]) -> None:
         self._github = github
         self._verify = verify
         self._names: Lately[tuple[_Proof, str], Target] = Lately(monotonic)
@@ -68,12 +62,12 @@ class InstallationTokens:
 
     def number(self, app: App, source: InstallationSource) -> int | None:
         """The installation's number, as far as that was found for the same selector lately."""
-        found = self._names.get((_proof(app), source.selector), NAME_SERVES)
+        found = self._names.get((app.proof, source.selector), NAME_SERVES)
         return source.id or (found.installation_id if found is not None else None)
 
     def ask_again(self, app: App, source: InstallationSource) -> None:
         """Somebody wishes it: a refusal from a moment ago is no answer to that."""
-        self._refused.drop((_proof(app), source.selector))
+        self._refused.drop((app.proof, source.selector))
 
     async def obtain(
         self, app: App, source: InstallationSource, known: Target | None = None
@@ -109,7 +103,7 @@ class InstallationTokens:
         """What was known, with the present name of its account; None where GitHub does not know the number any more."""
         if known is None:
             return None
-        key = _proof(app), known.installation_id
+        key = app.proof, known.installation_id
         life = ACCOUNT_SERVES if app.limits.repositories is None else LIMITED_ACCOUNT_SERVES
         installation = self._installations.get(key, life)
         if installation is None:
@@ -129,7 +123,7 @@ class InstallationTokens:
             by_number = await self._by_number(app, source, known.repository_id)
             if by_number is not None:
                 return by_number
-        key = _proof(app), source.selector
+        key = app.proof, source.selector
         if (target := self._names.get(key, NAME_SERVES)) is not None:
             return _Found(target, fresh=False)
         if (refused := self._refused.get(key, REFUSAL_SERVES)) is not None:
@@ -160,7 +154,7 @@ class InstallationTokens:
                 raise
             # It was deleted, or the App is not installed where it went: the name may have come to mean another.
             return None
-        self._installations.put((_proof(app), found.id), found)
+        self._installations.put((app.proof, found.id), found)
         return _Found(_target(app, source, found, number), fresh=True)
 
     async def _renamed(self, app: App, source: InstallationSource, target: Target) -> dict[str, int]:
@@ -182,8 +176,8 @@ class InstallationTokens:
     ) -> tuple[InstallationToken, _Found]:
         """Mints once more for what the spec means by now. Raises `refused` where that is the same."""
         if not found.fresh:
-            self._names.drop((_proof(app), source.selector))
-            self._installations.drop((_proof(app), found.target.installation_id))
+            self._names.drop((app.proof, source.selector))
+            self._installations.drop((app.proof, found.target.installation_id))
             again = await self._look_up(app, source, found.target)
             if _numbers(again.target) != _numbers(found.target):
                 return await self._mint(app, source, again.target), again
@@ -236,11 +230,6 @@ class InstallationTokens:
             return minted
         await self._github.revoke_installation_token(app, minted.access.token)
         raise denied
-
-
-def _proof(app: App) -> _Proof:
-    """Who the App is, as far as GitHub has accepted it."""
-    return app.api_url, app.issuer, app.private_key.fingerprint if app.private_key else ""
 
 
 def _target(app: App, source: InstallationSource, found: Installation, repository_id: int | None) -> Target:

@@ -24,7 +24,7 @@ from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, 
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
-from githubtoken_operator.tokens.kind import Ending, Plain
+from githubtoken_operator.tokens.kind import Ending, TokenKind
 from githubtoken_operator.tokens.personal.checking import PersonalTokens
 
 
@@ -36,7 +36,7 @@ class LastCheck:
     refused: bool = False
 
 
-class PersonalKind(Plain):
+class PersonalKind(TokenKind):
     """The kind `Personal`."""
 
     deed = "checked the token"
@@ -70,12 +70,7 @@ class PersonalKind(Plain):
         return [token.personal.secret.name] if token.personal else []
 
     async def observe(
-        self,
-        seen: Observation,
-        resolved: Resolved,
-        memory: Memory,
-        stored: Issued | None,
-        read: Read,
+        self, seen: Observation, resolved: Resolved, memory: Memory, stored: Issued | None, read: Read
     ) -> tuple[Observation, Sequence[str]]:
         """The human's Secret, and the last check."""
         seen = replace(seen, issued=newer(memory.held, stored, seen.now))

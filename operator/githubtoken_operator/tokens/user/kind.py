@@ -43,7 +43,7 @@ from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.tokens.gathered import Gathered, Memory, app_ref
-from githubtoken_operator.tokens.kind import Ending, Plain
+from githubtoken_operator.tokens.kind import Ending, TokenKind
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.observing import UserInputs
 from githubtoken_operator.tokens.user.revocation import PairRevocation
@@ -69,7 +69,7 @@ class Asked:
     account_looks: int | None = None
 
 
-class UserKind(Plain):
+class UserKind(TokenKind):
     """The kind `User`."""
 
     spends = True
@@ -122,12 +122,7 @@ class UserKind(Plain):
         return [user.credential, *([user.seed.name] if user.seed else [])] if user else []
 
     async def observe(
-        self,
-        seen: Observation,
-        resolved: Resolved,
-        memory: Memory,
-        stored: Issued | None,
-        read: Read,
+        self, seen: Observation, resolved: Resolved, memory: Memory, stored: Issued | None, read: Read
     ) -> tuple[Observation, Sequence[str]]:
         """The credential Secret, the seed and the sign-in."""
         if seen.token.user is None:

@@ -17,7 +17,6 @@ import httpx
 
 from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.adapters.github.transport import make_transport
-from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import SignerUnavailable
 from githubtoken_operator.domain.vocabulary.model import JSON
 
@@ -44,9 +43,8 @@ class Answer:
 class Rest:
     """Requests to one service, which `service` names in messages."""
 
-    def __init__(self, service: str, *, ca_bundle: CABundle | None = None, ca_file: Path | None = None) -> None:
+    def __init__(self, service: str, *, ca_file: Path | None) -> None:
         self._service = service
-        self._ca_bundle = ca_bundle
         self._ca_file = ca_file
         self._client: httpx.AsyncClient | None = None
         self._opening = asyncio.Lock()
@@ -78,7 +76,7 @@ class Rest:
             if self._client is None:
                 ca_file = CAFile(self._ca_file) if self._ca_file is not None else None
                 # To read the usual CAs takes milliseconds.
-                transport = await asyncio.to_thread(make_transport, self._ca_bundle, ca_file=ca_file)
+                transport = await asyncio.to_thread(make_transport, None, ca_file=ca_file)
                 self._client = httpx.AsyncClient(
                     transport=transport, timeout=_WAIT, follow_redirects=False, trust_env=False
                 )
