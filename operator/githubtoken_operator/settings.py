@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.user.pod import POD_NAME, POD_UID, Pod
-from githubtoken_operator.domain.vocabulary.durations import format_duration, parse_duration
+from githubtoken_operator.domain.vocabulary.times import format_duration, parse_duration
 
 LogFormat = Literal["json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -20,7 +20,7 @@ from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.apps import hosts, signers
 from githubtoken_operator.domain.objects.secrets import decoded_bytes, labels_of
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
-from githubtoken_operator.domain.objects.specs.references import KeyRef
+from githubtoken_operator.domain.objects.specs.sources import KeyRef
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError

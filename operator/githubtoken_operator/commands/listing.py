@@ -13,7 +13,7 @@ from githubtoken_operator.commands.cluster.session import Session, in_cluster
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.shown import orphans
 from githubtoken_operator.commands.terminal import ages, layout, options
-from githubtoken_operator.commands.terminal.document import Format, document, plain
+from githubtoken_operator.commands.terminal.layout import Format, document, plain
 from githubtoken_operator.commands.terminal.options import Place
 from githubtoken_operator.domain.vocabulary.times import parse_time
 

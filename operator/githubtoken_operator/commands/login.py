@@ -27,10 +27,9 @@ from githubtoken_operator.commands.shown.login_outcome import (
 from githubtoken_operator.commands.terminal import ages, options
 from githubtoken_operator.commands.terminal.layout import printable
 from githubtoken_operator.commands.terminal.options import Place
-from githubtoken_operator.commands.terminal.progress import Progress
-from githubtoken_operator.commands.terminal.waiting import until_done
+from githubtoken_operator.commands.terminal.waiting import Progress, until_done
 from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT
-from githubtoken_operator.domain.vocabulary.durations import format_duration
+from githubtoken_operator.domain.vocabulary.times import format_duration
 
 
 @click.command()

@@ -17,14 +17,13 @@ import click
 from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.commands.cluster.session import Session, in_cluster
 from githubtoken_operator.commands.terminal import ages, layout, options
-from githubtoken_operator.commands.terminal.document import Format, document
+from githubtoken_operator.commands.terminal.layout import Format, document
 from githubtoken_operator.commands.terminal.options import Parsed, Place
 from githubtoken_operator.domain.lanes.order import REQUESTS_PER_MINUTE
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import forecast
 from githubtoken_operator.domain.runs.forecast import Forecast, Planned
-from githubtoken_operator.domain.vocabulary.durations import format_duration, parse_duration
-from githubtoken_operator.domain.vocabulary.times import parse_time
+from githubtoken_operator.domain.vocabulary.times import format_duration, parse_duration, parse_time
 
 MOST: Final = 20_000
 """Tokens of one App; more take minutes to think through, and no App can have them."""

@@ -11,18 +11,16 @@ import click
 
 from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.adapters.kubernetes.errors import Conflict, Forbidden, Invalid, NotFound
-from githubtoken_operator.commands.cluster.complaints import complaint
-from githubtoken_operator.commands.cluster.session import Session, in_cluster
+from githubtoken_operator.commands.cluster.session import Session, complaint, in_cluster
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.listing import none_found
 from githubtoken_operator.commands.shown.refresh_outcome import SUSPENDED, Requested, outcome, standing
 from githubtoken_operator.commands.terminal import options
 from githubtoken_operator.commands.terminal.layout import printable, some
 from githubtoken_operator.commands.terminal.options import Place
-from githubtoken_operator.commands.terminal.progress import Progress
-from githubtoken_operator.commands.terminal.waiting import until_done
+from githubtoken_operator.commands.terminal.waiting import Progress, until_done
 from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
-from githubtoken_operator.domain.vocabulary.durations import format_duration
+from githubtoken_operator.domain.vocabulary.times import format_duration
 
 NAMED_IN_PROGRESS: Final = 3
 

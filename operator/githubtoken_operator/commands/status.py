@@ -13,7 +13,7 @@ from githubtoken_operator.commands.cluster.session import Session, in_cluster
 from githubtoken_operator.commands.cluster.surroundings import Surroundings, events_about
 from githubtoken_operator.commands.shown.overview import Seen, overview
 from githubtoken_operator.commands.terminal import options
-from githubtoken_operator.commands.terminal.document import Format, document, plain
+from githubtoken_operator.commands.terminal.layout import Format, document, plain
 from githubtoken_operator.commands.terminal.options import Place
 
 NOT_READY: Final = 3

@@ -38,8 +38,7 @@ from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.objects.secrets import WATCHED_BY_NAME
-from githubtoken_operator.domain.vocabulary.durations import format_duration
-from githubtoken_operator.domain.vocabulary.times import format_time
+from githubtoken_operator.domain.vocabulary.times import format_duration, format_time
 from githubtoken_operator.engine.cache.watched import KEYS, served
 from githubtoken_operator.engine.scheduling.clock_watch import ClockWatch
 from githubtoken_operator.engine.scheduling.fence import send_limit

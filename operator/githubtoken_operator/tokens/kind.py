@@ -20,9 +20,8 @@ from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.view import KindName
 from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.domain.observed.own import Own
+from githubtoken_operator.domain.observed.own import Own, Step
 from githubtoken_operator.domain.observed.standing import Standing
-from githubtoken_operator.domain.observed.steps import Step
 from githubtoken_operator.domain.runs.due import schedule
 from githubtoken_operator.domain.runs.due.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted

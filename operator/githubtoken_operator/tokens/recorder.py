@@ -19,8 +19,8 @@ from githubtoken_operator.domain.runs import status
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.domain.user.device_flow import Resting
 from githubtoken_operator.domain.vocabulary import conditions, reasons
-from githubtoken_operator.domain.vocabulary.durations import format_duration
 from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.domain.vocabulary.times import format_duration
 from githubtoken_operator.tokens.gathered import Gathered, Memory, Told, ref_of
 
 ANY: str = "*"

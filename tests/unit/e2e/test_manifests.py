@@ -16,7 +16,7 @@ from e2e.manifests import (
     namespaces,
 )
 from github_simulator.control_client import App, Pair
-from githubtoken_operator.domain.vocabulary.durations import parse_duration
+from githubtoken_operator.domain.vocabulary.times import parse_duration
 
 GITHUB = GitHub(url="https://github.team.svc:8443", ca="PEM", image="localhost/simulator:1")
 KUBELET = 90

@@ -12,7 +12,7 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
 from githubtoken_operator.commands.chain.reading import Chain, SecretSeen
 from githubtoken_operator.commands.terminal.checks import Check, first, unseen
-from githubtoken_operator.domain.objects.specs.references import KeyRef
+from githubtoken_operator.domain.objects.specs.sources import KeyRef
 from githubtoken_operator.domain.vocabulary import reasons
 
 BREAKS: Final[Mapping[str, frozenset[str]]] = {

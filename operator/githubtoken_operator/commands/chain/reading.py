@@ -13,7 +13,7 @@ from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.checks import Look, look
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
-from githubtoken_operator.domain.objects.specs.references import KeyRef
+from githubtoken_operator.domain.objects.specs.sources import KeyRef
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 SecretSeen = Look[SecretLook]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from http import HTTPStatus
+from typing import Final, TypeVar
 
 import click
 
@@ -13,12 +14,29 @@ from githubtoken_operator.adapters.kubernetes.commands import access
 from githubtoken_operator.adapters.kubernetes.commands.inspection import Inspection
 from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
 from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
-from githubtoken_operator.adapters.kubernetes.errors import ApiError, Invalid, NotFound
-from githubtoken_operator.commands.cluster.complaints import complaint
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid, NotFound
 from githubtoken_operator.commands.cluster.snapshot import Snapshot, in_order
 from githubtoken_operator.commands.terminal.options import Place
 
 T = TypeVar("T")
+
+NO_CRDS: Final = (
+    "the CustomResourceDefinitions are not installed in this cluster: "
+    "run `githubtoken crds | kubectl apply --server-side -f -`"
+)
+NOT_ACCEPTED: Final = "the API server does not accept your credentials: sign in to the cluster again, or try --context"
+
+
+def complaint(error: ApiError) -> str:
+    """The line for an error that ends a command."""
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        return NOT_ACCEPTED
+    if error.status == HTTPStatus.NOT_FOUND and not isinstance(error, NotFound):
+        # Of a kind that it does not know the API server says in plain text that the page is not there.
+        return NO_CRDS
+    if isinstance(error, Forbidden):
+        return f"{error.message}: ask an administrator for that right"
+    return error.message
 
 
 @dataclass(frozen=True, slots=True)

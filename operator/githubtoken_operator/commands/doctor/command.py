@@ -17,7 +17,7 @@ from githubtoken_operator.commands.doctor.findings import Findings
 from githubtoken_operator.commands.doctor.reading import read
 from githubtoken_operator.commands.terminal import options
 from githubtoken_operator.commands.terminal.checks import Check, as_table
-from githubtoken_operator.commands.terminal.document import Format, document
+from githubtoken_operator.commands.terminal.layout import Format, document
 from githubtoken_operator.commands.terminal.options import Place
 
 FAILED: Final = 3

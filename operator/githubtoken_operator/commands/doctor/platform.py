@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.commands.cluster.complaints import NOT_ACCEPTED
+from githubtoken_operator.commands.cluster.session import NOT_ACCEPTED
 from githubtoken_operator.commands.doctor.findings import Platform
 from githubtoken_operator.commands.terminal import ages
 from githubtoken_operator.commands.terminal.checks import Check, State, unseen

@@ -16,9 +16,10 @@ from githubtoken_operator.adapters.kubernetes.commands.survey import Right, Surv
 from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.reach import reach
-from githubtoken_operator.commands.cluster import packaged, rivals
+from githubtoken_operator.commands.cluster import rivals
 from githubtoken_operator.commands.cluster.session import Session
 from githubtoken_operator.commands.cluster.snapshot import Snapshot, in_order
+from githubtoken_operator.commands.crds import packaged
 from githubtoken_operator.commands.doctor import rights
 from githubtoken_operator.commands.doctor.findings import Findings, Key, Objects, Platform, Rights
 from githubtoken_operator.commands.shown.orphans import left
@@ -62,7 +63,7 @@ async def _scope(survey: Survey, own: str) -> str:
 
 
 async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:
-    crds = packaged.crds()
+    crds = packaged()
     names = [str(crd["metadata"]["name"]) for crd in crds]
     version, served, deployments, replicas, lease, found = await asyncio.gather(
         look("version", survey.version()),

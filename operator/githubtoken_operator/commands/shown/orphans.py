@@ -13,7 +13,7 @@ from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.commands.cluster.session import Session
 from githubtoken_operator.commands.terminal import ages, layout
-from githubtoken_operator.commands.terminal.document import Format, document
+from githubtoken_operator.commands.terminal.layout import Format, document
 from githubtoken_operator.domain.user.credentials.orphans import Orphan, orphans
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import format_time

@@ -1,13 +1,23 @@
-"""Text in columns, as kubectl lays it out. What comes from the cluster can do nothing to a terminal."""
+"""Text in columns, and objects as JSON or YAML for programs, as kubectl prints them.
+
+What comes from the cluster can do nothing to a terminal.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, Literal
+
+import yaml
+
+from githubtoken_operator.domain.vocabulary.model import JSON
 
 _GAP: Final = 3
 NOTHING: Final = "<none>"
 """What kubectl shows for an absent value."""
+
+Format = Literal["json", "yaml"]
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -27,3 +37,16 @@ def some(names: Sequence[str], most: int) -> str:
 def printable(text: str) -> str:
     """The text on one line, with control characters as spaces: they could move the cursor or change colours."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def document(content: JSON, form: Format) -> str:
+    """An object for programs, without a line end behind it."""
+    if form == "json":
+        return json.dumps(content, indent=4, ensure_ascii=False)
+    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False).rstrip("\n")
+
+
+def plain(body: JSON) -> dict[str, Any]:
+    """An object without `managedFields`, which nobody reads."""
+    meta = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    return {**body, "metadata": meta}

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from githubtoken_operator.domain.vocabulary.durations import parse_duration
+from githubtoken_operator.domain.vocabulary.times import parse_duration
 
 Command = Callable[..., Any]
 

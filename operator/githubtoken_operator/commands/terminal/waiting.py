@@ -6,14 +6,18 @@ An API server that is away for a moment ends no wait.
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
 
+import click
+
 from githubtoken_operator.adapters.kubernetes.errors import Unavailable
-from githubtoken_operator.commands.terminal.progress import Progress
+from githubtoken_operator.commands.terminal.layout import printable
 
 POLL: Final = 1.0
 """Seconds between two looks."""
@@ -21,6 +25,34 @@ IDLE_FOR: Final = 15.0
 """Seconds after which an object that needs a human, and made no attempt, counts as failed: none can be made."""
 
 _FINAL: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
+_REWRITE: Final = "\r\x1b[2K"
+
+
+class Progress:
+    """How a wait goes on, on standard error: one line, which is wiped before anything else is written.
+
+    It is rewritten on a terminal, else written when it says something new.
+    """
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._last = ""
+
+    def show(self, text: str, *, seconds: float) -> None:
+        """Says what is waited for, and on a terminal for how many seconds."""
+        if self._terminal:
+            # Cut to the width, because a line that wraps cannot be rewritten.
+            line = f"{printable(text)} ({seconds:.0f}s)"[: shutil.get_terminal_size().columns - 1]
+            click.echo(_REWRITE + line, err=True, nl=False)
+        elif text != self._last:
+            click.echo(printable(text), err=True)
+        self._last = text
+
+    def wipe(self) -> None:
+        """Takes the line away."""
+        if self._terminal and self._last:
+            click.echo(_REWRITE, err=True, nl=False)
+            self._last = ""
 
 
 async def until_done(

@@ -14,14 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.specs.sources import InstallationSource
-from githubtoken_operator.domain.vocabulary.model import JSON, Server
+from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
 
-FIELD = "installation"
+FIELD: Final = "installation"
 """Of `status`."""
+GIVEN_UP: Final = "They expire within an hour of their issue"
+"""What is said of tokens that were not revoked at the end of their GitHubToken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +91,16 @@ def path(token: GitHubToken, server: Server | None) -> str | None:
     if source.repository:
         return target.repository or source.repository
     return target.account or source.owner if source.owner else None
+
+
+def not_revoked(why: str) -> str:
+    """Words for the event at the end of a GitHubToken, where a token that is there is shown to nobody."""
+    return f"a token is not revoked: {why}. It expires within an hour of its issue"
+
+
+def left_elsewhere(token: GitHubToken, app: App) -> str | None:
+    """Why a token whose Secret does not say where it came from is not shown to the App's GitHub."""
+    of = remembered(token.status)
+    if of is None or origin.same_host(f"//{of.host}", app.api_url):
+        return None
+    return f"it is of `{of.host}`, and the App's `spec.apiURL` is another host by now, which can revoke nothing there"

@@ -1,5 +1,8 @@
 """What only one kind of token adds to what a run sees: the questions that the rules ask it, whatever the kind.
 
+A `Step` is what only one kind needs before a token can be obtained or published: the rules ask for it, its room does
+it. `asks_github`: whether the object needs its turn at GitHub for it.
+
 Each kind that has something to say has a value of its own, which its room puts into the observation and reads there.
 `Own` itself is that of a kind that has nothing to say, and of an object that could not be looked at.
 """
@@ -12,8 +15,33 @@ from datetime import datetime
 from typing import ClassVar, Self
 
 from githubtoken_operator.domain.observed.standing import Standing
-from githubtoken_operator.domain.observed.steps import Step
+from githubtoken_operator.domain.user.device_flow import Ask, Poll
 from githubtoken_operator.domain.vocabulary.model import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Put the label back on the credential Secret."""
+
+    asks_github: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSeed:
+    """Take up the refresh token that a human put into the seed Secret."""
+
+    seed: Token
+    asks_github: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """See whether the right human signed in, before the token is published."""
+
+    asks_github: ClassVar[bool] = True
+
+
+Step = Label | TakeSeed | Ask | Poll | Admit
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from githubtoken_operator.domain.observed.own import Own
+from githubtoken_operator.domain.observed.own import Admit, Label, Own, Step, TakeSeed
 from githubtoken_operator.domain.observed.standing import Standing
-from githubtoken_operator.domain.observed.steps import Admit, Label, Step, TakeSeed
 from githubtoken_operator.domain.user import device_flow
 from githubtoken_operator.domain.user.device_flow import SignIn
 from githubtoken_operator.domain.vocabulary.model import Token

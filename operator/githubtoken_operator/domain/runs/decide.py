@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from githubtoken_operator.domain.consumer import consumer, ownership, spread
 from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.own import Step
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
-from githubtoken_operator.domain.observed.steps import Step
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 

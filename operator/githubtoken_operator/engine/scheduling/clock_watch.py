@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final, Protocol
 
-from githubtoken_operator.domain.vocabulary.durations import format_duration
+from githubtoken_operator.domain.vocabulary.times import format_duration
 
 LOOK: Final = 1.0
 """Seconds between two looks at the clock."""

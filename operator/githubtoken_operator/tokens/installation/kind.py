@@ -12,8 +12,7 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import MOST_PREDECESSORS, Issued, Predecessor
 from githubtoken_operator.domain.installation import target
-from githubtoken_operator.domain.installation.revocation import GIVEN_UP
-from githubtoken_operator.domain.installation.target import Target
+from githubtoken_operator.domain.installation.target import GIVEN_UP, Target
 from githubtoken_operator.domain.lanes.budget import READ, WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects import origin

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.installation import revocation as words
+from githubtoken_operator.domain.installation import target
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.runs import deletion
@@ -50,10 +50,10 @@ class InstallationRevocation:
         at: list[tuple[App, Token]] = []
         for value, came in living.items():
             asked = deletion.asked(app, came, self._allowed_hosts)
-            if came is None and (elsewhere := words.left_elsewhere(ending.token, app)):
+            if came is None and (elsewhere := target.left_elsewhere(ending.token, app)):
                 asked = elsewhere
             if isinstance(asked, str):
-                left = words.not_revoked(asked)
+                left = target.not_revoked(asked)
             else:
                 at.append((asked, value))
         if at:

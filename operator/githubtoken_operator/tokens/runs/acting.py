@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.apps.resolving import Apps
+from githubtoken_operator.domain.observed.own import Step
 from githubtoken_operator.domain.observed.standing import Standing
-from githubtoken_operator.domain.observed.steps import Step
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import Decision, Halt, Hold, Obtain, Publish, Wait, must_publish
 from githubtoken_operator.domain.runs.due.followup import count_failure

@@ -20,9 +20,8 @@ from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.domain.observed.own import Own
+from githubtoken_operator.domain.observed.own import Admit, Label, Own, Step, TakeSeed
 from githubtoken_operator.domain.observed.standing import Standing
-from githubtoken_operator.domain.observed.steps import Admit, Label, Step, TakeSeed
 from githubtoken_operator.domain.observed.user import OfUser
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.status import Granted

@@ -10,7 +10,7 @@ from typing import Any
 from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.adapters.reach import Reached
-from githubtoken_operator.commands.cluster import packaged
+from githubtoken_operator.commands.crds import packaged
 from githubtoken_operator.commands.doctor.command import judged
 from githubtoken_operator.commands.doctor.findings import Findings, Objects, Platform, Rights
 from githubtoken_operator.commands.terminal.checks import Check, Look
@@ -22,7 +22,7 @@ DENIED = Forbidden(403, "User x cannot get it")
 SYSTEM = "githubtoken-system"
 VERSION = "0.1.0"
 ACCEPTED = {"conditions": [condition("Ready", "True", "Accepted", "GitHub accepts it")]}
-CRDS = packaged.crds()
+CRDS = packaged()
 
 
 def deployment(*, replicas: int = 2, ready: int = 2) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.cluster.surroundings import Happening, Surroundings
 from githubtoken_operator.commands.shown.overview import Seen, overview
 from githubtoken_operator.commands.terminal.checks import Check
-from githubtoken_operator.commands.terminal.document import document
+from githubtoken_operator.commands.terminal.layout import document
 from tests.unit.builders import NOW, githubtoken_body
 from tests.unit.commands.snapshots import at, needing_human, snapshot
 

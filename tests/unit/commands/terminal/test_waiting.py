@@ -9,8 +9,7 @@ from datetime import timedelta
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Unavailable
-from githubtoken_operator.commands.terminal.progress import Progress
-from githubtoken_operator.commands.terminal.waiting import until_done
+from githubtoken_operator.commands.terminal.waiting import Progress, until_done
 
 AWAY = Unavailable(0, "the API server cannot be reached")
 

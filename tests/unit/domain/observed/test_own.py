@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from githubtoken_operator.domain.observed.own import NOTHING, Own
+from githubtoken_operator.domain.observed.own import NOTHING, Admit, Label, Own, Step, TakeSeed
 from githubtoken_operator.domain.observed.personal import OfPersonal
-from githubtoken_operator.domain.observed.steps import Admit, Label, Step, TakeSeed
 from githubtoken_operator.domain.observed.user import OfUser
 from githubtoken_operator.domain.user.device_flow import Ask, SignIn
 from githubtoken_operator.domain.vocabulary import reasons

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT, Failures, GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.domain.observed.own import NOTHING
+from githubtoken_operator.domain.observed.own import NOTHING, Label, TakeSeed
 from githubtoken_operator.domain.observed.personal import OfPersonal
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused
-from githubtoken_operator.domain.observed.steps import Label, TakeSeed
 from githubtoken_operator.domain.observed.user import OfUser
 from githubtoken_operator.domain.runs.decide import (
     RECHECK_CONFLICT,

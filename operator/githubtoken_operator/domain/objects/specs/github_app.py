@@ -8,8 +8,8 @@ from typing import Literal
 from githubtoken_operator.domain.apps import signers
 from githubtoken_operator.domain.apps.admission import AllowedNamespaces
 from githubtoken_operator.domain.apps.signers import SignerKey
-from githubtoken_operator.domain.objects.specs import references
-from githubtoken_operator.domain.objects.specs.references import KeyRef, key_ref
+from githubtoken_operator.domain.objects.specs import sources
+from githubtoken_operator.domain.objects.specs.sources import KeyRef, key_ref
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.model import JSON, Limits
 
@@ -51,7 +51,7 @@ class GitHubApp:
 def parse_app(body: JSON) -> GitHubApp:
     """The value of a GitHubApp or ClusterGitHubApp that the API server accepted."""
     meta, spec = body["metadata"], body.get("spec", {})
-    server = references.server(spec)
+    server = sources.server(spec)
     return GitHubApp(
         namespace=meta.get("namespace", ""),
         name=meta["name"],

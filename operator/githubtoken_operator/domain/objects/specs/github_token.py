@@ -18,10 +18,9 @@ from githubtoken_operator.domain.objects.specs.namespaces import Wish
 from githubtoken_operator.domain.objects.specs.sources import InstallationSource, PersonalSource, UserSource
 from githubtoken_operator.domain.objects.view import KindName
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.durations import parse_duration
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.domain.vocabulary.times import parse_time
+from githubtoken_operator.domain.vocabulary.times import parse_duration, parse_time
 
 ObjectKind = Literal["GitHubToken", "ClusterGitHubToken"]
 

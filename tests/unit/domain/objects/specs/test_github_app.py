@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from githubtoken_operator.domain.apps.admission import AllowedNamespaces
 from githubtoken_operator.domain.objects.specs.github_app import parse_app
-from githubtoken_operator.domain.objects.specs.references import KeyRef
+from githubtoken_operator.domain.objects.specs.sources import KeyRef
 from githubtoken_operator.domain.vocabulary.model import UNLIMITED, Limits
 from tests.unit.builders import cluster_app_body, githubapp
 

@@ -13,8 +13,7 @@ from githubtoken_operator.domain.objects.specs.github_token import (
     Failures,
     parse_token,
 )
-from githubtoken_operator.domain.objects.specs.references import KeyRef
-from githubtoken_operator.domain.objects.specs.sources import UserSource
+from githubtoken_operator.domain.objects.specs.sources import KeyRef, UserSource
 from githubtoken_operator.domain.vocabulary import reasons
 from tests.unit.builders import NOW, githubtoken, githubtoken_body, user_githubtoken
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, NotFound, Unavailable
-from githubtoken_operator.commands.cluster.complaints import NO_CRDS, NOT_ACCEPTED, complaint
+from githubtoken_operator.commands.cluster.session import NO_CRDS, NOT_ACCEPTED, complaint
 
 MAY_NOT = 'githubtokens.githubtoken.dev is forbidden: User "eve" cannot list resource "githubtokens"'
 
