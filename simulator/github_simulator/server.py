@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from aiohttp import web
 
 from github_simulator import api, endpoints, web_host
-from github_simulator.control import Control
+from github_simulator.control.application import Control
 from github_simulator.documents import Documents
 from github_simulator.exchange import Exchange
 from github_simulator.simulation import Simulation

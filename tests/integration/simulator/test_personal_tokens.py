@@ -73,4 +73,4 @@ def test_a_personal_token_takes_from_its_users_budget(scene: Scene) -> None:
 @pytest.mark.parametrize("body", [{"kind": "other"}, {"life": "x"}, {"color": 1}], ids=["kind", "life", "field"])
 def test_a_wrong_personal_token_is_refused(scene: Scene, body: dict[str, object]) -> None:
     with pytest.raises(ControlFailedError, match="422"):
-        scene.github._call("POST", "/personal-tokens", {"user": "alice", **body})
+        scene.github.call("POST", "/personal-tokens", {"user": "alice", **body})
