@@ -34,7 +34,7 @@ from benchmarks.measuring import (
     until,
     watched,
 )
-from benchmarks.world import NAMESPACE, Arrivals, World, world
+from benchmarks.world import LONG, NAMESPACE, Arrivals, World, world
 from localcluster import Binaries, locate_or_build
 from localcluster.operator_process import OperatorProcess
 
@@ -93,7 +93,14 @@ def _all_secrets_deleted(binaries: Binaries, tokens: int, apps: int) -> dict[str
     with _settled_world(binaries, tokens, apps) as (made, process):
         with _storm(made, process, tokens) as result:
             made.cluster.kubectl(
-                "delete", "secrets", "-n", NAMESPACE, "-l", "githubtoken.dev/role=token", "--wait=false"
+                "delete",
+                "secrets",
+                "-n",
+                NAMESPACE,
+                "-l",
+                "githubtoken.dev/role=token",
+                "--wait=false",
+                within=LONG,
             )
             until(lambda: _secrets(made) == tokens, every=1.0)
             until(lambda: settled(process, tokens), every=0.5)

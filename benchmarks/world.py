@@ -21,6 +21,8 @@ NAMESPACE = "bench"
 CRDS = ROOT / "deploy" / "crds"
 AT_ONCE = 500
 """Objects in one `kubectl apply`."""
+LONG = 900.0
+"""Seconds that kubectl may take for ten thousand objects."""
 
 
 @dataclass
@@ -56,7 +58,8 @@ class World:
         say(f"  applying {tokens} GitHubTokens")
         items = [_token(number, len(self.apps)) for number in range(tokens)]
         for start in range(0, tokens, at_once):
-            self.cluster.apply({"apiVersion": "v1", "kind": "List", "items": items[start : start + at_once]})
+            part = {"apiVersion": "v1", "kind": "List", "items": items[start : start + at_once]}
+            self.cluster.apply(part, within=LONG)
 
     @contextmanager
     def operator(self, *flags: str) -> Iterator[OperatorProcess]:

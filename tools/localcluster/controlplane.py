@@ -169,9 +169,10 @@ class ControlPlane:
         answer: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "--output=json"))
         return answer
 
-    def apply(self, manifest: Mapping[str, Any]) -> None:
-        """Apply an object, or a List of them, server-side."""
-        self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=json.dumps(manifest))
+    def apply(self, manifest: Mapping[str, Any], *, within: float = _KUBECTL_TIMEOUT_SECONDS) -> None:
+        """Apply an object, or a List of them, server-side; `within` so many seconds."""
+        options = ("--server-side", "--force-conflicts", "--filename=-")
+        self.kubectl("apply", *options, stdin=json.dumps(manifest), within=within)
 
     def install_crds(self, path: Path) -> None:
         """Apply a file or folder of CRDs and wait until the API server serves them."""

@@ -1,6 +1,7 @@
 """What GitHub said of Apps, when `domain.runs.appcheck` wanted them checked, and what is learnt of them thereby.
 
-One asks for all that need to know: the others wait, and are woken once GitHub has answered.
+One asks for all that need to know: the others wait. Once GitHub has answered they are woken, or stand in their lanes
+where all that they would find out is that it is not their turn.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import App, AppInfo, PrivateKey
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.turns import Turns, Waits
+from githubtoken_operator.engine.scheduling.turns import Stand, Turns, Waits
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +49,14 @@ class Checks:
         self._checks: dict[Ref, Check] = {}
         self._client_ids: dict[Ref, tuple[tuple[str, str, str], str]] = {}
         self._limits: dict[Ref, tuple[datetime, RateLimited]] = {}
-        self._unchecked: dict[Ref, set[Ref]] = {}
+        self._unchecked: dict[Ref, dict[Ref, Stand | None]] = {}
 
-    async def ensure_checked(self, ref: Ref, *, asks: Ref) -> None:
+    async def ensure_checked(self, ref: Ref, *, asks: Ref, stand: Stand | None = None) -> None:
         """Asks GitHub about the App where that is due. Raises what GitHub refused, and its limit until it ends.
 
-        One asks for all: others have to wait (`Waits`) without a place, and are woken once GitHub has answered. No
-        answer counts as no check; an App that GitHub accepted before is used nevertheless.
+        One asks for all: others have to wait (`Waits`) without a place, and are woken once GitHub has answered, or
+        where it accepts the App put where they say that they `stand`. No answer counts as no check; an App that GitHub
+        accepted before is used nevertheless.
         Where a service has the key, raises why it is not known which.
         """
         resolved = await self._apps.resolve(ref)
@@ -65,7 +67,7 @@ class Checks:
             await key.identify()
         check = self._checks.get(ref) or appcheck.remembered(source)
         if check is None or check.is_due(source, key.fingerprint, self._now()):
-            check = await self._check(ref, source, app, key, before=check, asks=asks)
+            check = await self._check(ref, source, app, key, before=check, asks=asks, stand=stand)
         self._checks[ref] = check
         if check.error is not None:
             raise check.error
@@ -100,12 +102,20 @@ class Checks:
         return found
 
     async def _check(
-        self, ref: Ref, source: GitHubApp, app: App, key: PrivateKey, *, before: Check | None, asks: Ref
+        self,
+        ref: Ref,
+        source: GitHubApp,
+        app: App,
+        key: PrivateKey,
+        *,
+        before: Check | None,
+        asks: Ref,
+        stand: Stand | None,
     ) -> Check:
         self._raise_limit(ref)
         worked = before is not None and before.error is None and before.concerns(source, key.fingerprint)
         lane = Lane(app.api_host, app.credential)
-        self._unchecked.setdefault(ref, set()).add(asks)
+        self._unchecked.setdefault(ref, {})[asks] = stand
         self._turns.owned(lane, (ref.namespace, ref.name))
         try:
             with self._turns.turn(asks, lane, deadline=0, points=READ):
@@ -129,13 +139,18 @@ class Checks:
         else:
             self._learn(ref, app, info)
             check = appcheck.accepted(source, key.fingerprint, self._now(), info)
-        self._tell(ref, asks)
+        self._tell(ref, asks, accepted=check.error is None)
         return check
 
-    def _tell(self, ref: Ref, asked: Ref) -> None:
-        """Wakes the App, and those that wait for what GitHub says of it."""
-        for waiting in {ref, *self._unchecked.pop(ref, ())} - {asked}:
-            self._wake(waiting)
+    def _tell(self, ref: Ref, asked: Ref, *, accepted: bool = False) -> None:
+        """Tells the App, and those that wait for what GitHub says of it."""
+        for waiting, stand in ({ref: None} | self._unchecked.pop(ref, {})).items():
+            if waiting == asked:
+                continue
+            if stand is not None and accepted:
+                self._turns.stand(waiting, stand)
+            else:
+                self._wake(waiting)
 
     def _raise_limit(self, ref: Ref) -> None:
         """Raises the limit that GitHub stated at the last look, as long as it lasts."""

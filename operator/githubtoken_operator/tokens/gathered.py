@@ -14,6 +14,7 @@ from githubtoken_operator.domain.installation.target import FIELD
 from githubtoken_operator.domain.objects.specs.github_token import Failures, GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.own import Own
+from githubtoken_operator.domain.runs.due import urgency
 from githubtoken_operator.domain.runs.due.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
@@ -113,6 +114,11 @@ class Gathered:
     def app_ref(self) -> Ref:
         """The App that `appRef` names, whether or not it is there."""
         return app_ref(self.observation.token)
+
+    @property
+    def deadline(self) -> float:
+        """Until when a new token is wanted, in Unix seconds."""
+        return urgency.deadline(self.observation).timestamp()
 
     @property
     def next_revision(self) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from threading import Lock
 from typing import Final, Literal
 
@@ -42,6 +43,8 @@ _RESTARTED_KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet", "Rollout")
 _REVOCATION_RESULTS: Final[tuple[RevocationResult, ...]] = ("success", "failed")
 _REFRESH_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
+_MOST_HOSTS: Final = 1024
+"""Of so many hosts the name is remembered: it is asked for three times with each request."""
 _RATE_LIMIT_WINDOW: Final = 3600.0
 """Seconds after which GitHub has reset a limit, so that what was read before says nothing any more.
 
@@ -69,7 +72,7 @@ class Metrics:
 
         `host_label` names a host in the series: many hosts that tenants may think of must come out as few names.
         """
-        self.host_label = host_label
+        self.host_label: Final = lru_cache(_MOST_HOSTS)(host_label)
         # Creation times as series of their own would double the number of counters and are used by nobody here.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it without types
         self.registry: Final = CollectorRegistry()

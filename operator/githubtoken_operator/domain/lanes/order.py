@@ -82,6 +82,12 @@ class Lanes(Generic[K]):
         self._reserved[key] = lane, waiter
         self._hosts.told(lane, now)
 
+    def move(self, lane: Lane, to: Lane, now: float) -> None:
+        """All that wait in one lane wait in another one, as long as before: they turned out to be the same."""
+        _, _, state = self._hosts.find(lane)
+        for key, waiter in tuple(state.waiting.items()) if state is not None else ():
+            self.wait(key, to, deadline=waiter.rank.deadline, points=waiter.points, now=now)
+
     def grant(self, now: float) -> list[K]:
         """Those whose turn has come since: each is to ask again, and will be let in."""
         while self._kept and (place := next(iter(self._kept.values()))).since + KEPT <= now:
@@ -199,6 +205,10 @@ class Lanes(Generic[K]):
         lane, mine = self._reserved[key]
         _, credential, _ = self._hosts.find(lane)
         return credential.before(mine.rank) if credential is not None else 0
+
+    def has_turn(self, key: K) -> bool:
+        """Whether its turn has come, or it asks already."""
+        return key in self._places
 
     def is_granted(self, key: K) -> bool:
         """Whether its turn has come, and it has not asked yet."""

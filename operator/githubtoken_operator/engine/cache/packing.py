@@ -25,6 +25,7 @@ _WINDOW: Final = 12
 """Bits: 4 KiB are looked back, most of which is the pattern. A wider one costs more to begin with than it saves."""
 _MEMORY: Final = 5
 _LEVEL: Final = 1
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 class Packed:
@@ -52,7 +53,7 @@ class Packing:
 
     def pack(self, body: JSON) -> Packed | None:
         """The object as it is kept; None where it is too long."""
-        text = json.dumps(body, separators=(",", ":")).encode()
+        text = _ENCODER.encode(body).encode()
         if len(text) > LONGEST:
             return None
         self._since += 1

@@ -182,6 +182,7 @@ class Watched:
 
 _FEW: Final = 8
 _ABSENT: Final = b""
+_SORTED: Final = json.JSONEncoder(sort_keys=True)
 _running: ContextVar[Ref | None] = ContextVar("running", default=None)
 
 
@@ -225,7 +226,7 @@ def _version(kind: Kind, body: JSON | None) -> bytes:
         noted += [data_digest(body), meta.get("labels") or {}, owners, body.get("immutable")]
     elif kind in KEYS:
         noted += [meta.get("uid"), meta.get("generation")]
-    return hashlib.blake2b(json.dumps(noted, sort_keys=True).encode(), digest_size=16).digest()
+    return hashlib.blake2b(_SORTED.encode(noted).encode(), digest_size=16).digest()
 
 
 def _annotations(meta: JSON) -> JSON:

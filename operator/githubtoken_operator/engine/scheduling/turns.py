@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.lanes.order import Lanes
@@ -37,6 +37,14 @@ class Waits(Exception):
         self.before = before
         self.waited = waited
         self.out = out
+
+
+class Stand(NamedTuple):
+    """In which lane somebody is to stand, how urgent it is, and how many points it needs."""
+
+    lane: Lane
+    deadline: float
+    points: float
 
 
 class Turns(Generic[K]):
@@ -86,8 +94,11 @@ class Turns(Generic[K]):
             if told is not None:
                 self._failed(key, learnt() if learnt else lane, told, now)
             elif asked:
-                for each in {lane, learnt() if learnt else lane}:
-                    self.lanes.answered(each, self._monotonic())
+                now, found = self._monotonic(), learnt() if learnt else lane
+                for each in {lane, found}:
+                    self.lanes.answered(each, now)
+                if found != lane:
+                    self.lanes.move(lane, found, now)
         finally:
             self._told.pop(key, None)
             if asked:
@@ -103,6 +114,12 @@ class Turns(Generic[K]):
         """Keeps a turn for one that failed as GitHub failed: it is woken when GitHub may be asked again."""
         if self.lanes.is_out(lane):
             self.lanes.wait(key, lane, deadline=deadline, points=points, now=self._monotonic())
+            self._changed.set()
+
+    def stand(self, key: K, stand: Stand) -> None:
+        """Gives one that waited for something else its reservation, unless it has a turn already."""
+        if not self.lanes.has_turn(key):
+            self.lanes.wait(key, stand.lane, deadline=stand.deadline, points=stand.points, now=self._monotonic())
             self._changed.set()
 
     def leave(self, key: K) -> None:

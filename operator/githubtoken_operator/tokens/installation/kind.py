@@ -31,6 +31,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
 )
 from githubtoken_operator.domain.vocabulary.model import JSON, App, InstallationToken
 from githubtoken_operator.engine.cache.objects import Read
+from githubtoken_operator.engine.scheduling.turns import Stand
 from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
 from githubtoken_operator.tokens.installation.revocation import InstallationRevocation
@@ -110,8 +111,10 @@ class InstallationKind(TokenKind):
         return resolved.key_error
 
     async def prove(self, gathered: Gathered) -> None:
-        """Has the App's key checked."""
-        await self._checks.ensure_checked(gathered.app_ref, asks=gathered.key)
+        """Has the App's key checked. One that has to wait for that stands in its own lane afterwards."""
+        lane = self.lane(gathered.observation.token, gathered.resolved.app)
+        stand = Stand(lane, gathered.deadline, WRITE) if lane else None
+        await self._checks.ensure_checked(gathered.app_ref, asks=gathered.key, stand=stand)
 
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
         """Mints, and sees GitHub accept it: raises `NotHonoured` where that is to be looked at again.

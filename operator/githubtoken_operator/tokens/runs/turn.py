@@ -12,7 +12,6 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.observed.standing import BackingOff, Queued
-from githubtoken_operator.domain.runs.due import urgency
 from githubtoken_operator.domain.runs.due.outcomes import NotItsTurn, Outcome, Settled
 from githubtoken_operator.domain.vocabulary import conditions
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown
@@ -37,14 +36,14 @@ class TokenTurns:
         return self._turns.turn(
             gathered.key,
             lane,
-            deadline=_deadline(gathered),
+            deadline=gathered.deadline,
             points=points,
             learnt=lambda: self._lane(gathered),
         )
 
     def reserve(self, gathered: Gathered) -> None:
         """Keeps a turn for one that failed as GitHub failed."""
-        self._turns.reserve(gathered.key, self._lane(gathered), deadline=_deadline(gathered), points=WRITE)
+        self._turns.reserve(gathered.key, self._lane(gathered), deadline=gathered.deadline, points=WRITE)
 
     def ended(self, key: Ref, outcome: Outcome) -> None:
         """A run ended so: unless the object waits at GitHub, it wants no turn any more."""
@@ -67,13 +66,9 @@ def while_waiting(gathered: Gathered, waits: Waits) -> tuple[Queued | None, NotI
     if not untrue and unsaid > timedelta():
         return None, NotItsTurn(unsaid)
     said = not untrue and conditions.is_decided(status, seen.token.generation)
-    left = (urgency.deadline(seen) - seen.now).total_seconds()
+    left = gathered.deadline - seen.now.timestamp()
     again = NotItsTurn(timedelta(seconds=min(left, LOOK_AGAIN) if left > 0 else LOOK_AGAIN))
     return None if said else Queued(waits.before, out=gathered.host if waits.out else ""), again
-
-
-def _deadline(gathered: Gathered) -> float:
-    return urgency.deadline(gathered.observation).timestamp()
 
 
 def _keeps_its_turn(outcome: Outcome) -> bool:
