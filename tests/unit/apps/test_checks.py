@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
+from githubtoken_operator.domain.lanes.budget import WRITE
+from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.lanes.outage import FIRST_PAUSE
 from githubtoken_operator.domain.objects.secrets import encoded
 from githubtoken_operator.domain.runs.appcheck import CHECK_EVERY
@@ -18,10 +20,10 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import NotSent, RateLimited, Terminal
 from githubtoken_operator.domain.vocabulary.model import App, AppInfo
-from githubtoken_operator.engine.scheduling.turns import Waits
+from githubtoken_operator.engine.scheduling.turns import Stand, Waits
 from tests.unit.apps.worlds import ACME, CI, OTHER, app_status, looks, world_with
 from tests.unit.builders import githubtoken_body, secret
-from tests.unit.fakes import NOT_SENT, FakeGitHub, World, raising
+from tests.unit.fakes import NOT_SENT, FakeGitHub, Process, World, raising
 from tests.unit.keys import pem
 
 # --- A key that is replaced ------------------------------------------------------------------------------------------
@@ -165,6 +167,38 @@ async def test_one_asks_for_all_and_the_others_wait_for_nobody_and_are_woken() -
     assert OTHER in [key for key, _ in process.woken]
     await process.checks.ensure_checked(ACME, asks=OTHER)
     assert looks(world) == 1
+
+
+async def waits_with_a_stand(world: World) -> tuple[Process, Stand]:
+    """CI has GitHub asked about the App, which does not answer yet; OTHER says where it wants to stand then."""
+    world.github = github = Slow(world.faults, world.clock)
+    github.answers = asyncio.Event()
+    process, stand = world.start(), Stand(Lane("api.github.com", "the key", "4711"), 100.0, WRITE)
+    asking = asyncio.create_task(process.checks.ensure_checked(ACME, asks=CI))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    with pytest.raises(Waits):
+        await process.checks.ensure_checked(ACME, asks=OTHER, stand=stand)
+    github.answers.set()
+    await asyncio.wait([asking])
+    asking.exception()
+    return process, stand
+
+
+async def test_who_waited_with_a_place_to_stand_is_put_there_and_does_not_run_to_find_out() -> None:
+    process, stand = await waits_with_a_stand(world_with())
+    assert OTHER not in [key for key, _ in process.woken]
+    assert [(key, lane) for key, lane, _ in process.turns.waiting()] == [(OTHER, stand.lane)]
+    process.turns.pump()
+    assert OTHER in [key for key, _ in process.woken]
+
+
+async def test_who_waited_with_a_place_to_stand_is_woken_where_the_app_is_refused() -> None:
+    world = world_with()
+    world.faults.once("get_app", raising(Terminal(reasons.AUTHENTICATION_FAILED, "another App's key")))
+    process, stand = await waits_with_a_stand(world)
+    assert OTHER in [key for key, _ in process.woken]
+    assert stand.lane not in [lane for _, lane, _ in process.turns.waiting()]
 
 
 async def test_a_limit_is_waited_for() -> None:

@@ -100,6 +100,29 @@ def test_who_comes_to_be_of_another_lane_waits_there() -> None:
     assert [key for key, _, _ in lanes.waiting()] == []
 
 
+def test_a_lane_that_turns_out_to_be_another_one_goes_over_into_it_with_all_that_wait() -> None:
+    named, numbered, lanes = Lane(HOST, "key", "acme"), Lane(HOST, "key", "4711"), Lanes[str]()
+    for key, deadline in (("inside", 0.0), ("late", 30.0), ("soon", 10.0)):
+        ask(lanes, key, named, deadline=deadline)
+    ask(lanes, "there", numbered, deadline=20.0)
+    lanes.used("inside")
+    lanes.answered(numbered, 5.0)
+    lanes.move(named, numbered, 5.0)
+    lanes.leave("inside", 5.0)
+    assert [(key, lane) for key, lane, _ in lanes.waiting()] == [("late", numbered), ("soon", numbered)]
+    assert lanes.waited("late", 5.0) == 5.0
+    served(lanes, "there", numbered, now=5.0)
+    assert lanes.grant(5.0) == ["soon", "late"]
+    # Each asks by the number then, and is let in.
+    assert ask(lanes, "soon", numbered, deadline=10.0, now=5.0)
+
+
+def test_nobody_waits_in_a_lane_that_is_not_there() -> None:
+    lanes: Lanes[str] = Lanes()
+    lanes.move(ONE, TWO, 0.0)
+    assert lanes.waiting() == []
+
+
 # --- Limits ----------------------------------------------------------------------------------------------------------
 
 

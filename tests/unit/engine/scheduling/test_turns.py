@@ -20,7 +20,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
     Terminal,
     TokenError,
 )
-from githubtoken_operator.engine.scheduling.turns import Turns, Waits
+from githubtoken_operator.engine.scheduling.turns import Stand, Turns, Waits
 
 LANE = Lane("api.github.com", "key", "1")
 AWAY = NotSent(reasons.GITHUB_UNAVAILABLE, "no connection")
@@ -194,6 +194,39 @@ def test_who_failed_as_github_failed_can_reserve_a_turn_and_give_it_up(scene: Sc
     scene.now = FIRST_PAUSE
     scene.turns.pump()
     assert scene.woken == ["a"]
+
+
+def test_one_that_waited_for_something_else_is_given_its_reservation(scene: Scene) -> None:
+    with scene.turns.turn("inside", LANE, deadline=0.0, points=WRITE):
+        scene.turns.stand("b", Stand(LANE, 20.0, WRITE))
+        scene.turns.stand("a", Stand(LANE, 10.0, WRITE))
+        scene.turns.pump()
+        assert scene.woken == []
+    scene.turns.pump()
+    assert scene.woken == ["a", "b"]
+
+
+@pytest.mark.parametrize("asks", [pytest.param(True, id="and asks"), pytest.param(False, id="and has not asked yet")])
+def test_who_has_a_turn_is_given_no_second_place(scene: Scene, asks: bool) -> None:  # noqa: FBT001 - pytest's
+    elsewhere = Stand(LANE._replace(installation="2"), 0.0, WRITE)
+    scene.lanes.wait("a", LANE, deadline=0.0, points=WRITE, now=0.0)
+    scene.turns.pump()
+    if asks:
+        scene.lanes.ask("a", LANE, deadline=0.0, points=WRITE, now=0.0)
+    scene.turns.stand("a", elsewhere)
+    assert scene.turns.waiting() == []
+    scene.turns.leave("a")
+    assert scene.lanes.next_at(0.0) is None
+
+
+def test_those_that_wait_under_a_name_go_on_under_the_number_that_it_turned_out_to_be(scene: Scene) -> None:
+    named = LANE._replace(installation="acme")
+    with scene.turns.turn("a", named, deadline=0.0, points=WRITE, learnt=lambda: LANE):
+        for key in ("b", "c"):
+            scene.turns.stand(key, Stand(named, 0.0, WRITE))
+    assert {lane for _, lane, _ in scene.turns.waiting()} == {LANE}
+    scene.turns.pump()
+    assert scene.woken == ["b", "c"]
 
 
 def test_nobody_reserves_a_turn_where_github_answers(scene: Scene) -> None:
