@@ -18,20 +18,29 @@ import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Container, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from typing import Any, Final, Protocol, cast
 
+import kopf
 from kopf._cogs.clients import errors, watching
 
 from githubtoken_operator.adapters.kubernetes.api import request_of
+from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION
 from githubtoken_operator.domain.objects.secrets import trimmed
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 AT_ONCE: Final = 16
 """Events that are taken in without a turn for others: some milliseconds. One chunk of a stream may hold thousands."""
 
+OWN_PAGE: Final = 50
+"""Objects of our own kinds in one answer to a list. They cannot be as large as Secrets (`LARGE_PAGE`), and an answer of
+a CustomResourceDefinition costs the API server 10 ms, whatever is in it."""
+
 _BOOKMARK: Final = "BOOKMARK"
 _OF_THE_API: Final = re.compile(r"/apis?/.*")
 """The path below whatever a kubeconfig's server has in front of it."""
+
+_GROUP: Final = API_VERSION.partition("/")[0]
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +72,18 @@ def listening(listener: Listener) -> Iterator[None]:
             listener.answered("watch" if "watch" in response.url.query else verb, resource, response.status)
         await look(response)
 
-    async def continuous_watch(*, resource: Any, namespace: Any, **options: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - kopf's
-        found = cast("AsyncGenerator[Any]", original(resource=resource, namespace=namespace, **options))
+    async def continuous_watch(
+        *,
+        settings: kopf.OperatorSettings,
+        resource: Any,  # noqa: ANN401 - kopf's
+        namespace: Any,  # noqa: ANN401 - kopf's
+        **options: Any,  # noqa: ANN401 - kopf's
+    ) -> AsyncIterator[Any]:
+        if resource.group == _GROUP:
+            settings = replace(settings, watching=replace(settings.watching, chunk_size=OWN_PAGE))
+        found = cast(
+            "AsyncGenerator[Any]", original(settings=settings, resource=resource, namespace=namespace, **options)
+        )
         present: set[tuple[str, str]] = set()
         listing = True
         count = 0

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import kopf
 import pytest
@@ -16,6 +17,7 @@ from kopf._cogs.clients import api as requests
 from kopf._cogs.clients import auth, errors, fetching, watching
 from kopf._cogs.structs.references import Resource
 
+from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE
 from githubtoken_operator.watching import watches
 
 pytestmark = pytest.mark.every_python
@@ -49,10 +51,11 @@ def api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "stream", stream)
 
 
-async def watched(namespace: str | None) -> list[Any]:
+async def watched(namespace: str | None, resource: Resource = TOKENS) -> list[Any]:
     settings = kopf.OperatorSettings()
     settings.watching.reconnect_backoff = 0
-    events = watching.infinite_watch(settings=settings, resource=TOKENS, namespace=namespace, _iterations=1)  # type: ignore[arg-type]
+    settings.watching.chunk_size = LARGE_PAGE
+    events = watching.infinite_watch(settings=settings, resource=resource, namespace=namespace, _iterations=1)  # type: ignore[arg-type]
     return [event async for event in events]
 
 
@@ -185,3 +188,30 @@ async def test_the_requests_of_the_watches_are_counted_by_what_was_answered(befo
         ("watch", "githubtokens", 200),
         ("watch", "githubtokens", 410),
     ]
+
+
+@pytest.mark.parametrize(
+    ("resource", "size"),
+    [
+        pytest.param(TOKENS, watches.OWN_PAGE, id="of our own"),
+        pytest.param(Resource("", "v1", "secrets", "Secret", namespaced=True), LARGE_PAGE, id="of Secrets"),
+    ],
+)
+async def test_a_page_is_as_long_as_its_objects_allow(
+    resource: Resource, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def get(*, url: str, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - kopf's
+        asked.append(url)
+        return {"metadata": {"resourceVersion": "1"}, "items": []}
+
+    async def stream(**_: Any) -> AsyncIterator[dict[str, Any]]:  # noqa: ANN401 - kopf's
+        for event in STREAM[-1:]:
+            yield event
+
+    monkeypatch.setattr(requests, "get", get)
+    monkeypatch.setattr(requests, "stream", stream)
+    with watches.listening(Told()):
+        await watched(None, resource)
+    assert [parse_qs(urlsplit(url).query)["limit"] for url in asked] == [[str(size)]]
