@@ -209,7 +209,7 @@ class _Watches(Collector):
             labels=("resource",),
         )
         oldest: dict[str, float] = {}
-        for (resource, _), at in tuple(self._heard.items()):
+        for (resource, _), at in self._heard.copy().items():
             oldest[resource] = min(at, oldest.get(resource, at))
         for resource, at in oldest.items():
             family.add_metric((resource,), self._monotonic() - at)

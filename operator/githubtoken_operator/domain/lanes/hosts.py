@@ -77,8 +77,8 @@ class Hosts(Generic[K]):
         One that nobody asks any more is none of them.
         """
         found = []
-        for name, host in tuple(self._hosts.items()):
-            states = [state for each in tuple(host.credentials.values()) for state in tuple(each.lanes.values())]
+        for name, host in self._hosts.copy().items():
+            states = [state for each in host.credentials.copy().values() for state in each.lanes.copy().values()]
             asked = [state for state in states if state.in_use(now)]
             outages = [(Lane(name, ""), host.outage)] if asked else []
             outages += [(state.lane, state.outage) for state in asked]

@@ -217,7 +217,7 @@ class Lanes(Generic[K]):
 
     def waiting(self) -> list[tuple[K, Lane, float]]:
         """Who waits, where, and since when. May be asked from another thread."""
-        return [(key, lane, waiter.since) for key, (lane, waiter) in tuple(self._reserved.items())]
+        return [(key, lane, waiter.since) for key, (lane, waiter) in self._reserved.copy().items()]
 
     def out(self, now: float) -> list[tuple[Lane, float]]:
         """What is asked by one at a time, and for how many seconds: a host as its lane without credential.

@@ -133,12 +133,13 @@ class DueQueue(Generic[K]):
 
     def overdue(self, now: float) -> int:
         """How many entries are due and were not taken out yet."""
-        # A scrape asks from another thread: the copy is made in one step, while a loop over the live entries is not.
-        return sum(entry.due < now for entry, _ in tuple(self._entries.values()))
+        # A scrape asks from another thread: a copy is made in one step. A tuple of its items is not before Python 3.12,
+        # where each of them may set off a look for garbage, and what that ends lets the other thread in.
+        return sum(entry.due < now for entry, _ in self._entries.copy().values())
 
     def entries(self) -> list[tuple[K, Next]]:
         """All that is queued, in no order. May be asked from another thread."""
-        return [(key, entry) for key, (entry, _) in tuple(self._entries.items())]
+        return [(key, entry) for key, (entry, _) in self._entries.copy().items()]
 
     def by_deadline(self) -> list[tuple[K, Next]]:
         """All that is queued, the most urgent first."""
@@ -192,7 +193,7 @@ class Scheduler(Generic[K]):
     def running(self) -> list[tuple[K, float]]:
         """Who has a place, and for how many seconds; the longest first. May be asked from another thread."""
         now = self._now()
-        return sorted(((key, now - at) for key, at in tuple(self._begun.items())), key=lambda item: -item[1])
+        return sorted(((key, now - at) for key, at in self._begun.copy().items()), key=lambda item: -item[1])
 
     def waiting(self, most: int) -> Sequence[tuple[K, float, str]]:
         """Who waits, for how many more seconds (below zero: for a place) and for what; the next first, so many at most.

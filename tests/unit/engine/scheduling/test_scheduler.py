@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import itertools
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -506,3 +508,36 @@ async def test_while_everything_is_held_nothing_begins_and_then_the_most_urgent_
     assert ran == ["soon", "late"]
     await scheduler.drain()
     await running
+
+
+@pytest.fixture
+def garbage() -> Iterator[list[Callable[[], None]]]:
+    """What is called at each look for garbage, of which there are as many as there can be."""
+    called: list[Callable[[], None]] = []
+    before = gc.get_threshold()
+
+    def look(phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            for each in called:
+                each()
+
+    gc.callbacks.append(look)
+    gc.set_threshold(1)
+    yield called
+    gc.set_threshold(*before)
+    gc.callbacks.remove(look)
+
+
+def test_what_waits_is_shown_to_another_thread_that_is_interrupted_at_any_allocation(
+    garbage: list[Callable[[], None]],
+) -> None:
+    waiting: DueQueue[int] = DueQueue()
+    for key in range(100):
+        waiting.add(key, Next(0.0))
+    more = itertools.count(100)
+    # As the loop's thread would: it is let in where garbage is looked for.
+    garbage.append(lambda: waiting.add(next(more), Next(0.0)))
+    for _ in range(20):
+        assert len(waiting.entries()) >= 100
+        assert waiting.overdue(1.0) >= 100
+    assert len(waiting) > 100
