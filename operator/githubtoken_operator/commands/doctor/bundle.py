@@ -12,7 +12,7 @@ import os
 import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
 
@@ -23,6 +23,8 @@ from githubtoken_operator.commands.terminal.checks import Check, Look, items, lo
 from githubtoken_operator.domain.objects.specs.github_token import PREFIX
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.redaction import redact
+
+T = TypeVar("T")
 
 LINES: Final = 2000
 """Of each replica's log, the last ones."""
@@ -44,12 +46,10 @@ async def collect(survey: Survey, found: Findings, checks: Sequence[Check]) -> d
     names = [str(pod["metadata"]["name"]) for pod in items(platform.replicas)]
     events = await look("events", survey.events(scope))
     logs = {name: await look(name, survey.log(platform.namespace, name, LINES)) for name in names}
-    listed = found.objects.tokens.found
-    bodies = listed if isinstance(listed, ApiError) else [token.body for token in listed or ()]
     files: dict[str, object] = {
         "checks.yaml": [check.as_json for check in checks],
         "version.yaml": {"command": platform.version, "apiServer": platform.api_server.found, "scope": scope or "all"},
-        "githubtokens.yaml": _kept(Look("githubtokens", bodies), _ours),
+        "githubtokens.yaml": _kept(found.objects.tokens, lambda token: _ours(token.body)),
         "githubapps.yaml": _kept(found.objects.apps, _ours),
         "clustergithubapps.yaml": _kept(found.objects.cluster_apps, _ours),
         "events.yaml": _kept(events, _event),
@@ -75,7 +75,7 @@ def write(path: Path, texts: Mapping[str, str]) -> None:
 # --- What is kept of an object ---------------------------------------------------------------------------------------
 
 
-def _kept(seen: Look[Sequence[JSON]], reduce: Callable[[JSON], dict[str, Any]]) -> object:
+def _kept(seen: Look[Sequence[T]], reduce: Callable[[T], dict[str, Any]]) -> object:
     found = seen.found
     return {"error": found.message} if isinstance(found, ApiError) else [reduce(body) for body in found or ()]
 

@@ -25,8 +25,9 @@ from githubtoken_operator.commands.doctor.findings import Findings, Key, Objects
 from githubtoken_operator.commands.shown.orphans import left
 from githubtoken_operator.commands.terminal.checks import Look, items, look
 from githubtoken_operator.domain.apps import hosts
-from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
-from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
+from githubtoken_operator.domain.objects import named
+from githubtoken_operator.domain.objects.specs.github_app import parse_app
+from githubtoken_operator.domain.objects.specs.github_token import parse_token
 from githubtoken_operator.domain.user.credentials.orphans import Orphan
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
@@ -98,37 +99,26 @@ async def _objects(
         look("clustergithubapps", survey.objects(Kind.CLUSTER_APP, "")),
     )
     parsed = [parse_app(body) for body in (*items(apps), *items(cluster_apps))]
-    wanted = [(*place, key) for app in parsed for place, key in _private_key(app, operator_namespace)][:_MOST_LOOKS]
+    private = [(app.namespace or operator_namespace, app.private_key) for app in parsed]
+    wanted = [(namespace, ref.name, ref.key) for namespace, ref in private if ref][:_MOST_LOOKS]
     looks = await asyncio.gather(*(look(ref[1], inspection.secret(*ref[:2], private_key=ref[2])) for ref in wanted))
     keys: Mapping[Key, Look[SecretLook]] = dict(zip(wanted, looks, strict=True))
-    named = [place for app in parsed for place in _of_app(app, operator_namespace)]
-    both = [*items(listed), *items(clusterwide)]
-    named += [place for token in both for place in _of_token(parse_token(token.body, operator_namespace))]
-    without = await look("labels", _unlabelled(survey, inspection, scope, named))
+    bodies = [*items(apps), *items(cluster_apps), *(token.body for token in (*items(listed), *items(clusterwide)))]
+    places = [
+        (body["metadata"].get("namespace", operator_namespace), name)
+        for body in bodies
+        for name in named.secrets(body.get("spec") or {})
+    ]
+    without = await look("labels", _unlabelled(survey, inspection, scope, places))
     left = await look("orphans", _left(tokens, scope, [it.body for it in items(listed)]))
     return Objects(scope, listed, clusterwide, apps, cluster_apps, keys, without, left, operator_namespace)
 
 
-def _private_key(app: GitHubApp, operator_namespace: str) -> list[tuple[tuple[str, str], str]]:
-    ref = app.private_key
-    return [((app.namespace or operator_namespace, ref.name), ref.key)] if ref else []
-
-
-def _of_app(app: GitHubApp, operator_namespace: str) -> list[tuple[str, str]]:
-    return [(app.namespace or operator_namespace, ref.name) for ref in (app.private_key, app.client_secret) if ref]
-
-
-def _of_token(token: GitHubToken) -> list[tuple[str, str]]:
-    """What a human put there for it; a seed that was taken is not needed any more."""
-    refs = (token.user.seed if token.user else None, token.personal.secret if token.personal else None)
-    return [(token.namespace, ref.name) for ref in refs if ref]
-
-
 async def _unlabelled(
-    survey: Survey, inspection: Inspection, scope: str, named: Sequence[tuple[str, str]]
+    survey: Survey, inspection: Inspection, scope: str, places: Sequence[tuple[str, str]]
 ) -> Sequence[tuple[str, str]]:
     labelled = await survey.labelled(scope)
-    lacking = sorted({place for place in named if place not in labelled and scope in ("", place[0])})[:_MOST_LOOKS]
+    lacking = sorted({place for place in places if place not in labelled and scope in ("", place[0])})[:_MOST_LOOKS]
     looks = await asyncio.gather(*(look(name, inspection.secret(namespace, name)) for namespace, name in lacking))
     return [place for place, seen in zip(lacking, looks, strict=True) if seen.found is not None]
 

@@ -22,6 +22,8 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import Server
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 BUILT_IN: Final = ("api.github.com", "github.com", "*.ghe.com")
 
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -32,7 +34,7 @@ _PORT: Final = re.compile(r"[0-9]{1,5}")
 _PLAIN: Final = re.compile(r"[!-~]+")
 _LONGEST_NAME: Final = 253
 _HIGHEST_PORT: Final = 65535
-_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def normalised(url: str) -> str:
     place = _place(parts.netloc)
     if place is None:
         return url
-    port = "" if place.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{place.port}"
+    port = "" if place.port in (None, DEFAULT_PORTS[parts.scheme]) else f":{place.port}"
     return f"{parts.scheme}://{place.in_url}{port}{parts.path}"
 
 
@@ -91,7 +93,7 @@ def admitted_by(host: str, allowed: Iterable[str] = ()) -> str:
     if place is None:
         return "other"
     # A URL without a port is https in all but a test's own cases.
-    port = place.port or _DEFAULT_PORTS["https"]
+    port = place.port or DEFAULT_PORTS["https"]
     entries = sorted((*BUILT_IN, *allowed), key=lambda entry: entry.startswith("*."))
     return next((entry for entry in entries if _fits(entry, place, port)), "other")
 
@@ -114,7 +116,7 @@ def check_url(url: str, allowed: Iterable[str] = (), *, built_in: Iterable[str] 
     place = _place(parts.netloc)
     if place is None:
         return "must name a host"
-    port = place.port or _DEFAULT_PORTS[parts.scheme]
+    port = place.port or DEFAULT_PORTS[parts.scheme]
     if not any(_fits(entry, place, port) for entry in (*built_in, *allowed)):
         return f"must be on a host that `--allowed-hosts` has; `{place.host}` is not on the list"
     return None
@@ -130,7 +132,7 @@ def check_form(url: str) -> str | None:
         return "must be a URL"
     place = _place(parts.netloc)
     rules = (
-        (parts.scheme not in _DEFAULT_PORTS, "must begin with `https://`"),
+        (parts.scheme not in DEFAULT_PORTS, "must begin with `https://`"),
         ("@" in parts.netloc, "must not have a user name"),
         ("?" in url or "#" in url, "must not have a query or a fragment"),
         (place is None, "must name a host: a DNS name or an IP address, and a port from 1 to 65535 if any"),
@@ -147,12 +149,16 @@ def check_form(url: str) -> str | None:
 def is_loopback(host: str) -> bool:
     """Whether a host name or IP address (without brackets) is this machine by its very name."""
     name = host.lower().removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
+    address = address_of(name)
+    return name == "localhost" or name.endswith(".localhost") or (address is not None and address.is_loopback)
+
+
+def address_of(text: str) -> Address | None:
+    """The IP address (without brackets) that the text is; None where it is none."""
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
+        return None
 
 
 def _fits(entry: str, place: _Place, port: int) -> bool:
@@ -187,11 +193,7 @@ def _place(netloc: str) -> _Place | None:
 
 
 def _named(name: str, port: int | None, *, bracketed: bool) -> _Place | None:
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        address = None
-    if address is not None:
+    if (address := address_of(name)) is not None:
         # An IPv6 address stands in brackets, and never with a zone, which means another interface on every machine.
         in_place = bracketed == isinstance(address, ipaddress.IPv6Address) and "%" not in name
         return _Place(str(address), port, is_ip=True) if in_place else None

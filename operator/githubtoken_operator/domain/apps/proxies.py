@@ -18,13 +18,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 from urllib.parse import urlsplit
 
-from githubtoken_operator.domain.apps.hosts import is_loopback
+from githubtoken_operator.domain.apps.hosts import DEFAULT_PORTS, Address, address_of, is_loopback
 
-_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -41,7 +38,7 @@ class _Spared:
     itself: bool = False
     port: int | None = None
 
-    def fits(self, host: str, address: _Address | None, port: int) -> bool:
+    def fits(self, host: str, address: Address | None, port: int) -> bool:
         if self.port not in (None, port):
             return False
         if self.network is not None:
@@ -64,7 +61,7 @@ class Proxies:
         name = host.strip().lower().removesuffix(".")
         if proxy is None or self.none or is_loopback(name):
             return None
-        address, port = _address(name), port or _DEFAULT_PORTS.get(scheme, 0)
+        address, port = _address(name), port or DEFAULT_PORTS.get(scheme, 0)
         return None if any(entry.fits(name, address, port) for entry in self.spared) else proxy
 
 
@@ -136,10 +133,7 @@ def _split(text: str) -> tuple[str, int | None]:
     return host, int(port)
 
 
-def _address(text: str) -> _Address | None:
-    try:
-        found = ipaddress.ip_address(text)
-    except ValueError:
-        return None
+def _address(text: str) -> Address | None:
+    found = address_of(text)
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
     return mapped or found
