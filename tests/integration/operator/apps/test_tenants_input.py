@@ -88,9 +88,7 @@ def test_nothing_of_a_damaged_key_is_shown(world: World) -> None:
 
 
 def test_annotations_of_nonsense_cost_one_token_its_sign_in_and_nobody_else_anything(world: World) -> None:
-    app = world.app()
-    world.user_token(seed=world.sign_in(app))
-    world.wait_ready("alice")
+    world.ready_user()
     nonsense = dict.fromkeys(("refresh_intent", "seeds_taken", "spent_sha256", "device_flow"), DEEP)
     world.annotate("alice-credential", kind="Secret", **nonsense)
     world.annotate("alice", refresh_requested_at="now")

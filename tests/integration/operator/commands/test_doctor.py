@@ -163,9 +163,7 @@ def test_a_github_that_cannot_be_reached_is_told_and_one_that_is_not_allowed_is_
 
 
 def test_somebody_with_few_rights_is_told_what_is_hidden(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     rules = [{"apiGroups": ["githubtoken.dev"], "resources": ["githubtokens"], "verbs": ["get", "list"]}]
     account = world.cluster.control_plane.service_account_kubeconfig("eve", namespace=world.namespace, rules=rules)
     # Without -n it is their own namespace, since they may not list all.
@@ -189,9 +187,7 @@ def test_somebody_with_few_rights_is_told_what_is_hidden(world: World) -> None:
 
 
 def test_rivals_that_write_the_same_secret_are_told(world: World, doctor: Doctor, rivals_crds: None) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     made = {"name": "theirs"}
     token = {
         "apiVersion": "github.as-code.io/v1",

@@ -49,9 +49,7 @@ def key_of(app: str = "acme-app") -> str:
 
 
 def test_a_whole_chain_shows_every_link_to_the_pods_and_no_secret(world: World, githubtoken: Commands) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     world.workload()
     world.change("ci", restartTargets=[{"kind": "Deployment", "name": "web"}])
     world.pod("files", {"secret": {"secretName": "ci"}})
@@ -141,9 +139,7 @@ def test_a_secret_of_somebody_else_is_told_at_the_secret(world: World, githubtok
 
 
 def test_workloads_that_are_missing_and_pods_that_read_once_are_told(world: World, githubtoken: Commands) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     world.change("ci", restartTargets=[{"kind": "StatefulSet", "name": "gone"}])
     env = [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "ci", "key": "token"}}}]
     pod = {
@@ -182,9 +178,7 @@ def test_a_clusters_app_is_followed_into_the_operators_namespace(world: World, g
 
 
 def test_a_viewer_sees_all_but_the_secrets_and_where_the_chain_ends(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     account = world.cluster.control_plane.service_account_kubeconfig("viewer", namespace=world.namespace, rules=VIEWER)
     viewer = Commands(account, world.namespace)
     chain = walked(viewer)

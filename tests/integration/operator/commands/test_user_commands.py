@@ -186,9 +186,7 @@ def test_a_refresh_of_several_goes_on_after_one_that_cannot_be(world: World, git
 
 
 def test_a_refresh_that_does_not_come_says_what_is_missing(world: World, githubtoken: Commands) -> None:
-    app = world.app()
-    world.installation_token()
-    world.wait_ready()
+    app = world.ready_token()
     world.github.fail("mint", app=app, status=429, headers={"Retry-After": "600"})
     githubtoken("refresh", "ci")
     world.wait_failing()

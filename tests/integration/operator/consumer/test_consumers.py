@@ -40,9 +40,7 @@ def synced(world: World, pod: str) -> str | None:
 
 @pytest.mark.both_kinds
 def test_a_token_that_replicas_do_not_know_yet_is_not_seen_by_consumers(world: World) -> None:
-    app = world.app()
-    world.installation_token()
-    world.wait_ready()
+    app = world.ready_token()
     before = world.data("ci")
     fault = world.github.fail("installation_repositories", status=401, times=None, app=app)
     world.annotate("ci", refresh_requested_at="now")

@@ -69,9 +69,7 @@ def test_a_secret_has_the_properties_of_the_token_and_what_a_restarted_operator_
 
 
 def test_a_deleted_secret_is_restored_without_a_call_to_github(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     before, requests = world.data("ci"), len(world.requests())
     world.delete("Secret", "ci")
     world.wait_for("ci", bool, kind="Secret")
@@ -132,9 +130,7 @@ def test_an_edited_secret_is_restored_without_a_call_to_github(world: World, edi
 
 
 def test_keys_and_labels_of_others_stay(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     world.secret_key("ci", "theirs", "kept")
     world.patch("ci", {"metadata": {"labels": {"theirs": "kept"}}}, kind="Secret")
     world.annotate("ci", refresh_requested_at="now")
@@ -208,9 +204,7 @@ def test_special_characters_survive(world: World) -> None:
 
 
 def test_another_type_replaces_the_secret_and_keeps_the_token(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     before = secret_of(world)
     world.change("ci", secret={"formats": ["DockerConfigJSON"]})
     after = world.wait_for("ci", lambda secret: secret.get("type") == "kubernetes.io/dockerconfigjson", kind="Secret")
@@ -225,9 +219,7 @@ def test_another_type_replaces_the_secret_and_keeps_the_token(world: World) -> N
 
 
 def test_a_finalizer_that_holds_the_old_secret_is_said_and_waited_for(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     world.patch("ci", {"metadata": {"finalizers": ["example.com/hold"]}}, kind="Secret")
     world.change("ci", secret={"formats": ["BasicAuth"]})
     assert "somebody's finalizer holds it" in world.wait_reason("ci", "SecretConflict").message
@@ -257,9 +249,7 @@ def test_an_adopted_secret_is_not_deleted_for_another_type(world: World) -> None
 
 
 def test_a_deleted_githubtoken_takes_its_secret_and_its_metrics_along(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     labels = world.series("ci")
     assert f"githubtoken_expiration_timestamp_seconds{{{labels}}}" in world.operator.metrics()
     world.delete("GitHubToken", "ci")
@@ -409,9 +399,7 @@ def test_of_two_githubtokens_that_wait_the_older_one_gets_the_secret(world: Worl
 
 
 def test_a_secret_with_another_controller_is_left_alone_until_it_is_given_back(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     world.secret("theirs", {"a": "b"})
     theirs = secret_of(world, "theirs")["metadata"]["uid"]
     owner = {"apiVersion": "v1", "kind": "Secret", "name": "theirs", "uid": theirs, "controller": True}
@@ -426,9 +414,7 @@ def test_a_secret_with_another_controller_is_left_alone_until_it_is_given_back(w
 
 
 def test_a_secret_that_was_made_immutable_is_left_alone_until_it_is_deleted(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     before = world.data("ci")
     world.patch("ci", {"immutable": True}, kind="Secret")
     assert "is immutable" in world.wait_reason("ci", "SecretConflict").message

@@ -72,9 +72,7 @@ def test_a_limited_app_goes_on_when_github_allows_it(world: World, status: int) 
 
 
 def test_a_limit_costs_no_valid_token(world: World) -> None:
-    app = world.app()
-    world.installation_token()
-    world.wait_ready()
+    app = world.ready_token()
     before = world.data("ci")
     world.github.fail("mint", app=app, status=429, **LATER)
     world.annotate("ci", refresh_requested_at="now")

@@ -51,9 +51,7 @@ def test_the_api_server_is_not_asked_through_a_proxy_of_the_environment(
     operator = start()
     with new_namespace(cluster_apart) as name, world_in(cluster_apart, simulator, operator, name) as world:
         world.canaries.append("s3cret")
-        world.app()
-        world.installation_token()
-        world.wait_ready()
+        world.ready_token()
         # GitHub is: this host is not on the list that Go's programs spare.
         world.github_app(world.register(), "away", apiURL="https://api.github.com", webURL="https://github.com")
         world.app_secret(world.register(), "away-app")

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("kept_in", ["token", "refresh_token", "client-secret", "private-key.pem"])
 @pytest.mark.parametrize("padding", [None, 0, 1, 2], ids=["plain", "base64", "base64 after one", "base64 after two"])
 def test_a_secret_is_found_in_an_annotation(world: World, kept_in: str, padding: int | None) -> None:
-    app = world.app()
-    world.user_token(seed=world.sign_in(app))
-    world.wait_ready("alice")
+    world.ready_user()
     secret = world.data("alice-credential").get(kept_in) or world.data("acme-app")[kept_in]
     shown = secret if padding is None else base64.b64encode(b"x" * padding + secret.encode()).decode()
     assert world.leaks() == []
@@ -50,9 +48,7 @@ def test_the_password_of_a_proxy_is_found_in_what_it_is_sent_as(world: World) ->
 
 
 def test_a_secret_is_found_in_the_log(world: World) -> None:
-    app = world.app()
-    world.user_token(seed=world.sign_in(app))
-    world.wait_ready("alice")
+    world.ready_user()
     assert world.data("alice")["token"]
     # What the operator does log of it is its absence; so the log's own words serve as the secret.
     world.canaries.append("obtained a token because")

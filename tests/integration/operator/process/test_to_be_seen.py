@@ -24,9 +24,7 @@ def runs(world: World) -> dict[str, Any]:
 
 
 def test_the_process_counts_its_runs_and_what_it_asks_of_the_api_server(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     for verb in ("list", "watch"):
         assert value(world, f'githubtoken_api_requests_total{{code="200",resource="githubtokens",verb="{verb}"}}')
     written = 'githubtoken_api_requests_total{code="200",resource="githubtokens/status",verb="patch"}'

@@ -164,6 +164,20 @@ class World(Belongings):
             **options,
         )
 
+    def ready_token(self) -> App:
+        """An App, and its GitHubToken `ci` once that is ready."""
+        app = self.app()
+        self.installation_token()
+        self.wait_ready()
+        return app
+
+    def ready_user(self) -> App:
+        """An App, and the GitHubToken `alice` of its user once that is ready."""
+        app = self.app()
+        self.user_token(seed=self.sign_in(app))
+        self.wait_ready("alice")
+        return app
+
     def wait_reason(self, name: str, reason: str, **options: Any) -> Ready:  # noqa: ANN401
         """Waits until the object is not ready for that reason."""
         return ready_of(

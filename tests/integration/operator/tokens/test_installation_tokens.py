@@ -208,9 +208,7 @@ def test_a_renew_before_that_is_not_less_than_the_life_is_ignored_and_told_once(
 
 
 def test_a_refresh_request_is_answered_once_and_echoed(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     world.annotate("ci", refresh_requested_at="2026-01-01T00:00:00Z")
     status = world.wait_ready(revision=2)["status"]
     assert status["lastHandledRefreshAt"] == "2026-01-01T00:00:00Z"
@@ -328,9 +326,7 @@ def test_after_expiry_the_reason_of_the_last_failure_stands(world: World) -> Non
 
 
 def test_a_valid_token_of_an_earlier_spec_is_kept_but_not_called_ready(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     before = world.data("ci")
     world.change("ci", installation={"permissions": {"administration": "write"}})
     ready = world.wait_reason("ci", "PermissionsNotGranted")

@@ -84,9 +84,7 @@ def test_a_host_that_is_not_allowed_gets_no_token(world: World) -> None:
 
 
 def test_a_credential_secret_is_not_read_out(world: World) -> None:
-    app = world.app()
-    world.user_token(seed=world.sign_in(app))
-    world.wait_ready("alice")
+    world.ready_user()
     urls = {"apiURL": world.simulator.api_url, "webURL": world.simulator.web_url}
     world.token("thief", {"personal": {"secretRef": {"name": "alice-credential"}, **urls}})
     assert "has the role `credential`" in world.wait_reason("thief", "CredentialMissing").message

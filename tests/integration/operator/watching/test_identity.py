@@ -122,9 +122,7 @@ def test_a_restart_writes_nothing_to_an_app(apart: World, start: Start) -> None:
 
 
 def test_metrics_name_a_host_by_the_entry_that_admits_it(world: World) -> None:
-    world.app()
-    world.installation_token()
-    world.wait_ready()
+    world.ready_token()
     labels = [
         line.split('host="')[1].split('"')[0] for line in world.operator.metrics().splitlines() if 'host="' in line
     ]

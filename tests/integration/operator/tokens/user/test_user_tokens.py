@@ -51,9 +51,7 @@ def test_the_stored_pair_is_the_living_one(world: World) -> None:
 
 
 def test_the_credential_is_ours_alone_and_outlives_its_githubtoken(world: World) -> None:
-    app = world.app()
-    world.user_token(seed=world.sign_in(app))
-    world.wait_ready("alice")
+    world.ready_user()
     meta = (world.get("Secret", "alice-credential") or {})["metadata"]
     assert meta["labels"] == {"githubtoken.dev/role": "credential"}
     assert "ownerReferences" not in meta
@@ -83,9 +81,7 @@ def test_a_sign_in_by_device_needs_no_client_secret(world: World) -> None:
 
 
 def test_a_credential_whose_label_was_taken_away_gets_it_back(world: World) -> None:
-    app = world.app()
-    world.user_token(seed=world.sign_in(app))
-    world.wait_ready("alice")
+    world.ready_user()
     world.patch("alice-credential", {"metadata": {"labels": {"githubtoken.dev/role": None}}}, kind="Secret")
     world.wait_for(
         "alice-credential",
@@ -165,9 +161,7 @@ def test_of_two_githubtokens_with_one_seed_one_takes_it_and_the_other_says_so(wo
 
 
 def test_a_refresh_token_of_some_rotations_ago_is_an_old_file_wherever_it_comes_from(world: World) -> None:
-    app = world.app()
-    world.user_token(seed=world.sign_in(app))
-    world.wait_ready("alice")
+    world.ready_user()
     spent = world.data("alice-credential")["refresh_token"]
     for revision in (2, 3, 4):
         world.annotate("alice", refresh_requested_at=str(revision))
@@ -194,9 +188,7 @@ def test_the_consumers_secret_of_one_githubtoken_is_no_seed_of_another(world: Wo
 
 
 def is_no_seed(world: World, of_alice: str, key: str) -> None:
-    app = world.app()
-    world.user_token(seed=world.sign_in(app))
-    world.wait_ready("alice")
+    world.ready_user()
     world.token("thief", {"appRef": {"name": "acme"}, "user": {"seedSecretRef": {"name": of_alice, "key": key}}})
     assert "and is nobody's seed" in world.wait_reason("thief", "CredentialMissing").message
     world.annotate("alice", refresh_requested_at="now")
@@ -267,9 +259,7 @@ BREAKS = [
 def test_a_valid_user_token_is_kept_when_the_next_one_cannot_be_had(
     world: World, break_it: Break, reason: str, refreshes: int
 ) -> None:
-    app = world.app()
-    world.user_token(seed=world.sign_in(app))
-    world.wait_ready("alice")
+    app = world.ready_user()
     before, pair = world.data("alice"), world.data("alice-credential")
     break_it(world, app)
     world.annotate("alice", refresh_requested_at="now")
@@ -283,9 +273,7 @@ def test_a_valid_user_token_is_kept_when_the_next_one_cannot_be_had(
 
 
 def test_tokens_whose_expiry_was_switched_off_are_kept(world: World) -> None:
-    app = world.app()
-    world.user_token(seed=world.sign_in(app))
-    world.wait_ready("alice")
+    app = world.ready_user()
     world.github.change_app(app, tokens_expire=False)
     world.annotate("alice", refresh_requested_at="now")
     world.wait_ready("alice", revision=2)
@@ -295,9 +283,7 @@ def test_tokens_whose_expiry_was_switched_off_are_kept(world: World) -> None:
 
 
 def test_a_revoked_grant_ends_the_token_too_and_is_told_once(world: World) -> None:
-    app = world.app()
-    world.user_token(seed=world.sign_in(app))
-    world.wait_ready("alice")
+    app = world.ready_user()
     before, pair = world.data("alice"), world.data("alice-credential")
     world.github.revoke_grant(app, "alice")
     world.annotate("alice", refresh_requested_at="now")
