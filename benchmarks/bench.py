@@ -50,13 +50,19 @@ class Setting:
     binaries: Binaries
     apps: int
     latency: float
+    life: float | None
     flags: tuple[str, ...]
     source: Path | None
 
     def world(self, *, life: float | None = None) -> AbstractContextManager[World]:
         """A new one."""
         return world(
-            self.binaries, apps=self.apps, latency=self.latency, life=life, source=self.source, flags=self.flags
+            self.binaries,
+            apps=self.apps,
+            latency=self.latency,
+            life=life or self.life,
+            source=self.source,
+            flags=self.flags,
         )
 
 
@@ -70,6 +76,10 @@ def main() -> None:
     options.add_argument("--latency", type=float, default=0.05, help="seconds that GitHub takes (default: %(default)s)")
     options.add_argument("--against", metavar="COMMIT", help="measure the operator of this commit too, in turn")
     options.add_argument("--renewals", type=int, default=0, help="renew so many short-lived tokens too (default: 0)")
+    options.add_argument("--life", type=float, help="seconds that an installation token lives (default: GitHub's hour)")
+    options.add_argument(
+        "--short", action="store_true", help="the first tokens and a restart, without the bare loop and another probe"
+    )
     options.add_argument("--flags", default="", help="further flags of `githubtoken run`")
     options.add_argument("--output", type=Path, help="also write the JSON to this file")
     chosen = options.parse_args()
@@ -95,7 +105,7 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
     }
     with checked_out(chosen.against) if chosen.against else nullcontext() as before:
         settings = {
-            name: Setting(binaries, chosen.apps, chosen.latency, tuple(chosen.flags.split()), source)
+            name: Setting(binaries, chosen.apps, chosen.latency, chosen.life, tuple(chosen.flags.split()), source)
             for name, source in (("now", None), ("before", before))
             if name in commits
         }
@@ -103,8 +113,8 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
             size: dict[str, Any] = {"tokens": tokens}
             for name, setting in settings.items():
                 say(f"{tokens} tokens, {name}")
-                size[name] = _measure(setting, tokens, bare=name == "now")
-            found["sizes"].append({**size, "ratios": _ratios(size)})
+                size[name] = _measure(setting, tokens, bare=name == "now", short=chosen.short)
+            found["sizes"].append(size if chosen.short else {**size, "ratios": _ratios(size)})
         if chosen.renewals:
             found["renewals"] = {}
             for name, setting in settings.items():
@@ -113,17 +123,19 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _measure(setting: Setting, tokens: int, *, bare: bool) -> dict[str, Any]:
+def _measure(setting: Setting, tokens: int, *, bare: bool, short: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with setting.world() as made:
         made.apply(tokens)
-        if bare:
+        if bare and not short:
             say("  the bare loop")
             found["bare_loop"] = _bare_loop(made, tokens)
         say("  the first tokens")
         found["first"], found["repair_seconds"] = _first(made, tokens)
         say("  a restart")
         found["restart"] = _restart(made, tokens)
+    if short:
+        return found
     with setting.world() as made:
         made.apply(tokens)
         say("  the first tokens without the probe")
