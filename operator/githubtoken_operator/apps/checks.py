@@ -68,6 +68,8 @@ class Checks:
         check = self._checks.get(ref) or appcheck.remembered(source)
         if check is None or check.is_due(source, key.fingerprint, self._now()):
             check = await self._check(ref, source, app, key, before=check, asks=asks, stand=stand)
+            # Whoever goes on with what was known before waits for nothing.
+            self._unchecked.get(ref, {}).pop(asks, None)
         self._checks[ref] = check
         if check.error is not None:
             raise check.error

@@ -201,6 +201,23 @@ async def test_who_waited_with_a_place_to_stand_is_woken_where_the_app_is_refuse
     assert stand.lane not in [lane for _, lane, _ in process.turns.waiting()]
 
 
+async def test_who_goes_on_with_an_app_that_worked_is_put_nowhere_later() -> None:
+    world = world_with()
+    process = world.start(watching=False)
+    await process.checks.ensure_checked(ACME, asks=CI)
+    world.clock.advance(CHECK_EVERY)
+    world.github.refuses["get_app"] = NOT_SENT
+    await process.checks.ensure_checked(ACME, asks=CI)
+    stand = Stand(Lane("api.github.com", "the key", "4711"), 100.0, WRITE)
+    await process.checks.ensure_checked(ACME, asks=OTHER, stand=stand)
+    process.turns.leave(OTHER)
+    world.clock.advance(timedelta(seconds=FIRST_PAUSE + 1))
+    del world.github.refuses["get_app"]
+    await process.checks.ensure_checked(ACME, asks=CI)
+    assert looks(world) == 3
+    assert process.turns.waiting() == []
+
+
 async def test_a_limit_is_waited_for() -> None:
     world = world_with()
     world.github.refuses["get_app"] = RateLimited(reasons.RATE_LIMITED, "slow down", retry_after=60)
