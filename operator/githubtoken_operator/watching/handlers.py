@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 class Backoffs:
     """Seconds between attempts to reach the API server: 1, 1, 2, 3, 5 … 15, then 15 for half an hour.
 
-    kopf ends the process when they are used up; a shorter list would end it while the API server is upgraded.
+    Once they are used up, the list or the watch begins anew (`watches`).
     """
 
     def __iter__(self) -> Iterator[float]:

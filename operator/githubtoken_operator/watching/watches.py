@@ -3,6 +3,11 @@
 kopf would keep a worker, a queue and a memory for each object, and call a handler for each event: a fifth of the work
 of a first token, for objects of which it has nothing to do. So it is told of the ends of lists and of bookmarks alone.
 
+It also ends the process where a list or a watch fails otherwise than by its connection: the rest of a long list that
+the API server does not remember any more, a kind that is not served for a moment, an event of an etcd without leader,
+a page of something in between. Here such a one begins anew by another list. What was heard of a list that did not come
+to its end stays, and nothing is concluded from what it lacks.
+
 A list says what is there, so what was known in the same place and is not in it has gone while no watch was looking
 (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes).
 
@@ -36,9 +41,14 @@ OWN_PAGE: Final = 50
 """Objects of our own kinds in one answer to a list. They cannot be as large as Secrets (`LARGE_PAGE`), and an answer of
 a CustomResourceDefinition costs the API server 10 ms, whatever is in it."""
 
+AGAIN: Final = 5.0
+"""Seconds after which a list or a watch that failed begins anew."""
+
 _BOOKMARK: Final = "BOOKMARK"
 _OF_THE_API: Final = re.compile(r"/apis?/.*")
 """The path below whatever a kubeconfig's server has in front of it."""
+_FAILURES: Final = (errors.APIError, watching.WatchingError, ValueError, RecursionError)
+"""How a list or a watch fails beside its connection; the last two are of what is not JSON."""
 
 _GROUP: Final = API_VERSION.partition("/")[0]
 
@@ -87,23 +97,28 @@ def listening(listener: Listener) -> Iterator[None]:
         present: set[tuple[str, str]] = set()
         listing = True
         count = 0
-        async with aclosing(found) as events:
-            async for event in events:
-                listener.heard(resource.plural, namespace)
-                if event is watching.Bookmark.LISTED:
-                    listener.listed(resource.plural, namespace, present)
-                    listing, present = False, set()
-                    yield event
-                elif event["type"] == _BOOKMARK:
-                    yield event
-                else:
-                    meta = trimmed(event["object"])["metadata"]
-                    if listing:
-                        present.add((meta.get("namespace", ""), meta["name"]))
-                    _tell(listener, resource.plural, event)
-                    count += 1
-                    if count % AT_ONCE == 0:
-                        await asyncio.sleep(0)
+        try:
+            async with aclosing(found) as events:
+                async for event in events:
+                    listener.heard(resource.plural, namespace)
+                    if event is watching.Bookmark.LISTED:
+                        listener.listed(resource.plural, namespace, present)
+                        listing, present = False, set()
+                        yield event
+                    elif event["type"] == _BOOKMARK:
+                        yield event
+                    else:
+                        meta = trimmed(event["object"])["metadata"]
+                        if listing:
+                            present.add((meta.get("namespace", ""), meta["name"]))
+                        _tell(listener, resource.plural, event)
+                        count += 1
+                        if count % AT_ONCE == 0:
+                            await asyncio.sleep(0)
+        except _FAILURES as error:
+            what = f"{'list' if listing else 'watch'} of {resource.plural}{f' in {namespace}' if namespace else ''}"
+            logger.warning("the %s begins anew: %s", what, _words(error))
+            await asyncio.sleep(AGAIN)
 
     watching.continuous_watch, errors.check_response = continuous_watch, check_response
     try:
@@ -118,3 +133,10 @@ def _tell(listener: Listener, resource: str, event: JSON) -> None:
     except Exception:  # A defect in taking in one object must not end the watch of all others; it is logged.
         meta = event["object"].get("metadata", {})
         logger.exception("%s %s/%s could not be taken in", resource, meta.get("namespace", ""), meta.get("name"))
+
+
+def _words(error: Exception) -> str:
+    """What the API server said; of what is no answer of it only what it is no good as."""
+    if isinstance(error, errors.APIError):
+        return f"{error.status}: {error.message or 'it says no more'}"
+    return str(error) if isinstance(error, watching.WatchingError) else type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -51,11 +52,11 @@ def api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "stream", stream)
 
 
-async def watched(namespace: str | None, resource: Resource = TOKENS) -> list[Any]:
+async def watched(namespace: str | None, resource: Resource = TOKENS, *, times: int = 1) -> list[Any]:
     settings = kopf.OperatorSettings()
     settings.watching.reconnect_backoff = 0
     settings.watching.chunk_size = LARGE_PAGE
-    events = watching.infinite_watch(settings=settings, resource=resource, namespace=namespace, _iterations=1)  # type: ignore[arg-type]
+    events = watching.infinite_watch(settings=settings, resource=resource, namespace=namespace, _iterations=times)  # type: ignore[arg-type]
     return [event async for event in events]
 
 
@@ -160,6 +161,67 @@ async def test_a_watch_that_is_cancelled_ends(api: None, monkeypatch: pytest.Mon
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+def refused(status: int, kind: type[errors.APIError] = errors.APIClientError) -> errors.APIError:
+    said: Any = {"kind": "Status", "code": status, "message": "not any more"}
+    return kind(said, status=status, headers={})
+
+
+FAILURES = [
+    pytest.param(refused(410), "410: not any more", id="the rest of a list is not remembered any more"),
+    pytest.param(refused(404, errors.APINotFoundError), "404: not any more", id="the kind is not served"),
+    pytest.param(refused(403, errors.APIForbiddenError), "403: not any more", id="no right, for long"),
+    pytest.param(refused(500, errors.APIServerError), "500: not any more", id="an API server that fails for long"),
+    pytest.param(json.JSONDecodeError("Expecting value", "<html>ghs_canary", 0), "JSONDecodeError", id="a page"),
+    pytest.param(RecursionError("too deep"), "RecursionError", id="what is nested without end"),
+]
+
+
+@pytest.mark.parametrize(("error", "said"), FAILURES)
+async def test_a_list_that_fails_in_the_middle_begins_anew_and_tells_of_no_end(
+    api: None, error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, pages = fetching.fetch_objs, iter([error])
+
+    async def listed(**options: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - kopf's
+        async for page in whole(**options):
+            yield page
+        for failure in pages:
+            raise failure
+
+    monkeypatch.setattr(fetching, "fetch_objs", listed)
+    monkeypatch.setattr(watches, "AGAIN", 0)
+    told = Told()
+    with watches.listening(told):
+        await watched("team", times=2)
+    assert [change for _, change, _ in told.events] == [None, None, "listed in team", "ADDED"]
+    assert [record.message for record in caplog.records] == [f"the list of githubtokens in team begins anew: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        pytest.param({"code": 500, "message": "no leader"}, "no leader", id="etcd has no leader"),
+        pytest.param({"code": 403, "message": "no right"}, "no right", id="no right"),
+    ],
+)
+async def test_a_watch_that_is_told_of_a_failure_begins_anew_by_a_list(
+    api: None,
+    event: dict[str, Any],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(f"{__name__}.STREAM", [{"type": "ERROR", "object": event}])
+    monkeypatch.setattr(watches, "AGAIN", 0)
+    told = Told()
+    with watches.listening(told):
+        await watched(None, times=2)
+    assert [change for _, change, _ in told.events] == [None, "listed in None"] * 2
+    messages = [record.message for record in caplog.records]
+    assert len(messages) == 2
+    assert all(each.startswith("the watch of githubtokens begins anew: ") and said in each for each in messages)
 
 
 @pytest.mark.parametrize("before", ["", "/k8s/clusters/c-1"], ids=["plain", "behind a path"])
