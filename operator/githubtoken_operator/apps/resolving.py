@@ -110,6 +110,9 @@ class Apps:
         if len(self._resolved) >= self._sweep_at:
             oldest = self._now() - REUSE
             self._resolved = {each: it for each, it in self._resolved.items() if it.at >= oldest}
+            # An App that was never there has no run that takes it.
+            for each in [each for each in self._served if not self._watched.dependents(each)]:
+                del self._served[each]
             self._sweep_at = max(_SWEEP, 2 * len(self._resolved))
         self._resolved[ref] = known
 

@@ -16,7 +16,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import needs_human, ready_of
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.engine.cache.watched import Ref
-from tests.unit.apps.worlds import ACME, KEY_SECRET, world_with
+from tests.unit.apps.worlds import ACME, CI, KEY_SECRET, world_with
 from tests.unit.builders import NAMESPACE, cluster_app_body, githubtoken_body, namespace_body
 from tests.unit.fakes import World, raising, token_ref
 
@@ -115,6 +115,28 @@ async def test_a_change_that_was_watched_ends_that(changed: Ref) -> None:
     assert await apps.resolve(ACME) is first
     apps.forget(changed)
     assert await apps.resolve(ACME) is not first
+
+
+async def test_of_an_app_that_was_asked_for_and_that_nobody_names_any_more_nothing_is_kept() -> None:
+    world = world_with()
+    apps = world.start().apps
+    for number in range(1000):
+        world.clock.advance(REUSE)
+        await apps.resolve(Ref(Kind.APP, NAMESPACE, f"missing-{number}"))
+    served = [apps.take_served(Ref(Kind.APP, NAMESPACE, f"missing-{number}")) for number in range(1000)]
+    assert sum(map(len, served)) < 200
+
+
+async def test_what_was_handed_out_is_known_as_long_as_somebody_names_the_app() -> None:
+    """Or an App that comes later than its tokens would not wake them."""
+    world = world_with()
+    process = world.start()
+    named = Ref(Kind.APP, NAMESPACE, "named")
+    process.watched.depends(CI, [named])
+    for number in range(1000):
+        world.clock.advance(REUSE)
+        await process.apps.resolve(Ref(Kind.APP, NAMESPACE, f"missing-{number}") if number else named)
+    assert process.apps.take_served(named) == {""}
 
 
 async def test_the_digest_changes_with_whatever_could_mend_a_failure() -> None:

@@ -177,6 +177,7 @@ class Scheduler(Generic[K]):
         self._running: dict[K, asyncio.Task[None]] = {}
         self._begun: dict[K, float] = {}
         self._woken: dict[K, Next] = {}
+        self._gone: set[K] = set()
         self._changed = asyncio.Event()
         self._stopping = False
 
@@ -212,7 +213,8 @@ class Scheduler(Generic[K]):
         self.add(key, Next(self._now() + delay))
 
     def expect(self, key: K, deadline: float | None) -> None:
-        """Says until when a key matters that may not have run yet; None: the key is gone."""
+        """Says until when a key matters that may not have run yet; None: the key is gone, also while it runs."""
+        (self._gone.add if deadline is None and key in self._running else self._gone.discard)(key)
         self._queue.expect(key, deadline)
 
     def add(self, key: K, entry: Next) -> None:
@@ -282,6 +284,10 @@ class Scheduler(Generic[K]):
             entry = Next(now + RETRY_AFTER_CRASH, cause=CRASH)
         finally:
             del self._running[key], self._begun[key]
+            if key in self._gone:
+                # What it found was of what is there no more.
+                self._gone.discard(key)
+                entry = None if entry is None else replace(entry, deadline=None)
             for item in (entry, self._woken.pop(key, None)):
                 if item is not None:
                     self._queue.add(key, item)

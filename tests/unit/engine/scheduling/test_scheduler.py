@@ -261,6 +261,30 @@ async def test_a_key_that_is_woken_while_it_waits_is_as_urgent_as_before(worksho
     assert workshop.began == ["a", "b", "d", "c"]
 
 
+async def test_what_a_run_says_of_a_key_that_went_meanwhile_is_not_remembered(workshop: Workshop) -> None:
+    workshop.returns["c"] = Next(1000, 1)
+    workshop.scheduler.wake("c")
+    await rounds()
+    workshop.scheduler.expect("c", None)
+    await workshop.finish("c")
+    await full_and_woken(workshop)
+    workshop.scheduler.add("d", Next(0, 50))
+    await workshop.finish("a", "b", "d", "c")
+    assert workshop.began == ["c", "a", "b", "d", "c"]
+
+
+async def test_a_key_that_was_made_anew_meanwhile_is_as_urgent_as_its_object_says(workshop: Workshop) -> None:
+    workshop.scheduler.wake("c")
+    await rounds()
+    workshop.scheduler.expect("c", None)
+    workshop.scheduler.expect("c", 40)
+    await workshop.finish("c")
+    await full_and_woken(workshop)
+    workshop.scheduler.add("d", Next(0, 50))
+    await workshop.finish("a", "b", "c", "d")
+    assert workshop.began == ["c", "a", "b", "c", "d"]
+
+
 async def test_a_key_runs_once_at_a_time_and_once_more_where_it_was_woken_meanwhile(workshop: Workshop) -> None:
     workshop.scheduler.wake("a")
     await rounds()
