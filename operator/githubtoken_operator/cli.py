@@ -6,6 +6,7 @@ when it is asked for: `run` takes no memory for what users run, and these begin 
 
 from __future__ import annotations
 
+import errno
 import os
 import pkgutil
 import platform
@@ -35,6 +36,9 @@ _COMMANDS: Final = {
     "crds": "crds:crds",
 }
 """Where each command is that stands in a module of its own, below `commands`."""
+
+_OUTPUT_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a file behind the output can be short of."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -180,7 +184,12 @@ cli.add_command(completion)
 def main() -> None:
     """Entry point of `githubtoken` and of `kubectl githubtoken`."""
     name = "kubectl githubtoken" if Path(sys.argv[0]).name == "kubectl-githubtoken" else "githubtoken"
-    cli(prog_name=name, complete_var=VARIABLE)
+    try:
+        cli(prog_name=name, complete_var=VARIABLE)
+    except OSError as error:
+        if error.errno not in _OUTPUT_FULL:
+            raise
+        sys.exit(f"Error: the output cannot be written: {error.strerror}")
 
 
 def complete_for_kubectl() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -35,6 +36,8 @@ from githubtoken_operator import cli
         (["run", "--pkcs11-pin-file", "/p"], "--pkcs11-module and --pkcs11-pin-file go together"),
         (["run", "--pod-name", "a/b", "--pod-uid", "u"], "must be the name of a pod"),
         (["login"], "Missing argument 'NAME'"),
+        (["doctor", "--bundle", "/no-such-folder/report.tar.gz"], "there is no folder /no-such-folder that may be"),
+        (["doctor", "--bundle", __file__], "is there already"),
         (["login", "alice", "--timeout", "-1s"], "must be a duration such as `20m`"),
     ],
     ids=" ".join,
@@ -119,3 +122,12 @@ def test_as_a_kubectl_plugin_it_is_called_as_one(
     with pytest.raises(SystemExit):
         cli.main()
     assert capsys.readouterr().out.startswith(f"Usage: {name} list ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no file that is always full")
+def test_an_output_that_is_full_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "githubtoken_operator", "crds"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "Error: the output cannot be written: No space left on device\n"

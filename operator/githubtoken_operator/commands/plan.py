@@ -29,6 +29,10 @@ MOST: Final = 20_000
 """Tokens of one App; more take minutes to think through, and no App can have them."""
 LIFE: Final = timedelta(hours=1)
 """Of an installation token."""
+LONGEST_LIFE: Final = timedelta(days=365)
+"""More than any token that is renewed has."""
+LEAST_RENEW_BEFORE: Final = timedelta(minutes=2)
+"""What the schema lets a spec have."""
 USER_LIFE: Final = timedelta(hours=8)
 """Of a user token."""
 USER_REQUESTS: Final = 2000 / 60
@@ -109,11 +113,15 @@ def thought_of(
     per_minute: float,
 ) -> Group:
     """So many tokens that somebody thinks of. Raises `click.UsageError`."""
-    each, lives = -(-tokens // (apps or 1)), life or LIFE
+    each, lives = -(-tokens // (apps or 1)), LIFE if life is None else life
     if each > MOST:
         raise click.UsageError(f"--tokens must be at most {MOST} for each App, not {each}")
     if lives <= timedelta(minutes=1):
         raise click.UsageError("--life must be more than a minute")
+    if lives > LONGEST_LIFE:
+        raise click.UsageError(f"--life must be at most {format_duration(LONGEST_LIFE)}")
+    if renew_before is not None and renew_before < LEAST_RENEW_BEFORE:
+        raise click.UsageError(f"--renew-before must be at least {format_duration(LEAST_RENEW_BEFORE)}, as in a spec")
     if renew_before is not None and renew_before >= lives:
         raise click.UsageError(f"--renew-before must be less than the life, {format_duration(lives)}")
     name = f"each of {apps} Apps" if apps and apps > 1 else "one App"

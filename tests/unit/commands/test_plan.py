@@ -48,6 +48,9 @@ def test_apps_that_are_alike_are_shown_as_one() -> None:
         pytest.param(["--life", "2h"], "--life needs --tokens", id="a life of nothing"),
         pytest.param(["--tokens", "1", "--life", "soon"], "must be a duration", id="no duration"),
         pytest.param(["--tokens", "1", "--life", "30s"], "more than a minute", id="too short"),
+        pytest.param(["--tokens", "1", "--life", "0s"], "more than a minute", id="no life"),
+        pytest.param(["--tokens", "1", "--life", "99999999h"], "at most 8760h", id="a life beyond the calendar"),
+        pytest.param(["--tokens", "1", "--renew-before", "119s"], "at least 2m", id="later than a spec can have it"),
         pytest.param(
             ["--tokens", "1", "--renew-before", "1h"], "less than the life, 1h", id="renewed before it is made"
         ),

@@ -54,7 +54,10 @@ class Api:
         tell: Told = lambda *_: None,
         renew: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`connections` at once, at most; further requests wait for one. `renew` gets a refused credential anew."""
+        """`connections` at once, at most; further requests wait for one. `renew` gets a refused credential anew.
+
+        Raises `ApiError` where the files that TLS needs are none.
+        """
         configuration.connection_pool_maxsize = connections
         # A proxy is the kubeconfig's to name, as for kopf. Else aiohttp reads ~/.netrc in a thread at each request.
         session = configuration.client_session_kwargs = {
@@ -64,7 +67,13 @@ class Api:
         socks = configuration.proxy if (configuration.proxy or "").startswith("socks") else None
         configuration.proxy = None if socks else configuration.proxy
         self._configuration = configuration
-        self._rest = RESTClientObject(configuration)
+        try:
+            self._rest = RESTClientObject(configuration)
+        except (OSError, ValueError) as error:
+            # ssl's own errors are OSErrors, of which strerror quotes nothing of the files.
+            why = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+            files = "the CA, the client certificate or its key, as the kubeconfig or the ServiceAccount has them"
+            raise ApiError(0, f"no access to a cluster: {files}, cannot be used ({why})") from error
         self._tell = tell
         self.heard: Heard = lambda *_: None
         """Told of each answer to a request that is no watch's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,14 +48,20 @@ def doctor(place: Place, *, operator_namespace: str, output: Format | None, gith
     githubtoken doctor -o json | jq '.checks[] | select(.state == "failed")'
     githubtoken doctor --bundle report.tar.gz
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
-    if bundle is not None and bundle.exists():
+    if bundle is not None and os.path.lexists(bundle):
         raise click.UsageError(f"--bundle: {bundle} is there already")
+    if bundle is not None and not os.access(bundle.parent, os.W_OK):
+        raise click.UsageError(f"--bundle: there is no folder {bundle.parent} that may be written")
 
     async def work(session: Session) -> list[Check]:
         found = await read(session, namespace=place.namespace, operator_namespace=operator_namespace, github=github)
         checks = judged(found)
         if bundle is not None:
-            packing.write(bundle, await packing.collect(session.survey, found, checks))
+            texts = await packing.collect(session.survey, found, checks)
+            try:
+                packing.write(bundle, texts)
+            except OSError as error:
+                raise click.ClickException(f"--bundle: {bundle} cannot be written: {error.strerror}") from error
         return checks
 
     checks = in_cluster(place, work)

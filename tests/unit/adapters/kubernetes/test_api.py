@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.aio import client
 
 from githubtoken_operator.adapters.kubernetes.api import Api, request_of
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,26 @@ from githubtoken_operator.adapters.kubernetes.api import Api, request_of
 )
 def test_a_request_is_named_as_rbac_does(method: str, path: str, expected: tuple[str, str]) -> None:
     assert request_of(method, path) == expected
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"ssl_ca_cert": "garbage"}, id="a CA that is none"),
+        pytest.param({"ssl_ca_cert": "missing"}, id="no CA"),
+        pytest.param({"cert_file": "garbage", "key_file": "garbage"}, id="a client certificate that is none"),
+        pytest.param({"cert_file": "missing", "key_file": "missing"}, id="no client certificate"),
+    ],
+)
+async def test_files_that_tls_cannot_use_are_one_line_without_their_text(files: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "garbage").write_text("-----BEGIN CERTIFICATE-----\nhush\n")
+    configuration = client.Configuration(host="https://127.0.0.1:1")
+    for field, name in files.items():
+        setattr(configuration, field, str(tmp_path / name))
+    with pytest.raises(ApiError, match="no access to a cluster: the CA, the client certificate or its key") as refused:
+        Api(configuration)
+    assert "hush" not in refused.value.message
+    assert "\n" not in refused.value.message
 
 
 class Pages(Api):

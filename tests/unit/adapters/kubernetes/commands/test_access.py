@@ -143,6 +143,8 @@ async def test_without_any_file_it_says_where_it_looked(home: Path) -> None:
     line = "no access to a cluster: there is no kubeconfig at {}; set KUBECONFIG or --kubeconfig"
     assert await complaint() == line.format("~/.kube/config")
     assert await complaint(kubeconfig=f"{home}/absent") == line.format(f"{home}/absent")
+    too_long = "n" * 5000
+    assert (await complaint(kubeconfig=too_long)).startswith("no access to a cluster: there is no kubeconfig at nnn")
 
 
 @pytest.mark.parametrize(
