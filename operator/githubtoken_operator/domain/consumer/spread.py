@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -229,12 +230,15 @@ def given_back(secret: JSON) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": secret["type"]}
 
 
-def distribution(spread: Spread, body: dict[str, Any] | None) -> Distribution:
-    """What status says; `body` is what each Secret must be, None where there is no valid token."""
+def distribution(spread: Spread, body: dict[str, Any] | None, kept: Sequence[Failure] = ()) -> Distribution:
+    """What status says; `body` is what each Secret must be, None where there is no valid token.
+
+    `kept`: namespaces that are not wanted, and refuse that the Secret is taken away.
+    """
     template = Template.of_body(body) if body else None
     current = sum(place.has(template) for place in spread.places) if template else 0
     failures = [place.failure for place in spread.places if place.failure is not None]
-    failures = sorted([*failures, *spread.refused], key=lambda failure: failure.namespace)
+    failures = sorted([*failures, *spread.refused, *kept], key=lambda failure: failure.namespace)
     wanted = len(spread.places) + len(spread.refused)
     return Distribution(wanted, current, tuple(failures), digest_of_notes(body) if body else None)
 

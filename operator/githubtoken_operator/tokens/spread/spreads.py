@@ -33,7 +33,7 @@ from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.state import State, States
 from githubtoken_operator.tokens.spread.telling import Telling
 from githubtoken_operator.tokens.spread.withdrawing import Withdrawing
-from githubtoken_operator.tokens.spread.writing import AT_ONCE, RETRY, Writing
+from githubtoken_operator.tokens.spread.writing import AT_ONCE, Writing
 
 MOST_GIVEN_OUT: Final = 20
 """Tokens that are looked for in the Secrets to be revoked."""
@@ -173,12 +173,12 @@ class Spreads:
         token, now = seen.token, seen.now
         state, present = self._states.of(ref_of(token), token.uid), seen.spread or Spread()
         again = [place.again - now for place in present.places if place.failure and place.again and place.again > now]
-        if not await self._withdrawing.each(token, present.left):
-            again.append(RETRY)
+        kept, retry = await self._withdrawing.each(token, present.left)
+        again += [retry] if retry else []
         body = desired_secret(seen)
         if body is not None:
             _settle(state, present, Template.of_body(body))
-        found = spread.distribution(present, body)
+        found = spread.distribution(present, body, kept)
         await self._telling.distribution(token, state, found)
         return found, min(again, default=None)
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.adapters.kubernetes.errors import ApiError, NotFound, Terminating
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid, NotFound, Terminating
 from githubtoken_operator.domain.consumer import ownership, spread
+from githubtoken_operator.domain.consumer.spread import Failure
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.runs.decide import RECHECK_DENIED
+from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.side_by_side import side_by_side
+from githubtoken_operator.tokens.spread.writing import RETRY
 
 logger = logging.getLogger(__name__)
 
@@ -24,18 +29,23 @@ class Withdrawing:
         self._known = known
         self._at_once = at_once
 
-    async def each(self, token: GitHubToken, secrets: Sequence[JSON]) -> bool:
-        """Withdraws these; whether all of it is done."""
-        undone: list[JSON] = []
+    async def each(self, token: GitHubToken, secrets: Sequence[JSON]) -> tuple[list[Failure], timedelta | None]:
+        """Withdraws these: where that is refused, and when to try again what is not done."""
+        refused: list[Failure] = []
+        again: list[timedelta] = []
 
         async def one(secret: JSON) -> None:
-            if not await self._withdraw(token, secret):
-                undone.append(secret)
+            error = await self._withdraw(token, secret)
+            if isinstance(error, Forbidden | Invalid):
+                refused.append(_refusal(secret, error))
+            if error is not None:
+                again.append(RECHECK_DENIED if isinstance(error, Forbidden | Invalid) else RETRY)
 
         await side_by_side(secrets, one, self._at_once)
-        return not undone
+        return refused, min(again, default=None)
 
-    async def _withdraw(self, token: GitHubToken, secret: JSON) -> bool:
+    async def _withdraw(self, token: GitHubToken, secret: JSON) -> ApiError | None:
+        """What stands in the way."""
         meta = secret["metadata"]
         owners = [owner for owner in meta.get("ownerReferences") or () if owner.get("uid") != token.uid]
         try:
@@ -47,8 +57,17 @@ class Withdrawing:
             else:
                 await self._cluster.delete(Kind.SECRET, meta)
         except (NotFound, Terminating):
-            return True
+            return None
         except ApiError as error:
             logger.info("Secret %s/%s is withdrawn later: %s", meta["namespace"], meta["name"], error.message)
-            return False
-        return True
+            return error
+        return None
+
+
+def _refusal(secret: JSON, error: ApiError) -> Failure:
+    meta = secret["metadata"]
+    message = (
+        f"it is not wanted any more, and the API server refuses to take Secret `{meta['name']}` away, so the token "
+        f"can still be read there: {error.message}"
+    )
+    return Failure(meta["namespace"], reasons.MISSING_PERMISSION, message)

@@ -145,6 +145,13 @@ def test_distributed_is_what_all_wanted_namespaces_make_it(
     assert spread.distribution(Spread(places), body).condition == condition
 
 
+def test_a_namespace_that_is_not_wanted_and_keeps_its_secret_is_a_failure() -> None:
+    kept = [Failure("b", "MissingPermission", "a webhook")]
+    found = spread.distribution(Spread((Place("a", there()),)), BODY, kept)
+    assert found.document["namespaces"] == {"wanted": 1, "current": 1, "failed": 1, "summary": "1/1"}
+    assert found.condition[:2] == ("False", "Incomplete")
+
+
 # --- namespaces ------------------------------------------------------------------------------------------------------
 
 

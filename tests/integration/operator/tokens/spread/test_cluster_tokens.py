@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE
 from tests.integration.operator.stage.conditions import conditions_of, ready_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.integration.operator.stage.cluster import Object
     from tests.integration.operator.stage.world import World
 
@@ -87,6 +90,33 @@ def fleet_of(world: World, *, allowed: Object | None = None, **spec: Any) -> Fle
     secret = {"name": SECRET, **spec.pop("secret", {})}
     whole = {"namespaces": by_label(world), "secret": secret, "installation": {"owner": world.account}, **spec}
     return Fleet(world, cluster_app, world.cluster_token({"appRef": {"name": cluster_app}, **whole}))
+
+
+@contextmanager
+def undeletable(world: World, namespace: str) -> Iterator[None]:
+    """A policy of somebody's that refuses the operator the deletion of Secrets there."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["secrets"]}
+    spec = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "matchConditions": [
+            {"name": "there", "expression": f"request.namespace == '{namespace}'"},
+            {"name": "the-operator", "expression": "request.userInfo.username.contains('githubtoken')"},
+        ],
+        "validations": [{"expression": "false", "message": "nothing is deleted here"}],
+    }
+    admission, kinds = "admissionregistration.k8s.io/v1", "validatingadmissionpolic"
+    plane, name = world.cluster.control_plane, f"undeletable-{namespace}"
+    policy = {"apiVersion": admission, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": spec}
+    bound = {"policyName": name, "validationActions": ["Deny"]}
+    plane.apply(policy)
+    plane.apply({**policy, "kind": "ValidatingAdmissionPolicyBinding", "spec": bound})
+    try:
+        # A policy counts some moments after it was made.
+        world.settle(3)
+        yield
+    finally:
+        plane.kubectl("delete", f"{kinds}ybinding,{kinds}y", name)
+        world.settle(3)
 
 
 def test_every_namespace_with_the_label_has_the_one_token(world: World) -> None:
@@ -301,6 +331,26 @@ def test_a_namespace_that_is_not_wanted_any_more_loses_the_secret_or_its_owner(w
         fleet.label(namespace, ci="true")
         fleet.wait_distributed(summary="2/2")
     assert fleet.mints == 1
+
+
+def test_a_secret_that_may_not_be_taken_away_is_told_for_its_namespace_and_taken_when_it_may(world: World) -> None:
+    fleet = fleet_of(world)
+    namespace, other = fleet.namespace("a"), fleet.namespace("b")
+    fleet.wait_token(namespace, other)
+    with undeletable(world, namespace):
+        fleet.label(namespace, ci=None)
+        status = fleet.wait_distributed("False", "1/1")
+        (failure,) = status["failures"]
+        assert (failure["namespace"], failure["reason"]) == (namespace, "MissingPermission")
+        assert "can still be read there" in failure["message"]
+        assert ready_of({"status": status}).status == "True"
+        tried = world.log().count(f"Secret {namespace}/{SECRET} is withdrawn later")
+        world.settle(5)
+        assert world.log().count(f"Secret {namespace}/{SECRET} is withdrawn later") == tried
+    # It would be tried again within a minute; whatever happens to the object has it tried at once.
+    world.annotate(fleet.name, kind=KIND, refresh_requested_at="now")
+    fleet.wait_gone(namespace)
+    fleet.wait_distributed(summary="1/1")
 
 
 def test_a_new_token_reaches_every_namespace(world: World) -> None:
