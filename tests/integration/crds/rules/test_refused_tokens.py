@@ -12,6 +12,8 @@ from tests.integration.crds.conftest import ALL_NAMESPACES, fits_the_cluster
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from _pytest.mark.structures import ParameterSet
+
     from tests.integration.crds.conftest import API
 
 pytestmark = pytest.mark.every_kubernetes
@@ -73,6 +75,20 @@ def secret(**fields: object) -> dict[str, Any]:
     return installation(id=1) | {"secret": fields}
 
 
+def spec(**fields: object) -> dict[str, Any]:
+    """A whole spec, with these fields beside the source of its token."""
+    return installation(id=1) | fields
+
+
+PATHS = {installation: "spec.installation", user: "spec.user", personal: "spec.personal", secret: "spec.secret"}
+
+
+def row(part: Callable[..., dict[str, Any]], field: str, message: str, what: str, **fields: object) -> ParameterSet:
+    """The part of a spec with these fields, and what is said of one of them, or of the part itself ("")."""
+    path = ".".join(step for step in (PATHS.get(part, "spec"), field) if step)
+    return pytest.param(part(**fields), path, message, id=what)
+
+
 def base64_of(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
@@ -85,55 +101,36 @@ KINDS_AND_APPS = [
     pytest.param({"installation": {"id": 1}}, "spec", APP_REF, id="an installation without an App"),
     pytest.param({"user": {}}, "spec", APP_REF, id="a user without an App"),
     pytest.param(personal() | {"appRef": APP}, "spec", APP_REF, id="a personal token with an App"),
-    pytest.param(
-        installation(id=1) | {"appRef": {"kind": "GitHubApp"}}, "spec.appRef.name", "Required value", id="no name"
-    ),
-    pytest.param(
-        installation(id=1) | {"appRef": {"kind": "App", "name": "acme"}},
-        "spec.appRef.kind",
+    row(spec, "appRef.name", "Required value", "no name", appRef={"kind": "GitHubApp"}),
+    row(
+        spec,
+        "appRef.kind",
         'supported values: "GitHubApp", "ClusterGitHubApp"',
-        id="an App of another kind",
+        "an App of another kind",
+        appRef={"kind": "App", "name": "acme"},
     ),
     *(
-        pytest.param(
-            installation(id=1) | {"appRef": {"name": name}}, "spec.appRef.name", NAME, id=f"an App called {name!r}"
-        )
+        row(spec, "appRef.name", NAME, f"an App called {name!r}", appRef={"name": name})
         for name in ("", "Acme", "acme_app", "-acme", "acme-", "a..b", "../acme", "a/b", "acme\n")
     ),
 ]
 
 USERS = [
-    pytest.param(user(seedSecretRef={}), "spec.user.seedSecretRef.name", "Required value", id="a seed without a name"),
-    pytest.param(user(seedSecretRef={"name": "S"}), "spec.user.seedSecretRef.name", NAME, id="a seed in upper case"),
+    row(user, "seedSecretRef.name", "Required value", "a seed without a name", seedSecretRef={}),
+    row(user, "seedSecretRef.name", NAME, "a seed in upper case", seedSecretRef={"name": "S"}),
     *(
-        pytest.param(
-            user(seedSecretRef=SECRET_REF | {"key": key}), "spec.user.seedSecretRef.key", KEY, id=f"a seed key {key!r}"
-        )
+        row(user, "seedSecretRef.key", KEY, f"a seed key {key!r}", seedSecretRef=SECRET_REF | {"key": key})
         for key in ("", "a/b", "a b")
     ),
-    pytest.param(
-        user(deviceFlow={"scopes": ["repo user"]}), "spec.user.deviceFlow.scopes", SCOPES, id="scopes in one string"
-    ),
-    pytest.param(user(deviceFlow={"scopes": [""]}), "spec.user.deviceFlow.scopes", SCOPES, id="an empty scope"),
-    pytest.param(
-        user(deviceFlow={"scopes": ["repo", "repo"]}),
-        "spec.user.deviceFlow.scopes",
-        'Duplicate value: "repo"',
-        id="a scope twice",
-    ),
+    row(user, "deviceFlow.scopes", SCOPES, "scopes in one string", deviceFlow={"scopes": ["repo user"]}),
+    row(user, "deviceFlow.scopes", SCOPES, "an empty scope", deviceFlow={"scopes": [""]}),
+    row(user, "deviceFlow.scopes", 'Duplicate value: "repo"', "a scope twice", deviceFlow={"scopes": ["repo", "repo"]}),
     *(
-        pytest.param(user(login=login), "spec.user.login", LOGIN, id=f"a user called {login!r}")
+        row(user, "login", LOGIN, f"a user called {login!r}", login=login)
         for login in ("", "@alice", "alice/bob", "..", "alice bob")
     ),
-    pytest.param(
-        user(credentialSecretName="A"), "spec.user.credentialSecretName", NAME, id="a credential in upper case"
-    ),
-    pytest.param(
-        user(credentialSecretName="t"),
-        "spec.user.credentialSecretName",
-        CREDENTIAL_IS_SECRET,
-        id="credential and Secret in one",
-    ),
+    row(user, "credentialSecretName", NAME, "a credential in upper case", credentialSecretName="A"),
+    row(user, "credentialSecretName", CREDENTIAL_IS_SECRET, "credential and Secret in one", credentialSecretName="t"),
     pytest.param(
         user(credentialSecretName="x") | {"secret": {"name": "x"}},
         "spec.user.credentialSecretName",
@@ -149,25 +146,14 @@ USERS = [
 ]
 
 INSTALLATIONS = [
-    pytest.param(installation(), "spec.installation", ONE_INSTALLATION, id="no installation"),
-    pytest.param(installation(id=1, owner="acme"), "spec.installation", ONE_INSTALLATION, id="number and owner"),
-    pytest.param(
-        installation(owner="acme", repository="acme/x"),
-        "spec.installation",
-        ONE_INSTALLATION,
-        id="owner and repository",
-    ),
-    pytest.param(
-        installation(id=1, owner="a", repository="a/b"), "spec.installation", ONE_INSTALLATION, id="all three"
-    ),
-    pytest.param(
-        installation(id=0), "spec.installation.id", "should be greater than or equal to 1", id="installation number 0"
-    ),
-    pytest.param(
-        installation(id="1"), "spec.installation.id", 'must be of type integer: "string"', id="a number as a string"
-    ),
+    row(installation, "", ONE_INSTALLATION, "no installation"),
+    row(installation, "", ONE_INSTALLATION, "number and owner", id=1, owner="acme"),
+    row(installation, "", ONE_INSTALLATION, "owner and repository", owner="acme", repository="acme/x"),
+    row(installation, "", ONE_INSTALLATION, "all three", id=1, owner="a", repository="a/b"),
+    row(installation, "id", "should be greater than or equal to 1", "installation number 0", id=0),
+    row(installation, "id", 'must be of type integer: "string"', "a number as a string", id="1"),
     *(
-        pytest.param(installation(owner=owner), "spec.installation.owner", OWNER, id=f"an owner called {owner!r}")
+        row(installation, "owner", OWNER, f"an owner called {owner!r}", owner=owner)
         for owner in (
             "",
             "acme/website",
@@ -183,15 +169,14 @@ INSTALLATIONS = [
             "a%2Fb",
         )
     ),
-    pytest.param(
-        installation(owner="a" * 101), "spec.installation.owner", "may not be more than 100 bytes", id="a long owner"
-    ),
+    row(installation, "owner", "may not be more than 100 bytes", "a long owner", owner="a" * 101),
     *(
-        pytest.param(
-            installation(repository=repository),
-            "spec.installation.repository",
+        row(
+            installation,
+            "repository",
             "must be owner/name",
-            id=f"a repository called {repository!r}",
+            f"a repository called {repository!r}",
+            repository=repository,
         )
         for repository in (
             "",
@@ -213,97 +198,87 @@ INSTALLATIONS = [
         )
     ),
     *(
-        pytest.param(
-            installation(owner="acme", repositories=[name]),
-            "spec.installation.repositories",
-            REPOSITORIES,
-            id=f"narrowed to {name!r}",
-        )
+        row(installation, "repositories", REPOSITORIES, f"narrowed to {name!r}", owner="acme", repositories=[name])
         for name in ("", "acme/website", ".", "..", "../x", "web site", "*")
     ),
-    pytest.param(
-        installation(owner="acme", repositories=["a", "a"]),
-        "spec.installation.repositories",
+    row(
+        installation,
+        "repositories",
         'Duplicate value: "a"',
-        id="a repository twice",
+        "a repository twice",
+        owner="acme",
+        repositories=["a", "a"],
     ),
-    pytest.param(
-        installation(owner="acme", repositories=[]),
-        "spec.installation.repositories",
+    row(
+        installation,
+        "repositories",
         "should have at least 1 items",
-        id="narrowed to nothing",
+        "narrowed to nothing",
+        owner="acme",
+        repositories=[],
     ),
-    pytest.param(
-        installation(owner="acme", repositories=[f"r{number}" for number in range(501)]),
-        "spec.installation.repositories",
+    row(
+        installation,
+        "repositories",
         "must have at most 500 items",
-        id="501 repositories",
+        "501 repositories",
+        owner="acme",
+        repositories=[f"r{number}" for number in range(501)],
     ),
-    pytest.param(
-        installation(owner="acme", repositoryIDs=list(range(1, 502))),
-        "spec.installation.repositoryIDs",
+    row(
+        installation,
+        "repositoryIDs",
         "must have at most 500 items",
-        id="501 numbers",
+        "501 numbers",
+        owner="acme",
+        repositoryIDs=list(range(1, 502)),
     ),
-    pytest.param(
-        installation(owner="acme", repositoryIDs=[]),
-        "spec.installation.repositoryIDs",
+    row(
+        installation,
+        "repositoryIDs",
         "should have at least 1 items",
-        id="narrowed to no number",
+        "narrowed to no number",
+        owner="acme",
+        repositoryIDs=[],
     ),
-    pytest.param(
-        installation(owner="acme", repositoryIDs=[0]),
-        "spec.installation.repositoryIDs",
+    row(
+        installation,
+        "repositoryIDs",
         "should be greater than or equal to 1",
-        id="repository number 0",
+        "repository number 0",
+        owner="acme",
+        repositoryIDs=[0],
     ),
-    pytest.param(
-        installation(owner="acme", repositories=["a"], repositoryIDs=[1]),
-        "spec.installation",
+    row(
+        installation,
+        "",
         "`repositoryIDs` may not be set when `repositories` is set",
-        id="names and numbers",
+        "names and numbers",
+        owner="acme",
+        repositories=["a"],
+        repositoryIDs=[1],
     ),
-    pytest.param(
-        installation(repository="acme/a", repositories=["a"]),
-        "spec.installation",
-        NOT_WITH_REPOSITORY,
-        id="names beside one",
-    ),
-    pytest.param(
-        installation(repository="acme/a", repositoryIDs=[1]),
-        "spec.installation",
-        NOT_WITH_REPOSITORY,
-        id="numbers beside one",
-    ),
+    row(installation, "", NOT_WITH_REPOSITORY, "names beside one", repository="acme/a", repositories=["a"]),
+    row(installation, "", NOT_WITH_REPOSITORY, "numbers beside one", repository="acme/a", repositoryIDs=[1]),
     *(
-        pytest.param(
-            installation(id=1, permissions={name: "read"}),
-            "spec.installation.permissions",
-            PERMISSIONS,
-            id=f"a permission called {name!r}",
-        )
+        row(installation, "permissions", PERMISSIONS, f"a permission called {name!r}", id=1, permissions={name: "read"})
         for name in ("", "Contents", "pull-requests", "pull requests", "_x", "p" * 65)
     ),
-    pytest.param(
-        installation(id=1, permissions={"contents": "none"}),
-        "spec.installation.permissions.contents",
+    row(
+        installation,
+        "permissions.contents",
         'supported values: "read", "write", "admin"',
-        id="a permission of none",
+        "a permission of none",
+        id=1,
+        permissions={"contents": "none"},
     ),
-    pytest.param(
-        installation(id=1, permissions={}),
-        "spec.installation.permissions",
-        "should have at least 1 properties",
-        id="no permission at all",
-    ),
+    row(installation, "permissions", "should have at least 1 properties", "no permission at all", id=1, permissions={}),
 ]
 
 PERSONALS = [
     pytest.param({"personal": {}}, "spec.personal.secretRef", "Required value", id="a personal token nowhere"),
-    pytest.param(personal(secretRef={"name": "S"}), "spec.personal.secretRef.name", NAME, id="a Secret in upper case"),
-    pytest.param(
-        personal(secretRef={"name": "s", "key": "a/b"}), "spec.personal.secretRef.key", KEY, id="a key with a slash"
-    ),
+    row(personal, "secretRef.name", NAME, "a Secret in upper case", secretRef={"name": "S"}),
+    row(personal, "secretRef.key", KEY, "a key with a slash", secretRef={"name": "s", "key": "a/b"}),
     pytest.param(
         personal(secretRef={"name": "t"}), "spec.secret.name", PERSONAL_IS_SECRET, id="read and written in one"
     ),
@@ -313,14 +288,12 @@ PERSONALS = [
         PERSONAL_IS_SECRET,
         id="read and written in one by name",
     ),
-    pytest.param(personal(apiURL="ghe.example"), "spec.personal.apiURL", URL, id="an API without a scheme"),
-    pytest.param(personal(apiURL="http://ghe.example"), "spec.personal.apiURL", HTTPS, id="an API without TLS"),
-    pytest.param(personal(webURL="https://ghe.example/"), "spec.personal.webURL", URL, id="a web address with a slash"),
-    pytest.param(personal(webURL="http://ghe.example"), "spec.personal.webURL", HTTPS, id="a web address without TLS"),
-    pytest.param(
-        personal(caBundle="-----BEGIN CERTIFICATE-----"), "spec.personal.caBundle", BASE64, id="a CA that is not base64"
-    ),
-    pytest.param(personal(caBundle=base64_of("x")), "spec.personal.caBundle", CA_BUNDLE, id="a CA that is no PEM"),
+    row(personal, "apiURL", URL, "an API without a scheme", apiURL="ghe.example"),
+    row(personal, "apiURL", HTTPS, "an API without TLS", apiURL="http://ghe.example"),
+    row(personal, "webURL", URL, "a web address with a slash", webURL="https://ghe.example/"),
+    row(personal, "webURL", HTTPS, "a web address without TLS", webURL="http://ghe.example"),
+    row(personal, "caBundle", BASE64, "a CA that is not base64", caBundle="-----BEGIN CERTIFICATE-----"),
+    row(personal, "caBundle", CA_BUNDLE, "a CA that is no PEM", caBundle=base64_of("x")),
     pytest.param(
         personal() | {"deletionPolicy": "Revoke"},
         "spec",
@@ -331,47 +304,30 @@ PERSONALS = [
 
 _RESERVED_KEYS = ("githubtoken.dev/role", "kubernetes.io/x", "app.kubernetes.io/name", "k8s.io/x", "a.b.k8s.io/x")
 SECRETS = [
-    *(
-        pytest.param(secret(name=name), "spec.secret.name", NAME, id=f"a Secret called {name!r}")
-        for name in ("", "Token", "a/b", "..", "a_b")
-    ),
-    pytest.param(secret(name="n" * 254), "spec.secret.name", "may not be more than 253 bytes", id="a long name"),
-    pytest.param(
-        secret(type="kubernetes.io/service-account-token"),
-        "spec.secret.type",
+    *(row(secret, "name", NAME, f"a Secret called {name!r}", name=name) for name in ("", "Token", "a/b", "..", "a_b")),
+    row(secret, "name", "may not be more than 253 bytes", "a long name", name="n" * 254),
+    row(
+        secret,
+        "type",
         'supported values: "Opaque", "kubernetes.io/basic-auth", "kubernetes.io/dockerconfigjson"',
-        id="a ServiceAccount's token as type",
+        "a ServiceAccount's token as type",
+        type="kubernetes.io/service-account-token",
     ),
-    pytest.param(
-        secret(type="kubernetes.io/dockerconfigjson", formats=["Env"]),
-        "spec.secret",
-        DOCKER_TYPE,
-        id="a docker type for Env",
-    ),
-    pytest.param(
-        secret(type="Opaque", formats=["DockerConfigJSON"]),
-        "spec.secret",
-        DOCKER_TYPE,
-        id="a docker format in an Opaque Secret",
-    ),
-    pytest.param(
-        secret(type="kubernetes.io/dockerconfigjson"), "spec.secret", DOCKER_TYPE, id="the type of Docker's file alone"
-    ),
-    pytest.param(
-        secret(type="kubernetes.io/basic-auth", formats=["Env"]), "spec.secret", BASIC_TYPE, id="basic-auth for Env"
-    ),
-    pytest.param(secret(type="kubernetes.io/basic-auth"), "spec.secret", BASIC_TYPE, id="basic-auth alone"),
-    pytest.param(
-        secret(formats=["Yaml"]),
-        "spec.secret.formats",
+    row(secret, "", DOCKER_TYPE, "a docker type for Env", type="kubernetes.io/dockerconfigjson", formats=["Env"]),
+    row(secret, "", DOCKER_TYPE, "a docker format in an Opaque Secret", type="Opaque", formats=["DockerConfigJSON"]),
+    row(secret, "", DOCKER_TYPE, "the type of Docker's file alone", type="kubernetes.io/dockerconfigjson"),
+    row(secret, "", BASIC_TYPE, "basic-auth for Env", type="kubernetes.io/basic-auth", formats=["Env"]),
+    row(secret, "", BASIC_TYPE, "basic-auth alone", type="kubernetes.io/basic-auth"),
+    row(
+        secret,
+        "formats",
         'supported values: "BasicAuth", "GitCredentials", "Netrc", '
         '"DockerConfigJSON", "GHHosts", "ArgoCDRepository", "Env"',
-        id="an unknown format",
+        "an unknown format",
+        formats=["Yaml"],
     ),
-    pytest.param(secret(formats=["Env", "Env"]), "spec.secret.formats", 'Duplicate value: "Env"', id="a format twice"),
-    pytest.param(
-        secret(formats=["BasicAuth", "DockerConfigJSON"]), "spec.secret.formats", TWO_FORMATS, id="two types at once"
-    ),
+    row(secret, "formats", 'Duplicate value: "Env"', "a format twice", formats=["Env", "Env"]),
+    row(secret, "formats", TWO_FORMATS, "two types at once", formats=["BasicAuth", "DockerConfigJSON"]),
     pytest.param(secret(formats=["ArgoCDRepository"]), "spec", ARGO_CD, id="Argo CD by the installation's number"),
     pytest.param(
         installation(enterprise="acme-inc") | {"secret": {"formats": ["ArgoCDRepository"]}},
@@ -379,23 +335,21 @@ SECRETS = [
         ARGO_CD,
         id="Argo CD by enterprise",
     ),
-    pytest.param(
-        installation(enterprise="acme-inc", owner="acme"),
-        "spec.installation",
-        ONE_INSTALLATION,
-        id="enterprise and owner",
-    ),
-    pytest.param(
-        installation(enterprise="acme-inc", repositories=["website"]),
-        "spec.installation",
+    row(installation, "", ONE_INSTALLATION, "enterprise and owner", enterprise="acme-inc", owner="acme"),
+    row(
+        installation,
+        "",
         "`repositories` and `repositoryIDs` may not be set when `enterprise` is set",
-        id="enterprise and repositories",
+        "enterprise and repositories",
+        enterprise="acme-inc",
+        repositories=["website"],
     ),
-    pytest.param(
-        installation(enterprise="enterprises/acme"),
-        "spec.installation.enterprise",
+    row(
+        installation,
+        "enterprise",
         "must be the slug of an enterprise, without slashes",
-        id="enterprise with a slash",
+        "enterprise with a slash",
+        enterprise="enterprises/acme",
     ),
     pytest.param(user() | {"secret": {"formats": ["ArgoCDRepository"]}}, "spec", ARGO_CD, id="Argo CD for a user"),
     *(
@@ -404,23 +358,16 @@ SECRETS = [
         for key in _RESERVED_KEYS
     ),
     *(
-        pytest.param(secret(labels=labels), "spec.secret.labels", LABELS, id=f"the label {labels}")
+        row(secret, "labels", LABELS, f"the label {labels}", labels=labels)
         for labels in ({"": "x"}, {"a b": "x"}, {"a/b/c": "x"}, {"Example.com/x": "x"}, {"x": "a b"}, {"x": "-"})
     ),
     *(
-        pytest.param(
-            secret(annotations={key: "x"}), "spec.secret.annotations", ANNOTATIONS, id=f"the annotation {key!r}"
-        )
+        row(secret, "annotations", ANNOTATIONS, f"the annotation {key!r}", annotations={key: "x"})
         for key in ("", "a b", "a/b/c", "Example.com/x")
     ),
-    pytest.param(
-        secret(labels={f"l{number}": "" for number in range(33)}),
-        "spec.secret.labels",
-        "must have at most 32 items",
-        id="33 labels",
-    ),
+    row(secret, "labels", "must have at most 32 items", "33 labels", labels={f"l{number}": "" for number in range(33)}),
     *(
-        pytest.param(secret(data={key: "x"}), "spec.secret.data", DATA_KEYS, id=f"data called {key!r}")
+        row(secret, "data", DATA_KEYS, f"data called {key!r}", data={key: "x"})
         for key in (
             "",
             "a/b",
@@ -438,7 +385,7 @@ SECRETS = [
         )
     ),
     *(
-        pytest.param(secret(data={"x": text}), "spec.secret.data", TEMPLATE, id=f"the template {text!r}")
+        row(secret, "data", TEMPLATE, f"the template {text!r}", data={"x": text})
         for text in (
             "${refresh_token}",
             "a\n${nothing}",
@@ -453,22 +400,12 @@ SECRETS = [
             "$(HOME)",
         )
     ),
-    pytest.param(
-        secret(data={"x": "x" * 8193}),
-        "spec.secret.data.x",
-        "may not be more than 8192 bytes",
-        id="a template that is too long",
-    ),
+    row(secret, "data.x", "may not be more than 8192 bytes", "a template that is too long", data={"x": "x" * 8193}),
 ]
 
 REST = [
     *(
-        pytest.param(
-            installation(id=1) | {"renewBefore": value},
-            "spec.renewBefore",
-            RENEW_BEFORE,
-            id=f"renewed {value!r} before",
-        )
+        row(spec, "renewBefore", RENEW_BEFORE, f"renewed {value!r} before", renewBefore=value)
         for value in (
             "",
             "1m",
@@ -486,53 +423,50 @@ REST = [
             "500ms",
         )
     ),
-    pytest.param(
-        installation(id=1) | {"renewBefore": "20m", "renewBeforePercentage": 33},
-        "spec",
+    row(
+        spec,
+        "",
         "`renewBeforePercentage` may not be set when `renewBefore` is set",
-        id="two times of renewal",
+        "two times of renewal",
+        renewBefore="20m",
+        renewBeforePercentage=33,
     ),
-    pytest.param(
-        installation(id=1) | {"renewBeforePercentage": 0},
-        "spec.renewBeforePercentage",
+    row(
+        spec,
+        "renewBeforePercentage",
         "should be greater than or equal to 1",
-        id="renewed at no percent",
+        "renewed at no percent",
+        renewBeforePercentage=0,
     ),
-    pytest.param(
-        installation(id=1) | {"renewBeforePercentage": 100},
-        "spec.renewBeforePercentage",
+    row(
+        spec,
+        "renewBeforePercentage",
         "should be less than or equal to 99",
-        id="renewed at 100 percent",
+        "renewed at 100 percent",
+        renewBeforePercentage=100,
     ),
-    pytest.param(
-        installation(id=1) | {"deletionPolicy": "Keep"},
-        "spec.deletionPolicy",
+    row(
+        spec,
+        "deletionPolicy",
         'supported values: "Delete", "Revoke", "Retain"',
-        id="an unknown deletion policy",
+        "an unknown deletion policy",
+        deletionPolicy="Keep",
     ),
-    pytest.param(
-        installation(id=1) | {"propagation": "Now"},
-        "spec.propagation",
-        'supported values: "Kubelet", "Immediate"',
-        id="an unknown propagation",
-    ),
-    pytest.param(
-        installation(id=1) | {"suspend": "yes"},
-        "spec.suspend",
-        'must be of type boolean: "string"',
-        id="suspend as a word",
-    ),
-    pytest.param(
-        installation(id=1) | {"restartTargets": [{"kind": "Pod", "name": "web"}]},
-        "spec.restartTargets.kind",
+    row(spec, "propagation", 'supported values: "Kubelet", "Immediate"', "an unknown propagation", propagation="Now"),
+    row(spec, "suspend", 'must be of type boolean: "string"', "suspend as a word", suspend="yes"),
+    row(
+        spec,
+        "restartTargets.kind",
         'supported values: "Deployment", "StatefulSet", "DaemonSet", "Rollout"',
-        id="a pod restarted",
+        "a pod restarted",
+        restartTargets=[{"kind": "Pod", "name": "web"}],
     ),
-    pytest.param(
-        installation(id=1) | {"restartTargets": [{"kind": "Deployment", "name": "Web"}]},
-        "spec.restartTargets.name",
+    row(
+        spec,
+        "restartTargets.name",
         NAME,
-        id="a workload in upper case",
+        "a workload in upper case",
+        restartTargets=[{"kind": "Deployment", "name": "Web"}],
     ),
     pytest.param(
         installation(id=1) | {"restartTargets": [{"kind": "Deployment", "name": "web"}] * 2},
