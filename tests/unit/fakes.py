@@ -62,7 +62,6 @@ from tests.unit.signers import FakeSigners
 Moment = Literal["before", "after"]
 BEFORE: Final = "before"
 AFTER: Final = "after"
-MOMENTS: Final[tuple[Moment, Moment]] = (BEFORE, AFTER)
 
 
 class Killed(BaseException):

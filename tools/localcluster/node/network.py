@@ -11,7 +11,6 @@ from localcluster.errors import NodeError
 ADDRESS: Final = "10.99.0.1"
 """The node's, where the API server, the kubelet and the DNS server listen."""
 POD_RANGE: Final = "10.244.0.0/24"
-SERVICE_RANGE: Final = "10.96.0.0/24"
 _INTERFACE: Final = "node0"
 
 
