@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 PLACES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -41,13 +42,9 @@ def paths(plural: str, namespace: str) -> list[str]:
 
 def target(kind: str, body: JSON) -> tuple[str, str] | None:
     """Namespace and name of the Secret that an object writes; None for a kind that writes none."""
-    meta, spec = body["metadata"], _mapping(body.get("spec"))
-    part = _mapping(spec.get("target" if kind == "ExternalSecret" else "secret"))
+    meta, spec = body["metadata"], mapping(body.get("spec"))
+    part = mapping(spec.get("target" if kind == "ExternalSecret" else "secret"))
     if kind not in {"ExternalSecret", "Token", "ClusterToken"}:
         return None
     namespace = part.get("namespace") if kind == "ClusterToken" else meta.get("namespace")
     return str(namespace or ""), str(part.get("name") or meta["name"])
-
-
-def _mapping(value: object) -> JSON:
-    return value if isinstance(value, dict) else {}

@@ -14,9 +14,10 @@ from shlex import quote
 from typing import Final
 
 from githubtoken_operator.commands.cluster import rivals
-from githubtoken_operator.commands.migrate.manifests import label, mapping, place, sequence
+from githubtoken_operator.commands.migrate.manifests import label, place, sequence
 from githubtoken_operator.commands.terminal.layout import printable
 from githubtoken_operator.domain.objects.secrets import ADOPT, ROLE, ROLE_TOKEN
+from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 HEAD: Final = """\

@@ -18,7 +18,6 @@ from githubtoken_operator.commands.migrate.manifests import (
     is_free,
     label,
     manifest,
-    mapping,
     number,
     of_go_template,
     place,
@@ -26,6 +25,7 @@ from githubtoken_operator.commands.migrate.manifests import (
     sequence,
     text,
 )
+from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 GENERATOR: Final = "GithubAccessToken"

@@ -11,6 +11,7 @@ import yaml
 
 from githubtoken_operator.commands.terminal.layout import printable
 from githubtoken_operator.domain.objects.specs import formats
+from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 API_VERSION: Final = "githubtoken.dev/v1alpha1"
@@ -53,11 +54,6 @@ def place(body: JSON) -> tuple[str, str]:
 def label(body: JSON) -> str:
     """`ExternalSecret team/ci`."""
     return f"{body.get('kind')} {'/'.join(part for part in place(body) if part)}"
-
-
-def mapping(value: object) -> JSON:
-    """The mapping, or an empty one where it is something else."""
-    return value if isinstance(value, dict) else {}
 
 
 def sequence(value: object) -> Sequence[Any]:

@@ -16,7 +16,6 @@ from githubtoken_operator.commands.migrate.manifests import (
     is_free,
     label,
     manifest,
-    mapping,
     number,
     place,
     secret,
@@ -25,6 +24,7 @@ from githubtoken_operator.commands.migrate.manifests import (
     texts,
     verbatim,
 )
+from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 STARTUP: Final = "github-app"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from githubtoken_operator.domain.signers.words import after
+from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.errors import (
     SignerDenied,
     SignerKeyInvalid,
@@ -95,10 +96,8 @@ def unfit(*, kind: object, operations: object, enabled: object, key: str) -> Sig
 
 def _read(body: JSON) -> tuple[str, str, str]:
     """The code, the inner code and the message; each "" where there is none."""
-    error = body.get("error")
-    error = error if isinstance(error, dict) else {}
-    inner = error.get("innererror")
-    inner = inner if isinstance(inner, dict) else {}
+    error = mapping(body.get("error"))
+    inner = mapping(error.get("innererror"))
     texts = (error.get("code"), inner.get("code"), error.get("message"))
     code, within, message = (text if isinstance(text, str) else "" for text in texts)
     return code[:64], within[:64], message

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from githubtoken_operator.domain.signers.words import after
+from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.errors import (
     SignerDenied,
     SignerKeyInvalid,
@@ -54,8 +55,7 @@ _OF_HTTP: Final[Mapping[int, str]] = {
 
 def refusal(http: int, body: JSON, *, key: str, identity: str | None, retry_after: float | None = None) -> TokenError:
     """What an answer that is no success means. `identity`: the service account, where the credential names it."""
-    error = body.get("error")
-    error = error if isinstance(error, dict) else {}
+    error = mapping(body.get("error"))
     status, message = str(error.get("status") or _OF_HTTP.get(http, "UNKNOWN")), error.get("message")
     kind = STATUSES.get(status, SignerUnavailable)
     if kind is SignerDenied:

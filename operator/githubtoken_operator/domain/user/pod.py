@@ -25,10 +25,10 @@ runs, and nothing tells it from a second process in it. It is waited for.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 POD_NAME: Final = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
@@ -51,7 +51,7 @@ class Pod:
     @classmethod
     def read(cls, raw: object) -> Self | None:
         """The pod that an intent names; None where there is none, or no valid one: the name becomes part of a URL."""
-        found = raw if isinstance(raw, Mapping) else {}
+        found = mapping(raw)
         parts = {key: str(found.get(key, "")) for key in ("namespace", "name", "uid")}
         rules = {"namespace": _NAMESPACE, "name": POD_NAME, "uid": POD_UID}
         return cls(**parts) if all(rules[key].fullmatch(text) for key, text in parts.items()) else None

@@ -7,7 +7,10 @@ of one tenant are read beside those of all others.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn
+
+from githubtoken_operator.domain.vocabulary.model import JSON
 
 MOST_VALUES: Final = 50_000
 """In an answer of GitHub's, of which a megabyte has 20,000. So many take 20 ms to be read.
@@ -30,6 +33,11 @@ def parsed(text: str | None) -> Any:  # noqa: ANN401 - JSON of any shape
         return json.loads(text, parse_float=_refused, parse_constant=_refused)
     except (ValueError, RecursionError):
         return None
+
+
+def mapping(value: object) -> JSON:
+    """The value where it is a JSON object, and an empty one where it is something else."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def affordable(text: str | bytes, most: int = MOST_VALUES) -> bool:

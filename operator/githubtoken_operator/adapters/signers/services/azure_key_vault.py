@@ -26,6 +26,7 @@ from githubtoken_operator.adapters.signers.services.session import make_session
 from githubtoken_operator.adapters.signers.services.threads import OneThread
 from githubtoken_operator.domain.apps.signers import AzureKey
 from githubtoken_operator.domain.signers import azure
+from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.errors import SignerDenied, SignerKeyInvalid, SignerUnavailable, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 
@@ -72,10 +73,8 @@ class KeyVault:
         """The public key of that `kid`, or of the version that would sign now; see the port."""
         version = key_id.rpartition("/")[2] if key_id else self._key.version
         answer = await self._ask("GET", f"/{version}" if version else "")
-        found, attributes = answer.get("key"), answer.get("attributes")
-        found = found if isinstance(found, dict) else {}
+        found, enabled = mapping(answer.get("key")), mapping(answer.get("attributes")).get("enabled")
         kid = str(found.get("kid"))
-        enabled = attributes.get("enabled") if isinstance(attributes, dict) else None
         unfit = azure.unfit(kind=found.get("kty"), operations=found.get("key_ops"), enabled=enabled, key=kid)
         if unfit is not None:
             raise unfit
@@ -93,8 +92,8 @@ class KeyVault:
 
     async def _read(self, version: str | None) -> str:
         """The `kid` of the version, or of the newest."""
-        found = (await self._ask("GET", f"/{version}" if version else "")).get("key")
-        kid = found.get("kid") if isinstance(found, dict) else None
+        answer = await self._ask("GET", f"/{version}" if version else "")
+        kid = mapping(answer.get("key")).get("kid")
         if not isinstance(kid, str):
             raise SignerUnavailable("Azure Key Vault gives an answer that holds no key")
         return kid

@@ -17,6 +17,7 @@ import httpx
 
 from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.adapters.github.transport import make_transport
+from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.errors import SignerUnavailable
 from githubtoken_operator.domain.vocabulary.model import JSON
 
@@ -85,10 +86,9 @@ class Rest:
 
 def _object(text: bytes) -> JSON:
     try:
-        found = json.loads(text)
+        return mapping(json.loads(text))
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _retry_after(text: str | None) -> float | None:

@@ -32,6 +32,7 @@ from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.signers import keys
 from githubtoken_operator.adapters.signers.port import PublicKey, Signed, Surroundings
 from githubtoken_operator.domain.apps.signers import VaultKey
+from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.errors import (
     SignerDenied,
     SignerKeyInvalid,
@@ -75,8 +76,7 @@ class _Reply:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        found = self.document.get("data")
-        return found if isinstance(found, Mapping) else {}
+        return mapping(self.document.get("data"))
 
     @property
     def words(self) -> str:
@@ -265,15 +265,14 @@ async def _read(response: httpx.Response) -> _Reply:
         with suppress(httpx.HTTPError):
             await response.aclose()
     try:
-        document = json.loads(bytes(body) or b"{}")
+        document = mapping(json.loads(bytes(body) or b"{}"))
     except (ValueError, RecursionError):
         document = {}
-    return _Reply(response.status_code, document if isinstance(document, Mapping) else {})
+    return _Reply(response.status_code, document)
 
 
 def _who(auth: Mapping[str, Any], role: str) -> str:
     """Whom Vault has recognised."""
-    about = auth.get("metadata")
-    about = about if isinstance(about, Mapping) else {}
+    about = mapping(auth.get("metadata"))
     names = [str(about.get(f"service_account_{part}", ""))[:253] for part in ("namespace", "name")]
     return f"ServiceAccount `{'/'.join(names)}` in the role `{role}`" if all(names) else f"the role `{role}`"
