@@ -33,7 +33,6 @@ from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.objects.secrets import ROLE, labels_of, trimmed
-from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, TokenRefused
 from githubtoken_operator.domain.vocabulary.model import (
@@ -49,13 +48,13 @@ from githubtoken_operator.domain.vocabulary.model import (
     Token,
 )
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.engine.cache.objects import Objects
 from githubtoken_operator.engine.cache.watched import WATCHED, Ref, Watched
 from githubtoken_operator.engine.scheduling.fence import Fence
 from githubtoken_operator.engine.scheduling.scheduler import Next
 from githubtoken_operator.engine.scheduling.turns import Turns
-from githubtoken_operator.process.composition.runs import Clocks, Ground, runs_on
+from githubtoken_operator.process.composition.runs import runs_on
 from githubtoken_operator.settings import Settings
+from githubtoken_operator.tokens.ground import Clocks, Ground
 from tests.unit.builders import NAMESPACE, NOW
 from tests.unit.signers import FakeSigners
 
@@ -654,7 +653,6 @@ class Process:
         self.leadership = FakeLease()
         self.stopping = False
         self.woken: list[tuple[Ref, float]] = []
-        self.saved: list[SecretKey] = []
         self.metrics = Metrics("test")
         self.metrics.lead(True)
         self.watched = Watched()
@@ -687,17 +685,14 @@ class Process:
                 pods=Pods(self.cluster, NAMESPACE, own=pod),
                 fence=Fence(self.leadership, stopping=lambda: self.stopping),
                 watched=self.watched,
-                objects=Objects(self.cluster, self.watched),
                 turns=self.turns,
                 signing=self.signing,
                 wake=self._wake,
-                saved=self.saved.append,
             )
         )
         self.apps, self.checks, self.app_runs = runs.apps, runs.checks, runs.app_runs
         self.kinds, self.known, self.reconciler = runs.kinds, runs.known, runs.reconciler
-        self.savings, self.store, self.seeds = runs.users.savings, runs.users.store, runs.users.seeds
-        self.credentials, self.rotation = runs.users.credentials, runs.users.rotation
+        self.users, self.savings = runs.users, runs.users.credentials.savings
 
     def _wake(self, key: Ref, *, delay: float = 0.0) -> None:
         self.woken.append((key, delay))
@@ -709,7 +704,7 @@ class Process:
         """What a start does first."""
         self.savings.resume()
         await self.save_due()
-        await self.store.recover([], begun=format_time(self.world.clock.now))
+        await self.users.credentials.store.recover([], begun=format_time(self.world.clock.now))
 
     async def save_due(self) -> None:
         """Answers whose pause is over are tried, as they are beside the runs."""

@@ -82,6 +82,14 @@ class Checks:
         """When the limit ends that GitHub stated at the last look."""
         return self._limits[ref][0] if ref in self._limits else None
 
+    def leave(self, ref: Ref) -> None:
+        """The App has nothing to ask: the turn that it waited for is another's."""
+        self._turns.leave(ref)
+
+    def look_after(self, app: App, key: RemoteKey) -> None:
+        """Has the service sign ahead for the App, by GitHub's clock."""
+        key.look_after(app.issuer, self._now() + self._github.skew(app.api_host))
+
     def let_go(self, ref: Ref) -> None:
         """Keeps nothing of an App that is gone."""
         for kept in (self._checks, self._client_ids, self._limits, self._unchecked):

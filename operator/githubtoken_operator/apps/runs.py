@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, NotFound, Terminating
 from githubtoken_operator.adapters.metrics.metrics import Metrics
@@ -25,7 +24,7 @@ from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import TOKENS, Ref, Watched
 from githubtoken_operator.engine.scheduling.scheduler import Next
-from githubtoken_operator.engine.scheduling.turns import Turns, Waits
+from githubtoken_operator.engine.scheduling.turns import Waits
 
 RECHECK_MISSING: Final = timedelta(seconds=10)
 """A key Secret may have no watch and so make no event: while one is missing it is looked for again."""
@@ -45,20 +44,16 @@ class AppRuns:
         apps: Apps,
         checks: Checks,
         cluster: Cluster,
-        github: GitHub,
         watched: Watched,
         metrics: Metrics,
-        turns: Turns[Ref],
         wake: Wake,
         now: Callable[[], datetime],
     ) -> None:
         self._apps = apps
         self._checks = checks
         self._cluster = cluster
-        self._github = github
         self._watched = watched
         self._metrics = metrics
-        self._turns = turns
         self._wake = wake
         self._now = now
         self._digests: dict[Ref, str] = {}
@@ -70,12 +65,16 @@ class AppRuns:
                 return await self._run(ref)
         except Terminating:
             logger.info("%s: the namespace is being deleted", ref)
-            self._turns.leave(ref)
+            self._checks.leave(ref)
             return None
         except ApiError as error:
             logger.warning("%s: %s", ref, error.message)
             due = (self._now() + RECHECK_MISSING).timestamp()
             return Next(due, cause=causes.API_SERVER)
+
+    def reads_anew(self, changed: Ref) -> None:
+        """Says that `changed`, an App or a Secret, is another: what was read of it is not used again."""
+        self._apps.forget(changed)
 
     def count_again(self, ref: Ref) -> None:
         """Says that there is a token more or less that names the App."""
@@ -92,7 +91,7 @@ class AppRuns:
             except TokenError as refused:
                 logger.warning("%s: %s", ref, refused.message)
                 return
-        self._turns.leave(ref)
+        self._checks.leave(ref)
 
     async def _run(self, ref: Ref) -> Next | None:
         """Read, check where due, write status, wake the tokens that a change concerns."""
@@ -109,7 +108,7 @@ class AppRuns:
                 self._wake(token)
         if resolved.error is not None and resolved.error.reason == reasons.MISSING_PERMISSION:
             # Nothing is known of the App, so nothing is forgotten either. A right that is granted makes no event.
-            self._turns.leave(ref)
+            self._checks.leave(ref)
             logger.warning("%s: %s", ref, resolved.error.message)
             due = (self._now() + RECHECK_MISSING).timestamp()
             return Next(due, cause=causes.API_SERVER)
@@ -118,7 +117,7 @@ class AppRuns:
             self._apps.let_go(ref)
             self._checks.let_go(ref)
             self._digests.pop(ref, None)
-            self._turns.leave(ref)
+            self._checks.leave(ref)
             self._metrics.forget(*ref.labels)
             return None
         error = resolved.error or (resolved.key_error if resolved.source.private_key else None)
@@ -129,7 +128,7 @@ class AppRuns:
         if isinstance(key, RemoteKey) and resolved.app is not None and error is None:
             # Of one that no token uses, too, it is found out whether it signs again.
             if users or key.trouble is not None:
-                key.look_after(resolved.app.issuer, self._now() + self._github.skew(resolved.app.api_host))
+                self._checks.look_after(resolved.app, key)
             # While there are web tokens, GitHub can be asked.
             error = key.trouble
         status = appcheck.build_status(resolved.source, check=check, error=error, tokens=users, now=self._now())

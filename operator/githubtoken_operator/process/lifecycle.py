@@ -20,8 +20,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-import kopf
-
 from githubtoken_operator import __version__
 from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.adapters.clock import set_by, utc_now
@@ -48,7 +46,7 @@ from githubtoken_operator.process.composition.wiring import wire
 from githubtoken_operator.process.leading import Leading
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.tokens.consumer.followers import AT_ONCE
-from githubtoken_operator.watching import handlers, leftovers, watches
+from githubtoken_operator.watching import embedding
 
 DRAIN: Final = timedelta(seconds=SEND_LIMIT + REFRESH_READ_LIMIT + 10)
 """What SIGTERM may have to wait for: a refresh that was just sent, GitHub's late answer, and ten seconds to save it."""
@@ -74,7 +72,7 @@ async def run(settings: Settings) -> None:
     """
     stop = asyncio.Event()
     _stop_on_signals(stop)
-    leftovers.pass_over(stop)
+    embedding.pass_over_leftovers(stop)
     _tell_short_grace(settings.grace_period)
     async with AsyncExitStack() as stack:
         metrics = Metrics(__version__, host_label=partial(hosts.admitted_by, allowed=settings.allowed_hosts))
@@ -133,10 +131,11 @@ async def run(settings: Settings) -> None:
             pods=pods,
             stop=stop,
         )
-        metrics.process.watch_journal(lambda: parts.savings.unsaved)
-        parts.savings.resume()
-        background.start("savings", parts.savings.late.run())
-        recovery = parts.store.recover(settings.namespaces, begun=format_time(utc_now()))
+        credentials = parts.users.credentials
+        metrics.process.watch_journal(lambda: credentials.savings.unsaved)
+        credentials.savings.resume()
+        background.start("savings", credentials.savings.late.run())
+        recovery = credentials.store.recover(settings.namespaces, begun=format_time(utc_now()))
         background.start("recovery", recovery, ends=True)
         stack.push_async_callback(parts.finish, _last_saves(settings.grace_period))
         if leadership.contested:
@@ -145,24 +144,16 @@ async def run(settings: Settings) -> None:
         if not await _acquired(leadership, stop):
             return
         health.waits_for = lambda: parts.first_lists.missing
-        health.places = lambda: places.shown(parts.wiring.scheduler, settings.concurrency)
+        health.places = lambda: places.shown(parts.scheduler, settings.concurrency)
         async with Leading(leadership, drain=parts.drain, background=background, metrics=metrics, stop=stop) as leading:
             ready = asyncio.Event()
             background.start("signals", _take_signals_back(ready, stop), ends=True)
-            watch = ClockWatch(set_by=set_by, hosts=github, look_again=parts.wiring.scheduler.look_again)
+            watch = ClockWatch(set_by=set_by, hosts=github, look_again=parts.scheduler.look_again)
             background.start("clock", watch.run())
             for name, task in parts.tasks():
                 background.start(name, task)
             logger.info("started, version %s; %s", __version__, _scope(settings))
-            stack.enter_context(watches.listening(handlers.Seen(parts.wiring)))
-            await kopf.operator(
-                registry=handlers.registry(served(clusterwide=not settings.namespaces), end=leading.end),
-                settings=handlers.settings(),
-                clusterwide=not settings.namespaces,
-                namespaces=settings.namespaces,
-                stop_flag=stop,
-                ready_flag=ready,
-            )
+            await embedding.watch(parts.intake, settings.namespaces, end=leading.end, stop=stop, ready=ready)
         logger.info("ended: everything in flight was finished")
 
 

@@ -1,4 +1,6 @@
-"""What a kind of token does in a run. Each kind is a folder that keeps this contract; the run knows none by name.
+"""What a run gathers, and what a kind of token does with it. Each kind is a folder that keeps this contract.
+
+The run knows none of them by name.
 
 `observe` reads what only this kind needs, and changes nothing. `step` does what only this kind's rules ask for before a
 token can be obtained. `obtain` gets a token from GitHub, and `revoke` ends what there is of them.
@@ -11,25 +13,27 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import ClassVar
 
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
-from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
-from githubtoken_operator.domain.objects.view import KindName
+from githubtoken_operator.domain.objects.specs.github_token import Failures, GitHubToken
+from githubtoken_operator.domain.objects.specs.sources import KindName
 from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.domain.observed.own import Own, Step
+from githubtoken_operator.domain.observed.own import NOTHING, Own, Step
 from githubtoken_operator.domain.observed.standing import Standing
-from githubtoken_operator.domain.runs.due import schedule
+from githubtoken_operator.domain.runs.due import schedule, urgency
 from githubtoken_operator.domain.runs.due.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
-from githubtoken_operator.domain.vocabulary.errors import TokenError
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.tokens.gathered import Gathered, Memory
+from githubtoken_operator.tokens.memory import Memory, app_ref, ref_of, with_place
 
 
 class StartOver(Exception):
@@ -56,14 +60,17 @@ class Ending:
 
 
 class TokenKind(ABC):
-    """One kind of token. What has a body is what a kind answers that needs nothing else."""
+    """One kind of token. What it says nothing of is done as here.
 
-    deed = "obtained a token"
-    """What `obtain` does, for the log."""
-    spends = False
-    """Whether what it does cannot be undone: it is decided on what the API server says at that moment."""
-    of_app = True
-    """Whether its tokens are had through an App."""
+    `deed` is what `obtain` does, for the log. `spends`: what it does cannot be undone, so it is decided on what the API
+    server says at that moment. `of_app`: its tokens are had through an App. `own` is what is seen of its own before the
+    object was looked at.
+    """
+
+    deed: ClassVar[str] = "obtained a token"
+    spends: ClassVar[bool] = False
+    of_app: ClassVar[bool] = True
+    own: ClassVar[Own] = NOTHING
 
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """Names of the Secrets that `observe` reads, so that a change of one wakes the object."""
@@ -79,11 +86,11 @@ class TokenKind(ABC):
         """
 
     def points(self, memory: Memory) -> float:
-        """What obtaining a token costs of GitHub's budget (`domain.lanes.budget`): one request that makes something."""
+        """What obtaining a token costs of GitHub's budget (`domain.lanes.budget`)."""
         return WRITE
 
     def server(self, token: GitHubToken, app: App | None) -> Server | None:
-        """The GitHub that the token is of, the App's; None where the App is not known."""
+        """The GitHub that the token is of; None where the App is not known."""
         return app.server if app else None
 
     @abstractmethod
@@ -99,7 +106,7 @@ class TokenKind(ABC):
 
     def renewal(self, seen: Observation) -> Renewal | None:
         """When the held token is to be replaced, or looked at again; None where there is nothing to be done."""
-        return replacement(seen)
+        return schedule.replacement(seen)
 
     async def prove(self, gathered: Gathered) -> None:  # noqa: B027 - where nothing can be proved
         """Sees that GitHub accepts the credential, before an attempt counts among its.
@@ -116,7 +123,7 @@ class TokenKind(ABC):
         """Gets a token; None says that it is stored, and published from there. Raises `TokenError`."""
 
     def after(self, own: Own, memory: Memory, error: TokenError | None) -> Own:
-        """What is seen of its own once an attempt failed with `error`, or got a token: the same."""
+        """What is seen of its own once an attempt failed with `error`, or got a token."""
         return own
 
     def is_told_by_another_look(self, own: Own, error: TokenError) -> bool:
@@ -128,7 +135,7 @@ class TokenKind(ABC):
         memory.held = issued
 
     def granted(self, seen: Observation, memory: Memory) -> Granted:
-        """Whose the token is, and what GitHub granted it: what obtaining it has told, else what status says."""
+        """Whose the token is, and what GitHub granted it, as far as that is known."""
         return memory.granted or Granted.of(seen.token.status)
 
     async def learn_account(self, gathered: Gathered, memory: Memory) -> bool:
@@ -153,24 +160,66 @@ class TokenKind(ABC):
         """A GitHubToken that had these Secrets is gone."""
 
 
-def replacement(seen: Observation) -> Renewal | None:
-    """When the held token is to be replaced; None where there is none, or where it does not expire."""
-    token, issued = seen.token, seen.issued
-    if issued is None or issued.access.expires_at is None:
-        return None
-    access = issued.access
-    found = schedule.renewal(
-        issued=access.created,
-        expires=issued.access.expires_at,
-        renew_before=token.renew_before,
-        renew_before_percentage=token.renew_before_percentage,
-        uid=token.uid,
-        revision=issued.revision,
-    )
-    if access.refresh_expires_at is None:
-        return found
-    for_refresh_token = schedule.refresh_token_renewal(issued=access.created, refresh_expires=access.refresh_expires_at)
-    return replace(found, due=min(found.due, for_refresh_token))
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The observation, what only acting on it needs, and the objects that were read.
+
+    `stored` is the token in the consumer's Secret; `renewal` is of the token that is held. `local_time` is our clock
+    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure. `host` is the one that
+    obtaining a token talks to, "" where the App is not known. `kind` is what its kind of token does.
+    """
+
+    observation: Observation
+    kind: TokenKind
+    body: JSON
+    resolved: Resolved
+    local_time: datetime
+    stored: Issued | None
+    renewal: Renewal | None
+    inputs: str
+    host: str = ""
+
+    @property
+    def key(self) -> Ref:
+        """The object's own."""
+        return ref_of(self.observation.token)
+
+    @property
+    def app(self) -> App:
+        """The App; a decision to obtain is made only where there is one."""
+        if self.resolved.app is None:
+            raise Terminal(reasons.APP_NOT_READY, "the App cannot be used")
+        return self.resolved.app
+
+    @property
+    def app_ref(self) -> Ref:
+        """The App that `appRef` names, whether or not it is there."""
+        return app_ref(self.observation.token)
+
+    @property
+    def deadline(self) -> float:
+        """Until when a new token is wanted, in Unix seconds."""
+        return urgency.deadline(self.observation).timestamp()
+
+    @property
+    def next_revision(self) -> int:
+        """The number of the token that is obtained next."""
+        seen = self.observation
+        return 1 + max(seen.issued.revision if seen.issued else 0, int(seen.token.status.get("revision", 0)))
+
+    def holding(self, issued: Issued, memory: Memory) -> Gathered:
+        """The same after `issued` was obtained, which answers the refresh request if there was one."""
+        own = self.kind.after(self.observation.own, memory, None)
+        token = with_place(self.observation.token, memory)
+        if token.refresh_requested is not None:
+            token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
+        seen = replace(self.observation, issued=issued, token=token, own=own)
+        return replace(self, observation=seen, renewal=self.kind.renewal(seen))
+
+    def failed(self, error: TokenError, failures: Failures, memory: Memory) -> Gathered:
+        """The same after an attempt failed."""
+        own = self.kind.after(self.observation.own, memory, error)
+        return replace(self, observation=replace(self.observation, failures=failures, own=own))
 
 
 TokenKinds = Mapping[KindName, TokenKind]

@@ -7,22 +7,27 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.tokens.gathered import Gathered
+from githubtoken_operator.tokens.kind import Gathered
 
 
 class Moments:
     """Tells the time of the GitHub that a token is of."""
 
-    def __init__(self, github: GitHub, *, now: Callable[[], datetime]) -> None:
-        """`now` is our own clock."""
+    def __init__(self, github: GitHub, *, now: Callable[[], datetime], boottime: Callable[[], float]) -> None:
+        """`now` is our own clock, `boottime` gives seconds on the one of turns."""
         self._github = github
-        self._now = now
+        self.now = now
+        self._booted = now() - timedelta(seconds=boottime())
 
     def timed(self, gathered: Gathered) -> Gathered:
         """The same at this moment. GitHub's answer may just have shown that our clock is off."""
-        local_time = self._now()
+        local_time = self.now()
         now = local_time + self.ahead(gathered.host)
         return replace(gathered, local_time=local_time, observation=replace(gathered.observation, now=now))
+
+    def at(self, boottime: float) -> datetime:
+        """What our own clock shows then; the same at each look."""
+        return self._booted + timedelta(seconds=boottime)
 
     def ahead(self, host: str) -> timedelta:
         """How far the host's clock is ahead of ours, as far as its answers have shown; of "" nothing is known."""

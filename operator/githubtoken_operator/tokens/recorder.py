@@ -21,7 +21,8 @@ from githubtoken_operator.domain.user.device_flow import Resting
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import format_duration
-from githubtoken_operator.tokens.gathered import Gathered, Memory, Told, ref_of
+from githubtoken_operator.tokens.kind import Gathered
+from githubtoken_operator.tokens.memory import Memory, Told, ref_of
 
 ANY: str = "*"
 """An earlier process saw a failure whose reason status does not tell; any failure counts as the same one."""

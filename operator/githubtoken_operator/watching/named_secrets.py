@@ -22,7 +22,7 @@ from githubtoken_operator.adapters.kubernetes.one_secret import Expired
 from githubtoken_operator.domain.objects import named
 from githubtoken_operator.domain.objects.secrets import WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref, Watched
 
 LOOK_EVERY: Final = 60.0
 """Seconds between two looks at a Secret that has no watch."""
@@ -57,25 +57,20 @@ class NamedSecrets:
     def __init__(
         self,
         source: Source,
+        watched: Watched,
         *,
         own_namespace: str,
-        delivered: Callable[[Ref], bool],
-        tell: Callable[[Ref, JSON | None], None],
-        forget: Callable[[Ref], object],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         watches: int = WATCHED_BY_NAME,
     ) -> None:
-        """`tell` gets each state of a Secret, None where it is not there, and `forget` what is not followed any more.
-
-        `delivered` says what was told, here or by kopf. In `own_namespace` are the Secrets of cluster-scoped objects.
-        """
+        """`watched` says what was told, here or by kopf. In `own_namespace` are those of cluster-scoped objects."""
         self._source = source
+        self._watched = watched
         self._own_namespace = own_namespace
-        self._delivered = delivered
-        self._tell = tell
-        self._forget = forget
         self._sleep = sleep
         self._watches = watches
+        self.tell: Callable[[Ref, JSON | None], None] = lambda _ref, _secret: None
+        """Gets each state of a Secret, None where it is not there."""
         self._named: dict[Ref, frozenset[Ref]] = {}
         self._namers: dict[Ref, set[Ref]] = {}
         self._brought: set[Ref] = set()
@@ -118,7 +113,7 @@ class NamedSecrets:
                 del self._namers[ref]
                 if ref in self._brought:
                     self._brought.discard(ref)
-                    self._forget(ref)
+                    self._watched.forget(ref)
         for ref in secrets - before:
             self._namers.setdefault(ref, set()).add(namer)
         if secrets:
@@ -131,7 +126,7 @@ class NamedSecrets:
 
     def watches(self, secret: Ref) -> bool:
         """Whether what is known of the Secret comes from here."""
-        return secret in self._namers and (secret in self._brought or not self._delivered(secret))
+        return secret in self._namers and (secret in self._brought or not self._watched.is_delivered(secret))
 
     @property
     def watched(self) -> int:
@@ -251,4 +246,4 @@ class NamedSecrets:
             return
         if body is not None:
             self._brought.add(ref)
-        self._tell(ref, body)
+        self.tell(ref, body)

@@ -20,19 +20,22 @@ class OrphanCount:
         self._watched = watched
         self._owners: dict[Ref, Ref] = {}
 
-    def note(self, ref: Ref, secret: JSON) -> None:
-        """A watch brought the Secret as it is now."""
-        owner = owner_of(secret)
+    def note(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
+        """A watch brought the object as it is now."""
+        if ref.kind is not Kind.SECRET:
+            return ()
+        owner = owner_of(body)
         if owner is None:
-            self.forget(ref)
-        else:
-            name, clusterwide = owner
-            kind, namespace = (Kind.CLUSTER_TOKEN, "") if clusterwide else (Kind.TOKEN, ref.namespace)
-            self._owners[ref] = Ref(kind, namespace, name if len(name) <= LONGEST_NAME else "")
+            return self.gone(ref)
+        name, clusterwide = owner
+        kind, namespace = (Kind.CLUSTER_TOKEN, "") if clusterwide else (Kind.TOKEN, ref.namespace)
+        self._owners[ref] = Ref(kind, namespace, name if len(name) <= LONGEST_NAME else "")
+        return ()
 
-    def forget(self, ref: Ref) -> None:
-        """It is gone."""
+    def gone(self, ref: Ref) -> tuple[Ref, ...]:
+        """It is there no more."""
         self._owners.pop(ref, None)
+        return ()
 
     def count(self) -> int:
         """Secrets whose GitHubToken no watch has brought. For any thread."""

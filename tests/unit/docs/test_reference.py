@@ -9,7 +9,7 @@ import pytest
 
 import apidoc
 from githubtoken_operator.domain.runs.decide import must_publish, obtain_cause
-from githubtoken_operator.tokens.kind import replacement
+from githubtoken_operator.domain.runs.due.schedule import replacement
 from tests.unit.builders import githubtoken, observation, seen, settled
 
 SAID: Final = apidoc.behaviour()["GitHubToken"]

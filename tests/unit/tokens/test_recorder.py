@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
@@ -21,7 +22,8 @@ from githubtoken_operator.domain.runs.status import Granted, Result
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
-from githubtoken_operator.tokens.gathered import Gathered, Memory
+from githubtoken_operator.tokens.kind import Gathered, TokenKind
+from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.recorder import Recorder
 from tests.unit.builders import NOW, githubtoken_body, observation, settled
 from tests.unit.fakes import World, raising
@@ -53,7 +55,7 @@ class Desk:
         body = self.world.api.objects["githubtokens/ci"]
         token = parse_token(body)
         seen: Observation = replace(settled() if held else observation(), token=token)
-        gathered = Gathered(seen, body, Resolved(NOW), NOW, seen.issued, renewal, "")
+        gathered = Gathered(seen, cast("TokenKind", None), body, Resolved(NOW), NOW, seen.issued, renewal, "")
         failures = Failures(1, NOW, NOW + timedelta(seconds=5)) if error else Failures()
         await self.recorder.record(
             gathered, self.memory, Result(seen.issued, Granted(), NOW + timedelta(minutes=39), error, failures)

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -14,7 +15,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Unavailable
 from githubtoken_operator.adapters.kubernetes.one_secret import Expired
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.watching.named_secrets import BACKOFFS, LOOK_EVERY, NamedSecrets
 from tests.unit.builders import NAMESPACE, secret
 
@@ -75,15 +76,11 @@ class Scene:
         self.delivered: set[Ref] = set()
         self.now = 0.0
         self._sleepers: list[tuple[float, asyncio.Event]] = []
+        watched = SimpleNamespace(is_delivered=self.delivered.__contains__, forget=self._forget)
         self.named = NamedSecrets(
-            self.source,
-            own_namespace=OWN,
-            delivered=self.delivered.__contains__,
-            tell=self._tell,
-            forget=self._forget,
-            sleep=self._sleep,
-            watches=watches,
+            self.source, cast("Watched", watched), own_namespace=OWN, sleep=self._sleep, watches=watches
         )
+        self.named.tell = self._tell
 
     def _tell(self, ref: Ref, body: JSON | None) -> None:
         self.told.append((ref.name, body))

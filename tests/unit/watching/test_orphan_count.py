@@ -26,7 +26,7 @@ def test_a_secret_counts_while_no_watch_has_its_githubtoken() -> None:
     orphans.note(SECRET, secret("ci-credential", {}))
     assert orphans.count() == 0
     orphans.note(SECRET, body)
-    orphans.forget(SECRET)
+    orphans.gone(SECRET)
     assert orphans.count() == 0
 
 

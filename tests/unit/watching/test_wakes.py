@@ -15,8 +15,7 @@ import pytest
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import encoded
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.watching import handlers
-from githubtoken_operator.watching.orphan_count import OrphanCount
+from githubtoken_operator.watching.intake import Intake
 from tests.unit import keys
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, personal_body, secret, user_body
 from tests.unit.fakes import Process, World, token_ref
@@ -33,19 +32,14 @@ class Scene:
         self.world.github.personal = {"ghp_old": None, "ghp_new": None}
         self.process: Process = self.world.start(watching=False)
         self.woken: set[Ref] = set()
-        scheduler = SimpleNamespace(wake=self.woken.add)
-        self._wiring = handlers.Wiring(
+        self._intake = Intake(
             watched=self.process.watched,
-            apps=self.process.apps,
+            notes=(),
             app_runs=self.process.app_runs,
-            seeds=self.process.seeds,
-            savings=self.process.savings,
-            orphans=OrphanCount(self.process.watched),
-            known=self.process.known,
-            scheduler=cast("Any", scheduler),
+            metrics=self.process.metrics,
+            scheduler=cast("Any", SimpleNamespace(wake=self.woken.add)),
             first_lists=cast("Any", None),
             named=cast("Any", None),
-            metrics=self.process.metrics,
         )
 
     def replace(self, name: str, **data: str) -> dict[str, Any]:
@@ -57,8 +51,7 @@ class Scene:
         """The watch brings it: who is woken."""
         self.woken.clear()
         ref = Ref(Kind.SECRET, NAMESPACE, body["metadata"]["name"])
-        if concerned := self.process.watched.deliver(ref, body):
-            handlers.wake(self._wiring, ref, concerned)
+        self._intake.found(ref, body)
         return set(self.woken)
 
 

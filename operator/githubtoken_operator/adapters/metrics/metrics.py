@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from threading import Lock
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -29,7 +29,8 @@ from prometheus_client.registry import Collector
 
 from githubtoken_operator.adapters.metrics.object_metrics import AppSeries, TokenSeries
 from githubtoken_operator.adapters.metrics.process_metrics import NO_ANSWER, ProcessMetrics
-from githubtoken_operator.domain.objects.view import AppView, KindName, TokenView
+from githubtoken_operator.domain.objects.specs.sources import KindName
+from githubtoken_operator.domain.objects.view import AppView, TokenView
 
 RefreshResult = Literal["success", "transient", "terminal"]
 """How a renewal ended: a new token, a failure that time heals, or one that needs a human."""
@@ -37,7 +38,7 @@ RefreshResult = Literal["success", "transient", "terminal"]
 RevocationResult = Literal["success", "failed"]
 """How a revocation ended: the tokens are dead at GitHub, or the object went although they may be alive."""
 
-_RENEWED_KINDS: Final = ("User", "Installation")
+_RENEWED_KINDS: Final = tuple(kind for kind in get_args(KindName) if kind != "Personal")
 _RESULTS: Final = ("success", "transient", "terminal")
 _RESTARTED_KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet", "Rollout")
 _REVOCATION_RESULTS: Final[tuple[RevocationResult, ...]] = ("success", "failed")

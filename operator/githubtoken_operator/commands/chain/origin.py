@@ -27,10 +27,8 @@ def installation(chain: Chain) -> Check | None:
 def source(chain: Chain) -> Check | None:
     """The Secret of a human's that the token comes from."""
     wanted = chain.wanted
-    if chain.source is None:
-        return None
-    ref = wanted.user.seed if wanted.user else wanted.personal.secret if wanted.personal else None
-    if ref is None:
+    ref = wanted.source.given
+    if chain.source is None or ref is None:
         return None
     what = "Seed" if wanted.user else "Personal token"
     name = f"{what} {ref.key} in Secret {ref.name}"

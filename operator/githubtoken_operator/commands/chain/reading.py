@@ -59,7 +59,6 @@ async def read(
     source = _parsed(app)
     where, home = token.namespace if wanted.app_kind == "GitHubApp" else operator_namespace, wanted.namespace
     user = wanted.user
-    given = user.seed if user else wanted.personal.secret if wanted.personal else None
 
     async def secret(ref: KeyRef | None, namespace: str, *, is_key: bool = False) -> SecretSeen | None:
         if ref is None:
@@ -77,7 +76,7 @@ async def read(
         asyncio.gather(
             secret(source.private_key if source else None, where, is_key=True),
             secret(source.client_secret if source and user else None, where),
-            secret(given, home),
+            secret(wanted.source.given, home),
             secret(KeyRef(user.credential, "") if user else None, home),
         ),
         secret(KeyRef(token.secret, "") if view else None, view),

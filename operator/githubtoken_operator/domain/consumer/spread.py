@@ -173,7 +173,7 @@ class Spread:
         A user's token dies with its rotation, and a human replaces a personal one that may be dead. An installation's
         lives on beside its successor: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
         """
-        if token.installation is None:
+        if not token.source.lives_on:
             return True
         expires = self.published.access.expires_at if self.published else None
         return expires is not None and expires - now < LEAST_LEFT

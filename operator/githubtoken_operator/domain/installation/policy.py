@@ -28,7 +28,8 @@ def refusal(token: GitHubToken, limits: Limits) -> Terminal | None:
         return None
     if token.installation is None:
         return _denied(
-            "a user token cannot be held to the App's `maxPermissions` or `allowedRepositories`: use another App"
+            f"a {token.kind.lower()} token cannot be held to the App's `maxPermissions` or `allowedRepositories`: use "
+            "another App"
         )
     try:
         narrowed(token.installation, limits)

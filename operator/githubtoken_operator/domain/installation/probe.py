@@ -1,4 +1,4 @@
-"""What a new installation token is asked about before consumers get it, and whether the answer honours it.
+"""What a new installation token is asked about before consumers get it, how often, and whether it is honoured.
 
 GitHub's replicas lag: for a moment a new token is answered 401, and a narrowed one is known without its permissions
 and answered 403 or without its repositories. So it is asked for what its scope allows: the first of its repositories,
@@ -11,6 +11,7 @@ Source: docs.github.com, "List repositories accessible to the app installation";
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -19,6 +20,10 @@ from githubtoken_operator.domain.github.refusals.limits import app_is_limited
 from githubtoken_operator.domain.github.reply import read
 from githubtoken_operator.domain.vocabulary.model import Answer
 
+DELAYS: Final = (1.0, 2.0, 3.0, 4.0)
+"""Seconds between looks at a new token, ten in all. GitHub's replicas lag by less than a second as a rule."""
+TRIED_FOR: Final = timedelta(minutes=1)
+"""After that, one that was not published is no new token any more."""
 REPOSITORIES: Final = "/installation/repositories?per_page=1"
 RATE_LIMIT: Final = "/rate_limit"
 """Counts against no limit. An Enterprise Server without limits answers 404 to it."""

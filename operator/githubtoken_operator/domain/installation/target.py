@@ -43,7 +43,8 @@ class Target:
     repository: str | None = None
     enterprise: bool = False
 
-    def document(self) -> dict[str, Any]:
+    @property
+    def place(self) -> dict[str, Any]:
         """What status keeps of it; the account has a field of its own."""
         found = {
             "host": self.host,
@@ -52,7 +53,7 @@ class Target:
             "repositoryID": self.repository_id,
             "repository": self.repository,
         }
-        return {name: value for name, value in found.items() if value is not None}
+        return {FIELD: {name: value for name, value in found.items() if value is not None}}
 
 
 def remembered(status: JSON) -> Target | None:

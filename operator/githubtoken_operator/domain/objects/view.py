@@ -11,20 +11,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, cast
 
+from githubtoken_operator.domain.objects.specs import sources
+from githubtoken_operator.domain.objects.specs.sources import KindName
 from githubtoken_operator.domain.vocabulary import conditions
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
-
-KindName = Literal["User", "Installation", "Personal"]
-"""The kind of token, as `status.kind` shows it."""
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 """The status of a Kubernetes condition."""
 
 NAMESPACE_STATES: Final = ("wanted", "current", "failed")
 """What `status.namespaces` of a ClusterGitHubToken counts."""
-
-_KINDS: tuple[KindName, ...] = ("User", "Installation", "Personal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class TokenView:
         return cls(
             namespace=meta.get("namespace", ""),
             name=meta["name"],
-            kind=next((kind for kind in _KINDS if kind.lower() in spec), None),
+            kind=sources.kind_in(spec),
             app=str((spec.get("appRef") or {}).get("name", "")),
             secret=str(secret),
             ready=_ready(status),

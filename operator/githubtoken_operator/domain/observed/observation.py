@@ -74,7 +74,7 @@ class Observation:
 
     def elsewhere(self, issued: Issued | None) -> bool:
         """The same of a token that may be another."""
-        came, web = issued.origin if issued else None, self.token.user is not None
+        came, web = issued.origin if issued else None, self.token.source.of_web
         return came is not None and self.server is not None and not came.is_at(self.server, web=web)
 
     @property

@@ -3,8 +3,8 @@
 A `Step` is what only one kind needs before a token can be obtained or published: the rules ask for it, its room does
 it. `asks_github`: whether the object needs its turn at GitHub for it.
 
-Each kind that has something to say has a value of its own, which its room puts into the observation and reads there.
-`Own` itself is that of a kind that has nothing to say, and of an object that could not be looked at.
+Each kind that has something to say has a value of its own, which its room puts into the observation and reads there:
+an empty one before the object was looked at. `Own` itself is that of a kind that has nothing to say.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Self
 
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.user.device_flow import Ask, Poll
-from githubtoken_operator.domain.vocabulary.model import Token
+from githubtoken_operator.domain.vocabulary.model import AccessToken, Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,14 @@ class Own:
     def is_superseded(self, held: Token | None) -> bool:
         """Whether a human has put another token in the place of the one that is held."""
         return False
+
+    def warn_from(self, token: GitHubToken, access: AccessToken) -> datetime | None:
+        """From when on a human is told that the token expires; None where that needs none."""
+        return None
+
+    def warning(self, token: GitHubToken, access: AccessToken, now: datetime) -> str | None:
+        """What a human is told from then on, until it expires."""
+        return None
 
     def times(self, due: datetime | None) -> Mapping[str, datetime | None]:
         """What status says of the future and the past of the held token; `due` is when its renewal is."""

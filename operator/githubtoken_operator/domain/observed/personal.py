@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from githubtoken_operator.domain import personal_token
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.own import Own
-from githubtoken_operator.domain.vocabulary.model import Token
+from githubtoken_operator.domain.vocabulary.model import AccessToken, Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,14 @@ class OfPersonal(Own):
     def is_superseded(self, held: Token | None) -> bool:
         """Whether the human's Secret has another."""
         return self.candidate not in (None, held)
+
+    def warn_from(self, token: GitHubToken, access: AccessToken) -> datetime | None:
+        """A week before."""
+        return personal_token.warn_from(token, access)
+
+    def warning(self, token: GitHubToken, access: AccessToken, now: datetime) -> str | None:
+        """To make another."""
+        return personal_token.warning(token, access, now)
 
     def times(self, due: datetime | None) -> Mapping[str, datetime | None]:
         """It is not renewed."""

@@ -7,15 +7,12 @@ string that is too long would fail the whole write.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import Distribution
-from githubtoken_operator.domain.installation import target
-from githubtoken_operator.domain.installation.target import Target
 from githubtoken_operator.domain.objects.specs.github_token import Failures
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
@@ -31,18 +28,21 @@ NAME_LIMIT: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What GitHub really gave, for `account`, `permissions` and `repositorySelection`, and where: `installation`."""
+    """What GitHub really gave, for `account`, `permissions` and `repositorySelection`.
+
+    `place` is where it came from, as a field of status that only its kind reads.
+    """
 
     account: str | None = None
     permissions: Mapping[str, str] | None = None
     repository_selection: str | None = None
-    target: Target | None = None
+    place: Mapping[str, JSON] = field(default_factory=dict)
 
     @classmethod
     def of(cls, status: JSON) -> Granted:
         """What status remembers of it."""
         permissions, selection = status.get("permissions"), status.get("repositorySelection")
-        return cls(status.get("account"), permissions, selection, target.remembered(status))
+        return cls(status.get("account"), permissions, selection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
         "account": shown(result.granted.account),
         "permissions": dict(result.granted.permissions) if result.granted.permissions else None,
         "repositorySelection": result.granted.repository_selection,
-        target.FIELD: result.granted.target.document() if result.granted.target else None,
+        **result.granted.place,
         "deviceFlow": _device_flow(result.standing),
         "lastHandledRefreshAt": token.status.get("lastHandledRefreshAt"),
         "lastHandledLoginAt": token.status.get("lastHandledLoginAt"),
@@ -119,7 +119,7 @@ def _needs_human(seen: Observation, result: Result) -> tuple[str, str] | None:
     if isinstance(standing, BackingOff) and (old := find_condition(seen.token.status, NEEDS_HUMAN)):
         return str(old["reason"]), str(old["message"])
     access = result.issued.access if result.issued else None
-    if access is not None and (warning := personal_token.warning(seen.token, access, seen.now)):
+    if access is not None and (warning := seen.own.warning(seen.token, access, seen.now)):
         return reasons.EXPIRES_SOON, warning
     return None
 

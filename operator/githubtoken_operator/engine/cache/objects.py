@@ -6,7 +6,7 @@ conflict begins the run anew with the second. Before something that cannot be un
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -36,6 +36,16 @@ class Objects:
         if found is not None:
             self._watched.saw(Ref(kind, namespace, name), found)
         return found
+
+    def depends(self, key: Ref, on: Iterable[Ref]) -> None:
+        """Says what the runs of `key` read, so that a change of it wakes the key."""
+        self._watched.depends(key, on)
+
+    def let_go(self, key: Ref) -> frozenset[Ref]:
+        """The object is gone; what its runs have read, of which no change wakes the key any more."""
+        reads = self._watched.reads(key)
+        self._watched.depends(key, ())
+        return reads
 
     async def now(self, kind: Kind, namespace: str, name: str) -> JSON | None:
         """As the API server has it at this moment: a quorum read."""

@@ -11,19 +11,6 @@ from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.engine.cache.watched import TOKENS, Ref
 from githubtoken_operator.engine.scheduling.scheduler import Ran
 from githubtoken_operator.engine.scheduling.turns import Turns
-from githubtoken_operator.watching import handlers
-
-
-def show(wiring: handlers.Wiring, turns: Turns[Ref], metrics: Metrics) -> None:
-    """Has the metrics ask the parts, whenever they are asked themselves."""
-    scheduler, named, orphans = wiring.scheduler, wiring.named, wiring.orphans
-    metrics.process.watch_named(lambda: {"watch": named.watched, "look": named.looked_at})
-    metrics.process.watch_scheduler(
-        pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
-    )
-    metrics.process.watch_turns(lambda: waiting(turns, metrics), lambda: unanswered(turns, metrics))
-    listed = wiring.first_lists.complete
-    metrics.process.watch_orphans(lambda: orphans.count() if listed.is_set() else None)
 
 
 def waiting(turns: Turns[Ref], metrics: Metrics) -> Iterator[Waiting]:

@@ -1,9 +1,15 @@
-"""The composition root: makes the parts of one process and hands each what it needs. Nothing begins here."""
+"""The composition root: makes the parts of one process and hands each what it needs. Nothing begins here.
+
+What the process begins when it leads, and ends in reverse order, is `Parts`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Final
 
 from githubtoken_operator.adapters.clock import boottime, unix_now, utc_now, wall_now
 from githubtoken_operator.adapters.github.client import GitHub
@@ -17,22 +23,66 @@ from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.lanes.order import Lanes
-from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.first_lists import FirstLists
-from githubtoken_operator.engine.cache.objects import Objects
 from githubtoken_operator.engine.cache.watched import Ref, Watched, served
 from githubtoken_operator.engine.scheduling.api_outage import ApiOutage, retry_after
 from githubtoken_operator.engine.scheduling.fence import Fence, send_limit
 from githubtoken_operator.engine.scheduling.scheduler import Next, Scheduler
 from githubtoken_operator.engine.scheduling.turns import Turns
+from githubtoken_operator.process import footprint
 from githubtoken_operator.process.composition import shown
-from githubtoken_operator.process.composition.parts import Parts
-from githubtoken_operator.process.composition.runs import Clocks, Ground, runs_on
+from githubtoken_operator.process.composition.runs import runs_on
 from githubtoken_operator.settings import Settings
-from githubtoken_operator.watching import handlers
+from githubtoken_operator.tokens.ground import Clocks, Ground
+from githubtoken_operator.tokens.user.room import UserRoom
+from githubtoken_operator.watching.embedding import SILENCE
+from githubtoken_operator.watching.intake import Intake
 from githubtoken_operator.watching.named_secrets import NamedSecrets
 from githubtoken_operator.watching.orphan_count import OrphanCount
+
+SAVES_BEFORE_RELEASE: Final = 2.0
+"""Seconds for which the end waits, with the Lease, for pairs that are not stored yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the process begins and ends, and of them what tells how they do."""
+
+    scheduler: Scheduler[Ref]
+    turns: Turns[Ref]
+    api_outage: ApiOutage
+    signing: Signing
+    users: UserRoom
+    intake: Intake
+    first_lists: FirstLists
+    named: NamedSecrets
+
+    def tasks(self) -> Iterator[tuple[str, Coroutine[None, None, None]]]:
+        """What the process does for as long as it leads, by names."""
+        listed = self.first_lists.complete
+        yield "named Secrets", self.named.run(listed)
+        yield "looks at Secrets", self.named.look_around(listed)
+        yield "scheduler", self._run_keys()
+        yield "turns", self.turns.run()
+        yield "looks at the API server", self.api_outage.run()
+
+    async def _run_keys(self) -> None:
+        """Runs keys until `drain`, as soon as it is known what there is."""
+        await self.first_lists.wait()
+        footprint.settled()
+        await self.scheduler.run()
+
+    async def drain(self) -> None:
+        """Returns once nothing runs any more, and what GitHub answered is in the store, as far as that takes it."""
+        await self.named.end()
+        await self.scheduler.drain()
+        await self.users.credentials.savings.late.finish(SAVES_BEFORE_RELEASE)
+
+    async def finish(self, seconds: float) -> None:
+        """The end: goes on with saving for so long, and says goodbye to the services that sign."""
+        await self.users.credentials.savings.late.finish(seconds)
+        await self.signing.aclose()
 
 
 def wire(
@@ -88,10 +138,6 @@ def wire(
         paused=lambda lane, owner, seconds: metrics.process.paused(metrics.host_label(lane.host), *owner, seconds),
     )
 
-    def wake_for(key: SecretKey) -> None:
-        for ref in watched.dependents(Ref(Kind.SECRET, *key)):
-            scheduler.wake(ref)
-
     runs = runs_on(
         Ground(
             settings=settings,
@@ -103,37 +149,29 @@ def wire(
             pods=pods,
             fence=fence,
             watched=watched,
-            objects=Objects(cluster, watched),
             turns=turns,
             signing=signing,
             wake=scheduler.wake,
-            saved=wake_for,
         )
     )
 
-    def found(ref: Ref, secret: JSON | None) -> None:
-        handlers.found(wiring, ref, secret)
-
-    named = NamedSecrets(
-        OneSecret(watches, silence=handlers.SILENCE),
-        own_namespace=settings.operator_namespace,
-        delivered=watched.is_delivered,
-        tell=found,
-        forget=watched.forget,
-    )
+    named = NamedSecrets(OneSecret(watches, silence=SILENCE), watched, own_namespace=settings.operator_namespace)
     first_lists = FirstLists(cluster=cluster, watched=watched, kinds=listed, namespaces=settings.namespaces)
-    wiring = handlers.Wiring(
+    orphans = OrphanCount(watched)
+    intake = Intake(
         watched=watched,
-        apps=runs.apps,
+        notes=(runs.users, orphans, runs.known),
         app_runs=runs.app_runs,
-        seeds=runs.users.seeds,
-        savings=runs.users.savings,
-        orphans=OrphanCount(watched),
-        known=runs.known,
         metrics=metrics,
         scheduler=scheduler,
         first_lists=first_lists,
         named=named,
     )
-    shown.show(wiring, turns, metrics)
-    return Parts(wiring, turns, api_outage, runs.users.store, runs.users.savings, first_lists, signing, named)
+    named.tell = intake.found
+    metrics.process.watch_named(lambda: {"watch": named.watched, "look": named.looked_at})
+    metrics.process.watch_scheduler(
+        pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
+    )
+    metrics.process.watch_turns(lambda: shown.waiting(turns, metrics), lambda: shown.unanswered(turns, metrics))
+    metrics.process.watch_orphans(lambda: orphans.count() if first_lists.complete.is_set() else None)
+    return Parts(scheduler, turns, api_outage, signing, runs.users, intake, first_lists, named)

@@ -24,7 +24,8 @@ from githubtoken_operator.domain.consumer.mounts import Mounts
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, RestartTarget
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.tokens.consumer.mounting_pods import MountingPods
-from githubtoken_operator.tokens.gathered import Gathered, Memory
+from githubtoken_operator.tokens.kind import Gathered
+from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.recorder import Recorder
 
 MOST_ATTEMPTS: Final = 6

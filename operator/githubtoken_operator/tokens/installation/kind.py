@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Final
 
 from githubtoken_operator.apps.checks import Checks
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import MOST_PREDECESSORS, Issued, Predecessor
-from githubtoken_operator.domain.installation import target
+from githubtoken_operator.domain.installation import probe, target
 from githubtoken_operator.domain.installation.target import GIVEN_UP, Target
 from githubtoken_operator.domain.lanes.budget import READ, WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
@@ -32,17 +30,11 @@ from githubtoken_operator.domain.vocabulary.errors import (
 from githubtoken_operator.domain.vocabulary.model import JSON, App, InstallationToken
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.engine.scheduling.turns import Stand
-from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
 from githubtoken_operator.tokens.installation.revocation import InstallationRevocation
-from githubtoken_operator.tokens.kind import Ending, TokenKind
-from githubtoken_operator.tokens.moments import Moments
-from githubtoken_operator.tokens.recorder import Recorder
-
-PROBE_DELAYS: Final = (1.0, 2.0, 3.0, 4.0)
-"""Seconds between looks at a new token, ten in all. GitHub's replicas lag by less than a second as a rule."""
-TRIED_FOR: Final = timedelta(minutes=1)
-"""After that, one that was not published is no new token any more."""
+from githubtoken_operator.tokens.kind import Ending, Gathered, TokenKind
+from githubtoken_operator.tokens.memory import Memory, newer
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +61,15 @@ class Beside:
 class InstallationKind(TokenKind):
     """The kind `Installation`."""
 
-    def __init__(
-        self,
-        *,
-        checks: Checks,
-        tokens: InstallationTokens,
-        revocation: InstallationRevocation,
-        moments: Moments,
-        recorder: Recorder,
-    ) -> None:
+    def __init__(self, ground: Ground, checks: Checks) -> None:
+        github, settings = ground.github, ground.settings
         self._checks = checks
-        self._tokens = tokens
-        self._revocation = revocation
-        self._moments = moments
-        self._recorder = recorder
+        self._tokens = InstallationTokens(
+            github, verify=settings.verify_before_publish, monotonic=ground.clocks.monotonic
+        )
+        self._revocation = InstallationRevocation(github, allowed_hosts=settings.allowed_hosts)
+        self._moments = ground.moments
+        self._recorder = ground.recorder
 
     async def observe(
         self, seen: Observation, resolved: Resolved, memory: Memory, stored: Issued | None, read: Read
@@ -134,9 +121,9 @@ class InstallationKind(TokenKind):
         except (NotSent, OutcomeUnknown) as error:
             concern = error.concern
         if not accepted:
-            if trial.looks < len(PROBE_DELAYS):
+            if trial.looks < len(probe.DELAYS):
                 beside.trial = replace(trial, looks=trial.looks + 1)
-                raise NotHonoured(PROBE_DELAYS[trial.looks], concern=concern)
+                raise NotHonoured(probe.DELAYS[trial.looks], concern=concern)
             message = "GitHub was not seen to accept the token that it has just issued"
             if self._moments.timed(gathered).observation.valid:
                 _supersede(gathered, beside, fresh)
@@ -146,7 +133,7 @@ class InstallationKind(TokenKind):
         if gathered.observation.issued is not None:
             _supersede(gathered, beside, gathered.observation.issued)
         memory.held = replace(fresh, predecessors=_predecessors(gathered, beside))
-        memory.granted = Granted(found.account, minted.permissions, minted.repository_selection, found)
+        memory.granted = Granted(found.account, minted.permissions, minted.repository_selection, found.place)
         return memory.held
 
     async def _mint(self, gathered: Gathered, source: InstallationSource) -> Trial:
@@ -160,6 +147,8 @@ class InstallationKind(TokenKind):
     def granted(self, seen: Observation, memory: Memory) -> Granted:
         """The same; a token that was taken up from its Secret is of the account in the spec, if it names one."""
         known, source = super().granted(seen, memory), seen.token.installation
+        if memory.granted is None and (found := target.remembered(seen.token.status)) is not None:
+            known = replace(known, place=found.place)
         if known.account is None and source is not None and seen.issued is not None and seen.for_present_spec:
             return replace(known, account=source.account)
         return known
@@ -181,7 +170,7 @@ def _present(gathered: Gathered, beside: Beside) -> Trial | None:
     if trial is None:
         return None
     wanted = trial.issued.spec_hash == consumer.spec_hash(seen.token, gathered.app)
-    if wanted and seen.now - trial.issued.access.created < TRIED_FOR:
+    if wanted and seen.now - trial.issued.access.created < probe.TRIED_FOR:
         return trial
     _supersede(gathered, beside, trial.issued)
     beside.trial = None

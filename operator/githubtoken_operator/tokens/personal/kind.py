@@ -23,8 +23,9 @@ from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, TokenRefused
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
 from githubtoken_operator.engine.cache.objects import Read
-from githubtoken_operator.tokens.gathered import Gathered, Memory, newer
-from githubtoken_operator.tokens.kind import Ending, TokenKind
+from githubtoken_operator.tokens.ground import Ground
+from githubtoken_operator.tokens.kind import Ending, Gathered, TokenKind
+from githubtoken_operator.tokens.memory import Memory, newer
 from githubtoken_operator.tokens.personal.checking import PersonalTokens
 
 
@@ -41,9 +42,10 @@ class PersonalKind(TokenKind):
 
     deed = "checked the token"
     of_app = False
+    own = OfPersonal()
 
-    def __init__(self, tokens: PersonalTokens) -> None:
-        self._tokens = tokens
+    def __init__(self, ground: Ground) -> None:
+        self._tokens = PersonalTokens(ground.github, allowed_hosts=ground.settings.allowed_hosts)
 
     def points(self, memory: Memory) -> float:
         """It is only asked about."""

@@ -21,8 +21,8 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotHonoured, NotSent, OutcomeUnknown, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduling.turns import Waits
-from githubtoken_operator.tokens.gathered import Gathered, Memory
-from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.kind import Gathered
+from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.runs.finalizer import Finalizer
 from githubtoken_operator.tokens.runs.issuing import Issuer
@@ -39,7 +39,6 @@ class Actions:
     def __init__(
         self,
         *,
-        kinds: TokenKinds,
         moments: Moments,
         apps: Apps,
         issuer: Issuer,
@@ -48,7 +47,6 @@ class Actions:
         publisher: Publisher,
         settlement: Settlement,
     ) -> None:
-        self._kinds = kinds
         self._moments = moments
         self._apps = apps
         self._issuer = issuer
@@ -59,7 +57,6 @@ class Actions:
 
     async def take(self, gathered: Gathered, memory: Memory, decision: Decision) -> Outcome | JSON:
         """Acts once. An object that is returned says: the world has changed, look again. Raises `ApiError`."""
-        seen = gathered.observation
         try:
             match decision:
                 case Hold(held):
@@ -74,34 +71,32 @@ class Actions:
                     return await self._settle(gathered, memory, error, recheck=recheck)
                 case step:
                     if step.asks_github:
-                        await self._kinds[seen.token.kind].prove(gathered)
+                        await gathered.kind.prove(gathered)
                     with self._turns.turn(gathered) if step.asks_github else nullcontext():
                         return await self._step(gathered, memory, step)
         except Waits as waits:
             return await self._wait(gathered, memory, waits)
         except TokenError as error:
-            if self._kinds[seen.token.kind].is_told_by_another_look(seen.own, error):
+            if gathered.kind.is_told_by_another_look(gathered.observation.own, error):
                 return gathered.body
             return await self._failed(self._moments.timed(gathered), memory, error)
 
     async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> Outcome | JSON:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
-        kind = self._kinds[gathered.observation.token.kind]
         await self._issuer.prove(gathered, memory)
-        with self._turns.turn(gathered, kind.points(memory)):
+        with self._turns.turn(gathered, gathered.kind.points(memory)):
             try:
                 issued = await self._issuer.obtain(gathered, memory, cause)
             except NotHonoured as early:
                 return Lagging(timedelta(seconds=early.retry_after or 0))
         if issued is None:
             return gathered.body
-        own = kind.after(gathered.observation.own, memory, None)
-        obtained = self._moments.timed(gathered).holding(issued, memory, own, kind.renewal)
+        obtained = self._moments.timed(gathered).holding(issued, memory)
         act = self._publish if must_publish(obtained.observation) else self._settle
         return await act(obtained, memory, None)
 
     async def _step(self, gathered: Gathered, memory: Memory, step: Step) -> Outcome | JSON:
-        waiting = await self._kinds[gathered.observation.token.kind].step(gathered, memory, step)
+        waiting = await gathered.kind.step(gathered, memory, step)
         return await self._settle(gathered, memory, waiting) if waiting else gathered.body
 
     async def _wait(self, gathered: Gathered, memory: Memory, waits: Waits) -> Outcome:
@@ -129,8 +124,7 @@ class Actions:
         memory.error, memory.inputs = error, gathered.inputs
         if isinstance(error, NotSent | OutcomeUnknown):
             self._turns.reserve(gathered)
-        own = self._kinds[seen.token.kind].after(seen.own, memory, error)
-        failed = gathered.after(count_failure(seen, error), own)
+        failed = gathered.failed(error, count_failure(seen, error), memory)
         if publish and must_publish(failed.observation):
             return await self._publish(failed, memory, error)
         return await self._settle(failed, memory, error)

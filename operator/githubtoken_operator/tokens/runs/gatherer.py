@@ -7,9 +7,7 @@ consumer's resourceVersion, can then never put an older token over a newer one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Terminating
@@ -27,11 +25,11 @@ from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal,
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.cache.objects import Objects, Read
-from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.tokens.consumer.claims import Claims
-from githubtoken_operator.tokens.gathered import Gathered, Memory, app_ref, with_target
-from githubtoken_operator.tokens.kind import TokenKind, TokenKinds
+from githubtoken_operator.tokens.kind import Gathered, TokenKind, TokenKinds
+from githubtoken_operator.tokens.memory import Memory, app_ref, with_place
 from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.runs.finalizer import Finalizer
 from githubtoken_operator.tokens.spread.spreads import Spreads
@@ -52,9 +50,6 @@ class Gatherer:
         spreads: Spreads,
         home: str,
         turns: Turns[Ref],
-        watched: Watched,
-        now: Callable[[], datetime],
-        monotonic: Callable[[], float],
     ) -> None:
         self._objects = objects
         self._kinds = kinds
@@ -65,10 +60,6 @@ class Gatherer:
         self._spreads = spreads
         self._home = home
         self._turns = turns
-        self._watched = watched
-        self._now = now
-        self._monotonic = monotonic
-        self._begun = now() - timedelta(seconds=monotonic())
 
     async def current(self, key: Ref, body: JSON | None, *, fresh: bool) -> JSON | None:
         """The object; None where it is gone. `body` is it as it was just read or written, which may be old by now."""
@@ -81,27 +72,28 @@ class Gatherer:
     async def gather(self, key: Ref, body: JSON, memory: Memory, *, fresh: bool) -> Gathered:
         """The observation of one GitHubToken, `fresh` of its Secrets as they are at this moment. Raises `ApiError`."""
         read = self._read(fresh=fresh)
-        token = with_target(parse_token(body, self._home), memory)
+        token = with_place(parse_token(body, self._home), memory)
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
         # Said before anything is waited for, so that of two that begin at once each knows of the other.
         kind = self._kinds[token.kind]
         secrets = [Ref(Kind.SECRET, token.namespace, name) for name in kind.secrets(token)]
         consumers = self._spreads.secrets(key, token) if token.wish else [Ref(*_place_of(token))]
-        self._watched.depends(key, [*(_inputs_of_app(token) if kind.of_app else ()), *secrets, *consumers])
+        self._objects.depends(key, [*(_inputs_of_app(token) if kind.of_app else ()), *secrets, *consumers])
         resolved = (
             await self._apps.resolve_for(app_ref(token), None if token.wish else token.namespace)
             if kind.of_app and token.invalid is None
-            else Resolved(self._now())
+            else Resolved(self._moments.now())
         )
         lane = kind.lane(token, resolved.app)
-        local_time = self._now()
+        local_time = self._moments.now()
         now = local_time + self._moments.ahead(lane.host if lane else "")
         seen = Observation(
             now=now,
             token=token,
             secret=None,
             failures=token.failures,
+            own=kind.own,
             spec_hash=consumer.spec_hash(token, resolved.app) if resolved.app else None,
             server=kind.server(token, resolved.app or memory.app),
             trouble=_app_trouble(token, kind, resolved),
@@ -142,6 +134,7 @@ class Gatherer:
                 due=renewal.due if renewal else None,
                 retry_now=seen.retry_now or asked or memory.inputs not in ("", digest),
             ),
+            kind=kind,
             body=body,
             resolved=resolved,
             local_time=local_time,
@@ -150,6 +143,13 @@ class Gatherer:
             inputs=digest,
             host=lane.host if lane else "",
         )
+
+    def forget(self, key: Ref) -> None:
+        """The object is gone."""
+        secrets = [ref for ref in self._objects.let_go(key) if ref.kind is Kind.SECRET]
+        for kind in self._kinds.values():
+            kind.forget(secrets)
+        self._spreads.forget(key)
 
     def _is_first(self, token: GitHubToken) -> bool:
         """Whether there can be no Secret yet, as far as is known: if there is one, its creation conflicts."""
@@ -163,9 +163,10 @@ class Gatherer:
             return None
         limited = "the App" if app else "the token's user"
         # A time, and the same at each look: what is left of it would be another status each time.
-        until = format_time(self._begun + timedelta(seconds=ends))
-        message = f"GitHub limits {limited} on {lane.host}: waiting until {until}"
-        return RateLimited(reasons.RATE_LIMITED, message, retry_after=ends - self._monotonic())
+        until = self._moments.at(ends)
+        message = f"GitHub limits {limited} on {lane.host}: waiting until {format_time(until)}"
+        left = (until - self._moments.now()).total_seconds()
+        return RateLimited(reasons.RATE_LIMITED, message, retry_after=left)
 
 
 def _app_trouble(token: GitHubToken, kind: TokenKind, resolved: Resolved) -> TokenError | None:

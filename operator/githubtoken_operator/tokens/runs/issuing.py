@@ -14,8 +14,8 @@ from githubtoken_operator.adapters.metrics.metrics import Metrics, RefreshResult
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotHonoured, TokenError, Transient
-from githubtoken_operator.tokens.gathered import Gathered, Memory
-from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.kind import Gathered
+from githubtoken_operator.tokens.memory import Memory
 
 logger = logging.getLogger(__name__)
 
@@ -23,24 +23,23 @@ logger = logging.getLogger(__name__)
 class Issuer:
     """Gets tokens from GitHub, by whatever each kind needs."""
 
-    def __init__(self, *, kinds: TokenKinds, metrics: Metrics, monotonic: Callable[[], float]) -> None:
-        self._kinds = kinds
+    def __init__(self, *, metrics: Metrics, monotonic: Callable[[], float]) -> None:
         self._metrics = metrics
         self._monotonic = monotonic
 
     async def prove(self, gathered: Gathered, memory: Memory) -> None:
         """Sees that GitHub accepts the credential, before an attempt counts among its. Raises `TokenError`."""
         with self._attempt(gathered, memory):
-            await self._kinds[gathered.observation.token.kind].prove(gathered)
+            await gathered.kind.prove(gathered)
 
     async def obtain(self, gathered: Gathered, memory: Memory, cause: str) -> Issued | None:
         """Gets a token; None says that it is stored, and published from there. Raises `TokenError`."""
         token = gathered.observation.token
-        kind, started = self._kinds[token.kind], self._monotonic() if memory.began is None else memory.began
+        started = self._monotonic() if memory.began is None else memory.began
         memory.began = None
         try:
             with self._attempt(gathered, memory):
-                issued = await kind.obtain(gathered, memory)
+                issued = await gathered.kind.obtain(gathered, memory)
         except NotHonoured:
             memory.began = started
             raise
@@ -48,7 +47,7 @@ class Issuer:
         memory.obtained_from = started
         memory.request = memory.answered = token.refresh_requested
         memory.error, memory.inputs = None, ""
-        logger.info("%s because %s", kind.deed, cause, extra=about(*token.labels))
+        logger.info("%s because %s", gathered.kind.deed, cause, extra=about(*token.labels))
         return issued
 
     @contextmanager

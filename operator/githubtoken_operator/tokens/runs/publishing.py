@@ -15,17 +15,16 @@ from githubtoken_operator.domain.runs.decide import desired_secret
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.tokens.consumer.secret import write
-from githubtoken_operator.tokens.gathered import Gathered, Memory
-from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.kind import Gathered
+from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
 
 class Publisher:
     """Writes what consumers read."""
 
-    def __init__(self, *, cluster: Cluster, kinds: TokenKinds, spreads: Spreads, metrics: Metrics) -> None:
+    def __init__(self, *, cluster: Cluster, spreads: Spreads, metrics: Metrics) -> None:
         self._cluster = cluster
-        self._kinds = kinds
         self._spreads = spreads
         self._metrics = metrics
 
@@ -38,7 +37,7 @@ class Publisher:
         issued, body, present = seen.issued, desired_secret(seen), seen.spread
         if issued is None or body is None:
             return gathered
-        self._kinds[seen.token.kind].keep(memory, issued)
+        gathered.kind.keep(memory, issued)
         if present is not None:
             if present.is_new(issued):
                 memory.published = rollout.mark(issued)

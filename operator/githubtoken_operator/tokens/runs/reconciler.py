@@ -14,7 +14,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.cluster import Kind as ObjectKind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound, Terminating
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.runs.decide import acts, decide
@@ -32,13 +31,12 @@ from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.engine.scheduling.scheduler import Next
-from githubtoken_operator.tokens.gathered import Memory
-from githubtoken_operator.tokens.kind import StartOver, TokenKinds
+from githubtoken_operator.tokens.kind import StartOver
+from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.runs.acting import Actions
 from githubtoken_operator.tokens.runs.gatherer import Gatherer
 from githubtoken_operator.tokens.runs.revocation import Revocations
 from githubtoken_operator.tokens.runs.turn import TokenTurns
-from githubtoken_operator.tokens.spread.spreads import Spreads
 
 MOST_PASSES: Final = 6
 """Of observe, decide, act in one run: asking, holding, taking a seed, rotating, admitting, publishing are one each."""
@@ -52,22 +50,18 @@ class Reconciler:
     def __init__(
         self,
         *,
-        kinds: TokenKinds,
         gatherer: Gatherer,
         actions: Actions,
         turns: TokenTurns,
         revocations: Revocations,
-        spreads: Spreads,
         watched: Watched,
         metrics: Metrics,
         now: Callable[[], datetime],
     ) -> None:
-        self._kinds = kinds
         self._gatherer = gatherer
         self._actions = actions
         self._turns = turns
         self._revocations = revocations
-        self._spreads = spreads
         self._watched = watched
         self._metrics = metrics
         self._now = now
@@ -122,7 +116,7 @@ class Reconciler:
             if gathered.resolved.error is None:
                 memory.app = gathered.resolved.app or memory.app
             decision = decide(gathered.observation)
-            if self._kinds[gathered.observation.token.kind].spends and not fresh and acts(decision):
+            if gathered.kind.spends and not fresh and acts(decision):
                 # It cannot be undone, so it is decided again on what is there at this moment.
                 fresh, body = True, None
                 continue
@@ -155,9 +149,5 @@ class Reconciler:
     def _forget(self, key: Ref) -> None:
         self._memories.pop(key, None)
         self._moved.discard(key)
-        secrets = [ref for ref in self._watched.reads(key) if ref.kind is ObjectKind.SECRET]
-        for kind in self._kinds.values():
-            kind.forget(secrets)
-        self._spreads.forget(key)
-        self._watched.depends(key, ())
+        self._gatherer.forget(key)
         self._metrics.forget(*key.labels)

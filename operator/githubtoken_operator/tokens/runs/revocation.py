@@ -1,11 +1,9 @@
 """The end of a GitHubToken with `deletionPolicy: Revoke`: its tokens are revoked, then it is let go.
 
 A finalizer, put on before the first token is obtained, holds the object. What consumers have and what this process
-remembers is gathered here; its kind adds what only it keeps, and revokes all of it. That may be repeated: a token that
-is dead counts as revoked. A GitHub that cannot be reached, an App that is not there, or one that has more to do than
-GitHub allows, holds the object for five minutes; then it goes with an event.
-
-GitHub is asked in the App's lane, as for a token: deletions of an App that hangs take no other's places.
+remembers is gathered (`ending`); its kind adds what only it keeps, and revokes all of it. That may be repeated: a token
+that is dead counts as revoked. A GitHub that cannot be reached, an App that is not there, or one that has more to do
+than GitHub allows, holds the object for five minutes; then it goes with an event.
 
 Success is counted only where all that is known to be alive was revoked: a token that status speaks of and whose Secret
 is gone makes the result `failed`.
@@ -14,31 +12,24 @@ is gone makes the result `failed`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, NotFound
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics.metrics import Metrics
-from githubtoken_operator.apps.resolving import Apps
-from githubtoken_operator.domain.consumer import consumer, ownership
-from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.runs.due.outcomes import Gone, NotItsTurn, Revoking
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
-from githubtoken_operator.domain.vocabulary.model import JSON, App
-from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD, Turns, Waits
-from githubtoken_operator.tokens.gathered import Memory, app_ref, ref_of, with_target
-from githubtoken_operator.tokens.kind import Ending, TokenKinds
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD, Waits
+from githubtoken_operator.tokens.memory import Memory, ref_of
 from githubtoken_operator.tokens.recorder import Recorder
+from githubtoken_operator.tokens.runs.ending import Endings
 from githubtoken_operator.tokens.runs.finalizer import Finalizer
-from githubtoken_operator.tokens.spread.spreads import Spreads
 
 logger = logging.getLogger(__name__)
 
@@ -49,26 +40,20 @@ class Revocations:
     def __init__(
         self,
         *,
+        endings: Endings,
         cluster: Cluster,
-        kinds: TokenKinds,
-        apps: Apps,
         finalizer: Finalizer,
-        spreads: Spreads,
         home: str,
         recorder: Recorder,
         metrics: Metrics,
-        turns: Turns[Ref],
         now: Callable[[], datetime],
     ) -> None:
+        self._endings = endings
         self._cluster = cluster
-        self._kinds = kinds
-        self._apps = apps
         self._finalizer = finalizer
-        self._spreads = spreads
         self._home = home
         self._recorder = recorder
         self._metrics = metrics
-        self._turns = turns
         self._now = now
 
     async def end(self, body: JSON, memory: Memory) -> Revoking | NotItsTurn | Gone:
@@ -86,7 +71,7 @@ class Revocations:
         if not token.revoke:
             return await self._let_go(body)
         try:
-            body, left = await self._revoke(body, token, memory, deadline)
+            body, left = await self._endings.revoke(body, token, memory, deadline, self._now())
         except (Conflict, NotFound):
             raise
         except Waits as waits:
@@ -146,57 +131,7 @@ class Revocations:
             await self._recorder.warn(token, reasons.REVOCATION_DELAYED, message)
         return NotItsTurn(deadline - self._now())
 
-    async def _revoke(
-        self, body: JSON, token: GitHubToken, memory: Memory, deadline: datetime
-    ) -> tuple[JSON, str | None]:
-        """The object as it is now, and what may be alive because nobody has it any more.
-
-        Raises `TokenError` or `ApiError` to be tried again, and `Waits`.
-        """
-        unread: Forbidden | None = None
-        held = [memory.held] if memory.held is not None else []
-        try:
-            held = [*await self._given_out(token), *held]
-        except Forbidden as error:
-            # A namespace that goes takes our Role along: what this process remembers is revoked all the same.
-            unread = error
-
-        async def app() -> App:
-            return await self._app(token, memory)
-
-        token = with_target(token, memory)
-        kind = self._kinds[token.kind]
-
-        def turn(asked: App, points: float) -> AbstractContextManager[None]:
-            lane = (kind.lane(token, asked) or Lane("", ""))._replace(host=asked.api_host)
-            self._turns.owned(lane, (app_ref(token).namespace, app_ref(token).name))
-            return self._turns.turn(ref_of(token), lane, deadline=deadline.timestamp(), points=points)
-
-        return await kind.revoke(Ending(body, token, memory, held, unread, self._now(), app, turn))
-
-    async def _given_out(self, token: GitHubToken) -> Sequence[Issued]:
-        """What consumers have: one token, and those that some namespaces still had of a ClusterGitHubToken."""
-        if token.wish is not None:
-            return await self._spreads.given_out(token)
-        secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
-        published = consumer.read(secret) if secret is not None and ownership.is_ours(secret, token) else None
-        return [published] if published is not None else []
-
-    async def _app(self, token: GitHubToken, memory: Memory) -> App:
-        """The App as it is, or as it was when this process last used it: it may be deleted together with its tokens."""
-        try:
-            resolved = await self._apps.resolve_for(app_ref(token), None if token.wish else token.namespace)
-        except Forbidden:
-            if memory.app is None:
-                raise
-            return memory.app
-        if resolved.error is None and resolved.app is not None:
-            return resolved.app
-        if memory.app is not None:
-            return memory.app
-        raise resolved.error or Terminal(reasons.APP_NOT_READY, "the App cannot be used")
-
     def _given_up(self, token: GitHubToken, why: str) -> str:
         minutes = int(deletion.LONGEST_HOLD.total_seconds() // 60)
         message = f"the tokens were not revoked within {minutes} minutes and may be alive: {why}"
-        return f"{message}. {self._kinds[token.kind].given_up(token)}"
+        return f"{message}. {self._endings.given_up(token)}"

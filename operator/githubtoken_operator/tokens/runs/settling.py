@@ -13,8 +13,8 @@ from githubtoken_operator.domain.runs.due.outcomes import Settled
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.engine.scheduling.turns import Waits
 from githubtoken_operator.tokens.consumer.followers import Followers
-from githubtoken_operator.tokens.gathered import Gathered, Memory
-from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.kind import Gathered
+from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
@@ -25,14 +25,12 @@ class Settlement:
     def __init__(
         self,
         *,
-        kinds: TokenKinds,
         spreads: Spreads,
         recorder: Recorder,
         followers: Followers,
         metrics: Metrics,
         monotonic: Callable[[], float],
     ) -> None:
-        self._kinds = kinds
         self._spreads = spreads
         self._recorder = recorder
         self._followers = followers
@@ -46,8 +44,7 @@ class Settlement:
 
         Raises `ApiError`.
         """
-        seen = gathered.observation
-        kind = self._kinds[seen.token.kind]
+        seen, kind = gathered.observation, gathered.kind
         if memory.obtained_from is not None:
             self._metrics.took(seen.token.kind, self._monotonic() - memory.obtained_from)
             memory.obtained_from = None
@@ -77,6 +74,6 @@ class Settlement:
     async def _learn_account(self, gathered: Gathered, memory: Memory) -> tuple[bool, bool]:
         """Whether it is known now, and whether it waits for a turn to be asked for."""
         try:
-            return await self._kinds[gathered.observation.token.kind].learn_account(gathered, memory), False
+            return await gathered.kind.learn_account(gathered, memory), False
         except Waits:
             return False, True

@@ -17,20 +17,18 @@ from githubtoken_operator.domain.vocabulary import conditions
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.turns import LOOK_AGAIN, WORTH_A_WORD, Turns, Waits
-from githubtoken_operator.tokens.gathered import Gathered
-from githubtoken_operator.tokens.kind import TokenKinds
+from githubtoken_operator.tokens.kind import Gathered
 
 
 class TokenTurns:
     """The turns of GitHubTokens and ClusterGitHubTokens."""
 
-    def __init__(self, turns: Turns[Ref], kinds: TokenKinds) -> None:
+    def __init__(self, turns: Turns[Ref]) -> None:
         self._turns = turns
-        self._kinds = kinds
 
     def turn(self, gathered: Gathered, points: float = WRITE) -> AbstractContextManager[None]:
         """Inside of it GitHub may be asked for the object. Raises `Waits`."""
-        lane = self._lane(gathered)
+        lane = _lane(gathered)
         app = gathered.app_ref if gathered.resolved.app else Ref(Kind.APP, gathered.key.namespace, "")
         self._turns.owned(lane, (app.namespace, app.name))
         return self._turns.turn(
@@ -38,21 +36,17 @@ class TokenTurns:
             lane,
             deadline=gathered.deadline,
             points=points,
-            learnt=lambda: self._lane(gathered),
+            learnt=lambda: _lane(gathered),
         )
 
     def reserve(self, gathered: Gathered) -> None:
         """Keeps a turn for one that failed as GitHub failed."""
-        self._turns.reserve(gathered.key, self._lane(gathered), deadline=gathered.deadline, points=WRITE)
+        self._turns.reserve(gathered.key, _lane(gathered), deadline=gathered.deadline, points=WRITE)
 
     def ended(self, key: Ref, outcome: Outcome) -> None:
         """A run ended so: unless the object waits at GitHub, it wants no turn any more."""
         if not _keeps_its_turn(outcome):
             self._turns.leave(key)
-
-    def _lane(self, gathered: Gathered) -> Lane:
-        token = gathered.observation.token
-        return self._kinds[token.kind].lane(token, gathered.resolved.app) or Lane(gathered.host, "")
 
 
 def while_waiting(gathered: Gathered, waits: Waits) -> tuple[Queued | None, NotItsTurn]:
@@ -69,6 +63,10 @@ def while_waiting(gathered: Gathered, waits: Waits) -> tuple[Queued | None, NotI
     left = gathered.deadline - seen.now.timestamp()
     again = NotItsTurn(timedelta(seconds=min(left, LOOK_AGAIN) if left > 0 else LOOK_AGAIN))
     return None if said else Queued(waits.before, out=gathered.host if waits.out else ""), again
+
+
+def _lane(gathered: Gathered) -> Lane:
+    return gathered.kind.lane(gathered.observation.token, gathered.resolved.app) or Lane(gathered.host, "")
 
 
 def _keeps_its_turn(outcome: Outcome) -> bool:

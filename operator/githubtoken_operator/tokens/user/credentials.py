@@ -5,6 +5,8 @@ Whether the stored refresh token may be sent is asked here, for the decision and
 
 from __future__ import annotations
 
+from typing import Final
+
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.user import kept_answer
 from githubtoken_operator.domain.user.credentials import credential, credential_body, credential_ownership, sendable
@@ -21,32 +23,32 @@ from githubtoken_operator.tokens.user.storing.saving import Savings
 
 
 class Credentials:
-    """The credential Secrets of GitHubTokens."""
+    """The credential Secrets of GitHubTokens, and what is known beside them."""
 
     def __init__(self, *, store: CredentialStore, savings: Savings, seeds: Seeds, announcements: Announcements) -> None:
-        self._store = store
-        self._savings = savings
-        self._seeds = seeds
-        self._announcements = announcements
+        self.store: Final = store
+        self.savings: Final = savings
+        self.seeds: Final = seeds
+        self.announcements: Final = announcements
 
     def forget(self, key: SecretKey) -> None:
         """No GitHubToken names the credential Secret any more: what is known beside it goes too."""
-        self._seeds.release(key)
-        self._savings.release(key)
+        self.seeds.release(key)
+        self.savings.release(key)
 
     async def take_seed(self, token: GitHubToken, seed: Token, client_id: str) -> None:
         """Puts a human's refresh token into the credential Secret, where it is due for rotation at once."""
         key = credential.key_of(token)
-        secret = await self._store.read(key)
-        self._seeds.claim(key, seed)
-        await self._store.write(credential_body.with_seed(secret, seed, token, client_id), create=secret is None)
+        secret = await self.store.read(key)
+        self.seeds.claim(key, seed)
+        await self.store.write(credential_body.with_seed(secret, seed, token, client_id), create=secret is None)
 
     async def label(self, token: GitHubToken) -> None:
         """Puts the label back on the credential Secret."""
-        secret = await self._store.read(credential.key_of(token))
+        secret = await self.store.read(credential.key_of(token))
         if secret is None or credential_ownership.conflict(secret, token):
             raise StartOver
-        await self._store.write(credential_body.labelled(secret))
+        await self.store.write(credential_body.labelled(secret))
 
     async def hindrance(self, key: SecretKey, stored: Credential, expected: Expected | None) -> TokenError | None:
         """Why the stored refresh token must not be sent now. Another's intent is waited for since it was first seen."""
@@ -54,7 +56,7 @@ class Credentials:
             return kept_answer.not_understood(key, stored.kept)
         if expected is not None and (refusal := sendable.refusal(stored, expected)):
             return refusal
-        return await self._announcements.hindrance(stored)
+        return await self.announcements.hindrance(stored)
 
     async def to_be_sent(self, token: GitHubToken, server: Server, client_id: str) -> tuple[JSON, Credential, Token]:
         """The Secret by a quorum read, what it says, and its refresh token, for that App of that GitHub.
@@ -62,7 +64,7 @@ class Credentials:
         Raises `StartOver` where there is none, and the hindrance where it must not be sent.
         """
         key = credential.key_of(token)
-        secret = await self._store.read(key)
+        secret = await self.store.read(key)
         if secret is None or credential_ownership.conflict(secret, token):
             raise StartOver
         stored = credential.read(secret)
@@ -80,7 +82,7 @@ class Credentials:
         understood; and `StartOver` as `read` does.
         """
         key = credential.key_of(token)
-        secret = await self._store.read(key)
+        secret = await self.store.read(key)
         if secret is None or credential_ownership.conflict(secret, token):
             return None
         stored = credential.read(secret)

@@ -41,14 +41,9 @@ from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.turns import Turns
-from githubtoken_operator.tokens.gathered import Gathered, Memory, app_ref
-from githubtoken_operator.tokens.kind import Ending, TokenKind
-from githubtoken_operator.tokens.user.credentials import Credentials
-from githubtoken_operator.tokens.user.observing import UserInputs
-from githubtoken_operator.tokens.user.revocation import PairRevocation
-from githubtoken_operator.tokens.user.rotation import Rotation
-from githubtoken_operator.tokens.user.sign_in import SignIns
-from githubtoken_operator.tokens.user.storing.saving import Savings
+from githubtoken_operator.tokens.kind import Ending, Gathered, TokenKind
+from githubtoken_operator.tokens.memory import Memory, app_ref
+from githubtoken_operator.tokens.user.room import UserRoom
 
 ACCOUNT_LOOKS: Final = 3
 """So often GitHub is asked whose token a rotated one is: replicas that lag behind do not know it at first."""
@@ -72,28 +67,12 @@ class UserKind(TokenKind):
     """The kind `User`."""
 
     spends = True
+    own = OfUser()
 
-    def __init__(
-        self,
-        *,
-        github: GitHub,
-        checks: Checks,
-        inputs: UserInputs,
-        credentials: Credentials,
-        savings: Savings,
-        rotation: Rotation,
-        sign_ins: SignIns,
-        revocation: PairRevocation,
-        turns: Turns[Ref],
-    ) -> None:
-        self._github = github
+    def __init__(self, room: UserRoom, *, checks: Checks, github: GitHub, turns: Turns[Ref]) -> None:
+        self._room = room
         self._checks = checks
-        self._inputs = inputs
-        self._credentials = credentials
-        self._savings = savings
-        self._rotation = rotation
-        self._sign_ins = sign_ins
-        self._revocation = revocation
+        self._github = github
         self._turns = turns
 
     def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
@@ -126,9 +105,13 @@ class UserKind(TokenKind):
         """The credential Secret, the seed and the sign-in."""
         if seen.token.user is None:
             raise AssertionError("the token is of another kind")
-        seen, found = await self._inputs.observe(seen, seen.token.user, resolved, read)
+        seen, found = await self._room.inputs.observe(seen, seen.token.user, resolved, read)
         key = credential.key_of(seen.token)
-        if stored is not None and seen.issued is None and self._savings.ended(key, stored.access.token):
+        if (
+            stored is not None
+            and seen.issued is None
+            and self._room.credentials.savings.ended(key, stored.access.token)
+        ):
             seen = replace(seen, own=replace(OfUser.of(seen.own), revoked=True))
         if seen.token.login_pending and memory.of(Asked).login != seen.token.login_requested:
             seen = replace(seen, retry_now=True)
@@ -139,9 +122,9 @@ class UserKind(TokenKind):
         token = gathered.observation.token
         match step:
             case Label():
-                await self._credentials.label(token)
+                await self._room.credentials.label(token)
             case TakeSeed(seed):
-                await self._credentials.take_seed(token, seed, await self._client_id(gathered))
+                await self._room.credentials.take_seed(token, seed, await self._client_id(gathered))
             case Ask() | Poll():
                 return await self._sign_in(gathered, memory, step)
             case Admit():
@@ -152,7 +135,7 @@ class UserKind(TokenKind):
         """Rotates the pair, which is stored then."""
         seen, own = gathered.observation, OfUser.of(gathered.observation.own)
         client_id, final = await self._client_id(gathered), doubt.gives_up(seen, may_ask=own.sign_in is not None)
-        await self._rotation.rotate(seen.token, gathered.app, client_id, final=final)
+        await self._room.rotation.rotate(seen.token, gathered.app, client_id, final=final)
         known = not own.seeded and _account_known(gathered, memory)
         memory.of(Asked).account_looks = 0 if known else ACCOUNT_LOOKS
         return None
@@ -204,7 +187,7 @@ class UserKind(TokenKind):
 
     async def revoke(self, ending: Ending) -> tuple[JSON, str | None]:
         """The pair, whose Secret goes after it."""
-        return await self._revocation.revoke(ending)
+        return await self._room.revocation.revoke(ending)
 
     def given_up(self, token: GitHubToken) -> str:
         """The pair is kept, since nothing else could revoke it."""
@@ -213,22 +196,22 @@ class UserKind(TokenKind):
     def forget(self, secrets: Iterable[Ref]) -> None:
         """A GitHubToken that had these Secrets is gone."""
         for ref in secrets:
-            self._sign_ins.forget((ref.namespace, ref.name))
-            self._credentials.forget((ref.namespace, ref.name))
+            self._room.sign_ins.forget((ref.namespace, ref.name))
+            self._room.credentials.forget((ref.namespace, ref.name))
 
     async def _sign_in(self, gathered: Gathered, memory: Memory, step: Ask | Poll) -> Standing | None:
         """Asks for a code, or whether it was entered. What is returned says that the App's polls have to wait."""
         token = gathered.observation.token
         app = replace(gathered.app, client_id=await self._client_id(gathered))
         lane = self.lane(token, gathered.app)
-        if lane is not None and (delay := self._sign_ins.delay(lane.credential, lane.host)):
+        if lane is not None and (delay := self._room.sign_ins.delay(lane.credential, lane.host)):
             self._turns.tell(gathered.key, None)
             if isinstance(step, Poll):
                 return Awaiting(step.flow, delay)
             return Transient(reasons.PENDING, "many sign-ins of this App are under way", retry_after=delay)
         if isinstance(step, Ask):
             memory.of(Asked).login = token.login_requested
-            await self._sign_ins.ask(token, app, step)
+            await self._room.sign_ins.ask(token, app, step)
         else:
             await self._poll(gathered, app, step)
             memory.of(Asked).account_looks = ACCOUNT_LOOKS
@@ -237,7 +220,7 @@ class UserKind(TokenKind):
     async def _poll(self, gathered: Gathered, app: App, step: Poll) -> None:
         seen = gathered.observation
         try:
-            if (unanswered := await self._sign_ins.poll(seen.token, app, step.flow, seen.now)) is not None:
+            if (unanswered := await self._room.sign_ins.poll(seen.token, app, step.flow, seen.now)) is not None:
                 self._turns.tell(gathered.key, unanswered)
         except Terminal as error:
             # How a human ended the flow is stored; the next look tells it, with what to do.
@@ -251,7 +234,7 @@ class UserKind(TokenKind):
         if seen.issued is not None:
             access = seen.issued.access
             published = stored is not None and stored.access.token == access.token
-            await self._sign_ins.admit(seen.token, gathered.app, access, published=published)
+            await self._room.sign_ins.admit(seen.token, gathered.app, access, published=published)
 
     async def _client_id(self, gathered: Gathered) -> str:
         return await self._checks.client_id(gathered.app_ref, gathered.app, asks=gathered.key)

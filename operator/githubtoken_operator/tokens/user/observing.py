@@ -24,18 +24,15 @@ from githubtoken_operator.domain.vocabulary.model import JSON, UNLIMITED, App, T
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.credentials import Credentials
-from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.tokens.user.sign_in import SignIns
-from githubtoken_operator.tokens.user.storing.saving import Savings
 
 
 class UserInputs:
     """Reads the inputs of user tokens."""
 
-    def __init__(self, *, credentials: Credentials, savings: Savings, seeds: Seeds, sign_ins: SignIns) -> None:
+    def __init__(self, credentials: Credentials, sign_ins: SignIns) -> None:
         self._credentials = credentials
-        self._savings = savings
-        self._seeds = seeds
+        self._savings = credentials.savings
         self._sign_ins = sign_ins
 
     async def observe(
@@ -58,7 +55,7 @@ class UserInputs:
         stored = credential.read(secret) if secret is not None else None
         seed, problem = await self._read_seed(token, user, resolved.app, read)
         newer = seed if seed is not None and not (stored and stored.knows(seed)) else None
-        taken = self._seeds.refusal((token.namespace, user.credential), newer) if newer else None
+        taken = self._credentials.seeds.refusal((token.namespace, user.credential), newer) if newer else None
         newer = newer if taken is None else None
         trouble = seen.trouble
         if trouble is None and newer is None:

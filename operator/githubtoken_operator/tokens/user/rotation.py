@@ -38,32 +38,16 @@ from githubtoken_operator.domain.vocabulary.errors import (
 )
 from githubtoken_operator.domain.vocabulary.model import JSON, Answer, App, Token
 from githubtoken_operator.engine.scheduling.fence import Fence
-from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credentials import Credentials
-from githubtoken_operator.tokens.user.seeds import Seeds
-from githubtoken_operator.tokens.user.storing.credential_store import CredentialStore
-from githubtoken_operator.tokens.user.storing.saving import Savings
 
 
 class Rotation:
     """Exchanges the refresh token of a user token for a new pair."""
 
-    def __init__(
-        self,
-        *,
-        credentials: Credentials,
-        announcements: Announcements,
-        store: CredentialStore,
-        savings: Savings,
-        seeds: Seeds,
-        github: GitHub,
-        fence: Fence,
-    ) -> None:
+    def __init__(self, credentials: Credentials, *, github: GitHub, fence: Fence) -> None:
         self._credentials = credentials
-        self._announcements = announcements
-        self._store = store
-        self._savings = savings
-        self._seeds = seeds
+        self._store = credentials.store
+        self._savings = credentials.savings
         self._github = github
         self._fence = fence
 
@@ -80,7 +64,7 @@ class Rotation:
             try:
                 # Step 2. From here on nobody else who follows the protocol sends this token.
                 self._fence.check(term)
-                intent = self._announcements.intent(stored, sent)
+                intent = self._credentials.announcements.intent(stored, sent)
                 announced = credential_body.with_intent(secret, intent, token, client_id, origin.of(app))
                 secret = await self._store.write(announced)
 
@@ -96,7 +80,7 @@ class Rotation:
             try:
                 grant = pair_in(key, entry)
                 if stored.seeded and grant.access.refresh_token is not None:
-                    self._seeds.spend(key, sent.sha256)
+                    self._credentials.seeds.spend(key, sent.sha256)
             except NotUnderstood:
                 pass  # It is saved as it is: what it says, a later version will know.
             except TokenError as error:

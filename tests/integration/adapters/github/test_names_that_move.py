@@ -53,7 +53,7 @@ class Scene:
         """One attempt, and what status says after it."""
         known = target.known(self.status, source, self.app.server)
         minted, found = await self.tokens.obtain(self.app, source, known)
-        self.status = {"account": found.account, target.FIELD: found.document()}
+        self.status = {"account": found.account, **found.place}
         return minted, found
 
 

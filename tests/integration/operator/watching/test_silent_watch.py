@@ -1,7 +1,7 @@
 """Connections to the API server that stay open and carry nothing any more, as behind a load balancer that forgot them.
 
-Nothing tells the operator of it. kopf begins a watch anew that was silent for `handlers.SILENCE`, which takes this test
-as long; the requests and the Lease have time-outs of their own.
+Nothing tells the operator of it. kopf begins a watch anew that was silent for `embedding.SILENCE`, which takes this
+test as long; the requests and the Lease have time-outs of their own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from githubtoken_operator.watching.handlers import SILENCE
+from githubtoken_operator.watching.embedding import SILENCE
 from tests.integration.operator.process.test_to_be_seen import value
 from tests.integration.operator.stage.cluster import new_namespace
 from tests.integration.operator.stage.world import world_in

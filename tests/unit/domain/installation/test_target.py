@@ -21,7 +21,7 @@ FOUND = Target("api.github.com", "acme/web", 678, "newco", 5, "newco/site")
 
 
 def status(found: Target = FOUND) -> dict[str, Any]:
-    return {"account": found.account, target.FIELD: found.document()}
+    return {"account": found.account, **found.place}
 
 
 def test_what_status_keeps_is_read_again_and_fits_the_schema() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.specs.github_token import Failures
 from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.personal import OfPersonal
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.runs import status
 from githubtoken_operator.domain.runs.status import Granted, Result
@@ -284,7 +285,7 @@ def test_a_code_that_is_shown_needs_a_human_who_has_time(seen: Observation) -> N
 def test_a_personal_token_that_expires_soon_is_current() -> None:
     robot = personal_githubtoken()
     access = access_token(life=6 * 24 * HOUR)
-    new = build(settled(robot, issued=issued(robot, access=access)))
+    new = build(settled(robot, issued=issued(robot, access=access), own=OfPersonal()))
     assert conditions.needs_human(new) == reasons.EXPIRES_SOON
     assert shown_as(new) == CURRENT
 

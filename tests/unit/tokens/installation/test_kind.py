@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from githubtoken_operator.domain.installation.probe import DELAYS
 from githubtoken_operator.domain.objects.secrets import decoded
 from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.tokens.installation.kind import PROBE_DELAYS
 from tests.unit.fakes import (
     Process,
     raising,
@@ -21,7 +21,7 @@ async def test_a_token_is_not_published_before_github_accepts_it() -> None:
     world = declared()
     world.github.accepted_after = 3
     process = world.start()
-    for delay in PROBE_DELAYS[:3]:
+    for delay in DELAYS[:3]:
         due = await process.run()
         assert due is not None
         assert (due.due - world.clock.now.timestamp(), due.cause) == (delay, causes.PROBE)
@@ -37,7 +37,7 @@ async def test_a_token_is_not_published_before_github_accepts_it() -> None:
 
 async def looked_at(process: Process) -> None:
     """Runs it whenever it is looked at again whether GitHub accepts the new token, and once more."""
-    for delay in PROBE_DELAYS:
+    for delay in DELAYS:
         due = await process.run()
         assert due is not None
         assert due.cause == causes.PROBE

@@ -14,7 +14,7 @@ from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited
 from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD
-from githubtoken_operator.tokens.gathered import Memory, app_ref, with_target
+from githubtoken_operator.tokens.memory import Memory, app_ref, with_place
 from tests.unit.builders import app_body, githubtoken_body, secret
 from tests.unit.fakes import AFTER, API_AWAY, LOST, NOT_SENT, Killed, Moment, Process, World, raising, token_ref
 from tests.unit.keys import pem
@@ -215,7 +215,7 @@ async def while_its_app_hangs(world: World) -> Process:
     token = parse_token(world.api.objects[TOKEN])
     app = (await process.apps.resolve(app_ref(token))).app
     assert app is not None
-    lane = process.kinds[token.kind].lane(with_target(token, Memory("")), app)
+    lane = process.kinds[token.kind].lane(with_place(token, Memory("")), app)
     assert lane is not None
     lane = lane._replace(host=app.api_host)
     assert process.lanes.ask(token_ref("other"), lane, deadline=0, points=WRITE, now=world.clock.monotonic())

@@ -10,7 +10,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited
 from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD
-from githubtoken_operator.tokens.gathered import app_ref
+from githubtoken_operator.tokens.memory import app_ref
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
 from tests.unit.fakes import (
     Process,

@@ -25,8 +25,8 @@ from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import Answer, App, Token
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.tokens.gathered import app_ref
 from githubtoken_operator.tokens.kind import StartOver
+from githubtoken_operator.tokens.memory import app_ref
 from githubtoken_operator.tokens.user.announcements import FOREIGN_INTENT_WAIT, POD_LOOK
 from tests.unit.builders import NAMESPACE, NOW, app, app_body, pod_body, secret, user_body
 from tests.unit.fakes import (
@@ -691,7 +691,7 @@ async def test_after_sigterm_nothing_is_sent_any_more() -> None:
 
 async def rotate(process: Process) -> None:
     token = parse_token(process.world.api.objects["githubtokens/ci"])
-    await process.rotation.rotate(token, app(), "Iv23acme")
+    await process.users.rotation.rotate(token, app(), "Iv23acme")
 
 
 @pytest.mark.parametrize(
@@ -720,7 +720,7 @@ async def test_a_seed_is_not_taken_over_what_somebody_wrote_meanwhile() -> None:
     world.faults.once(PUT_CREDENTIAL, lambda: world.api.edit(CREDENTIAL, lambda it: it["data"].update(x="")))
     token = parse_token(world.api.objects["githubtokens/ci"])
     with pytest.raises(StartOver):
-        await world.start().credentials.take_seed(token, world.github.sign_in("newer"), "Iv23acme")
+        await world.start().users.credentials.take_seed(token, world.github.sign_in("newer"), "Iv23acme")
 
 
 async def test_the_pair_goes_on_with_the_chains_memory() -> None:

@@ -195,7 +195,12 @@ async def test_a_secret_of_anothers_keeps_no_intent_of_ours_from_being_removed()
     process = world.start()
     stored = world.api.objects["secrets/ci-credential"]
     token = sha256(b64decode(stored["data"]["refresh_token"])).hexdigest()
-    begun = {"token": token, "holder": process.store.holder, "attempt": 1, "startedAt": "2026-02-28T00:00:00Z"}
+    begun = {
+        "token": token,
+        "holder": process.users.credentials.store.holder,
+        "attempt": 1,
+        "startedAt": "2026-02-28T00:00:00Z",
+    }
     world.api.edit(CREDENTIAL, lambda it: it["metadata"]["annotations"].update({INTENT: json.dumps(begun)}))
     deep = "[" * 300 + "]" * 300
     nonsense = {INTENT: deep, SEEDS_TAKEN: deep, FLOW: '{"interval": 1e999}'}

@@ -88,7 +88,7 @@ async def test_a_seed_whose_credential_was_deleted_is_not_sent_again() -> None:
     await process.settle()
     assert ready_of(world.status()) == ("True", reasons.FRESH)
     world.api.delete("secrets/ci-credential")
-    process.seeds.forget((NAMESPACE, "ci-credential"))
+    process.users.credentials.seeds.forget((NAMESPACE, "ci-credential"))
     await process.settle()
     assert len(world.github.spent) == 1
     assert "secrets/ci-credential" not in world.api.objects

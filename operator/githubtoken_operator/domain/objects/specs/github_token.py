@@ -15,8 +15,13 @@ from typing import Final, Literal
 from githubtoken_operator.domain.objects.specs import formats, sources
 from githubtoken_operator.domain.objects.specs.github_app import AppKind
 from githubtoken_operator.domain.objects.specs.namespaces import Wish
-from githubtoken_operator.domain.objects.specs.sources import InstallationSource, PersonalSource, UserSource
-from githubtoken_operator.domain.objects.view import KindName
+from githubtoken_operator.domain.objects.specs.sources import (
+    InstallationSource,
+    KindName,
+    PersonalSource,
+    Source,
+    UserSource,
+)
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -70,7 +75,7 @@ NO_FAILURES: Final = Failures()
 
 @dataclass(frozen=True, slots=True)
 class GitHubToken:
-    """A GitHubToken: exactly one of `user`, `installation` and `personal` is set. `app` is empty for `personal`.
+    """A GitHubToken. `app` is empty where the source needs none.
 
     With `wish` it is a ClusterGitHubToken, whose consumers are in the namespaces that it wishes for. `namespace` is
     then the operator's: what it reads and keeps is there.
@@ -87,9 +92,7 @@ class GitHubToken:
     deleting: bool
     app: str
     app_kind: AppKind
-    user: UserSource | None
-    installation: InstallationSource | None
-    personal: PersonalSource | None
+    source: Source
     secret: SecretTemplate
     renew_before: timedelta | None
     renew_before_percentage: int | None
@@ -118,7 +121,22 @@ class GitHubToken:
     @property
     def kind(self) -> KindName:
         """The kind of token, as `status.kind` shows it."""
-        return "User" if self.user else "Installation" if self.installation else "Personal"
+        return self.source.kind
+
+    @property
+    def user(self) -> UserSource | None:
+        """`spec.user`."""
+        return self.source if isinstance(self.source, UserSource) else None
+
+    @property
+    def installation(self) -> InstallationSource | None:
+        """`spec.installation`."""
+        return self.source if isinstance(self.source, InstallationSource) else None
+
+    @property
+    def personal(self) -> PersonalSource | None:
+        """`spec.personal`."""
+        return self.source if isinstance(self.source, PersonalSource) else None
 
     @property
     def failures(self) -> Failures:
@@ -155,7 +173,7 @@ def parse_token(body: JSON, home: str = "") -> GitHubToken:
     # Names are kept in many places for as long as the object lives: once each.
     name = intern(meta["name"])
     secret = _secret(name, spec.get("secret") or {})
-    installation = sources.installation(spec["installation"]) if "installation" in spec else None
+    source = sources.of(name, spec)
     renew_before = spec.get("renewBefore")
     annotations = meta.get("annotations") or {}
     return GitHubToken(
@@ -167,9 +185,7 @@ def parse_token(body: JSON, home: str = "") -> GitHubToken:
         deleting="deletionTimestamp" in meta,
         app=intern((spec.get("appRef") or {}).get("name", "")),
         app_kind="ClusterGitHubApp" if clusterwide else (spec.get("appRef") or {}).get("kind", "GitHubApp"),
-        user=sources.user(name, spec["user"]) if "user" in spec else None,
-        installation=installation,
-        personal=sources.personal(spec["personal"]) if "personal" in spec else None,
+        source=source,
         secret=secret,
         renew_before=parse_duration(renew_before) if renew_before else None,
         renew_before_percentage=spec.get("renewBeforePercentage"),
@@ -182,7 +198,7 @@ def parse_token(body: JSON, home: str = "") -> GitHubToken:
         refresh_requested=_request(annotations.get(REFRESH_REQUESTED_AT)),
         login_requested=_request(annotations.get(LOGIN_REQUESTED_AT)),
         status=body.get("status") or {},
-        invalid=_unwritable(secret, installation),
+        invalid=_unwritable(secret, source),
         wish=Wish.of(spec.get("namespaces") or {}) if clusterwide else None,
     )
 
@@ -199,9 +215,8 @@ def _secret(name: str, secret: JSON) -> SecretTemplate:
     )
 
 
-def _unwritable(secret: SecretTemplate, installation: InstallationSource | None) -> Terminal | None:
-    path = installation.path if installation else None
-    problem = formats.problem(formats.Wish(secret.formats, secret.type, secret.data, path))
+def _unwritable(secret: SecretTemplate, source: Source) -> Terminal | None:
+    problem = formats.problem(formats.Wish(secret.formats, secret.type, secret.data, source.path))
     return Terminal(reasons.INVALID_SPEC, problem) if problem else None
 
 

@@ -15,8 +15,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
-from githubtoken_operator.domain import personal_token
-from githubtoken_operator.domain.objects.specs.github_token import Failures, GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import Failures
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.standing import Queued, Standing
 from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING
@@ -185,8 +184,8 @@ def _next_attempt(ended: Settled) -> _Times:
 
 def _end_of_the_token(ended: Settled) -> _Times:
     """Status says that it has expired, or is about to."""
-    access = ended.result.issued.access if ended.result.issued else None
-    for time in (access.expires_at, personal_token.warn_from(ended.seen.token, access)) if access else ():
+    access, seen = ended.result.issued.access if ended.result.issued else None, ended.seen
+    for time in (access.expires_at, seen.own.warn_from(seen.token, access)) if access else ():
         if time is not None:
             yield time, causes.LOOK
 
@@ -214,7 +213,7 @@ def _second_look(ended: Settled) -> _Times:
         yield seen.now + ended.recheck, causes.LOOK
     elif standing is None:
         return
-    elif seen.own.refused or (standing.reason in RECHECKED and _has_source(seen.token)):
+    elif seen.own.refused or (standing.reason in RECHECKED and seen.token.source.given is not None):
         yield seen.now + RECHECK_MISSING, causes.LOOK
     elif standing is seen.trouble and standing.reason == reasons.MISSING_PERMISSION:
         # An API server that has just started refuses everything until it has read the roles.
@@ -234,8 +233,3 @@ _TIMES: Final[Sequence[Callable[[Settled], _Times]]] = (
     _second_look,
     _untold_consumers,
 )
-
-
-def _has_source(token: GitHubToken) -> bool:
-    """Whether it is a human's Secret that the token comes from."""
-    return token.personal is not None or (token.user is not None and token.user.seed is not None)

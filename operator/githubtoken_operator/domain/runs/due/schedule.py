@@ -6,9 +6,11 @@ Everything is computed from facts that are stored (issue, expiry, uid, revision)
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from githubtoken_operator.domain.observed.observation import Observation
 
 DEFAULT_FRACTION: Final = 1 / 3
 """Without `renewBefore`, renewal is due when this part of the life that GitHub gave is left."""
@@ -96,3 +98,23 @@ def _unit(uid: str, revision: int) -> float:
     """A number in [0, 1) that is the same after every restart."""
     digest = hashlib.sha256(f"{uid}/{revision}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
+
+
+def replacement(seen: Observation) -> Renewal | None:
+    """When the held token is to be replaced; None where there is none, or where it does not expire."""
+    token, issued = seen.token, seen.issued
+    if issued is None or issued.access.expires_at is None:
+        return None
+    access = issued.access
+    found = renewal(
+        issued=access.created,
+        expires=issued.access.expires_at,
+        renew_before=token.renew_before,
+        renew_before_percentage=token.renew_before_percentage,
+        uid=token.uid,
+        revision=issued.revision,
+    )
+    if access.refresh_expires_at is None:
+        return found
+    for_refresh_token = refresh_token_renewal(issued=access.created, refresh_expires=access.refresh_expires_at)
+    return replace(found, due=min(found.due, for_refresh_token))

@@ -27,7 +27,7 @@ def deadline(seen: Observation) -> datetime:
     if issued is None:
         return _first(token.created, seen.now)
     if not seen.valid:
-        return _DEAD_SIGN_IN if token.user is not None else issued.access.expires_at or seen.now
+        return _DEAD_SIGN_IN if token.source.needs_human else issued.access.expires_at or seen.now
     return issued.access.expires_at or seen.now + ENDLESS
 
 

@@ -37,7 +37,7 @@ from githubtoken_operator.tokens.user.storing.late import (
     LateAnswers,
 )
 from tests.unit.builders import NAMESPACE, app_body, namespace_body, secret, user_body
-from tests.unit.fakes import AFTER, Process, World, raising
+from tests.unit.fakes import AFTER, Process, World, raising, token_ref
 from tests.unit.keys import pem
 from tests.unit.tokens.ends import until_gone
 from tests.unit.tokens.user.test_rotation import CREDENTIAL, PUT_CREDENTIAL, assert_settled, assert_spent_once, running
@@ -103,8 +103,9 @@ async def test_the_pair_is_saved_once_it_is_taken_and_the_object_is_woken(error:
     world, process = await unsaved(error)
     world.faults.clear()
     world.clock.advance(timedelta(seconds=LONGEST_PAUSE_REFUSED))
+    process.woken.clear()
     await process.save_due()
-    assert process.saved == [("team", "ci-credential")]
+    assert process.woken == [(token_ref(), 0.0)]
     await process.settle()
     assert process.savings.unsaved == 0
     assert_settled(world)
@@ -435,7 +436,7 @@ async def two_of_one_secret(folder: Path) -> tuple[World, Process]:
 
 async def test_a_secret_is_rotated_for_one_at_a_time_and_the_loser_drops_nothing(tmp_path: Path) -> None:
     world, process = await two_of_one_secret(tmp_path)
-    with process.store.alone(("team", "shared")):
+    with process.users.credentials.store.alone(("team", "shared")):
         process.savings.reserve(("team", "shared"))
         due = await process.run("two")
         assert due is not None
@@ -461,9 +462,13 @@ async def test_a_secret_that_was_taken_is_free_again_whatever_became_of_the_run(
     world = await running()
     process = world.start()
     key = ("team", "ci-credential")
-    with pytest.raises(ZeroDivisionError), process.store.alone(key):
+    with pytest.raises(ZeroDivisionError), process.users.credentials.store.alone(key):
         raise ZeroDivisionError
-    with process.store.alone(key), pytest.raises(Transient), process.store.alone(key):
+    with (
+        process.users.credentials.store.alone(key),
+        pytest.raises(Transient),
+        process.users.credentials.store.alone(key),
+    ):
         pass
     await process.settle()
     assert_settled(world)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from githubtoken_operator.tokens.gathered import Memory
+from githubtoken_operator.tokens.memory import Memory
 
 
 @dataclass(slots=True)

@@ -1,25 +1,17 @@
-"""What a run of a GitHubToken knows: the facts gathered for it, and what earlier runs left."""
+"""What earlier runs of a GitHubToken left, and by what names it and its App are known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.installation.target import FIELD
-from githubtoken_operator.domain.objects.specs.github_token import Failures, GitHubToken
-from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.domain.observed.own import Own
-from githubtoken_operator.domain.runs.due import urgency
-from githubtoken_operator.domain.runs.due.schedule import Renewal
+from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.runs.status import Granted
-from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
-from githubtoken_operator.domain.vocabulary.model import JSON, App
+from githubtoken_operator.domain.vocabulary.errors import TokenError
+from githubtoken_operator.domain.vocabulary.model import App
 from githubtoken_operator.engine.cache.watched import Ref
 
 
@@ -79,68 +71,6 @@ class Memory:
         return self.part
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """The observation, what only acting on it needs, and the objects that were read.
-
-    `stored` is the token in the consumer's Secret; `renewal` is of the token that is held. `local_time` is our clock
-    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure. `host` is the one that
-    obtaining a token talks to, "" where the App is not known.
-    """
-
-    observation: Observation
-    body: JSON
-    resolved: Resolved
-    local_time: datetime
-    stored: Issued | None
-    renewal: Renewal | None
-    inputs: str
-    host: str = ""
-
-    @property
-    def key(self) -> Ref:
-        """The object's own."""
-        token = self.observation.token
-        return Ref(Kind.CLUSTER_TOKEN if token.wish else Kind.TOKEN, *token.labels)
-
-    @property
-    def app(self) -> App:
-        """The App; a decision to obtain is made only where there is one."""
-        if self.resolved.app is None:
-            raise Terminal(reasons.APP_NOT_READY, "the App cannot be used")
-        return self.resolved.app
-
-    @property
-    def app_ref(self) -> Ref:
-        """The App that `appRef` names, whether or not it is there."""
-        return app_ref(self.observation.token)
-
-    @property
-    def deadline(self) -> float:
-        """Until when a new token is wanted, in Unix seconds."""
-        return urgency.deadline(self.observation).timestamp()
-
-    @property
-    def next_revision(self) -> int:
-        """The number of the token that is obtained next."""
-        seen = self.observation
-        return 1 + max(seen.issued.revision if seen.issued else 0, int(seen.token.status.get("revision", 0)))
-
-    def holding(
-        self, issued: Issued, memory: Memory, own: Own, renewal: Callable[[Observation], Renewal | None]
-    ) -> Gathered:
-        """The same after `issued` was obtained, which answers the refresh request if there was one."""
-        token = with_target(self.observation.token, memory)
-        if token.refresh_requested is not None:
-            token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
-        seen = replace(self.observation, issued=issued, token=token, own=own)
-        return replace(self, observation=seen, renewal=renewal(seen))
-
-    def after(self, failures: Failures, own: Own) -> Gathered:
-        """The same after an attempt failed."""
-        return replace(self, observation=replace(self.observation, failures=failures, own=own))
-
-
 def newer(held: Issued | None, stored: Issued | None, now: datetime) -> Issued | None:
     """The token to go on with: the remembered one, unless another valid one of a later revision is in the Secret."""
     if held is None or stored is None:
@@ -152,13 +82,12 @@ def newer(held: Issued | None, stored: Issued | None, now: datetime) -> Issued |
     return stored if expired or stored.revision > held.revision else held
 
 
-def with_target(token: GitHubToken, memory: Memory) -> GitHubToken:
+def with_place(token: GitHubToken, memory: Memory) -> GitHubToken:
     """The same with what this process knows of where its tokens come from, whether or not status has it yet."""
     granted = memory.granted
-    if granted is None or granted.target is None:
+    if granted is None or not granted.place:
         return token
-    known = {FIELD: granted.target.document(), "account": granted.account}
-    return replace(token, status={**token.status, **known})
+    return replace(token, status={**token.status, **granted.place, "account": granted.account})
 
 
 def ref_of(token: GitHubToken) -> Ref:

@@ -1,46 +1,30 @@
-"""kopf's part: what the watches say wakes the right keys, and nothing else is asked of kopf."""
+"""What the watches bring is known from then on, and wakes the right keys."""
 
 from __future__ import annotations
 
 import copy
 import json
-from itertools import islice
 from types import SimpleNamespace
 from typing import Any, cast
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.metrics.metrics import Metrics
-from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.apps.runs import AppRuns
 from githubtoken_operator.domain.objects.view import TokenView
 from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.engine.cache.first_lists import FirstLists
-from githubtoken_operator.engine.cache.watched import WATCHED, Ref, Watched, served
+from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.engine.scheduling.scheduler import Scheduler
 from githubtoken_operator.tokens.spread.known import Known
-from githubtoken_operator.tokens.user.seeds import Seeds
-from githubtoken_operator.tokens.user.storing.saving import Savings
-from githubtoken_operator.watching import handlers
+from githubtoken_operator.watching.intake import Intake
 from githubtoken_operator.watching.named_secrets import NamedSecrets, Source
-from githubtoken_operator.watching.orphan_count import OrphanCount
 from tests.unit.builders import NAMESPACE, app_body, cluster_app_body, githubtoken_body, namespace_body, secret
+from tests.unit.fakes import World
 
 TOKEN = Ref(Kind.TOKEN, NAMESPACE, "ci")
 APP = Ref(Kind.APP, NAMESPACE, "acme")
 CLUSTER_APP = Ref(Kind.CLUSTER_APP, "", "acme")
 CONSUMER = Ref(Kind.SECRET, NAMESPACE, "ci")
-
-
-def unfollowed() -> NamedSecrets:
-    """Knows who names what, and follows nothing."""
-    source = cast("Source", None)
-    return NamedSecrets(
-        source, own_namespace="operators", delivered=lambda _: False, tell=lambda *_: None, forget=lambda _: None
-    )
-
-
-async def never() -> None:
-    """The end of a process that does not end here."""
 
 
 class Kopf:
@@ -53,34 +37,30 @@ class Kopf:
         self.deadlines: dict[Ref, float | None] = {}
         scheduler = cast("Scheduler[Ref]", SimpleNamespace(wake=self.woken.append, expect=self.deadlines.__setitem__))
         self.counted: list[Ref] = []
-        apps = cast("Apps", SimpleNamespace(forget=self.forgotten.append))
-        app_runs = cast("AppRuns", SimpleNamespace(count_again=self.counted.append))
-        self.seeds = Seeds()
+        app_runs = SimpleNamespace(reads_anew=self.forgotten.append, count_again=self.counted.append)
         self.gone: list[tuple[str, str]] = []
+        self.room = World().start().users
+        self.room.credentials.savings.gone = self.gone.append  # type: ignore[assignment,method-assign]
         self.metrics = Metrics("test")
         self.metrics.lead(True)
         self.complete: list[tuple[Kind, str | None]] = []
-        first_lists = cast("FirstLists", SimpleNamespace(listed=lambda *listed: self.complete.append(listed)))
-        self.named = unfollowed()
-        self.wiring = handlers.Wiring(
+        first_lists = SimpleNamespace(listed=lambda *listed: self.complete.append(listed))
+        unfollowed = SimpleNamespace(is_delivered=lambda _: False, forget=lambda _: None)
+        self.named = NamedSecrets(cast("Source", None), cast("Watched", unfollowed), own_namespace="operators")
+        self.intake = Intake(
             watched=self.watched,
-            apps=apps,
-            app_runs=app_runs,
-            seeds=self.seeds,
-            savings=cast("Savings", SimpleNamespace(gone=self.gone.append)),
-            orphans=OrphanCount(self.watched),
-            known=Known(),
+            notes=(self.room, Known()),
+            app_runs=cast("AppRuns", app_runs),
             metrics=self.metrics,
             scheduler=scheduler,
-            first_lists=first_lists,
+            first_lists=cast("FirstLists", first_lists),
             named=self.named,
         )
-        self.seen = handlers.Seen(self.wiring)
 
     def event(self, body: dict[str, Any], change: str | None = "MODIFIED") -> None:
         """A list (None) or a watch brings the object."""
         plural = {"Namespace": "namespaces", "Secret": "secrets"}.get(body["kind"], f"{body['kind'].lower()}s")
-        self.seen.brought(plural, change, copy.deepcopy(body))
+        self.intake.brought(plural, change, copy.deepcopy(body))
 
 
 async def test_a_new_token_is_run_and_its_run_reads_what_came() -> None:
@@ -163,18 +143,6 @@ async def test_only_the_labels_of_a_namespace_are_news_and_only_to_those_who_go_
     assert kopf_.woken == [TOKEN]
 
 
-def watched_kinds(*, clusterwide: bool) -> set[str]:
-    registry = handlers.registry(served(clusterwide=clusterwide), end=never)
-    selectors = [handler.selector for handler in registry._watching._handlers]
-    return {str(selector.any_name) for selector in selectors if selector is not None}
-
-
-def test_an_operator_of_some_namespaces_watches_nothing_of_the_cluster() -> None:
-    everywhere, somewhere = watched_kinds(clusterwide=True), watched_kinds(clusterwide=False)
-    assert somewhere == {"githubtokens", "githubapps", "secrets"}
-    assert everywhere - somewhere == {"clustergithubtokens", "clustergithubapps", "namespaces"}
-
-
 async def test_a_secret_wakes_those_that_read_it() -> None:
     kopf_ = Kopf()
     kopf_.watched.depends(TOKEN, [CONSUMER])
@@ -189,7 +157,7 @@ async def test_what_a_new_list_does_not_have_has_gone() -> None:
     for name in ("ci", "other"):
         kopf_.event(secret(name, {"token": "x"}))
     kopf_.woken.clear()
-    kopf_.seen.listed("secrets", None, {(NAMESPACE, "other")})
+    kopf_.intake.listed("secrets", None, {(NAMESPACE, "other")})
     assert kopf_.woken == [TOKEN]
     assert not kopf_.watched.is_delivered(CONSUMER)
     assert kopf_.watched.is_delivered(Ref(Kind.SECRET, NAMESPACE, "other"))
@@ -199,7 +167,7 @@ async def test_what_a_new_list_does_not_have_has_gone() -> None:
 async def test_the_list_of_one_namespace_says_nothing_of_others() -> None:
     kopf_ = Kopf()
     kopf_.event(secret("ci", {"token": "x"}))
-    kopf_.seen.listed("secrets", "elsewhere", set())
+    kopf_.intake.listed("secrets", "elsewhere", set())
     assert kopf_.watched.is_delivered(CONSUMER)
 
 
@@ -207,8 +175,8 @@ async def test_a_list_by_label_says_nothing_of_a_secret_without_the_label() -> N
     kopf_ = Kopf()
     key = Ref(Kind.SECRET, NAMESPACE, "acme-app")
     kopf_.event(app_body(), None)
-    handlers.found(kopf_.wiring, key, secret("acme-app", {"a": "1"}))
-    kopf_.seen.listed("secrets", None, set())
+    kopf_.intake.found(key, secret("acme-app", {"a": "1"}))
+    kopf_.intake.listed("secrets", None, set())
     assert kopf_.watched.is_delivered(key)
 
 
@@ -227,39 +195,17 @@ async def test_the_seeds_that_a_credential_took_are_known_until_it_is_gone() -> 
     notes = {"githubtoken.dev/seeds-taken": json.dumps([Token("ghr_seed").sha256])}
     credential = secret("alice-credential", labels={"githubtoken.dev/role": "credential"}, annotations=notes)
     kopf_.event(credential)
-    assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is not None
+    assert kopf_.room.credentials.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is not None
     kopf_.event(credential, "DELETED")
     assert kopf_.gone == [(NAMESPACE, credential["metadata"]["name"])], "a late answer for it is told"
-    assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is None
+    assert kopf_.room.credentials.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is None
 
 
 async def test_only_a_credential_can_have_taken_a_seed() -> None:
     kopf_ = Kopf()
     notes = {"githubtoken.dev/seeds-taken": json.dumps([Token("ghr_seed").sha256])}
     kopf_.event(secret("x", labels={"githubtoken.dev/role": "seed"}, annotations=notes))
-    assert kopf_.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is None
-
-
-def test_nothing_that_writes_to_users_objects_is_registered() -> None:
-    registry = handlers.registry(WATCHED, end=never)
-    assert not registry._changing._handlers
-    assert not registry._spawning._handlers
-    assert not registry._indexing._handlers
-    assert not registry._webhooks._handlers
-
-
-def test_the_settings_need_no_peering_and_watch_our_secrets_only() -> None:
-    settings = handlers.settings()
-    assert settings.peering.standalone
-    assert settings.scanning.disabled
-    assert not settings.posting.enabled
-    assert settings.watching.label_selectors["secrets"] == "githubtoken.dev/role"
-
-
-def test_the_api_server_may_be_away_for_half_an_hour() -> None:
-    backoffs = list(islice(handlers.Backoffs(), 1000))
-    assert sum(backoffs) >= 30 * 60
-    assert backoffs == sorted(backoffs)
+    assert kopf_.room.credentials.seeds.refusal((NAMESPACE, "bob-credential"), Token("ghr_seed")) is None
 
 
 async def test_a_secret_without_the_label_is_followed_from_the_object_that_names_it_to_its_label() -> None:
@@ -276,7 +222,7 @@ async def test_what_is_found_of_a_secret_without_the_label_wakes_whom_it_concern
     key = Ref(Kind.SECRET, NAMESPACE, "acme-app")
     kopf_.watched.depends(APP, [key])
     for found in (secret("acme-app", {"a": "1"}), secret("acme-app", {"a": "1"}), secret("acme-app", {"a": "2"}), None):
-        handlers.found(kopf_.wiring, key, found)
+        kopf_.intake.found(key, found)
     assert kopf_.woken == [APP] * 3
-    handlers.found(kopf_.wiring, key, None)
+    kopf_.intake.found(key, None)
     assert kopf_.woken == [APP] * 3

@@ -1,0 +1,63 @@
+"""The room of users' tokens: its parts, made and connected, and what the watches tell them of credential Secrets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, annotations_of, labels_of
+from githubtoken_operator.domain.user.credentials.credential import SEEDS_TAKEN, read_hashes
+from githubtoken_operator.domain.user.entry import SecretKey
+from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.tokens.ground import Ground
+from githubtoken_operator.tokens.user.announcements import Announcements
+from githubtoken_operator.tokens.user.credentials import Credentials
+from githubtoken_operator.tokens.user.observing import UserInputs
+from githubtoken_operator.tokens.user.revocation import PairRevocation
+from githubtoken_operator.tokens.user.rotation import Rotation
+from githubtoken_operator.tokens.user.seeds import Seeds
+from githubtoken_operator.tokens.user.sign_in import SignIns
+from githubtoken_operator.tokens.user.storing.credential_store import CredentialStore
+from githubtoken_operator.tokens.user.storing.saving import Savings
+
+
+class UserRoom:
+    """What only users' tokens have: their credentials, and how these are rotated, saved and begun by a sign-in."""
+
+    def __init__(self, ground: Ground) -> None:
+        cluster, github, fence, clocks = ground.cluster, ground.github, ground.fence, ground.clocks
+        holder = ground.journal.holder
+
+        def saved(key: SecretKey) -> None:
+            for reader in ground.watched.dependents(Ref(Kind.SECRET, *key)):
+                ground.wake(reader)
+
+        savings = Savings(cluster, ground.journal, wake=saved, monotonic=clocks.monotonic)
+        self.credentials: Final = Credentials(
+            store=CredentialStore(cluster, savings, holder=holder),
+            savings=savings,
+            seeds=Seeds(),
+            announcements=Announcements(holder=holder, fence=fence, pods=ground.pods, now=clocks.now),
+        )
+        self.rotation: Final = Rotation(self.credentials, github=github, fence=fence)
+        self.sign_ins: Final = SignIns(
+            store=self.credentials.store, savings=savings, github=github, fence=fence, monotonic=clocks.monotonic
+        )
+        self.inputs: Final = UserInputs(self.credentials, self.sign_ins)
+        self.revocation: Final = PairRevocation(
+            cluster=cluster, github=github, credentials=self.credentials, allowed_hosts=ground.settings.allowed_hosts
+        )
+
+    def note(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
+        """A watch brought the object: which seeds a credential has taken is remembered."""
+        if ref.kind is Kind.SECRET and labels_of(body).get(ROLE) == ROLE_CREDENTIAL:
+            self.credentials.seeds.note((ref.namespace, ref.name), read_hashes(annotations_of(body).get(SEEDS_TAKEN)))
+        return ()
+
+    def gone(self, ref: Ref) -> tuple[Ref, ...]:
+        """It is there no more."""
+        if ref.kind is Kind.SECRET:
+            self.credentials.seeds.forget((ref.namespace, ref.name))
+            self.credentials.savings.gone((ref.namespace, ref.name))
+        return ()
