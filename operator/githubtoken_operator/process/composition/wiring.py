@@ -20,18 +20,20 @@ from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.adapters.kubernetes.one_secret import OneSecret
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics.metrics import Metrics
+from githubtoken_operator.adapters.metrics.process_metrics import ProcessMetrics, RunResult
+from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Waiting
 from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.lanes.order import Lanes
+from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.first_lists import FirstLists
-from githubtoken_operator.engine.cache.watched import Ref, Watched, served
+from githubtoken_operator.engine.cache.watched import TOKENS, Ref, Watched, served
 from githubtoken_operator.engine.scheduling.api_outage import ApiOutage, retry_after
 from githubtoken_operator.engine.scheduling.fence import Fence, send_limit
-from githubtoken_operator.engine.scheduling.scheduler import Next, Scheduler
+from githubtoken_operator.engine.scheduling.scheduler import Next, Ran, Scheduler
 from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.process import footprint
-from githubtoken_operator.process.composition import shown
 from githubtoken_operator.process.composition.runs import runs_on
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.tokens.ground import Clocks, Ground
@@ -39,7 +41,6 @@ from githubtoken_operator.tokens.user.room import UserRoom
 from githubtoken_operator.watching.embedding import SILENCE
 from githubtoken_operator.watching.intake import Intake
 from githubtoken_operator.watching.named_secrets import NamedSecrets
-from githubtoken_operator.watching.orphan_count import OrphanCount
 
 SAVES_BEFORE_RELEASE: Final = 2.0
 """Seconds for which the end waits, with the Lease, for pairs that are not stored yet."""
@@ -114,7 +115,7 @@ def wire(
         concurrency=settings.concurrency,
         now=unix_now,
         must_finish=fence.must_finish,
-        tell=lambda ran: shown.count(metrics.process, ran),
+        tell=lambda ran: _count(metrics.process, ran),
         held=lambda: api_outage.out,
     )
     api_outage = ApiOutage(lambda: api.request("GET", "/version"), now=unix_now, ended=scheduler.go_on)
@@ -157,10 +158,9 @@ def wire(
 
     named = NamedSecrets(OneSecret(watches, silence=SILENCE), watched, own_namespace=settings.operator_namespace)
     first_lists = FirstLists(cluster=cluster, watched=watched, kinds=listed, namespaces=settings.namespaces)
-    orphans = OrphanCount(watched)
     intake = Intake(
         watched=watched,
-        notes=(runs.users, orphans, runs.known),
+        notes=(runs.users, runs.known),
         app_runs=runs.app_runs,
         metrics=metrics,
         scheduler=scheduler,
@@ -172,6 +172,28 @@ def wire(
     metrics.process.watch_scheduler(
         pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
     )
-    metrics.process.watch_turns(lambda: shown.waiting(turns, metrics), lambda: shown.unanswered(turns, metrics))
-    metrics.process.watch_orphans(lambda: orphans.count() if first_lists.complete.is_set() else None)
+    metrics.process.watch_turns(lambda: _waiting(turns, metrics), lambda: _unanswered(turns, metrics))
+    metrics.process.watch_orphans(lambda: runs.users.orphans() if first_lists.complete.is_set() else None)
     return Parts(scheduler, turns, api_outage, signing, runs.users, intake, first_lists, named)
+
+
+def _waiting(turns: Turns[Ref], metrics: Metrics) -> Iterator[Waiting]:
+    """Who waits for a turn at GitHub, as metrics show it."""
+    for key, lane, seconds in turns.waiting():
+        if key.kind in TOKENS:
+            yield Waiting(key.namespace, key.name, seconds, metrics.host_label(lane.host), *turns.owner(lane))
+
+
+def _unanswered(turns: Turns[Ref], metrics: Metrics) -> Iterator[Unanswered]:
+    """Whom GitHub does not answer, as metrics show it; an App whose name was forgotten has no series."""
+    for lane, seconds in turns.out():
+        namespace, app = turns.owner(lane)
+        if namespace or app or not lane.credential:
+            yield Unanswered(metrics.host_label(lane.host), namespace, app, seconds)
+
+
+def _count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:
+    """Counts a run that ended."""
+    following = ran.next.cause if ran.next else causes.EVENT
+    result: RunResult = "crashed" if ran.crashed else "interrupted" if following in causes.INTERRUPTED else "done"
+    metrics.ran(ran.key.kind.value[1], result, following, ran.seconds)

@@ -1,4 +1,4 @@
-"""Personal tokens as a kind: what a run of one reads, and what a check leaves."""
+"""Personal tokens as a kind: a human made one and nobody can renew it, so GitHub is only asked whether it is good."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain import personal_token
+from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import Lane
@@ -21,12 +22,11 @@ from githubtoken_operator.domain.observed.personal import OfPersonal
 from githubtoken_operator.domain.runs.due.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, TokenRefused
-from githubtoken_operator.domain.vocabulary.model import JSON, App, Server
+from githubtoken_operator.domain.vocabulary.model import JSON, App, PersonalTokenInfo, Server, Token
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Ending, Gathered, TokenKind
 from githubtoken_operator.tokens.memory import Memory, newer
-from githubtoken_operator.tokens.personal.checking import PersonalTokens
 
 
 @dataclass(slots=True)
@@ -45,7 +45,8 @@ class PersonalKind(TokenKind):
     own = OfPersonal()
 
     def __init__(self, ground: Ground) -> None:
-        self._tokens = PersonalTokens(ground.github, allowed_hosts=ground.settings.allowed_hosts)
+        self._github = ground.github
+        self._allowed_hosts = ground.settings.allowed_hosts
 
     def points(self, memory: Memory) -> float:
         """It is only asked about."""
@@ -88,7 +89,7 @@ class PersonalKind(TokenKind):
         held = seen.issued
         # A token of an earlier spec may be another host's, and is not shown to this one.
         published = held.access.token if held and seen.for_present_spec else None
-        info = await self._tokens.check(source.server, candidate, published)
+        info = await self._check(source.server, candidate, published)
         memory.held = personal_token.accepted(
             candidate,
             info,
@@ -124,7 +125,7 @@ class PersonalKind(TokenKind):
         (checked, refused), last = personal_token.last_check(token, held), memory.of(LastCheck)
         own = OfPersonal(checked=last.at or checked, refused=last.refused or (last.at is None and refused))
         spec_hash = personal_token.spec_hash(source)
-        refusal = self._tokens.host_refusal(source.server)
+        refusal = hosts.refusal(source.server, self._allowed_hosts, where="spec.personal")
         try:
             secret = await read(Kind.SECRET, token.namespace, source.secret.name)
             candidate = personal_token.token_in(secret, source)
@@ -134,3 +135,26 @@ class PersonalKind(TokenKind):
         over = expired if held and held.access.token == candidate else None
         own = replace(own, candidate=candidate)
         return replace(seen, own=own, spec_hash=spec_hash, trouble=refusal or over), [candidate.sha256]
+
+    async def _check(self, server: Server, token: Token, held: Token | None) -> PersonalTokenInfo:
+        """What GitHub says of `token`; `held` is the one that consumers have. Raises `TokenError`.
+
+        Who makes a new token at GitHub often ends the old one by it. So where the new one is refused, the one that
+        consumers have is asked about too: `TokenRefused` always means that theirs is dead.
+        """
+        try:
+            return await self._github.check_personal_token(server, token)
+        except TokenRefused as refused:
+            if held is None or held == token or not await self._may_live(server, held):
+                raise
+            raise Terminal(refused.reason, refused.message) from refused
+
+    async def _may_live(self, server: Server, token: Token) -> bool:
+        try:
+            await self._github.check_personal_token(server, token)
+        except TokenRefused:
+            return False
+        except TokenError:
+            # No answer says nothing about the token.
+            return True
+        return True

@@ -15,8 +15,7 @@ from githubtoken_operator.domain.runs.decide import RECHECK_DENIED
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.tokens.spread.known import Known
-from githubtoken_operator.tokens.spread.side_by_side import side_by_side
-from githubtoken_operator.tokens.spread.writing import RETRY
+from githubtoken_operator.tokens.spread.writing import RETRY, side_by_side
 
 logger = logging.getLogger(__name__)
 

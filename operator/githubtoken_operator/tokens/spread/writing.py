@@ -11,10 +11,11 @@ Else there is time: all objects together write a few at once, and leave the API 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.errors import (
@@ -37,7 +38,6 @@ from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.consumer.secret import write
 from githubtoken_operator.tokens.memory import ref_of
 from githubtoken_operator.tokens.spread.known import Known
-from githubtoken_operator.tokens.spread.side_by_side import side_by_side
 from githubtoken_operator.tokens.spread.state import State
 from githubtoken_operator.tokens.spread.telling import Telling
 
@@ -49,6 +49,8 @@ RETRY: Final = timedelta(seconds=2)
 """What the API server could not do now is tried again after this."""
 MOST_TRIES: Final = 3
 """For one Secret in one run, while somebody else writes it too."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +149,16 @@ class Writing:
         if not told and place.secret is not None:
             await self._telling.conflict(order.token, place.secret, conflict)
         return replace(failed, secret=None)
+
+
+async def side_by_side(items: Sequence[T], act: Callable[[T], Awaitable[None]], at_once: int) -> None:
+    """Does it with each, so many at the same time, and no more than the API server takes beside all others."""
+    waiting = iter(items)
+
+    async def work() -> None:
+        for item in waiting:
+            await act(item)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(at_once, len(items))):
+            group.create_task(work())
