@@ -153,13 +153,8 @@ class _Refreshing:
                 click.echo(f"{label}: {found.text}")
             else:
                 self._tell_failure(label, f"not refreshed: {found.text}")
-        return _waited_for(list(self.pending)) if self.pending else None
+        return f"waiting for {some(list(self.pending), NAMED_IN_PROGRESS)} to be refreshed" if self.pending else None
 
     def _tell_failure(self, label: str, text: str) -> None:
         self.failed = True
         click.echo(f"{label}: {printable(text)}", err=True)
-
-
-def _waited_for(labels: Sequence[str]) -> str:
-    """`waiting for demo/a, demo/b, demo/c and 7 more`."""
-    return f"waiting for {some(labels, NAMED_IN_PROGRESS)} to be refreshed"

@@ -22,7 +22,8 @@ _VERSION: Final = "app.kubernetes.io/version"
 
 def checks(platform: Platform) -> list[Check]:
     """In the order in which one would look."""
-    return [_api_server(platform), *_crds(platform), _deployment(platform), *_replicas(platform), _lease(platform)]
+    crds = (_crd(platform, crd) for crd in platform.packaged)
+    return [_api_server(platform), *crds, _deployment(platform), *_replicas(platform), _lease(platform)]
 
 
 def _api_server(platform: Platform) -> Check:
@@ -36,10 +37,6 @@ def _api_server(platform: Platform) -> Check:
 
 
 # --- CRDs ------------------------------------------------------------------------------------------------------------
-
-
-def _crds(platform: Platform) -> list[Check]:
-    return [_crd(platform, crd) for crd in platform.packaged]
 
 
 def _crd(platform: Platform, ours: JSON) -> Check:

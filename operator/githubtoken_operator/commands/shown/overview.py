@@ -36,14 +36,11 @@ def overview(seen: Seen) -> str:
     pairs = [(f"{label}:", text) for label, line in _LINES if (text := line(seen))]
     width = max(len(label) for label, _ in pairs) + _GAP
     lines = [label.ljust(width) + layout.printable(text) for label, text in pairs]
-    return "\n".join([*lines, "Conditions:", _conditions(seen), "Chain:", _chain(seen), "Events:", _events(seen)])
+    chain = textwrap.indent(checks.as_table(seen.chain), _INDENT)
+    return "\n".join([*lines, "Conditions:", _conditions(seen), "Chain:", chain, "Events:", _events(seen)])
 
 
 # --- Lines -----------------------------------------------------------------------------------------------------------
-
-
-def _kind(seen: Seen) -> str:
-    return str(seen.token.status.get("kind", ""))
 
 
 def _app(seen: Seen) -> str:
@@ -116,7 +113,7 @@ _LINES: Final[Sequence[tuple[str, Callable[[Seen], str]]]] = (
     ("Name", lambda seen: seen.token.name),
     ("Namespace", lambda seen: seen.token.namespace),
     ("Created", lambda seen: ages.shown(seen.token.body["metadata"].get("creationTimestamp"), seen.now)),
-    ("Kind", _kind),
+    ("Kind", _status("kind")),
     ("App", _app),
     ("Source", _source),
     ("Account", _status("account")),
@@ -148,10 +145,6 @@ def _conditions(seen: Seen) -> str:
         for item in found
     ]
     return _indented(("TYPE", "STATUS", "SINCE", "REASON", "MESSAGE"), rows)
-
-
-def _chain(seen: Seen) -> str:
-    return textwrap.indent(checks.as_table(seen.chain), _INDENT)
 
 
 def _events(seen: Seen) -> str:

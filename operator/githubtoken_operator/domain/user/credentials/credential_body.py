@@ -273,8 +273,4 @@ def _changed(
 
 
 def _without(secret: JSON, *keys: str) -> JSON:
-    return {key: value for key, value in _data(secret).items() if key not in (*keys, RESERVED)}
-
-
-def _data(secret: JSON) -> JSON:
-    return secret.get("data") or {}
+    return {key: value for key, value in (secret.get("data") or {}).items() if key not in (*keys, RESERVED)}
