@@ -13,37 +13,22 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from operator import attrgetter
 from threading import Lock
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from githubtoken_operator.domain.objects.view import AppView, ConditionStatus, TokenView
+from githubtoken_operator.domain.objects.view import AppView, TokenView
 
 _CONDITION_STATUSES: Final = ("True", "False", "Unknown")
 _OBJECT: Final = ("namespace", "name")
 _APP: Final = ("kind", *_OBJECT)
 
 Labels = tuple[str, ...]
+View = TokenView | AppView
 
 
-class _Shown(Protocol):
-    """What every view has."""
-
-    @property
-    def labels(self) -> Labels:
-        """The values of the labels that name the object."""
-
-    @property
-    def ready(self) -> ConditionStatus:
-        """The status of its Ready condition."""
-
-    @property
-    def needs_human(self) -> str | None:
-        """The reason while a human must act."""
-
-
-V = TypeVar("V", bound=_Shown)
+V = TypeVar("V", bound=View)
 
 
 class _Objects(Generic[V]):
@@ -133,7 +118,7 @@ def _times(
     return family
 
 
-def _ready(name: str, labels: Labels, views: Iterable[_Shown]) -> Metric:
+def _ready(name: str, labels: Labels, views: Iterable[View]) -> Metric:
     meaning = "1 for the status that the Ready condition has, else 0."
     family = GaugeMetricFamily(name, meaning, labels=(*labels, "condition"))
     for view in views:
@@ -142,7 +127,7 @@ def _ready(name: str, labels: Labels, views: Iterable[_Shown]) -> Metric:
     return family
 
 
-def _needs_human(name: str, labels: Labels, views: Iterable[_Shown]) -> Metric:
+def _needs_human(name: str, labels: Labels, views: Iterable[View]) -> Metric:
     family = GaugeMetricFamily(name, "1 while a human must act; the reason says why.", labels=(*labels, "reason"))
     for view in views:
         if view.needs_human is not None:
