@@ -78,9 +78,9 @@ async def app_bearer(app: App, now: datetime, *, renew: bool = False) -> str:
     if isinstance(app.private_key, RemoteKey):
         return await app.private_key.bearer(app.issuer, now, renew=renew)
     key = _key(app)
-    if key.key.key_size <= _SIGNS_AT_ONCE or (not renew and _made(app, key, now) is not None):
+    if key.key.key_size <= _SIGNS_AT_ONCE or (not renew and _made(app, now) is not None):
         return app_jwt(app, now, renew=renew)
-    return _keep(app, key, now, await asyncio.to_thread(_sign, app, key, now))
+    return _keep(app, now, await asyncio.to_thread(_sign, app, key, now))
 
 
 async def bearer_of_another_key(app: App, now: datetime, refused: str) -> str | None:
@@ -110,8 +110,8 @@ def app_jwt(app: App, now: datetime, *, renew: bool = False) -> str:
     `renew` makes a new one in any case, after GitHub refused the times of the last.
     """
     key = _key(app)
-    made = None if renew else _made(app, key, now)
-    return made or _keep(app, key, now, _sign(app, key, now))
+    made = None if renew else _made(app, now)
+    return made or _keep(app, now, _sign(app, key, now))
 
 
 def _key(app: App) -> RSAKey:
@@ -122,9 +122,9 @@ def _key(app: App) -> RSAKey:
     return app.private_key
 
 
-def _made(app: App, key: RSAKey, now: datetime) -> str | None:
+def _made(app: App, now: datetime) -> str | None:
     """The web token that is kept, where it still serves."""
-    seconds, text = _web_tokens.get(_slot(app, key), (0, ""))
+    seconds, text = _web_tokens.get(app.proof, (0, ""))
     return text if text and -_REUSED_BEFORE <= int(now.timestamp()) - seconds <= REUSED_FOR else None
 
 
@@ -138,16 +138,12 @@ def _sign(app: App, key: RSAKey, now: datetime) -> str:
         raise _invalid("it does not sign") from None
 
 
-def _keep(app: App, key: RSAKey, now: datetime, text: str) -> str:
-    _web_tokens[_slot(app, key)] = (int(now.timestamp()), text)
-    _web_tokens.move_to_end(_slot(app, key))
+def _keep(app: App, now: datetime, text: str) -> str:
+    _web_tokens[app.proof] = (int(now.timestamp()), text)
+    _web_tokens.move_to_end(app.proof)
     while len(_web_tokens) > _KEPT:
         _web_tokens.popitem(last=False)
     return text
-
-
-def _slot(app: App, key: RSAKey) -> tuple[str, str, str]:
-    return app.api_url, app.issuer, key.fingerprint
 
 
 def _known(text: bytes) -> RSAKey | None:
