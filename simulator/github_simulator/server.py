@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from aiohttp import web
 
 from github_simulator import api, endpoints, web_host
-from github_simulator.control.application import Control
+from github_simulator.control import application as control_api
 from github_simulator.documents import Documents
 from github_simulator.exchange import Exchange
 from github_simulator.simulation import Simulation
@@ -124,7 +124,7 @@ class Server:
         api_url = api_origin + prefix
         self.simulation.documents = Documents(api_url, web_origin)
         told: dict[str, str | None] = {}
-        control = Control(self.simulation, told).application()
+        control = control_api.application(self.simulation, told)
         control_url = await self._listen(control, options.control_port, None, outside=False)
         self.addresses = Addresses(api_url, web_origin, control_url, ca)
         told |= asdict(self.addresses)
