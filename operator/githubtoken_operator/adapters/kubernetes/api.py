@@ -20,6 +20,7 @@ from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 
 from githubtoken_operator.adapters import tls
 from githubtoken_operator.adapters.kubernetes import stepwise
+from githubtoken_operator.adapters.kubernetes.apply import APPLY, as_yaml
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Unavailable, error_of
 
 REQUEST_TIMEOUT: Final = 20.0
@@ -206,7 +207,8 @@ class Api:
         """An answer whose body is still to be read. Raises `Unavailable`, and what aiohttp raises."""
         signed = dict(headers)
         await self._authenticate(signed)
-        answer: RESTResponse = await self._rest.request(method, url, signed, body=body, _request_timeout=timeout)
+        sent = as_yaml(body) if body is not None and signed.get("Content-Type") == APPLY else body
+        answer: RESTResponse = await self._rest.request(method, url, signed, body=sent, _request_timeout=timeout)
         return answer
 
     def _unreachable(self, error: Exception) -> Unavailable:

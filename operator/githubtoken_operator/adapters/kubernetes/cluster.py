@@ -14,13 +14,13 @@ from http import HTTPStatus
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE, Api
+from githubtoken_operator.adapters.kubernetes.apply import APPLY
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.domain.objects.secrets import FIELD_MANAGER, ROLE
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import format_time
 
 API_VERSION: Final = "githubtoken.dev/v1alpha1"
-_APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Asks for a list of metadata alone."""
@@ -160,7 +160,7 @@ class Cluster:
         """
         meta = body["metadata"]
         path = kind.path(meta.get("namespace", ""), meta["name"], subresource)
-        return await self._write(kind, "PATCH", path, body, content_type=_APPLY, query={"force": "true"})
+        return await self._write(kind, "PATCH", path, body, content_type=APPLY, query={"force": "true"})
 
     async def apply_status(self, kind: Kind, of: JSON, status: JSON) -> JSON:
         """Applies `status` to the object whose metadata are `of`, under its resourceVersion.

@@ -24,6 +24,18 @@ def secret_of(world: World, name: str = "ci") -> dict[str, Any]:
     return found
 
 
+def test_annotations_may_have_any_characters(world: World) -> None:
+    world.app()
+    text = "\U0001f680 caf\u00e9 \u2028 \ufeff \x7f \\ud83d"
+    world.installation_token(secret={"name": "ci", "annotations": {"example.com/team": text}})
+    world.wait_ready()
+    assert secret_of(world)["metadata"]["annotations"]["example.com/team"] == text
+    # What asks for a refresh is repeated in status.
+    world.annotate("ci", refresh_requested_at=text)
+    world.wait_ready(revision=2)
+    assert world.status()["lastHandledRefreshAt"] == text
+
+
 @pytest.mark.only_githubtoken
 def test_a_secret_has_the_properties_of_the_token_and_what_a_restarted_operator_needs(world: World) -> None:
     world.app()
