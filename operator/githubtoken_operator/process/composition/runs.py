@@ -21,6 +21,7 @@ from githubtoken_operator.tokens.installation.kind import InstallationKind
 from githubtoken_operator.tokens.kind import TokenKinds
 from githubtoken_operator.tokens.personal.kind import PersonalKind
 from githubtoken_operator.tokens.runs.acting import Actions
+from githubtoken_operator.tokens.runs.circumstances import Circumstances
 from githubtoken_operator.tokens.runs.ending import Endings
 from githubtoken_operator.tokens.runs.finalizer import Finalizer
 from githubtoken_operator.tokens.runs.gatherer import Gatherer
@@ -110,13 +111,10 @@ def _reconciler(ground: Ground, apps: Apps, kinds: TokenKinds, known: Known) -> 
     gatherer = Gatherer(
         objects=ground.objects,
         kinds=kinds,
-        apps=apps,
-        moments=moments,
-        finalizer=finalizer,
+        circumstances=Circumstances(apps=apps, moments=moments, finalizer=finalizer, turns=ground.turns),
         claims=claims,
         spreads=spreads,
         home=home,
-        turns=ground.turns,
     )
     # It looks at what the API server's clock wrote, which is the machine's or as good.
     revocations = Revocations(

@@ -11,27 +11,19 @@ from dataclasses import replace
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Terminating
-from githubtoken_operator.apps.reader import Resolved
-from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.installation import policy
-from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
-from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
-from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError
-from githubtoken_operator.domain.vocabulary.model import JSON, App
-from githubtoken_operator.domain.vocabulary.times import format_time
+from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.objects import Objects, Read
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.tokens.consumer.claims import Claims
-from githubtoken_operator.tokens.kind import Gathered, TokenKind, TokenKinds
+from githubtoken_operator.tokens.kind import Gathered, TokenKinds
 from githubtoken_operator.tokens.memory import Memory, app_ref, with_place
-from githubtoken_operator.tokens.moments import Moments
-from githubtoken_operator.tokens.runs.finalizer import Finalizer
+from githubtoken_operator.tokens.runs.circumstances import Circumstances
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
 
@@ -43,23 +35,17 @@ class Gatherer:
         *,
         objects: Objects,
         kinds: TokenKinds,
-        apps: Apps,
-        moments: Moments,
-        finalizer: Finalizer,
+        circumstances: Circumstances,
         claims: Claims,
         spreads: Spreads,
         home: str,
-        turns: Turns[Ref],
     ) -> None:
         self._objects = objects
         self._kinds = kinds
-        self._apps = apps
-        self._moments = moments
-        self._finalizer = finalizer
+        self._circumstances = circumstances
         self._claims = claims
         self._spreads = spreads
         self._home = home
-        self._turns = turns
 
     async def current(self, key: Ref, body: JSON | None, *, fresh: bool) -> JSON | None:
         """The object; None where it is gone. `body` is it as it was just read or written, which may be old by now."""
@@ -80,27 +66,8 @@ class Gatherer:
         secrets = [Ref(Kind.SECRET, token.namespace, name) for name in kind.secrets(token)]
         consumers = self._spreads.secrets(key, token) if token.wish else [Ref(*_place_of(token))]
         self._objects.depends(key, [*(_inputs_of_app(token) if kind.of_app else ()), *secrets, *consumers])
-        resolved = (
-            await self._apps.resolve_for(app_ref(token), None if token.wish else token.namespace)
-            if kind.of_app and token.invalid is None
-            else Resolved(self._moments.now())
-        )
-        lane = kind.lane(token, resolved.app)
-        local_time = self._moments.now()
-        now = local_time + self._moments.ahead(lane.host if lane else "")
-        seen = Observation(
-            now=now,
-            token=token,
-            secret=None,
-            failures=token.failures,
-            own=kind.own,
-            spec_hash=consumer.spec_hash(token, resolved.app) if resolved.app else None,
-            server=kind.server(token, resolved.app or memory.app),
-            trouble=_app_trouble(token, kind, resolved),
-            limit=self._limit(lane, resolved.app),
-            last_error=memory.error,
-            unholdable=await self._finalizer.refusal() if token.revoke else None,
-        )
+        around = await self._circumstances.gather(token, kind, body, memory)
+        seen, resolved = around.observation, around.resolved
         inputs = [resolved.digest, *ready_of(resolved.source.status)] if resolved.source else []
         stored: Issued | None = None
         try:
@@ -126,23 +93,10 @@ class Gatherer:
         digest = hashlib.sha256("/".join(inputs).encode()).hexdigest()
         token = seen.token
         asked = token.refresh_pending and memory.request != token.refresh_requested
-        # Its turn has come: GitHub may be asked again, whatever our own back-off says.
-        asked = asked or self._turns.is_granted(key)
-        return Gathered(
-            observation=replace(
-                seen,
-                due=renewal.due if renewal else None,
-                retry_now=seen.retry_now or asked or memory.inputs not in ("", digest),
-            ),
-            kind=kind,
-            body=body,
-            resolved=resolved,
-            local_time=local_time,
-            stored=stored,
-            renewal=renewal,
-            inputs=digest,
-            host=lane.host if lane else "",
-        )
+        asked = asked or self._circumstances.is_its_turn(key)
+        due, retry_now = renewal.due if renewal else None, seen.retry_now or asked or memory.inputs not in ("", digest)
+        seen = replace(seen, due=due, retry_now=retry_now)
+        return replace(around, observation=seen, stored=stored, renewal=renewal, inputs=digest)
 
     def forget(self, key: Ref) -> None:
         """The object is gone."""
@@ -156,27 +110,6 @@ class Gatherer:
         status = token.status
         had = status.get("revision") is not None or ready_of(status)[1] == reasons.SECRET_CONFLICT
         return not had and self._objects.lacks(*_place_of(token))
-
-    def _limit(self, lane: Lane | None, app: App | None) -> RateLimited | None:
-        ends = self._turns.paused_until(lane) if lane else None
-        if lane is None or ends is None:
-            return None
-        limited = "the App" if app else "the token's user"
-        # A time, and the same at each look: what is left of it would be another status each time.
-        until = self._moments.at(ends)
-        message = f"GitHub limits {limited} on {lane.host}: waiting until {format_time(until)}"
-        left = (until - self._moments.now()).total_seconds()
-        return RateLimited(reasons.RATE_LIMITED, message, retry_after=left)
-
-
-def _app_trouble(token: GitHubToken, kind: TokenKind, resolved: Resolved) -> TokenError | None:
-    if resolved.error is not None:
-        if resolved.error.reason == reasons.INVALID_SPEC:
-            return Terminal(reasons.APP_NOT_READY, f"{token.app_kind} `{token.app}`: {resolved.error.message}")
-        return resolved.error
-    if resolved.app is not None and (denied := policy.refusal(token, resolved.app.limits)):
-        return denied
-    return kind.trouble(resolved)
 
 
 def _place_of(token: GitHubToken) -> tuple[Kind, str, str]:
