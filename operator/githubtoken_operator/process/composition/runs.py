@@ -33,6 +33,7 @@ from githubtoken_operator.tokens.runs.settling import Settlement
 from githubtoken_operator.tokens.runs.turn import TokenTurns
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.spreads import Spreads
+from githubtoken_operator.tokens.spread.telling import Telling
 from githubtoken_operator.tokens.user.kind import UserKind
 from githubtoken_operator.tokens.user.room import UserRoom
 
@@ -102,10 +103,9 @@ def _reconciler(ground: Ground, apps: Apps, kinds: TokenKinds, known: Known) -> 
         known=known,
         watched=ground.watched,
         claims=claims,
-        recorder=recorder,
+        telling=Telling(cluster=cluster, recorder=recorder, now=clocks.now),
         metrics=metrics,
         home=home,
-        now=clocks.now,
     )
     finalizer = Finalizer(cluster, now=clocks.now, clusterwide=ground.clusterwide)
     gatherer = Gatherer(

@@ -8,9 +8,9 @@ takes it from one that it can trust (`domain.consumer.spread`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
@@ -28,7 +28,6 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.memory import ref_of
-from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.state import State, States
 from githubtoken_operator.tokens.spread.telling import Telling
@@ -51,20 +50,19 @@ class Spreads:
         known: Known,
         watched: Watched,
         claims: Claims,
-        recorder: Recorder,
+        telling: Telling,
         metrics: Metrics,
         home: str,
-        now: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
         self._known = known
         self._watched = watched
         self._home = home
         self._states = States()
-        self._telling = Telling(cluster=cluster, recorder=recorder, now=now)
+        self._telling = telling
         self._withdrawing = Withdrawing(cluster, known, at_once=AT_ONCE)
         self._writing = Writing(
-            cluster=cluster, known=known, watched=watched, claims=claims, telling=self._telling, metrics=metrics
+            cluster=cluster, known=known, watched=watched, claims=claims, telling=telling, metrics=metrics
         )
 
     # --- observe -----------------------------------------------------------------------------------------------------
