@@ -19,7 +19,7 @@ import httpx
 from githubtoken_operator.adapters.github.jwt import app_jwt, load_private_key
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.kubernetes.api import Api
-from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.domain.vocabulary.model import App, Server
 
 CONCURRENCY = 32
 """The operator's default."""
@@ -29,7 +29,7 @@ async def main(plan: dict[str, Any]) -> dict[str, float]:
     """`plan`: `started` (Unix seconds), `api_url`, `namespace`, `count`, `apps` (id, installation, private_key)."""
     url = plan["api_url"]
     apps = [
-        (App(item["id"], None, url, url, private_key=load_private_key(item["private_key"].encode())), item)
+        (App(item["id"], None, Server(url, url), private_key=load_private_key(item["private_key"].encode())), item)
         for item in plan["apps"]
     ]
     limit = asyncio.Semaphore(CONCURRENCY)

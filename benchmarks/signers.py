@@ -26,7 +26,7 @@ from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.adapters.signers.remote_key import RemoteKey
 from githubtoken_operator.domain.apps import signers, web_tokens
 from githubtoken_operator.domain.apps.web_tokens import WebToken
-from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.domain.vocabulary.model import App, Server
 from localcluster import ControlPlane, locate_or_build
 from tests.integration.adapters.signers.services.vaults import Vault, running_vault
 from tests.unit.keys import pem
@@ -92,7 +92,7 @@ async def of_a_key_here() -> dict[str, float]:
     first: list[float] = []
     again: list[float] = []
     for number in range(COLD):
-        app = App(number + 1, None, "https://api.github.com", "https://github.com", private_key=key)
+        app = App(number + 1, None, Server("https://api.github.com", "https://github.com"), private_key=key)
         for times in (first, again):
             started = time.perf_counter()
             await app_bearer(app, datetime.now(UTC))

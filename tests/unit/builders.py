@@ -13,7 +13,7 @@ from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Token
+from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Server, Token
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NAMESPACE = "team"
@@ -125,13 +125,9 @@ def githubapp(name: str = "acme", **settings: Any) -> GitHubApp:
 
 def app(**changes: Any) -> App:
     """An App as requests need it, on github.com."""
-    made = App(
-        app_id=12345,
-        client_id="Iv23acme",
-        api_url="https://api.github.com",
-        web_url="https://github.com",
-        client_secret=Token("the-client-secret"),
-    )
+    server = Server("https://api.github.com", "https://github.com")
+    of_server = {name: changes.pop(name) for name in Server.__slots__ if name in changes}
+    made = App(12345, "Iv23acme", replace(server, **of_server), client_secret=Token("the-client-secret"))
     return replace(made, **changes)
 
 

@@ -419,7 +419,7 @@ class FakeGitHub(GitHub):
     async def refresh(self, app: App, refresh_token: Token) -> Answer:
         self._begin("refresh")
         sent = refresh_token.reveal()
-        self._see(app.web_host, refresh_token)
+        self._see(app.server.web_host, refresh_token)
         body = self._spend(sent)
         self.faults.end("refresh")
         self.delivered.add(sent)
@@ -437,7 +437,7 @@ class FakeGitHub(GitHub):
     async def poll_device_flow(self, app: App, device_code: Token) -> Answer:
         self._begin("device_poll")
         self.polls.append(self.clock.monotonic())
-        self._see(app.web_host, device_code)
+        self._see(app.server.web_host, device_code)
         code = self.codes[device_code.reveal().removeprefix("devicecode")]
         body = code.errors.pop(0) if code.errors else self._poll(code)
         self.faults.end("device_poll")
@@ -500,26 +500,26 @@ class FakeGitHub(GitHub):
         narrowed: bool = False,
     ) -> bool:
         self._begin("probe")
-        self._see(app.api_host, token)
+        self._see(app.server.api_host, token)
         self.faults.end("probe")
         self.accepted_after -= 1
         return self.accepted_after < 0
 
     async def get_login(self, app: App, token: Token) -> str:
         self._begin("get_login")
-        self._see(app.api_host, token)
+        self._see(app.server.api_host, token)
         self.faults.end("get_login")
         return self.accounts.get(token.reveal(), "alice")
 
     async def revoke_installation_token(self, app: App, token: Token) -> None:
         self._begin("revoke")
-        self._see(app.api_host, token)
+        self._see(app.server.api_host, token)
         self.revoked.add(token.reveal())
         self.faults.end("revoke")
 
     async def revoke_user_tokens(self, app: App, access: Token | None, refresh: Token | None) -> None:
         self._begin("revoke")
-        self._see(app.api_host, access, refresh)
+        self._see(app.server.api_host, access, refresh)
         self.revoked |= {token.reveal() for token in (access, refresh) if token}
         self.revokers.append(app)
         self.live -= self.revoked

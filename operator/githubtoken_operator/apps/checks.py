@@ -88,7 +88,7 @@ class Checks:
 
     def look_after(self, app: App, key: RemoteKey) -> None:
         """Has the service sign ahead for the App, by GitHub's clock."""
-        key.look_after(app.issuer, self._now() + self._github.skew(app.api_host))
+        key.look_after(app.issuer, self._now() + self._github.skew(app.server.api_host))
 
     def let_go(self, ref: Ref) -> None:
         """Keeps nothing of an App that is gone."""
@@ -104,7 +104,7 @@ class Checks:
             await self.ensure_checked(ref, asks=asks)
             if self._learnt(ref, app) is None:
                 # It was checked before this process began.
-                with self._turns.turn(asks, Lane(app.api_host, app.credential), deadline=0, points=READ):
+                with self._turns.turn(asks, Lane(app.server.api_host, app.credential), deadline=0, points=READ):
                     self._learn(ref, app, await self._github.get_app(app))
         found = app.client_id or self._learnt(ref, app)
         if found is None:
@@ -124,7 +124,7 @@ class Checks:
     ) -> Check:
         self._raise_limit(ref)
         worked = before is not None and before.error is None and before.concerns(source, key.fingerprint)
-        lane = Lane(app.api_host, app.credential)
+        lane = Lane(app.server.api_host, app.credential)
         self._unchecked.setdefault(ref, {})[asks] = stand
         self._turns.owned(lane, (ref.namespace, ref.name))
         try:

@@ -24,7 +24,7 @@ from githubtoken_operator.domain.objects.specs.sources import KeyRef
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
-from githubtoken_operator.domain.vocabulary.model import JSON, App, ClientCertificate, PrivateKey, Server, Token
+from githubtoken_operator.domain.vocabulary.model import JSON, App, ClientCertificate, PrivateKey, Token
 from githubtoken_operator.engine.cache.objects import Objects, Read
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 
@@ -132,17 +132,17 @@ class AppReader:
         except Terminal as error:
             key_error = error
         shown, certificate_error = await self._read_certificate(read, where, source.client_certificate)
+        bundle = source.server.ca_bundle
+        if bundle is not None:
+            # Each token remembers its App, so all that name one set of CAs share it.
+            bundle = self._bundles.setdefault(bundle.digest, bundle)
         app = App(
             app_id=source.app_id,
             client_id=source.client_id,
-            api_url=source.api_url,
-            web_url=source.web_url,
-            # Each token remembers its App, so all that name one set of CAs share it.
-            ca_bundle=self._bundles.setdefault(source.ca_bundle.digest, source.ca_bundle) if source.ca_bundle else None,
+            server=replace(source.server, ca_bundle=bundle, client_certificate=shown),
             private_key=key,
             client_secret=Token(secret.decode(errors="replace").strip()) if secret else None,
             limits=source.limits,
-            client_certificate=shown,
             seal=hashlib.sha256(_SEAL + key_pem).digest() if key_pem else None,
         )
         return Resolved(
@@ -192,11 +192,11 @@ class AppReader:
             return None, Terminal(reasons.INVALID_SPEC, problem)
 
     async def _unusable(self, source: GitHubApp) -> TokenError | None:
-        if denied := hosts.refusal(Server(source.api_url, source.web_url), self._allowed_hosts):
+        if denied := hosts.refusal(source.server, self._allowed_hosts):
             return denied
         if source.signer and (denied := signers.refusal(source.signer, self._allowed_hosts)):
             return denied
-        bundles = {"caBundle": source.ca_bundle, "signer.vault.caBundle": signers.ca_bundle(source.signer)}
+        bundles = {"caBundle": source.server.ca_bundle, "signer.vault.caBundle": signers.ca_bundle(source.signer)}
         for field, bundle in bundles.items():
             if bundle is not None and (problem := await tls.problem_of(bundle)):
                 return Terminal(reasons.INVALID_SPEC, f"`spec.{field}` {problem}")

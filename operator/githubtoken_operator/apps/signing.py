@@ -66,7 +66,7 @@ class Signing:
         if source.signer is None:
             self.forget(ref)
             return None
-        what = source.uid, source.signer, source.api_url
+        what = source.uid, source.signer, source.server.api_url
         held = self._held.get(ref)
         if held is None or held.what != what:
             self.forget(ref)

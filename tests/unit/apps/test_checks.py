@@ -253,7 +253,9 @@ async def test_the_same_id_on_another_host_is_another_app() -> None:
     here = (await process.apps.resolve(ACME)).app
     assert here is not None
     await process.checks.client_id(ACME, here, asks=CI)
-    await process.checks.client_id(ACME, replace(here, api_url="https://ghe.example/api/v3"), asks=CI)
+    await process.checks.client_id(
+        ACME, replace(here, server=replace(here.server, api_url="https://ghe.example/api/v3")), asks=CI
+    )
     assert looks(world) == 2
 
 

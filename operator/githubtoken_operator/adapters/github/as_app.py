@@ -36,14 +36,14 @@ class AsApp:
         self, app: App, operation: str, path: str, parse: Callable[[Answer], T], *, post: bytes | None = None
     ) -> T:
         """What `parse` makes of the answer. `post` is the body of a POST."""
-        whose = (app.api_url, app.identity, app.private_key.fingerprint if app.private_key else "")
+        whose = (app.server.api_url, app.identity, app.private_key.fingerprint if app.private_key else "")
         if whose in self._by_number:
             app = replace(app, client_id=None)
         call = Call(
             server=app.server,
             operation=operation,
             method="GET" if post is None else "POST",
-            url=app.api_url + path,
+            url=app.server.api_url + path,
             headers={},
             body=post or b"",
         )
@@ -65,14 +65,14 @@ class AsApp:
         Once more with one of GitHub's time where GitHub refuses its times, or by the key that has replaced a refused
         one at the service that signs.
         """
-        now = self._sender.time_at(app.api_host)
+        now = self._sender.time_at(app.server.api_host)
         bearer = await app_bearer(app, now)
         answer = await self._sender.send_following(replace(call, headers=headers(f"Bearer {bearer}")))
         try:
             return parse(answer)
         except app_refusals.ClockSkewed:
             # By the answer's own `Date`: what was known of the host's clock is what GitHub has just refused.
-            said = http_date(answer.headers["date"]) or self._sender.time_at(app.api_host)
+            said = http_date(answer.headers["date"]) or self._sender.time_at(app.server.api_host)
             bearer = await app_bearer(app, said, renew=True)
         except app_refusals.KeyRefused as error:
             other = await bearer_of_another_key(app, now, bearer)

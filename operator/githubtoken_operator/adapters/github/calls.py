@@ -26,7 +26,7 @@ def oauth(app: App, operation: str, path: str, form: Mapping[str, str]) -> Call:
         server=app.server,
         operation=operation,
         method="POST",
-        url=app.web_url + path,
+        url=app.server.web_url + path,
         headers={
             "accept": "application/json",
             "connection": "close",

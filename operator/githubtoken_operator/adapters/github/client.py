@@ -227,7 +227,7 @@ class GitHub:
         left = [token.reveal() for token in (access, refresh) if token is not None]
         if left:
             body = json.dumps({"credentials": left}).encode()
-            url = f"{app.api_url}/credentials/revoke"
+            url = f"{app.server.api_url}/credentials/revoke"
             call = Call(app.server, "revoke_credentials", "POST", url, calls.headers(None), body)
             answers.credentials_revoked(await self._sender.send(call))
 
@@ -236,7 +236,7 @@ class GitHub:
             server=app.server,
             operation="delete_user_token",
             method="DELETE",
-            url=f"{app.api_url}/applications/{quote(client_id, safe='')}/token",
+            url=f"{app.server.api_url}/applications/{quote(client_id, safe='')}/token",
             headers=calls.headers(f"Basic {b64encode(f'{client_id}:{secret.reveal()}'.encode()).decode()}"),
             body=json.dumps({"access_token": token.reveal()}).encode(),
         )
@@ -253,4 +253,4 @@ class GitHub:
     def _observe_limit(self, app: App, answer: Answer, installation: str) -> None:
         remaining = answer.headers.get("x-ratelimit-remaining", "")
         if remaining.isascii() and remaining.isdigit():
-            self._observer.rate_limit(app.api_host, app.identity, installation, int(remaining))
+            self._observer.rate_limit(app.server.api_host, app.identity, installation, int(remaining))

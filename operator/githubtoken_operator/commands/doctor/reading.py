@@ -139,8 +139,8 @@ def _hosts(objects: Objects) -> dict[str, CABundle | None]:
     found: dict[str, CABundle | None] = {}
     for body in (*items(objects.apps), *items(objects.cluster_apps)):
         app = parse_app(body)
-        if _is_allowed(body, Server(app.api_url, app.web_url)):
-            found[app.api_url] = app.ca_bundle
+        if _is_allowed(body, app.server):
+            found[app.server.api_url] = app.server.ca_bundle
     for token in (*items(objects.tokens), *items(objects.cluster_tokens)):
         personal = parse_token(token.body).personal
         if personal is not None and _is_allowed(token.body, personal.server):

@@ -78,7 +78,7 @@ def spec_hash(token: GitHubToken, app: App) -> str:
     token is stored or when it is renewed is not part of it.
     """
     denied = policy.refusal(token, app.limits)
-    what: dict[str, Any] = {"app": app.identity, "host": app.api_url, "kind": token.kind.lower()}
+    what: dict[str, Any] = {"app": app.identity, "host": app.server.api_url, "kind": token.kind.lower()}
     if denied is not None:
         what["policy"] = denied.reason
     if token.installation is not None:

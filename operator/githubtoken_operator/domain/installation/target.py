@@ -102,6 +102,6 @@ def not_revoked(why: str) -> str:
 def left_elsewhere(token: GitHubToken, app: App) -> str | None:
     """Why a token whose Secret does not say where it came from is not shown to the App's GitHub."""
     of = remembered(token.status)
-    if of is None or origin.same_host(f"//{of.host}", app.api_url):
+    if of is None or origin.same_host(f"//{of.host}", app.server.api_url):
         return None
     return f"it is of `{of.host}`, and the App's `spec.apiURL` is another host by now, which can revoke nothing there"

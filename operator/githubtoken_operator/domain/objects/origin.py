@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -51,7 +51,7 @@ def same_host(one: str, another: str) -> bool:
     return urlsplit(one).hostname == urlsplit(another).hostname
 
 
-def of(server: Server | App) -> Origin:
+def of(server: Server) -> Origin:
     """Where what that GitHub gives comes from."""
     return Origin(server.api_url, server.web_url)
 
@@ -88,5 +88,5 @@ def former(app: App, origin: Origin) -> App:
 
     Of a server of one's own the CAs are taken for the same, which a public host does not need.
     """
-    bundle = app.ca_bundle if hosts.is_enterprise_server(origin.api_url) else None
-    return App(app.app_id, app.client_id, origin.api_url, origin.web_url, ca_bundle=bundle)
+    bundle = app.server.ca_bundle if hosts.is_enterprise_server(origin.api_url) else None
+    return App(app.app_id, app.client_id, replace(origin.server, ca_bundle=bundle))

@@ -61,7 +61,7 @@ def asked(app: App, came: Origin | None, allowed_hosts: Sequence[str]) -> App | 
 
     No other host is shown the token: it can revoke nothing there, and its answer would look as if the token were dead.
     """
-    if came is None or origin.same_host(came.api_url, app.api_url):
+    if came is None or origin.same_host(came.api_url, app.server.api_url):
         return app
     if problem := hosts.check_url(came.api_url, allowed_hosts):
         return (

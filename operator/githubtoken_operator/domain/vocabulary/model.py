@@ -183,20 +183,17 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An App as the operator uses it: identity, secrets, limits, and the URLs of the GitHub that it is on.
+    """An App as the operator uses it: identity, secrets, limits, and the GitHub that it is on.
 
     `seal` is made of the private key, to recognise what only the operator can have written; None where there is no key.
     """
 
     app_id: int | None
     client_id: str | None
-    api_url: str
-    web_url: str
-    ca_bundle: CABundle | None = None
+    server: Server
     private_key: PrivateKey | None = field(default=None, repr=False)
     client_secret: Token | None = field(default=None, repr=False)
     limits: Limits = UNLIMITED
-    client_certificate: ClientCertificate | None = None
     seal: bytes | None = field(default=None, repr=False)
 
     @property
@@ -217,22 +214,7 @@ class App:
     @property
     def proof(self) -> tuple[str, str, str]:
         """Who answers by that name at that GitHub: what is learnt of one of them is not another's."""
-        return self.api_url, self.issuer, self.private_key.fingerprint if self.private_key else ""
-
-    @property
-    def server(self) -> Server:
-        """The GitHub that the App is on."""
-        return Server(self.api_url, self.web_url, self.ca_bundle, self.client_certificate)
-
-    @property
-    def api_host(self) -> str:
-        """`host` or `host:port` of the REST API."""
-        return self.server.api_host
-
-    @property
-    def web_host(self) -> str:
-        """`host` or `host:port` of the OAuth endpoints."""
-        return self.server.web_host
+        return self.server.api_url, self.issuer, self.private_key.fingerprint if self.private_key else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class InstallationKind(TokenKind):
             return None
         known = target.known(token.status, source, app.server)
         number = known.installation_id if known is not None else self._tokens.number(app, source)
-        return Lane(app.api_host, app.credential, str(number) if number is not None else source.selector)
+        return Lane(app.server.api_host, app.credential, str(number) if number is not None else source.selector)
 
     def trouble(self, resolved: Resolved) -> TokenError | None:
         """The private key."""
@@ -142,7 +142,7 @@ class InstallationKind(TokenKind):
             self._tokens.ask_again(app, source)
         minted, found = await self._tokens.obtain(app, source, target.known(token.status, source, app.server))
         spec_hash = consumer.spec_hash(token, app)
-        return Trial(Issued(minted.access, gathered.next_revision, spec_hash, origin.of(app)), minted, found)
+        return Trial(Issued(minted.access, gathered.next_revision, spec_hash, origin.of(app.server)), minted, found)
 
     def granted(self, seen: Observation, memory: Memory) -> Granted:
         """The same; a token that was taken up from its Secret is of the account in the spec, if it names one."""

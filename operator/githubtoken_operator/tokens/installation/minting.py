@@ -233,7 +233,9 @@ class InstallationTokens:
 
 
 def _target(app: App, source: InstallationSource, found: Installation, repository_id: int | None) -> Target:
-    return Target(app.api_host, source.selector, found.id, found.account, repository_id, enterprise=found.enterprise)
+    return Target(
+        app.server.api_host, source.selector, found.id, found.account, repository_id, enterprise=found.enterprise
+    )
 
 
 def _numbers(target: Target) -> tuple[int, int | None]:

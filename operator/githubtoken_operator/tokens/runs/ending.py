@@ -58,7 +58,7 @@ class Endings:
         kind = self._kinds[token.kind]
 
         def turn(asked: App, points: float) -> AbstractContextManager[None]:
-            lane = (kind.lane(token, asked) or Lane("", ""))._replace(host=asked.api_host)
+            lane = (kind.lane(token, asked) or Lane("", ""))._replace(host=asked.server.api_host)
             self._turns.owned(lane, (app_ref(token).namespace, app_ref(token).name))
             return self._turns.turn(ref_of(token), lane, deadline=deadline.timestamp(), points=points)
 

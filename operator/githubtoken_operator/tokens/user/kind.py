@@ -80,7 +80,7 @@ class UserKind(TokenKind):
 
         That of a ClusterGitHubApp is the cluster's.
         """
-        return Lane(app.web_host, self._client(token, app)) if app else None
+        return Lane(app.server.web_host, self._client(token, app)) if app else None
 
     @staticmethod
     def _client(token: GitHubToken, app: App) -> str:
@@ -171,7 +171,7 @@ class UserKind(TokenKind):
             asked.account_looks = 0 if _account_known(gathered, memory) else ACCOUNT_LOOKS
         if asked.account_looks == 0 or own.account is not None or own.unadmitted or seen.moved:
             return False
-        lane = Lane(gathered.app.api_host, self._client(seen.token, gathered.app))
+        lane = Lane(gathered.app.server.api_host, self._client(seen.token, gathered.app))
         deadline = seen.issued.access.expires_at or datetime.max.replace(tzinfo=UTC)
         try:
             with self._turns.turn(gathered.key, lane, deadline=deadline.timestamp(), points=READ):

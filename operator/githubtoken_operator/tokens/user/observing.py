@@ -106,7 +106,7 @@ class UserInputs:
         # The consumer's own may be a seed that was adopted.
         if role in (ROLE_CREDENTIAL, ROLE_TOKEN) and where.name != token.secret.name:
             return None, f"Secret `{where.name}` has the role `{role}` and is nobody's seed: name another"
-        legacy = app is not None and hosts.is_enterprise_server(app.api_url)
+        legacy = app is not None and hosts.is_enterprise_server(app.server.api_url)
         seed = credential.read_seed(decoded(secret, where.key), legacy=legacy)
         if seed is None:
             return None, f"`{where.key}` of Secret `{where.name}` must hold a refresh token of GitHub (`ghr_…`)"

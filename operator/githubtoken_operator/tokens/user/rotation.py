@@ -65,7 +65,7 @@ class Rotation:
                 # Step 2. From here on nobody else who follows the protocol sends this token.
                 self._fence.check(term)
                 intent = self._credentials.announcements.intent(stored, sent)
-                announced = credential_body.with_intent(secret, intent, token, client_id, origin.of(app))
+                announced = credential_body.with_intent(secret, intent, token, client_id, origin.of(app.server))
                 secret = await self._store.write(announced)
 
                 # Step 3. The only request of the operator that must not be made twice.
@@ -122,7 +122,7 @@ def _entry(app: App, stored: Credential, sent: Token, answer: Answer) -> Entry:
         status=answer.status,
         date=answer.headers["date"],
         body=answer.body,
-        origin=origin.of(app),
+        origin=origin.of(app.server),
         headers=answer.headers,
     )
 

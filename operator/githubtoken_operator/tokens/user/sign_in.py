@@ -127,7 +127,7 @@ class SignIns:
                 code,
                 parent=(stored.current if stored else None) or "",
                 client_id=app.client_id or "",
-                origin=origin.of(app),
+                origin=origin.of(app.server),
                 request=token.login_requested if token.login_pending else None,
                 unused=step.unused,
             )
@@ -170,7 +170,7 @@ class SignIns:
         try:
             return await self._github.get_login(app, access)
         except (NotSent, OutcomeUnknown) as error:
-            if app.api_host == app.web_host:
+            if app.server.api_host == app.server.web_host:
                 raise
             raise Transient(error.reason, error.message) from error
 
@@ -213,7 +213,7 @@ class SignIns:
             name=shown.token.name,
             clusterwide=shown.token.wish is not None,
             client_id=shown.app.client_id,
-            origin=origin.of(shown.app),
+            origin=origin.of(shown.app.server),
             headers=answer.headers,
         )
         if may_hold_a_pair(answer):

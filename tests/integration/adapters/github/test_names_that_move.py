@@ -244,7 +244,7 @@ async def test_a_number_of_another_apps_installation_is_of_no_use(scene: Scene) 
     other = scene.github.create_app(name("other"))
     foreign = scene.github.install(other, name("victim"))
     source = owner(scene)
-    scene.status = {target.FIELD: {"host": scene.app.api_host, "selector": source.selector, "id": foreign.id}}
+    scene.status = {target.FIELD: {"host": scene.app.server.api_host, "selector": source.selector, "id": foreign.id}}
     minted, found = await scene.obtain(source)
     assert found.installation_id == scene.installed.id
     assert scene.github.token(sha256(minted.access.token.reveal())).installation_id == scene.installed.id

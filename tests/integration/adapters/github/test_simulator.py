@@ -23,7 +23,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
     Terminal,
     TokenError,
 )
-from githubtoken_operator.domain.vocabulary.model import App, Installation, Token
+from githubtoken_operator.domain.vocabulary.model import App, Installation, Server, Token
 
 _numbers = itertools.count()
 
@@ -42,12 +42,11 @@ def name(stem: str) -> str:
 
 
 def as_app(simulator: SimulatorProcess, registered: RegisteredApp, **changes: object) -> App:
+    ca = certificates.of_pem(simulator.ca.encode()) if simulator.ca else None
     values: dict[str, object] = {
         "app_id": registered.id,
         "client_id": registered.client_id,
-        "api_url": simulator.api_url,
-        "web_url": simulator.web_url,
-        "ca_bundle": certificates.of_pem(simulator.ca.encode()) if simulator.ca else None,
+        "server": Server(simulator.api_url, simulator.web_url, ca),
         "private_key": load_private_key(registered.private_key.encode()) if registered.private_key else None,
         "client_secret": Token(registered.client_secret),
     }
@@ -324,7 +323,7 @@ async def test_a_ghes_works_below_its_prefix(github: GitHub) -> None:
         registered = simulator.control.create_app(name("bot"))
         installed = simulator.control.install(registered, "acme")
         app = as_app(simulator, registered)
-        assert app.api_url.endswith("/api/v3")
+        assert app.server.api_url.endswith("/api/v3")
         token = await github.create_installation_token(app, installed.id)
         assert len(token.access.token.reveal()) == 40
         assert await github.probe(app, token.access.token)

@@ -119,9 +119,7 @@ def app(
     return App(
         app_id=12,
         client_id=client_id,
-        api_url=api_url,
-        web_url="https://github.com",
-        ca_bundle=ca,
+        server=Server(api_url, "https://github.com", ca),
         private_key=key(),
         client_secret=Token(secret) if secret else None,
     )

@@ -31,7 +31,7 @@ from githubtoken_operator.adapters.github import jwt as adapter
 from githubtoken_operator.adapters.github.jwt import app_bearer, app_jwt, load_private_key, read_private_key
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.domain.vocabulary.model import App, Server
 
 NOW = datetime(2026, 11, 23, 1, 0, 0, 999_999, tzinfo=UTC)
 
@@ -64,7 +64,9 @@ def app(
     api: str = "api",
 ) -> App:
     url = f"https://{api}.github.com"
-    return App(app_id, client_id, url, "https://github.com", private_key=load_private_key(pem(private or key())))
+    return App(
+        app_id, client_id, Server(url, "https://github.com"), private_key=load_private_key(pem(private or key()))
+    )
 
 
 def claims(text: str, private: rsa.RSAPrivateKey | None = None) -> dict[str, object]:
@@ -215,5 +217,5 @@ def test_another_key_issuer_or_host_has_a_web_token_of_its_own() -> None:
 
 def test_an_app_without_a_key_cannot_sign() -> None:
     with pytest.raises(Terminal) as caught:
-        app_jwt(App(12, None, "https://api.github.com", "https://github.com"), NOW)
+        app_jwt(App(12, None, Server("https://api.github.com", "https://github.com")), NOW)
     assert caught.value.reason == reasons.PRIVATE_KEY_MISSING

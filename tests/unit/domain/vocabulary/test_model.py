@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from githubtoken_operator.domain.vocabulary.model import Answer, Token
+from githubtoken_operator.domain.vocabulary.model import Answer, Server, Token
 from tests.unit.builders import access_token, app, pair
 
 CANARY = "ghu_canary"
@@ -79,5 +79,5 @@ def test_the_client_id_signs_and_the_apps_id_names_it(
 
 
 def test_the_hosts_are_taken_from_the_two_urls() -> None:
-    made = app(api_url="https://ghe.example:8443/api/v3", web_url="https://ghe.example")
+    made = Server("https://ghe.example:8443/api/v3", "https://ghe.example")
     assert (made.api_host, made.web_host) == ("ghe.example:8443", "ghe.example")

@@ -217,7 +217,7 @@ async def while_its_app_hangs(world: World) -> Process:
     assert app is not None
     lane = process.kinds[token.kind].lane(with_place(token, Memory("")), app)
     assert lane is not None
-    lane = lane._replace(host=app.api_host)
+    lane = lane._replace(host=app.server.api_host)
     assert process.lanes.ask(token_ref("other"), lane, deadline=0, points=WRITE, now=world.clock.monotonic())
     return process
 

@@ -163,7 +163,7 @@ async def test_whose_token_it_is_is_asked_in_the_clients_turn_and_later_where_th
     assert app is not None
     lane = process.kinds["User"].lane(token, app)
     assert lane is not None
-    lane, other, now = lane._replace(host=app.api_host), token_ref("other"), world.clock.monotonic()
+    lane, other, now = lane._replace(host=app.server.api_host), token_ref("other"), world.clock.monotonic()
     assert process.lanes.ask(other, lane, deadline=0, points=READ, now=now)
     await process.settle()
     assert ready_of(world.status()) == ("True", "Fresh")

@@ -10,8 +10,7 @@ from githubtoken_operator.domain.apps.admission import AllowedNamespaces
 from githubtoken_operator.domain.apps.signers import SignerKey
 from githubtoken_operator.domain.objects.specs import sources
 from githubtoken_operator.domain.objects.specs.sources import KeyRef, key_ref
-from githubtoken_operator.domain.vocabulary.certificates import CABundle
-from githubtoken_operator.domain.vocabulary.model import JSON, Limits
+from githubtoken_operator.domain.vocabulary.model import JSON, Limits, Server
 
 AppKind = Literal["GitHubApp", "ClusterGitHubApp"]
 
@@ -34,9 +33,7 @@ class GitHubApp:
     private_key: KeyRef | None
     client_secret: KeyRef | None
     client_certificate: str | None
-    api_url: str
-    web_url: str
-    ca_bundle: CABundle | None
+    server: Server
     limits: Limits
     allowed_namespaces: AllowedNamespaces
     status: JSON
@@ -51,7 +48,6 @@ class GitHubApp:
 def parse_app(body: JSON) -> GitHubApp:
     """The value of a GitHubApp or ClusterGitHubApp that the API server accepted."""
     meta, spec = body["metadata"], body.get("spec", {})
-    server = sources.server(spec)
     return GitHubApp(
         namespace=meta.get("namespace", ""),
         name=meta["name"],
@@ -63,9 +59,7 @@ def parse_app(body: JSON) -> GitHubApp:
         private_key=key_ref(spec.get("privateKeySecretRef"), "private-key.pem"),
         client_secret=key_ref(spec.get("clientSecretSecretRef"), "client-secret"),
         client_certificate=(spec.get("clientCertificateSecretRef") or {}).get("name"),
-        api_url=server.api_url,
-        web_url=server.web_url,
-        ca_bundle=server.ca_bundle,
+        server=sources.server(spec),
         limits=_limits(spec),
         allowed_namespaces=_allowed_namespaces(spec.get("allowedNamespaces") or {}),
         status=body.get("status") or {},

@@ -5,14 +5,14 @@ from __future__ import annotations
 from githubtoken_operator.domain.apps.admission import AllowedNamespaces
 from githubtoken_operator.domain.objects.specs.github_app import parse_app
 from githubtoken_operator.domain.objects.specs.sources import KeyRef
-from githubtoken_operator.domain.vocabulary.model import UNLIMITED, Limits
+from githubtoken_operator.domain.vocabulary.model import UNLIMITED, Limits, Server
 from tests.unit.builders import cluster_app_body, githubapp
 
 
 def test_an_app_is_read_with_its_defaults() -> None:
     found = githubapp(clientID=None, privateKeySecretRef={"name": "key"}, clientSecretSecretRef=None)
     assert (found.app_id, found.client_id) == (12345, None)
-    assert (found.api_url, found.web_url, found.ca_bundle) == ("https://api.github.com", "https://github.com", None)
+    assert found.server == Server("https://api.github.com", "https://github.com")
     assert found.private_key == KeyRef("key", "private-key.pem")
     assert found.client_secret is None
     assert found.limits == UNLIMITED
