@@ -57,15 +57,15 @@ class UserRoom:
 
     def note(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
         """A watch brought the object: of a credential it is remembered whose it is, and which seeds it has taken."""
-        if ref.kind is Kind.SECRET:
+        if ref.kind is not Kind.SECRET:
+            return ()
+        if (owner := owner_of(body)) is None:
             self._owners.pop(ref, None)
-            if (owner := owner_of(body)) is not None:
-                name, clusterwide = owner
-                kind, namespace = (Kind.CLUSTER_TOKEN, "") if clusterwide else (Kind.TOKEN, ref.namespace)
-                self._owners[ref] = Ref(kind, namespace, name if len(name) <= LONGEST_NAME else "")
-                self.credentials.seeds.note(
-                    (ref.namespace, ref.name), read_hashes(annotations_of(body).get(SEEDS_TAKEN))
-                )
+            return ()
+        name, clusterwide = owner
+        kind, namespace = (Kind.CLUSTER_TOKEN, "") if clusterwide else (Kind.TOKEN, ref.namespace)
+        self._owners[ref] = Ref(kind, namespace, name if len(name) <= LONGEST_NAME else "")
+        self.credentials.seeds.note((ref.namespace, ref.name), read_hashes(annotations_of(body).get(SEEDS_TAKEN)))
         return ()
 
     def gone(self, ref: Ref) -> tuple[Ref, ...]:
