@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from dataclasses import replace
 from typing import Any, Protocol
 
 import pytest
@@ -43,10 +44,11 @@ def name(stem: str) -> str:
 
 def as_app(simulator: SimulatorProcess, registered: RegisteredApp, **changes: object) -> App:
     ca = certificates.of_pem(simulator.ca.encode()) if simulator.ca else None
+    of_server: dict[str, Any] = {field: changes.pop(field) for field in Server.__slots__ if field in changes}
     values: dict[str, object] = {
         "app_id": registered.id,
         "client_id": registered.client_id,
-        "server": Server(simulator.api_url, simulator.web_url, ca),
+        "server": replace(Server(simulator.api_url, simulator.web_url, ca), **of_server),
         "private_key": load_private_key(registered.private_key.encode()) if registered.private_key else None,
         "client_secret": Token(registered.client_secret),
     }
