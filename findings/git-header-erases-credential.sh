@@ -6,7 +6,7 @@
 # then on, and after the header is gone every clone of that host fails too, in other repositories as well.
 # gitcredentials has `erase` for credentials that were rejected. A helper that only gets keeps what it has:
 #     !f() { test "$1" = get && git credential-store --file=FILE get; }; f
-# Seen with git 2.39.5 and 2.47.3 (the system's git is used). A server on loopback has a repository behind basic authentication.
+# Seen with git 2.39.5 (the system's git is used). A server on loopback has a repository behind basic authentication.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
