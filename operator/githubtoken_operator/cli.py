@@ -7,6 +7,7 @@ when it is asked for: `run` takes no memory for what users run, and these begin 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import pkgutil
 import platform
@@ -184,6 +185,9 @@ cli.add_command(completion)
 def main() -> None:
     """Entry point of `githubtoken` and of `kubectl githubtoken`."""
     name = "kubectl githubtoken" if Path(sys.argv[0]).name == "kubectl-githubtoken" else "githubtoken"
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What programs read is UTF-8, as YAML and JSON are; a terminal may have less.
+        sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace")
     try:
         cli(prog_name=name, complete_var=VARIABLE)
     except OSError as error:

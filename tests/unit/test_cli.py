@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -122,6 +123,12 @@ def test_as_a_kubectl_plugin_it_is_called_as_one(
     with pytest.raises(SystemExit):
         cli.main()
     assert capsys.readouterr().out.startswith(f"Usage: {name} list ")
+
+
+def test_what_a_program_reads_is_utf_8_whatever_the_locale_has() -> None:
+    command = [sys.executable, "-m", "githubtoken_operator", "crds"]
+    ended = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "latin-1"}, capture_output=True, check=True)
+    assert "\u2026" in ended.stdout.decode()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no file that is always full")
