@@ -73,7 +73,7 @@ class Settings:
     """Hosts that Apps may name beside GitHub's own. Default: none, so that a key is not sent to a stranger's server."""
 
     concurrency: int = 32
-    """GitHubTokens that are worked on at once. Default: 16; GitHub refuses more than 100 concurrent requests."""
+    """GitHubTokens that are worked on at once. Default: 32; GitHub refuses more than 100 concurrent requests."""
 
     github_requests_per_minute: int = 175
     """New tokens a minute for each App and host. Default: 175, of 180 that GitHub's 900 points a minute allow."""

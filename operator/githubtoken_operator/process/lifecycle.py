@@ -68,7 +68,7 @@ async def run(settings: Settings) -> None:
     """Runs the operator until SIGTERM.
 
     Raises `CannotStart`, `ApiError`, `CannotListen`, `CannotJournal` or `CannotTrust` where it cannot begin;
-    `LeaseLost` and `TaskEnded` where it cannot go on.
+    `LeaseLost`, `TaskEnded` and `WatchesHang` where it cannot go on.
     """
     stop = asyncio.Event()
     _stop_on_signals(stop)

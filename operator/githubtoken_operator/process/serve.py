@@ -16,6 +16,7 @@ from githubtoken_operator.process import lifecycle as app
 from githubtoken_operator.process.background import TaskEnded
 from githubtoken_operator.process.leading import LeaseLost
 from githubtoken_operator.settings import Settings
+from githubtoken_operator.watching.embedding import WatchesHang
 
 
 def serve(settings: Settings) -> None:
@@ -24,7 +25,7 @@ def serve(settings: Settings) -> None:
     footprint.small()
     try:
         asyncio.run(app.run(settings))
-    except (app.CannotStart, LeaseLost, TaskEnded, CannotListen, CannotJournal, CannotTrust) as error:
+    except (app.CannotStart, LeaseLost, TaskEnded, WatchesHang, CannotListen, CannotJournal, CannotTrust) as error:
         raise click.ClickException(str(error)) from error
     except ApiError as error:
         raise click.ClickException(error.message) from error

@@ -6,12 +6,14 @@ one does (`adapters.tls`). Long lists are read in steps and trimmed, as no tenan
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import ssl
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import aiohttp
 import kopf
@@ -20,6 +22,11 @@ from githubtoken_operator.adapters import tls
 from githubtoken_operator.adapters.kubernetes import stepwise
 from githubtoken_operator.domain.objects.secrets import trimmed
 from githubtoken_operator.domain.vocabulary import certificates
+
+AGAIN: Final = 5.0
+"""Seconds after which credentials are tried again that the API server has refused."""
+
+logger = logging.getLogger(__name__)
 
 
 class Connection(kopf.ConnectionInfo):
@@ -57,9 +64,7 @@ class Answer(aiohttp.ClientResponse):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Access(kopf.AiohttpSession):
-    """kopf's session. It equals another with the same credentials: kopf does not try refused ones again."""
-
-    found: Connection
+    """kopf's session."""
 
     @classmethod
     def opened(cls, found: Connection) -> Self:
@@ -76,13 +81,29 @@ class Access(kopf.AiohttpSession):
             for field in fields(kopf.AiohttpSession)
             if hasattr(found, field.name)
         }
-        return cls(found=found, aiohttp_session=session, **same)
+        return cls(aiohttp_session=session, **same)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Access) and self.found == other.found
 
-    def __hash__(self) -> int:
-        return hash(self.found.server)
+class Login:
+    """How kopf gets its session: at first, and again whenever the API server has answered 401.
+
+    So it answers where it cannot look an account up, too, and then the same credentials are right a moment later. kopf
+    would not try them again, and its watches would end, or stand still; here they are tried again after a pause.
+    """
+
+    def __init__(self, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._sleep = sleep
+        self._last: Connection | None = None
+
+    async def __call__(self, **kwargs: Any) -> Access | None:  # noqa: ANN401 - kopf passes on many keywords
+        """A session as whoever the operator is by now; None where it is nobody."""
+        found = login(**kwargs)
+        if found is not None and found == self._last:
+            logger.warning("the API server refuses the operator's credentials: they are tried again in %g s", AGAIN)
+            await self._sleep(AGAIN)
+            found = login(**kwargs)
+        self._last = found
+        return Access.opened(found) if found is not None else None
 
 
 def login(**kwargs: Any) -> Connection | None:  # noqa: ANN401 - kopf passes on many keywords

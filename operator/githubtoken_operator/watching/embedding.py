@@ -33,7 +33,14 @@ SILENCE: Final = 70.0
 
 _KOPF: Final = Path(kopf.__file__).parent
 
+ENDS_WITHIN: Final = 15.0
+"""Seconds from the hand-over until kopf has ended; as a rule it takes one."""
+
 logger = logging.getLogger(__name__)
+
+
+class WatchesHang(Exception):
+    """kopf waits for a watch of its own that does not end; the message is one clear line."""
 
 
 async def watch(
@@ -46,17 +53,36 @@ async def watch(
 ) -> None:
     """Has kopf tell `listener` what is in `namespaces`, or everywhere, until `stop` is set; it waits for `end` then.
 
-    Once `ready` is set, kopf has put its signal handlers in the place of ours.
+    Once `ready` is set, kopf has put its signal handlers in the place of ours. Raises `WatchesHang` where kopf does not
+    end: a process without watches that goes on would be no replica, and look like one.
     """
+    loop, left = asyncio.get_running_loop(), False
+
+    def leave() -> None:
+        nonlocal left
+        left = True
+        operator.cancel()
+
+    async def ended() -> None:
+        await end()
+        loop.call_later(ENDS_WITHIN, leave)
+
     with listening(listener):
-        await kopf.operator(
-            registry=registry(served(clusterwide=not namespaces), end=end),
+        running = kopf.operator(
+            registry=registry(served(clusterwide=not namespaces), end=ended),
             settings=settings(),
             clusterwide=not namespaces,
             namespaces=namespaces,
             stop_flag=stop,
             ready_flag=ready,
         )
+        operator = asyncio.create_task(running, name="kopf")
+        try:
+            await operator
+        except asyncio.CancelledError:
+            if left:
+                raise WatchesHang(f"the watches did not end within {ENDS_WITHIN:g} s, and were left") from None
+            raise
 
 
 class Backoffs:
@@ -95,10 +121,11 @@ def registry(kinds: Iterable[Kind], *, end: Callable[[], Awaitable[None]]) -> ko
     """What kopf is to watch; it waits for `end` before it ends."""
     handlers = kopf.OperatorRegistry()
 
+    sign_in = connection.Login()
+
     @kopf.on.login(registry=handlers)
     async def login(**kwargs: Any) -> connection.Access | None:
-        found = connection.login(**kwargs)
-        return connection.Access.opened(found) if found else None
+        return await sign_in(**kwargs)
 
     def watched_elsewhere(**_: Any) -> None:
         """Is never called: kopf watches what has a handler, and what comes is taken before it gets here."""

@@ -47,8 +47,9 @@ AGAIN: Final = 5.0
 _BOOKMARK: Final = "BOOKMARK"
 _OF_THE_API: Final = re.compile(r"/apis?/.*")
 """The path below whatever a kubeconfig's server has in front of it."""
-_FAILURES: Final = (errors.APIError, watching.WatchingError, ValueError, RecursionError)
-"""How a list or a watch fails beside its connection; the last two are of what is not JSON."""
+_FAILURES: Final = (errors.APIError, watching.WatchingError, ValueError, RuntimeError)
+"""How a list or a watch fails beside its connection: the last two where what came is no JSON or is nested too deep, and
+where another watch has closed the session of all, as kopf does when credentials are refused."""
 
 _GROUP: Final = API_VERSION.partition("/")[0]
 
@@ -139,4 +140,4 @@ def _words(error: Exception) -> str:
     """What the API server said; of what is no answer of it only what it is no good as."""
     if isinstance(error, errors.APIError):
         return f"{error.status}: {error.message or 'it says no more'}"
-    return str(error) if isinstance(error, watching.WatchingError) else type(error).__name__
+    return str(error) if isinstance(error, watching.WatchingError | RuntimeError) else type(error).__name__

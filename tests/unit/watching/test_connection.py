@@ -79,11 +79,35 @@ async def test_kopf_gets_a_refusal_as_it_is() -> None:
         await answered("bad gateway", status=502, content_type="text/html")
 
 
-async def test_kopf_does_not_try_refused_credentials_again() -> None:
-    found = connection.Connection(server="https://cluster", token="made-up")
-    one, same = connection.Access.opened(found), connection.Access.opened(replace(found))
-    other = connection.Access.opened(replace(found, token="another"))
-    assert one == same
-    assert one != other
-    for access in (one, same, other):
+async def test_refused_credentials_are_tried_again_after_a_pause_and_new_ones_at_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens = iter(("first", "first", "first", "second", "third"))
+    pauses: list[float] = []
+    opened: list[connection.Access] = []
+
+    def found(**_: object) -> connection.Connection:
+        return connection.Connection(server="https://cluster", token=next(tokens))
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(connection, "login", found)
+    login = connection.Login(sleep=sleep)
+    for paused in (0, 1, 1, 1):
+        access = await login()
+        assert access is not None
+        # kopf shuns what equals anything that was refused.
+        assert access not in opened
+        opened.append(access)
+        assert len(pauses) == paused
         await access.aiohttp_session.close()
+    assert len(caplog.records) == 1
+    assert "first" not in caplog.text
+
+
+async def test_who_is_nobody_has_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "login", lambda **_: None)
+    login = connection.Login()
+    assert await login() is None
+    assert await login() is None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import islice
+from typing import cast
 
+import kopf
 import pytest
 from kopf._cogs.aiokits import aiotasks
 
 from githubtoken_operator.engine.cache.watched import WATCHED, served
 from githubtoken_operator.watching import embedding
+from githubtoken_operator.watching.watches import Listener
 
 
 @pytest.fixture
@@ -95,3 +98,31 @@ def test_the_api_server_may_be_away_for_half_an_hour() -> None:
     backoffs = list(islice(embedding.Backoffs(), 1000))
     assert sum(backoffs) >= 30 * 60
     assert backoffs == sorted(backoffs)
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_kopf_that_does_not_end_after_the_hand_over_is_left(
+    monkeypatch: pytest.MonkeyPatch, *, hangs: bool
+) -> None:
+    """It waits without end for a watch of its own that took no notice of being cancelled."""
+    ended = asyncio.Event()
+    monkeypatch.setattr(embedding, "ENDS_WITHIN", 0)
+    monkeypatch.setattr(embedding, "registry", lambda _kinds, *, end: end)
+
+    async def operator(*, registry: Callable[[], Awaitable[None]], **_: object) -> None:
+        await registry()
+        if hangs:
+            await asyncio.Event().wait()
+
+    async def end() -> None:
+        ended.set()
+
+    monkeypatch.setattr(kopf, "operator", operator)
+    listener = cast("Listener", None)
+    watching = embedding.watch(listener, (), end=end, stop=asyncio.Event(), ready=asyncio.Event())
+    if hangs:
+        with pytest.raises(embedding.WatchesHang, match="did not end within"):
+            await watching
+    else:
+        await watching
+    assert ended.is_set()

@@ -174,7 +174,8 @@ FAILURES = [
     pytest.param(refused(403, errors.APIForbiddenError), "403: not any more", id="no right, for long"),
     pytest.param(refused(500, errors.APIServerError), "500: not any more", id="an API server that fails for long"),
     pytest.param(json.JSONDecodeError("Expecting value", "<html>ghs_canary", 0), "JSONDecodeError", id="a page"),
-    pytest.param(RecursionError("too deep"), "RecursionError", id="what is nested without end"),
+    pytest.param(RecursionError("too deep"), "too deep", id="what is nested without end"),
+    pytest.param(RuntimeError("Connection closed."), "Connection closed.", id="the session of all was closed"),
 ]
 
 

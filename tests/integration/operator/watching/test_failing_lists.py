@@ -112,6 +112,21 @@ def test_a_watch_that_is_answered_otherwise_begins_anew(proxied: tuple[World, Fa
     assert "the watch of githubtokens begins anew" in world.log()
 
 
+def test_credentials_that_are_refused_for_a_moment_are_tried_again(proxied: tuple[World, FaultProxy]) -> None:
+    """So an API server answers that cannot look the account up, and the same credentials are right a moment later."""
+    world, proxy = proxied
+    world.app()
+    world.installation_token("before")
+    world.wait_ready("before")
+    refused = Rule(r"^GET .*/githubtokens.*watch=", times=3, status=401, body=refusal(401, "Unauthorized"))
+    proxy.add(refused)
+    proxy.cut_watches()
+    world.wait_until(refused.struck.is_set, "the credentials to be refused")
+    world.installation_token("after")
+    world.wait_ready("after")
+    assert "refuses the operator's credentials" in world.log()
+
+
 def test_a_kind_that_is_taken_away_and_comes_back_is_served_again(
     proxied: tuple[World, FaultProxy], plane_apart: ControlPlane
 ) -> None:
