@@ -94,7 +94,7 @@ def stage(
         stack.callback(cluster.close)
         namespace = stack.enter_context(new_namespace(cluster))
         kubeconfig = behind(operator_kubeconfig(plane, *RIGHTS), api, tmp_path / "kubeconfig")
-        launch = Launch(kubeconfig, tmp_path, stack)
+        launch = Launch(plane, kubeconfig, tmp_path, stack)
         journal = tmp_path / "journal"
         make = ClusterWorld if getattr(request, "param", "") == "ClusterGitHubToken" else World
         world = stack.enter_context(world_in(cluster, simulator, launch(journal), namespace, make, home=NAMESPACE))

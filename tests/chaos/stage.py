@@ -10,15 +10,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from github_simulator.control_client import App, sha256
 from githubtoken_operator.domain.vocabulary import reasons
 from localcluster.operator_process import NAMESPACE, OperatorProcess, start_operator
+from tests.integration.operator.pods import delete_pod, make_pod
 
 if TYPE_CHECKING:
+    from localcluster import ControlPlane
     from tests.chaos.faultproxy import FaultProxy
     from tests.integration.operator.stage.cluster import Cluster
     from tests.integration.operator.stage.world import World
@@ -27,6 +29,7 @@ HEALS_WITHIN: Final = 120.0
 """Seconds until a cell has ended well or the test fails; most need one or two."""
 REPORTS_WITHIN: Final = 10.0
 """Seconds from the fault, or the restart, until an object says that a human is needed. The long run holds it."""
+_PODS: Final = itertools.count(1)
 LAUNCHER: Final = Path(__file__).parent / "launcher.py"
 ENDED: Final = "grant alive"
 REPORTED: Final = reasons.REAUTHORIZATION_REQUIRED
@@ -47,11 +50,17 @@ class Row:
 
 @dataclass
 class Launch:
-    """Starts operators behind the proxies, with a Lease; all write one log and obey one file of orders."""
+    """Starts operators behind the proxies, with a Lease; all write one log and obey one file of orders.
 
+    Each journal is the volume of a pod, which is there until it is said to be gone.
+    """
+
+    plane: ControlPlane
     kubeconfig: Path
     folder: Path
     stack: ExitStack
+    pods: dict[Path, tuple[str, str]] = field(default_factory=dict)
+    """Name and uid, by the journal."""
 
     def __call__(
         self,
@@ -61,8 +70,10 @@ class Launch:
         environment: Mapping[str, str] | None = None,
         ready: bool = True,
     ) -> OperatorProcess:
+        pod, uid = self.pods.get(journal) or self._new_pod(journal)
         settings = (
             *("--leader-elect", "--operator-namespace", NAMESPACE, "--journal-dir", str(journal)),
+            *("--pod-name", pod, "--pod-uid", uid),
             *("--allowed-hosts", "127.0.0.1", "--log-level", "debug"),
         )
         operator = start_operator(
@@ -81,6 +92,17 @@ class Launch:
         if ready:
             operator.wait_ready()
         return operator
+
+    def remove_pod(self, journal: Path) -> None:
+        """It is gone with its volume, and known to be."""
+        if (pod := self.pods.pop(journal, None)) is not None:
+            delete_pod(self.plane, pod[0])
+
+    def _new_pod(self, journal: Path) -> tuple[str, str]:
+        name = f"operator-{next(_PODS)}"
+        self.pods[journal] = name, make_pod(self.plane, name)
+        self.stack.callback(self.remove_pod, journal)
+        return self.pods[journal]
 
 
 def _end(operator: OperatorProcess) -> None:
@@ -123,6 +145,7 @@ class Stage:
     def restart(self, *, keep_journal: bool) -> None:
         """As kubelet restarts a container, with its volumes; or as another pod takes its place, with empty ones."""
         if not keep_journal:
+            self.launch.remove_pod(self.journal)
             self.journal = self.folder / f"journal-{next(self._numbers)}"
         if self._rotating is not None and self.died() and not self.answer_is_kept(self._rotating):
             # GitHub saw its answer arrive. Nobody else can tell it that the process was killed with it.
