@@ -32,6 +32,7 @@ from benchmarks.measuring import (
     note_rest,
     rss,
     say,
+    seldom,
     settled,
     until,
     watched,
@@ -191,7 +192,7 @@ def _first(made: World, tokens: int, *flags: str) -> tuple[dict[str, Any], dict[
         with made.operator(*flags) as process, watched(lambda: process.pid, result):
             arrived.wait_for(tokens)
             result.seconds = time.monotonic() - started
-            until(lambda: settled(process, tokens), every=0.25)
+            until(lambda: settled(process, tokens), every=seldom(tokens))
             note_rest(process, result)
             repairs = _repairs(made)
     return result.report(tokens), repairs
@@ -203,7 +204,7 @@ def _restart(made: World, tokens: int) -> dict[str, Any]:
     with counted(made.cluster, made.github, result):
         started = time.monotonic()
         with made.operator() as process, watched(lambda: process.pid, result):
-            until(lambda: settled(process, tokens), every=0.25)
+            until(lambda: settled(process, tokens), every=seldom(tokens))
             result.seconds = time.monotonic() - started
             note_rest(process, result)
             known = process.metrics().count("githubtoken_info{")
@@ -218,7 +219,7 @@ def _renewals(setting: Setting, tokens: int) -> dict[str, Any]:
     with setting.world(life=SHORT_LIFE) as made:
         made.apply(tokens)
         with made.operator() as process, watched(lambda: process.pid, result):
-            until(lambda: settled(process, tokens), every=0.25)
+            until(lambda: settled(process, tokens), every=seldom(tokens))
             with counted(made.cluster, made.github, result):
                 started, used = time.monotonic(), cpu_seconds(process)
                 time.sleep(SHORT_LIFE)

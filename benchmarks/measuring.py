@@ -182,6 +182,11 @@ def settled(process: OperatorProcess, count: int) -> bool:
     return not runs.get("running") and not waiting.get("event") and sum(waiting.values()) >= count
 
 
+def seldom(count: int) -> float:
+    """Seconds between looks at so many objects: each costs the operator time for each of them."""
+    return max(count / 20_000, 0.25)
+
+
 def until(condition: Callable[[], bool], *, every: float = 0.05) -> float:
     """Seconds until `condition` holds; a look that costs the operator something is taken seldom."""
     started = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,20 +110,35 @@ class SecretWatch:
         """`where`: kubectl's flags for namespaces; `shown`: what it prints of each, a line."""
         selector = "--selector=githubtoken.dev/role=token"
         command = (str(kubectl), "--kubeconfig", str(cluster.kubeconfig), "get", "secrets", *where, selector)
-        self._process = subprocess.Popen((*command, "--watch", "-o", shown), stdout=subprocess.PIPE, text=True)
+        self._command = (*command, "--watch", "-o", shown)
+        self._ended = False
+        self._process = self._begun()
+
+    def _begun(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended = True
         self._process.kill()
         self._process.wait()
 
     def lines(self) -> Iterator[str]:
-        """What comes, until the watch ends."""
-        if self._process.stdout is None:
-            raise RuntimeError("the watch has no output")
-        return iter(self._process.stdout.readline, "")
+        """What comes, until this is left.
+
+        An API server that has much to do may end a watch after minutes: the next one lists all again.
+        """
+        while True:
+            if self._process.stdout is None:
+                raise RuntimeError("the watch has no output")
+            yield from iter(self._process.stdout.readline, "")
+            if self._ended:
+                return
+            self._process.wait()
+            time.sleep(1)
+            self._process = self._begun()
 
 
 class Arrivals(SecretWatch):
