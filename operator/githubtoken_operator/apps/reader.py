@@ -25,7 +25,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App, ClientCertificate, PrivateKey, Token
-from githubtoken_operator.engine.cache.objects import Objects, Read
+from githubtoken_operator.engine.cache.objects import Objects, Read, each_once
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 
 _SEAL = b"githubtoken.dev/seal "
@@ -82,7 +82,8 @@ class AppReader:
         What is missing of them is an error in the answer.
         """
         try:
-            return await self._read(ref, self._objects.now if fresh else self._objects.known)
+            # The private key and the client secret may be in one Secret.
+            return await self._read(ref, each_once(self._objects.now if fresh else self._objects.known))
         except Forbidden as error:
             return Resolved(self._now(), error=_may_not_read(error), reads=frozenset({ref}))
 

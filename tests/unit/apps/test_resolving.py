@@ -33,6 +33,14 @@ async def test_an_app_is_read_with_its_secrets() -> None:
     assert resolved.reads == {ACME, KEY_SECRET}
 
 
+async def test_what_is_in_one_secret_is_read_in_one_version_of_it() -> None:
+    """Else a key of one version and a client secret of the next would leave the App waiting for news that it has."""
+    world = world_with()
+    before = world.faults.calls.count("GET secrets/acme-app")
+    await world.start().apps.resolve(ACME)
+    assert world.faults.calls.count("GET secrets/acme-app") == before + 1
+
+
 @pytest.mark.parametrize(
     ("spec", "change", "where", "reason"),
     [

@@ -19,6 +19,22 @@ Raises `ApiError`.
 """
 
 
+def each_once(read: Read) -> Read:
+    """The same, but for an object that is asked for again, which is as it was: one decision stands on one version.
+
+    A key remembers the version that it read last. One that was read in two versions would be told of neither.
+    """
+    found: dict[tuple[Kind, str, str], JSON | None] = {}
+
+    async def once(kind: Kind, namespace: str, name: str) -> JSON | None:
+        where = kind, namespace, name
+        if where not in found:
+            found[where] = await read(*where)
+        return found[where]
+
+    return once
+
+
 class Objects:
     """The objects of the cluster as runs read them."""
 
