@@ -21,10 +21,10 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotHonoured, NotSent, OutcomeUnknown, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduling.turns import Waits
+from githubtoken_operator.tokens.deletion.finalizer import Finalizer
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.moments import Moments
-from githubtoken_operator.tokens.runs.finalizer import Finalizer
 from githubtoken_operator.tokens.runs.issuing import Issuer
 from githubtoken_operator.tokens.runs.publishing import Publisher
 from githubtoken_operator.tokens.runs.settling import Settlement

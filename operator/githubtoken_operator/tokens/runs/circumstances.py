@@ -15,10 +15,10 @@ from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.turns import Turns
+from githubtoken_operator.tokens.deletion.finalizer import Finalizer
 from githubtoken_operator.tokens.kind import Gathered, TokenKind
 from githubtoken_operator.tokens.memory import Memory, app_ref
 from githubtoken_operator.tokens.moments import Moments
-from githubtoken_operator.tokens.runs.finalizer import Finalizer
 
 
 class Circumstances:

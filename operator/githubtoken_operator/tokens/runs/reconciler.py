@@ -31,11 +31,11 @@ from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.engine.scheduling.scheduler import Next
+from githubtoken_operator.tokens.deletion.revocation import Revocations
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.runs.acting import Actions
 from githubtoken_operator.tokens.runs.gatherer import Gatherer
-from githubtoken_operator.tokens.runs.revocation import Revocations
 from githubtoken_operator.tokens.runs.turn import TokenTurns
 
 MOST_PASSES: Final = 6

@@ -26,10 +26,10 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD, Waits
+from githubtoken_operator.tokens.deletion.ending import Endings
+from githubtoken_operator.tokens.deletion.finalizer import Finalizer
 from githubtoken_operator.tokens.memory import Memory, ref_of
 from githubtoken_operator.tokens.recorder import Recorder
-from githubtoken_operator.tokens.runs.ending import Endings
-from githubtoken_operator.tokens.runs.finalizer import Finalizer
 
 logger = logging.getLogger(__name__)
 
