@@ -8,7 +8,8 @@ from githubtoken_operator.process import imports
 def main() -> None:
     """Entry point; what the libraries need not bring is left out before anything imports them."""
     imports.leave_out()
-    from githubtoken_operator.cli import main as run  # noqa: PLC0415 - after what is left out.
+    with imports.undisturbed():
+        from githubtoken_operator.cli import main as run  # noqa: PLC0415 - after what is left out.
 
     run()
 

@@ -23,6 +23,7 @@ from githubtoken_operator import __version__, settings
 from githubtoken_operator.commands.completion import VARIABLE, completion, for_kubectl
 from githubtoken_operator.commands.terminal.options import Parsed
 from githubtoken_operator.domain.apps import proxies
+from githubtoken_operator.process import imports
 from githubtoken_operator.settings import Settings
 
 _COMMANDS: Final = {
@@ -168,7 +169,8 @@ def run(**flags: Any) -> None:  # noqa: ANN401 - one keyword for each flag above
         proxies.read(os.environ)
     except proxies.UnusableProxy as error:
         raise click.UsageError(str(error)) from error
-    from githubtoken_operator.process.serve import serve  # noqa: PLC0415 - kopf and the like take as long as a whole `list`.
+    with imports.undisturbed():
+        from githubtoken_operator.process.serve import serve  # noqa: PLC0415 - kopf and the like take as long as a whole `list`.
 
     serve(Settings(**flags))
 

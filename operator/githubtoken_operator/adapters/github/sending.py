@@ -98,7 +98,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """What the answers of a host showed: how far its clock is ahead of ours. `url` is for asking it once more."""
+    """What the answers of a host showed: how far its clock is ahead of ours. `url` is the last that it answered."""
 
     server: Server
     url: str
@@ -145,7 +145,7 @@ class Sender:
     async def _measure(self, host: str, heard: _Heard) -> None:
         self._heard.pop(host, None)
         with suppress(TokenError):
-            await self.send(Call(heard.server, "clock", "GET", heard.url, {}))
+            await self.send(Call(heard.server, "clock", "GET", urljoin(heard.url, _SMALL_PAGE), {}))
 
     async def send_following(self, call: Call) -> Answer:
         """Sends it, and once more where the answer is a redirect on the same host."""
@@ -209,7 +209,7 @@ class Sender:
             return replace(answer, headers={**answer.headers, "date": said})
         before = self._heard.pop(host, None)
         skew = (before.skew if before else Skew()).read(date - now)
-        self._heard[host] = _Heard(call.server, urljoin(call.url, _SMALL_PAGE), skew)
+        self._heard[host] = _Heard(call.server, call.url, skew)
         while len(self._heard) > _MOST_HOSTS:
             del self._heard[next(iter(self._heard))]
         self._observer.clock_skew(host, (self._set_by() - skew.value).total_seconds())

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from githubtoken_operator.domain.vocabulary.documents import affordable
@@ -77,6 +78,7 @@ def read(answer: Answer, *, where: str = "", permissions: Mapping[str, str] | No
     )
 
 
+@lru_cache(maxsize=16)
 def http_date(text: str) -> datetime | None:
     """The time that a `Date` or `Retry-After` header names (RFC 9110, 5.6.7), in UTC; None where it names none."""
     try:

@@ -61,7 +61,9 @@ class Store:
         if kept is not None and _newer(kept.version, version):
             return False
         self._ends[kind].pop(name, None)
-        objects[name] = _Kept(version, self._packed(kind, body))
+        if kept is None or kept.body is None or not version or kept.version != version:
+            # Else it is what a write of ours was answered with.
+            objects[name] = _Kept(version, self._packed(kind, body))
         return True
 
     def answer(self, kind: Kind, name: Name, body: JSON | None) -> None:
