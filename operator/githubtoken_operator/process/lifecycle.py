@@ -83,7 +83,7 @@ async def run(settings: Settings) -> None:
                 metrics_address=settings.metrics_address,
                 health_address=settings.health_address,
                 registry=metrics.registry,
-                last_beat=lambda: health.last_beat,
+                silence=lambda: health.silence,
                 not_ready=health.not_ready,
                 runs=health.runs,
             )
