@@ -690,8 +690,9 @@ class Process:
                 wake=self._wake,
             )
         )
-        self.apps, self.checks, self.app_runs = runs.apps, runs.checks, runs.app_runs
-        self.kinds, self.known, self.reconciler = runs.kinds, runs.known, runs.reconciler
+        self.app_runs, self.known, self.reconciler = runs.app_runs, runs.known, runs.reconciler
+        self.apps, self.checks = self.app_runs._apps, self.app_runs._checks
+        self.kinds = self.reconciler._gatherer._kinds
         self.users, self.savings = runs.users, runs.users.credentials.savings
 
     def _wake(self, key: Ref, *, delay: float = 0.0) -> None:

@@ -104,7 +104,7 @@ class Checks:
             await self.ensure_checked(ref, asks=asks)
             if self._learnt(ref, app) is None:
                 # It was checked before this process began.
-                with self._turns.turn(asks, Lane(app.server.api_host, app.credential), deadline=0, points=READ):
+                with self._turns.turn(asks, _stand(app)):
                     self._learn(ref, app, await self._github.get_app(app))
         found = app.client_id or self._learnt(ref, app)
         if found is None:
@@ -124,11 +124,11 @@ class Checks:
     ) -> Check:
         self._raise_limit(ref)
         worked = before is not None and before.error is None and before.concerns(source, key.fingerprint)
-        lane = Lane(app.server.api_host, app.credential)
+        own = _stand(app)
         self._unchecked.setdefault(ref, {})[asks] = stand
-        self._turns.owned(lane, (ref.namespace, ref.name))
+        self._turns.owned(own.lane, (ref.namespace, ref.name))
         try:
-            with self._turns.turn(asks, lane, deadline=0, points=READ):
+            with self._turns.turn(asks, own):
                 info = await self._github.get_app(app)
         except Waits:
             if before is None or not worked:
@@ -141,7 +141,7 @@ class Checks:
         except Transient as error:
             logger.info("%s was not checked: %s", ref, error.message)
             if before is None or not worked:
-                self._turns.reserve(asks, lane, deadline=0, points=READ)
+                self._turns.reserve(asks, own)
                 raise
             return before
         except Terminal as error:
@@ -179,3 +179,8 @@ class Checks:
     def _learn(self, ref: Ref, app: App, info: AppInfo) -> None:
         if info.client_id is not None:
             self._client_ids[ref] = app.proof, info.client_id
+
+
+def _stand(app: App) -> Stand:
+    """A look at the App goes before all that is to be had through it."""
+    return Stand(Lane(app.server.api_host, app.credential), 0, READ)

@@ -68,16 +68,14 @@ class Turns(Generic[K]):
         self._changed = asyncio.Event()
 
     @contextmanager
-    def turn(
-        self, key: K, lane: Lane, *, deadline: float, points: float, learnt: Callable[[], Lane] | None = None
-    ) -> Iterator[None]:
+    def turn(self, key: K, stand: Stand, *, learnt: Callable[[], Lane] | None = None) -> Iterator[None]:
         """Inside of it GitHub may be asked, and the lanes are told what came of it. Raises `Waits`.
 
         Where nothing is raised in it GitHub has answered, unless `tell` says otherwise.
         `learnt` says at its end which lane it was, where GitHub may have told meanwhile.
         """
-        now = self._monotonic()
-        entered = self.lanes.ask(key, lane, deadline=deadline, points=points, now=now)
+        lane, now = stand.lane, self._monotonic()
+        entered = self.lanes.ask(key, lane, deadline=stand.deadline, points=stand.points, now=now)
         self._changed.set()
         if not entered:
             raise Waits(self.lanes.before(key), waited=self.lanes.waited(key, now), out=self.lanes.is_out(lane))
@@ -110,17 +108,15 @@ class Turns(Generic[K]):
         """What came of the turn that the key has: an error that is not raised, or None where nothing was asked."""
         self._told[key] = error
 
-    def reserve(self, key: K, lane: Lane, *, deadline: float, points: float) -> None:
+    def reserve(self, key: K, stand: Stand) -> None:
         """Keeps a turn for one that failed as GitHub failed: it is woken when GitHub may be asked again."""
-        if self.lanes.is_out(lane):
-            self.lanes.wait(key, lane, deadline=deadline, points=points, now=self._monotonic())
-            self._changed.set()
+        if self.lanes.is_out(stand.lane):
+            self._wait(key, stand)
 
     def stand(self, key: K, stand: Stand) -> None:
         """Gives one that waited for something else its reservation, unless it has a turn already."""
         if not self.lanes.has_turn(key):
-            self.lanes.wait(key, stand.lane, deadline=stand.deadline, points=stand.points, now=self._monotonic())
-            self._changed.set()
+            self._wait(key, stand)
 
     def leave(self, key: K) -> None:
         """It wants no turn any more."""
@@ -168,6 +164,10 @@ class Turns(Generic[K]):
         """Wakes those whose turn has come by now."""
         for key in self.lanes.grant(self._monotonic()):
             self._wake(key)
+
+    def _wait(self, key: K, stand: Stand) -> None:
+        self.lanes.wait(key, stand.lane, deadline=stand.deadline, points=stand.points, now=self._monotonic())
+        self._changed.set()
 
     def _pause(self) -> float:
         now = self._monotonic()

@@ -42,11 +42,8 @@ from githubtoken_operator.tokens.user.room import UserRoom
 class Runs:
     """The runs, and of their parts what the process begins, feeds and ends."""
 
-    apps: Apps
-    checks: Checks
     app_runs: AppRuns
     users: UserRoom
-    kinds: TokenKinds
     known: Known
     reconciler: Reconciler
 
@@ -73,7 +70,7 @@ def runs_on(ground: Ground) -> Runs:
         wake=ground.wake,
         now=ground.clocks.now,
     )
-    return Runs(apps, checks, app_runs, users, kinds, known, _reconciler(ground, apps, kinds, known))
+    return Runs(app_runs, users, known, _reconciler(ground, apps, kinds, known))
 
 
 def _apps(ground: Ground) -> Apps:

@@ -20,7 +20,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.turns import Turns
+from githubtoken_operator.engine.scheduling.turns import Stand, Turns
 from githubtoken_operator.tokens.kind import Ending, TokenKinds
 from githubtoken_operator.tokens.memory import Memory, app_ref, ref_of, with_place
 from githubtoken_operator.tokens.spread.spreads import Spreads
@@ -60,7 +60,7 @@ class Endings:
         def turn(asked: App, points: float) -> AbstractContextManager[None]:
             lane = (kind.lane(token, asked) or Lane("", ""))._replace(host=asked.server.api_host)
             self._turns.owned(lane, (app_ref(token).namespace, app_ref(token).name))
-            return self._turns.turn(ref_of(token), lane, deadline=deadline.timestamp(), points=points)
+            return self._turns.turn(ref_of(token), Stand(lane, deadline.timestamp(), points))
 
         return await kind.revoke(Ending(body, token, memory, held, unread, now, app, turn))
 

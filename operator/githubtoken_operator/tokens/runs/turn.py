@@ -16,7 +16,7 @@ from githubtoken_operator.domain.runs.due.outcomes import NotItsTurn, Outcome, S
 from githubtoken_operator.domain.vocabulary import conditions
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.turns import LOOK_AGAIN, WORTH_A_WORD, Turns, Waits
+from githubtoken_operator.engine.scheduling.turns import LOOK_AGAIN, WORTH_A_WORD, Stand, Turns, Waits
 from githubtoken_operator.tokens.kind import Gathered
 
 
@@ -31,17 +31,12 @@ class TokenTurns:
         lane = _lane(gathered)
         app = gathered.app_ref if gathered.resolved.app else Ref(Kind.APP, gathered.key.namespace, "")
         self._turns.owned(lane, (app.namespace, app.name))
-        return self._turns.turn(
-            gathered.key,
-            lane,
-            deadline=gathered.deadline,
-            points=points,
-            learnt=lambda: _lane(gathered),
-        )
+        stand = Stand(lane, gathered.deadline, points)
+        return self._turns.turn(gathered.key, stand, learnt=lambda: _lane(gathered))
 
     def reserve(self, gathered: Gathered) -> None:
         """Keeps a turn for one that failed as GitHub failed."""
-        self._turns.reserve(gathered.key, _lane(gathered), deadline=gathered.deadline, points=WRITE)
+        self._turns.reserve(gathered.key, Stand(_lane(gathered), gathered.deadline, WRITE))
 
     def ended(self, key: Ref, outcome: Outcome) -> None:
         """A run ended so: unless the object waits at GitHub, it wants no turn any more."""

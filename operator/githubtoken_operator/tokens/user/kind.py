@@ -40,7 +40,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.turns import Turns
+from githubtoken_operator.engine.scheduling.turns import Stand, Turns
 from githubtoken_operator.tokens.kind import Ending, Gathered, TokenKind
 from githubtoken_operator.tokens.memory import Memory, app_ref
 from githubtoken_operator.tokens.user.room import UserRoom
@@ -174,7 +174,7 @@ class UserKind(TokenKind):
         lane = Lane(gathered.app.server.api_host, self._client(seen.token, gathered.app))
         deadline = seen.issued.access.expires_at or datetime.max.replace(tzinfo=UTC)
         try:
-            with self._turns.turn(gathered.key, lane, deadline=deadline.timestamp(), points=READ):
+            with self._turns.turn(gathered.key, Stand(lane, deadline.timestamp(), READ)):
                 asked.account_looks -= 1
                 login = await self._github.get_login(gathered.app, seen.issued.access.token)
         except TokenError as error:

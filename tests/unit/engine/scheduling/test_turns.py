@@ -49,7 +49,7 @@ class Scene:
 
     def take(self, key: str, error: TokenError | None = None, *, took: float = 0.0) -> None:
         """A turn that ends so."""
-        with self.turns.turn(key, LANE, deadline=0.0, points=WRITE):
+        with self.turns.turn(key, Stand(LANE, 0.0, WRITE)):
             self.now += took
             if error is not None:
                 raise error
@@ -61,7 +61,7 @@ def scene() -> Scene:
 
 
 def test_who_has_to_wait_is_told_how_many_go_first_and_is_woken(scene: Scene) -> None:
-    with scene.turns.turn("a", LANE, deadline=0.0, points=WRITE):
+    with scene.turns.turn("a", Stand(LANE, 0.0, WRITE)):
         for number, key in enumerate("bc"):
             with pytest.raises(Waits) as waits:
                 scene.take(key)
@@ -93,7 +93,7 @@ def fail_twice(scene: Scene, concern: Concern) -> None:
     """Two lanes of the host fail so."""
     for key, lane in (("a", LANE), ("b", LANE._replace(installation="2"))):
         error = NotSent(reasons.GITHUB_UNAVAILABLE, "no connection", concern=concern)
-        with pytest.raises(NotSent), scene.turns.turn(key, lane, deadline=0.0, points=WRITE):
+        with pytest.raises(NotSent), scene.turns.turn(key, Stand(lane, 0.0, WRITE)):
             raise error
 
 
@@ -108,7 +108,7 @@ def test_what_nobody_asks_any_more_is_not_shown_for_ever(scene: Scene) -> None:
     assert len(scene.turns.out()) == 3
     scene.now = FIRST_PAUSE + TOGETHER + 1
     assert scene.turns.out() == []
-    scene.turns.reserve("a", LANE, deadline=0.0, points=WRITE)
+    scene.turns.reserve("a", Stand(LANE, 0.0, WRITE))
     assert sorted(lane.installation for lane, _ in scene.turns.out()) == ["", "1"]
 
 
@@ -116,7 +116,7 @@ def test_what_is_in_the_way_of_some_alone_keeps_no_other_waiting(scene: Scene) -
     fail_twice(scene, Concern.LANE)
     with pytest.raises(Waits):
         scene.take("c")
-    with scene.turns.turn("d", OTHERS, deadline=0.0, points=WRITE):
+    with scene.turns.turn("d", Stand(OTHERS, 0.0, WRITE)):
         assert sorted(lane.installation for lane, _ in scene.turns.out()) == ["1", "2"]
 
 
@@ -140,7 +140,7 @@ def test_a_limit_in_githubs_own_words_ends_an_outage_of_the_others(scene: Scene)
         scene.take("a", limit)
     assert scene.turns.out() == []
     assert scene.turns.paused_until(LANE) == FIRST_PAUSE + 60
-    with scene.turns.turn("c", OTHERS, deadline=0.0, points=WRITE):
+    with scene.turns.turn("c", Stand(OTHERS, 0.0, WRITE)):
         pass
 
 
@@ -153,7 +153,7 @@ def test_a_refusal_stops_nobody_else(scene: Scene, error: TokenError) -> None:
 
 @pytest.mark.parametrize("error", [AWAY, BROKEN])
 def test_what_is_told_of_a_turn_counts_as_if_it_were_raised(scene: Scene, error: TokenError) -> None:
-    with scene.turns.turn("a", LANE, deadline=0.0, points=WRITE):
+    with scene.turns.turn("a", Stand(LANE, 0.0, WRITE)):
         scene.turns.tell("a", error)
     with pytest.raises(Waits) as waits:
         scene.take("b")
@@ -164,7 +164,7 @@ def test_a_turn_in_which_nothing_was_asked_ends_no_outage(scene: Scene) -> None:
     fail_twice(scene, Concern.HOST)
     scene.now = FIRST_PAUSE
     before = scene.turns.out()
-    with scene.turns.turn("c", OTHERS, deadline=0.0, points=WRITE):
+    with scene.turns.turn("c", Stand(OTHERS, 0.0, WRITE)):
         scene.turns.tell("c", None)
     assert len(scene.turns.out()) == len(before) == 3
     scene.now += FIRST_PAUSE
@@ -189,7 +189,7 @@ def test_who_failed_as_github_failed_can_reserve_a_turn_and_give_it_up(scene: Sc
     for key in "ab":
         with pytest.raises((NotSent, Waits)):
             scene.take(key, AWAY)
-        scene.turns.reserve(key, LANE, deadline=0.0, points=WRITE)
+        scene.turns.reserve(key, Stand(LANE, 0.0, WRITE))
     scene.turns.leave("b")
     scene.now = FIRST_PAUSE
     scene.turns.pump()
@@ -197,7 +197,7 @@ def test_who_failed_as_github_failed_can_reserve_a_turn_and_give_it_up(scene: Sc
 
 
 def test_one_that_waited_for_something_else_is_given_its_reservation(scene: Scene) -> None:
-    with scene.turns.turn("inside", LANE, deadline=0.0, points=WRITE):
+    with scene.turns.turn("inside", Stand(LANE, 0.0, WRITE)):
         scene.turns.stand("b", Stand(LANE, 20.0, WRITE))
         scene.turns.stand("a", Stand(LANE, 10.0, WRITE))
         scene.turns.pump()
@@ -221,7 +221,7 @@ def test_who_has_a_turn_is_given_no_second_place(scene: Scene, asks: bool) -> No
 
 def test_those_that_wait_under_a_name_go_on_under_the_number_that_it_turned_out_to_be(scene: Scene) -> None:
     named = LANE._replace(installation="acme")
-    with scene.turns.turn("a", named, deadline=0.0, points=WRITE, learnt=lambda: LANE):
+    with scene.turns.turn("a", Stand(named, 0.0, WRITE), learnt=lambda: LANE):
         for key in ("b", "c"):
             scene.turns.stand(key, Stand(named, 0.0, WRITE))
     assert {lane for _, lane, _ in scene.turns.waiting()} == {LANE}
@@ -230,13 +230,13 @@ def test_those_that_wait_under_a_name_go_on_under_the_number_that_it_turned_out_
 
 
 def test_nobody_reserves_a_turn_where_github_answers(scene: Scene) -> None:
-    scene.turns.reserve("a", LANE, deadline=0.0, points=WRITE)
+    scene.turns.reserve("a", Stand(LANE, 0.0, WRITE))
     scene.turns.pump()
     assert scene.woken == []
 
 
 def test_a_turn_that_is_not_taken_is_given_up_by_leaving(scene: Scene) -> None:
-    with scene.turns.turn("a", LANE, deadline=0.0, points=WRITE), pytest.raises(Waits):
+    with scene.turns.turn("a", Stand(LANE, 0.0, WRITE)), pytest.raises(Waits):
         scene.take("b")
     scene.turns.pump()
     scene.turns.leave("b")
@@ -260,7 +260,7 @@ async def test_who_waits_for_a_time_is_woken_by_the_task_that_lives_beside_the_r
 def test_who_waits_is_told_with_the_app_that_it_waits_for(scene: Scene) -> None:
     scene.turns.owned(LANE, ("team", "acme"))
     scene.now = 5.0
-    with scene.turns.turn("a", LANE, deadline=0.0, points=WRITE), pytest.raises(Waits):
+    with scene.turns.turn("a", Stand(LANE, 0.0, WRITE)), pytest.raises(Waits):
         scene.take("b")
     scene.now = 12.0
     assert scene.turns.waiting() == [("b", LANE, 7.0)]
