@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
-from githubtoken_operator.adapters.kubernetes.commands.survey import Right
+from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right
 from githubtoken_operator.adapters.reach import Reached
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.checks import Look
@@ -56,7 +56,7 @@ class Objects:
     """The objects of the namespace `scope`, or of all (""), and what is known of the Secrets that they name.
 
     `keys` are the private keys that Apps name; `unlabelled` has namespace and name of those Secrets of humans that Apps
-    and GitHubTokens name, that are there, and that lack our label.
+    and GitHubTokens name, that are there, and that lack our label; `leftovers` are Secrets whose GitHubToken is gone.
     """
 
     scope: str
@@ -67,6 +67,7 @@ class Objects:
     keys: Mapping[Key, Look[SecretLook]]
     unlabelled: Look[Sequence[tuple[str, str]]]
     orphans: Look[Sequence[Orphan]]
+    leftovers: Look[Sequence[tuple[tuple[str, str], Owner]]]
     operator_namespace: str
 
 

@@ -35,6 +35,7 @@ def checks(objects: Objects) -> list[Check]:
         _permissions(objects),
         _labels(objects),
         _orphans(objects),
+        _leftovers(objects),
     ]
 
 
@@ -194,6 +195,16 @@ def _orphans(objects: Objects) -> Check:
         return check
     says = f"credential Secrets without a GitHubToken: {some([_named(it.namespace, it.name) for it in found], _NAMED)}"
     return Check(name, "warning", says, "`githubtoken list --orphans -A` says what to do")
+
+
+def _leftovers(objects: Objects) -> Check:
+    name, found = "Leftovers", items(objects.leftovers)
+    if check := nothing_found(name, objects.leftovers, "no consumer's Secret has outlived its GitHubToken"):
+        return check
+    named = [f"{_named(*place)} of {owner.kind} {owner.name}" for place, owner in found]
+    says = f"the object is gone and its Secret is not, whose token may be alive: {some(named, _NAMED)}"
+    how = "Kubernetes deletes them within moments unless something refuses it: `kubectl delete secret` says what"
+    return Check(name, "warning", says, how)
 
 
 def _named(namespace: str, name: str) -> str:

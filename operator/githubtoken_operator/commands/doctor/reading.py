@@ -12,7 +12,7 @@ from githubtoken_operator import __version__
 from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.commands.inspection import Inspection, SecretLook
-from githubtoken_operator.adapters.kubernetes.commands.survey import Right, Survey
+from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right, Survey
 from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.reach import reach
@@ -35,6 +35,8 @@ from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.model import JSON, Server
 
 DEFAULT_ACCOUNT: Final = "githubtoken-operator"
+Labelled = Mapping[tuple[str, str], Owner | None]
+"""The Secrets with our label by namespace and name, and what controls each."""
 _GITHUB: Final = "https://api.github.com"
 _MOST_LOOKS: Final = 100
 """Secrets that are looked at one by one."""
@@ -92,6 +94,8 @@ async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:
 async def _objects(
     survey: Survey, tokens: Tokens, inspection: Inspection, scope: str, operator_namespace: str
 ) -> Objects:
+    # Before the objects: what comes with a new one in between is no leftover.
+    labelled = await look("labelled", survey.labelled(scope))
     listed, clusterwide, apps, cluster_apps = await asyncio.gather(
         look("githubtokens", _snapshots(tokens, scope or None)),
         look("clustergithubtokens", _snapshots(tokens, "")),
@@ -109,18 +113,36 @@ async def _objects(
         for body in bodies
         for name in named.secrets(body.get("spec") or {})
     ]
-    without = await look("labels", _unlabelled(survey, inspection, scope, places))
+    without = await look("labels", _unlabelled(labelled, inspection, scope, places))
     left = await look("orphans", _left(tokens, scope, [it.body for it in items(listed)]))
-    return Objects(scope, listed, clusterwide, apps, cluster_apps, keys, without, left, operator_namespace)
+    over = _leftovers(labelled, listed, clusterwide)
+    return Objects(scope, listed, clusterwide, apps, cluster_apps, keys, without, left, over, operator_namespace)
 
 
 async def _unlabelled(
-    survey: Survey, inspection: Inspection, scope: str, places: Sequence[tuple[str, str]]
+    labelled: Look[Labelled], inspection: Inspection, scope: str, places: Sequence[tuple[str, str]]
 ) -> Sequence[tuple[str, str]]:
-    labelled = await survey.labelled(scope)
-    lacking = sorted({place for place in places if place not in labelled and scope in ("", place[0])})[:_MOST_LOOKS]
+    if isinstance(labelled.found, ApiError):
+        raise labelled.found
+    known = labelled.found or {}
+    lacking = sorted({place for place in places if place not in known and scope in ("", place[0])})[:_MOST_LOOKS]
     looks = await asyncio.gather(*(look(name, inspection.secret(namespace, name)) for namespace, name in lacking))
     return [place for place, seen in zip(lacking, looks, strict=True) if seen.found is not None]
+
+
+def _leftovers(
+    labelled: Look[Labelled], tokens: Look[Sequence[Snapshot]], cluster_tokens: Look[Sequence[Snapshot]]
+) -> Look[Sequence[tuple[tuple[str, str], Owner]]]:
+    """Secrets whose owner is gone; of owners that the caller may not see nothing is said."""
+    if isinstance(labelled.found, ApiError):
+        return Look("leftovers", labelled.found)
+    there = {
+        kind: {token.uid for token in seen.found or ()}
+        for kind, seen in (("GitHubToken", tokens), ("ClusterGitHubToken", cluster_tokens))
+        if not isinstance(seen.found, ApiError)
+    }
+    owned = ((place, owner) for place, owner in sorted((labelled.found or {}).items()) if owner is not None)
+    return Look("leftovers", [it for it in owned if it[1].kind in there and it[1].uid not in there[it[1].kind]])
 
 
 async def _snapshots(tokens: Tokens, namespace: str | None) -> Sequence[Snapshot]:

@@ -43,13 +43,9 @@ class Endings:
 
         Raises `TokenError` or `ApiError` to be tried again, and `Waits`.
         """
-        unread: Forbidden | None = None
-        held = [memory.held] if memory.held is not None else []
-        try:
-            held = [*await self._given_out(token), *held]
-        except Forbidden as error:
-            # A namespace that goes takes our Role along: what this process remembers is revoked all the same.
-            unread = error
+        # A namespace that goes takes our Role along: what this process remembers is revoked all the same.
+        published, unread = await self._given_out(token)
+        held = [*published, *([memory.held] if memory.held is not None else [])]
 
         async def app() -> App:
             return await self._app(token, memory)
@@ -68,13 +64,19 @@ class Endings:
         """What becomes of tokens that could not be revoked in time."""
         return self._kinds[token.kind].given_up(token)
 
-    async def _given_out(self, token: GitHubToken) -> Sequence[Issued]:
-        """What consumers have: one token, and those that some namespaces still had of a ClusterGitHubToken."""
+    async def _given_out(self, token: GitHubToken) -> tuple[Sequence[Issued], Forbidden | None]:
+        """What consumers have: one token, and those that some namespaces still had of a ClusterGitHubToken.
+
+        Beside it why that may not be read.
+        """
         if token.wish is not None:
             return await self._spreads.given_out(token)
-        secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
+        try:
+            secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
+        except Forbidden as error:
+            return [], error
         published = consumer.read(secret) if secret is not None and ownership.is_ours(secret, token) else None
-        return [published] if published is not None else []
+        return ([published] if published is not None else []), None
 
     async def _app(self, token: GitHubToken, memory: Memory) -> App:
         """The App as it is, or as it was when this process last used it: it may be deleted together with its tokens."""

@@ -8,12 +8,14 @@ takes it from one that it can trust (`domain.consumer.spread`).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer, ownership, spread
@@ -136,22 +138,41 @@ class Spreads:
         trusted = [secret for secret in secrets if spread.is_trusted(secret, token, key)]
         trusted.sort(key=lambda it: revision_of(annotations_of(it).get(REVISION)) or 0, reverse=True)
         for meta in [secret["metadata"] for secret in trusted][:MOST_LOOKS]:
-            secret = await self._cluster.read(Kind.SECRET, meta["namespace"], meta["name"])
+            try:
+                secret = await self._cluster.read(Kind.SECRET, meta["namespace"], meta["name"])
+            except Forbidden:
+                # One namespace that refuses must not hold up the others.
+                continue
             found = consumer.read(secret) if secret is not None else None
             if secret is not None and found is not None and spread.is_trusted(secret, token, key):
                 state.published, state.sealed = found, _seal_of(secret)
                 return
 
-    async def given_out(self, token: GitHubToken) -> list[Issued]:
-        """The tokens that the Secrets have, each once: some may not have the newest yet. Raises `ApiError`."""
-        own = (secret for secret in self._known.secrets(token.name).values() if ownership.is_ours(secret, token))
-        by_token = {annotations_of(secret).get(consumer.TOKEN_SHA256): secret["metadata"] for secret in own}
-        found = []
-        for meta in list(by_token.values())[:MOST_GIVEN_OUT]:
-            secret = await self._cluster.read(Kind.SECRET, meta["namespace"], meta["name"])
-            issued = consumer.read(secret) if secret is not None else None
-            found += [issued] if issued is not None else []
-        return found
+    async def given_out(self, token: GitHubToken) -> tuple[list[Issued], Forbidden | None]:
+        """The tokens that the Secrets have, each once: some may not have the newest yet. Raises `ApiError`.
+
+        Beside them why one could not be looked into. What a tenant made of its Secret hides none of them: of those that
+        say the same, another is looked at, and what most of them say comes first.
+        """
+        saying: defaultdict[str | None, list[JSON]] = defaultdict(list)
+        for secret in self._known.secrets(token.name).values():
+            if ownership.is_ours(secret, token):
+                saying[annotations_of(secret).get(consumer.TOKEN_SHA256)].append(secret["metadata"])
+        found: list[Issued] = []
+        unread: Forbidden | None = None
+        looks = 0
+        for places in sorted(saying.values(), key=len, reverse=True)[:MOST_GIVEN_OUT]:
+            for meta in places[: MOST_GIVEN_OUT * MOST_LOOKS - looks]:
+                looks += 1
+                try:
+                    looked = await self._cluster.read(Kind.SECRET, meta["namespace"], meta["name"])
+                except Forbidden as error:
+                    unread = error
+                    continue
+                if looked is not None and (issued := consumer.read(looked)) is not None:
+                    found.append(issued)
+                    break
+        return found, unread
 
     def forget(self, key: Ref) -> None:
         """The ClusterGitHubToken is gone."""

@@ -76,6 +76,7 @@ def objects(*, tokens: Sequence[object] | ApiError | None = None, **changes: Any
         "keys": {(NAMESPACE, "acme-app", "private-key.pem"): Look("acme-app", key)},
         "unlabelled": Look("labels", []),
         "orphans": Look("orphans", []),
+        "leftovers": Look("leftovers", []),
         "operator_namespace": SYSTEM,
     }
     return Objects(**{**whole, **changes})

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
-from githubtoken_operator.adapters.kubernetes.commands.survey import Right
+from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Unavailable
 from githubtoken_operator.adapters.reach import Reached
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
@@ -45,10 +45,10 @@ def test_a_healthy_cluster_is_ok_in_every_line() -> None:
         "API server", "CRD clustergithubapps", "CRD clustergithubtokens", "CRD githubapps", "CRD githubtokens",
         "Deployment githubtoken-operator", "Versions", "Lease", "Your rights", "Operator's rights",
         "GitHub api.github.com", "Clock against api.github.com", "GitHubApp team/acme", "GitHubTokens",
-        "Installations", "Permissions", "Labels", "Orphans", "Rivals",
+        "Installations", "Permissions", "Labels", "Orphans", "Leftovers", "Rivals",
     ]  # fmt: skip
     assert all(not check.advice for check in found.values())
-    assert summary(list(found.values())) == "19 checks: 19 ok"
+    assert summary(list(found.values())) == "20 checks: 20 ok"
 
 
 def crds(name: str, found: object) -> dict[str, Any]:
@@ -368,6 +368,13 @@ MANY_UNLABELLED = (
             f"credential Secrets without a GitHubToken: {', '.join(f'team/{n}-pair' for n in 'abcde')} and 2 more",
         ),
         ({"orphans": Look("", DENIED)}, "Orphans", "unknown", "not readable for you (User x cannot get it)"),
+        (
+            {"leftovers": Look("", [(("t", "pull"), Owner("ClusterGitHubToken", "ci", "u-1"))])},
+            "Leftovers",
+            "warning",
+            "the object is gone and its Secret is not, whose token may be alive: t/pull of ClusterGitHubToken ci",
+        ),
+        ({"leftovers": Look("", DENIED)}, "Leftovers", "unknown", "not readable for you (User x cannot get it)"),
         ({"tokens": DENIED}, "GitHubTokens", "unknown", "not readable for you (User x cannot get it)"),
         ({"tokens": DENIED}, "Installations", "unknown", "not readable for you (User x cannot get it)"),
         ({"tokens": DENIED}, "Permissions", "unknown", "not readable for you (User x cannot get it)"),
@@ -427,7 +434,8 @@ def test_an_api_server_that_is_away_leaves_everything_else_unknown() -> None:
         ),
         rights=Rights(Look("", away), "s/o", guessed=True, operators=Look("", away)),
         objects=objects(
-            **{name: Look(name, away) for name in ("apps", "cluster_apps", "unlabelled", "orphans")}, tokens=away
+            **{name: Look(name, away) for name in ("apps", "cluster_apps", "unlabelled", "orphans", "leftovers")},
+            tokens=away,
         ),
         rivals=rivals(tokens=away),
     )

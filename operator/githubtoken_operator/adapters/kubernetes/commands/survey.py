@@ -5,7 +5,7 @@ Of Secrets only metadata is asked for. Every method raises a subclass of `ApiErr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -14,7 +14,7 @@ from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION, METADATA, PAGE_OF_NAMES, Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.kubernetes.lease import LEASE_NAME as LEASE
-from githubtoken_operator.domain.objects.secrets import ROLE
+from githubtoken_operator.domain.objects.secrets import ROLE, controller_of
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 OPERATOR: Final = "app.kubernetes.io/name=githubtoken-operator,app.kubernetes.io/component=operator"
@@ -36,6 +36,15 @@ class Right:
     def full_resource(self) -> str:
         """`secrets`, `githubtokens.githubtoken.dev`, `pods/status`."""
         return f"{self.resource}.{self.group}" if self.group else self.resource
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What controls an object, as its ownerReference says it."""
+
+    kind: str
+    name: str
+    uid: str
 
 
 class Survey:
@@ -115,13 +124,18 @@ class Survey:
         path = f"/api/v1/namespaces/{namespace}/events" if namespace else "/api/v1/events"
         return await self._api.list_items(path, {"fieldSelector": f"involvedObject.apiVersion={API_VERSION}"})
 
-    async def labelled(self, namespace: str) -> frozenset[tuple[str, str]]:
-        """Namespace and name of the Secrets with our label, of a namespace or of all (""); their metadata alone."""
+    async def labelled(self, namespace: str) -> Mapping[tuple[str, str], Owner | None]:
+        """Namespace and name of the Secrets with our label, of a namespace or of all (""), and what controls each.
+
+        Their metadata alone is asked for.
+        """
         path = Kind.SECRET.paths([namespace] if namespace else [])[0]
         asked = {"labelSelector": ROLE}
         pages = self._api.pages(path, asked, accept=METADATA, size=PAGE_OF_NAMES, keep=_place)
-        return frozenset([place async for page in pages for place in page])
+        return {place: owner async for page in pages for place, owner in page}
 
 
-def _place(body: JSON) -> tuple[str, str]:
-    return body["metadata"]["namespace"], body["metadata"]["name"]
+def _place(body: JSON) -> tuple[tuple[str, str], Owner | None]:
+    meta, owner = body["metadata"], controller_of(body)
+    found = Owner(owner["kind"], owner["name"], owner["uid"]) if owner else None
+    return (meta["namespace"], meta["name"]), found

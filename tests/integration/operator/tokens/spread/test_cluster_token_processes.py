@@ -122,6 +122,24 @@ def test_what_was_given_out_is_revoked_with_the_object(apart: World, start: Star
     assert [event["type"] for event in apart.events(fleet.name, kind=KIND, reason="RevocationFailed")] == []
 
 
+def test_what_tenants_made_of_their_secrets_hides_no_token_from_its_revocation(apart: World, start: Start) -> None:
+    namespaces = [apart.another_namespace(f"{number:02}", ci="true") for number in range(24)]
+    fleet = fleet_of(apart, deletionPolicy="Revoke")
+    token = fleet.wait_token(*namespaces)
+    fleet.wait_distributed(summary="24/24")
+    assert apart.operator.stop() == 0
+    for number, namespace in enumerate(namespaces[1:]):
+        # Some say that they have the token and do not, more say of as many others that they have them.
+        claimed = {} if number < 2 else {"githubtoken.dev/token-sha256": hashlib.sha256(namespace.encode()).hexdigest()}
+        edit = {"data": {"token": "Zm9yZ2Vk"}, "metadata": {"annotations": claimed}}
+        apart.cluster.patch("Secret", namespace, SECRET, edit)
+    apart.cluster.delete(KIND, "", fleet.name)
+    apart.operator = start()
+    apart.wait_until(lambda: apart.get(KIND, fleet.name) is None, "the end of the object")
+    assert not apart.github.token_is_alive(sha256(token))
+    assert apart.events(fleet.name, kind=KIND, reason="RevocationFailed") == []
+
+
 def test_with_namespaces_it_is_not_served_and_the_log_says_so(apart: World, start: Start) -> None:
     assert apart.operator.stop() == 0
     apart.operator = start(None, "--namespaces", apart.namespace)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from github_simulator.control_client import sha256
+from tests.integration.operator.command_line import Commands
 from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE
 from tests.integration.operator.stage.conditions import conditions_of, ready_of
 
@@ -93,14 +96,14 @@ def fleet_of(world: World, *, allowed: Object | None = None, **spec: Any) -> Fle
 
 
 @contextmanager
-def undeletable(world: World, namespace: str) -> Iterator[None]:
-    """A policy of somebody's that refuses the operator the deletion of Secrets there."""
+def undeletable(world: World, namespace: str, *, whom: str = "") -> Iterator[None]:
+    """A policy of somebody's that refuses everybody the deletion of Secrets there, or those whose names have `whom`."""
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["secrets"]}
     spec = {
         "matchConstraints": {"resourceRules": [rule]},
         "matchConditions": [
             {"name": "there", "expression": f"request.namespace == '{namespace}'"},
-            {"name": "the-operator", "expression": "request.userInfo.username.contains('githubtoken')"},
+            {"name": "the-operator", "expression": f"request.userInfo.username.contains('{whom}')"},
         ],
         "validations": [{"expression": "false", "message": "nothing is deleted here"}],
     }
@@ -337,7 +340,7 @@ def test_a_secret_that_may_not_be_taken_away_is_told_for_its_namespace_and_taken
     fleet = fleet_of(world)
     namespace, other = fleet.namespace("a"), fleet.namespace("b")
     fleet.wait_token(namespace, other)
-    with undeletable(world, namespace):
+    with undeletable(world, namespace, whom="githubtoken"):
         fleet.label(namespace, ci=None)
         status = fleet.wait_distributed("False", "1/1")
         (failure,) = status["failures"]
@@ -351,6 +354,30 @@ def test_a_secret_that_may_not_be_taken_away_is_told_for_its_namespace_and_taken
     world.annotate(fleet.name, kind=KIND, refresh_requested_at="now")
     fleet.wait_gone(namespace)
     fleet.wait_distributed(summary="1/1")
+
+
+@pytest.mark.parametrize("policy", ["Delete", "Revoke"])
+def test_a_namespace_that_refuses_the_end_of_its_secret_holds_up_no_other_and_is_told(
+    world: World, policy: str
+) -> None:
+    fleet = fleet_of(world, deletionPolicy=policy)
+    namespaces = [fleet.namespace(f"{number:02}") for number in range(12)]
+    refusing, going = namespaces[5], namespaces[8]
+    token = fleet.wait_token(*namespaces)
+    with undeletable(world, refusing):
+        world.cluster.delete("Namespace", "", going)
+        world.cluster.delete(KIND, "", fleet.name)
+        world.wait_until(lambda: [it for it in namespaces if fleet.secret(it)] == [refusing], "the end of the others")
+        assert world.get(KIND, fleet.name) is None
+        assert world.github.token_is_alive(sha256(token)) is (policy == "Delete")
+        doctor = Commands(world.cluster.control_plane.kubeconfig)
+        checks = json.loads(doctor("doctor", "-n", refusing, "--no-github", "-o", "json").out)["checks"]
+        (told,) = (check for check in checks if check["name"] == "Leftovers")
+        assert told["message"].endswith(f"{refusing}/{SECRET} of ClusterGitHubToken {fleet.name}")
+        assert "kubectl delete secret" in told["advice"]
+    # Kubernetes tries it again after ever longer pauses; here nobody waits for that.
+    world.cluster.delete("Secret", refusing, SECRET)
+    fleet.wait_gone(refusing)
 
 
 def test_a_new_token_reaches_every_namespace(world: World) -> None:
