@@ -611,6 +611,8 @@ class World:
     def __init__(self) -> None:
         self.faults = Faults()
         self.clock = Clock()
+        self.set_by = timedelta(0)
+        """How far the wall clock of the operator's machine is from the API server's."""
         self.api = ApiServer(self.faults, self.clock)
         self.github = FakeGitHub(self.faults, self.clock)
         self.signers = FakeSigners()
@@ -677,7 +679,12 @@ class Process:
                     operator_namespace=NAMESPACE,
                     allowed_hosts=FORMER_HOSTS,
                 ),
-                clocks=Clocks(now=clock, wall=clock, monotonic=clock.monotonic, boottime=clock.monotonic),
+                clocks=Clocks(
+                    now=clock,
+                    wall=lambda: clock() + world.set_by,
+                    monotonic=clock.monotonic,
+                    boottime=clock.monotonic,
+                ),
                 cluster=self.cluster,
                 github=world.github,
                 metrics=self.metrics,

@@ -38,9 +38,10 @@ class Memory:
     `app` is the App as it was when this object might last use it, also after it went.
     `published` is the mark of a token that this process published and of which not all consumers were told yet,
     `touched` is the mark of the token that all pods were touched for, `told_consumers` of which token which consumers
-    were told, `consumer_attempts` how often that failed, `revocations` how often the revocation did, `refusals` how
-    many runs in a row the API server refused, `restarted` the revision that every workload has, and `warned` what
-    events have said of it. `part` is what only its kind of token leaves, which its room reads by `of`.
+    were told, `consumer_attempts` how often that failed, `revocations` how often the revocation did, `ends` when an
+    object that is being deleted is let go at the latest, `refusals` how many runs in a row the API server refused,
+    `restarted` the revision that every workload has, and `warned` what events have said of it. `part` is what only its
+    kind of token leaves, which its room reads by `of`.
     """
 
     uid: str
@@ -59,6 +60,7 @@ class Memory:
     told_consumers: object = None
     consumer_attempts: int = 0
     revocations: int = 0
+    ends: datetime | None = None
     refusals: int = 0
     restarted: int | None = None
     warned: frozenset[str] = frozenset()

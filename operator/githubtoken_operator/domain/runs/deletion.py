@@ -1,7 +1,8 @@
 """How long a GitHubToken that is being deleted is held for the revocation of its tokens, and what was not revoked.
 
-The API server's `deletionTimestamp` is the clock, so a restart changes nothing. Status knows the hash and the expiry of
-the last token also where the Secrets are gone, so that what nobody could revoke is told as such.
+The API server's `deletionTimestamp` is the clock, so a restart changes nothing. It is looked at once, by the machine's
+clock, and then only what passes counts, so that setting that clock changes nothing either. Status knows the hash and
+the expiry of the last token also where the Secrets are gone, so that what nobody could revoke is told as such.
 """
 
 from __future__ import annotations
@@ -36,6 +37,14 @@ def deadline(body: JSON) -> datetime | None:
     """When an object that is being deleted is let go at the latest; None where it is not being deleted."""
     deleted = parse_time(body["metadata"].get("deletionTimestamp"))
     return deleted + LONGEST_HOLD if deleted is not None else None
+
+
+def time_left(deadline: datetime, now: datetime, *, seen_alive: bool) -> timedelta:
+    """For how long the object is held, by the machine's clock `now`, which may be wrong; at most all of it.
+
+    `seen_alive`: this process has just seen it before the deletion, so what the clock says is not asked.
+    """
+    return LONGEST_HOLD if seen_alive else min(deadline - now, LONGEST_HOLD)
 
 
 def next_attempt(now: datetime, attempts: int, retry_after: float | None, until: datetime) -> datetime:

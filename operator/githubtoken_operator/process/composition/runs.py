@@ -113,15 +113,15 @@ def _reconciler(ground: Ground, apps: Apps, kinds: TokenKinds, known: Known) -> 
         spreads=spreads,
         home=home,
     )
-    # It looks at what the API server's clock wrote, which is the machine's or as good.
     revocations = Revocations(
-        endings=Endings(cluster=cluster, kinds=kinds, apps=apps, spreads=spreads, turns=ground.turns),
+        endings=Endings(cluster=cluster, kinds=kinds, apps=apps, spreads=spreads, turns=ground.turns, moments=moments),
         cluster=cluster,
         finalizer=finalizer,
         home=home,
         recorder=recorder,
         metrics=metrics,
-        now=clocks.wall,
+        now=clocks.now,
+        wall=clocks.wall,
     )
     followers = Followers(
         cluster=cluster,

@@ -23,21 +23,32 @@ from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.turns import Stand, Turns
 from githubtoken_operator.tokens.kind import Ending, TokenKinds
 from githubtoken_operator.tokens.memory import Memory, app_ref, ref_of, with_place
+from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
 
 class Endings:
     """Revokes what there is."""
 
-    def __init__(self, *, cluster: Cluster, kinds: TokenKinds, apps: Apps, spreads: Spreads, turns: Turns[Ref]) -> None:
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        kinds: TokenKinds,
+        apps: Apps,
+        spreads: Spreads,
+        turns: Turns[Ref],
+        moments: Moments,
+    ) -> None:
         self._cluster = cluster
         self._kinds = kinds
         self._apps = apps
         self._spreads = spreads
         self._turns = turns
+        self._moments = moments
 
     async def revoke(
-        self, body: JSON, token: GitHubToken, memory: Memory, deadline: datetime, now: datetime
+        self, body: JSON, token: GitHubToken, memory: Memory, deadline: datetime
     ) -> tuple[JSON, str | None]:
         """The object as it is now, and what may be alive because nobody has it any more.
 
@@ -50,6 +61,7 @@ class Endings:
         async def app() -> App:
             return await self._app(token, memory)
 
+        now = self._moments.now() + self._moments.ahead(_host(held, memory))
         token = with_place(token, memory)
         kind = self._kinds[token.kind]
 
@@ -91,3 +103,10 @@ class Endings:
         if memory.app is not None:
             return memory.app
         raise resolved.error or Terminal(reasons.APP_NOT_READY, "the App cannot be used")
+
+
+def _host(held: Sequence[Issued], memory: Memory) -> str:
+    """The GitHub by whose clock the tokens expire; "" where it is not known."""
+    came = [issued.origin.server for issued in held if issued.origin is not None]
+    servers = [*came, *([memory.app.server] if memory.app is not None else [])]
+    return servers[0].api_host if servers else ""

@@ -47,7 +47,9 @@ class Revocations:
         recorder: Recorder,
         metrics: Metrics,
         now: Callable[[], datetime],
+        wall: Callable[[], datetime],
     ) -> None:
+        """`wall` is the machine's clock, which is the API server's or as good, unless it is set."""
         self._endings = endings
         self._cluster = cluster
         self._finalizer = finalizer
@@ -55,12 +57,14 @@ class Revocations:
         self._recorder = recorder
         self._metrics = metrics
         self._now = now
+        self._wall = wall
 
     async def end(self, body: JSON, memory: Memory) -> Revoking | NotItsTurn | Gone:
         """One attempt for an object that is being deleted; `Gone` once we hold it no longer. Raises `ApiError`."""
-        token, deadline = parse_token(body, self._home), deletion.deadline(body)
-        if not token.held or deadline is None:
+        token, told = parse_token(body, self._home), deletion.deadline(body)
+        if not token.held or told is None:
             return Gone()
+        deadline = self._deadline(told, memory)
         # What a watch has brought may be older than its end, and that is not told twice.
         current = await self._cluster.read(ref_of(token).kind, *token.labels)
         if current is None or current["metadata"]["uid"] != token.uid:
@@ -71,7 +75,7 @@ class Revocations:
         if not token.revoke:
             return await self._let_go(body)
         try:
-            body, left = await self._endings.revoke(body, token, memory, deadline, self._now())
+            body, left = await self._endings.revoke(body, token, memory, deadline)
         except (Conflict, NotFound):
             raise
         except Waits as waits:
@@ -93,6 +97,13 @@ class Revocations:
             logger.info("revoked what it had", extra=about(*token.labels))
         return ended
 
+    def _deadline(self, told: datetime, memory: Memory) -> datetime:
+        """The API server's, by the clock that nobody sets; the machine's is looked at once."""
+        if memory.ends is None:
+            left = deletion.time_left(told, self._wall(), seen_alive=memory.app is not None)
+            memory.ends = self._now() + left
+        return memory.ends
+
     async def _let_go(self, body: JSON) -> Revoking | Gone:
         """Takes the finalizer off; when to try again where the operator's rights are gone, as an administrator sees."""
         meta = body["metadata"]
@@ -110,7 +121,7 @@ class Revocations:
     ) -> Revoking:
         memory.revocations += 1
         attempts = memory.revocations
-        message = f"the tokens are not revoked yet, which is tried until {deadline:%H:%M:%S} UTC: {error.message}"
+        message = f"{self._not_yet(deadline)}: {error.message}"
         if attempts == 1:
             await self._recorder.warn(token, reasons.REVOCATION_DELAYED, message)
         else:
@@ -127,9 +138,12 @@ class Revocations:
         if not memory.revocations:
             memory.revocations = 1
             why = "GitHub does not answer" if waits.out else f"waiting for its App's turn, {waits.before} before it"
-            message = f"the tokens are not revoked yet, which is tried until {deadline:%H:%M:%S} UTC: {why}"
-            await self._recorder.warn(token, reasons.REVOCATION_DELAYED, message)
+            await self._recorder.warn(token, reasons.REVOCATION_DELAYED, f"{self._not_yet(deadline)}: {why}")
         return NotItsTurn(deadline - self._now())
+
+    def _not_yet(self, deadline: datetime) -> str:
+        until = self._wall() + (deadline - self._now())
+        return f"the tokens are not revoked yet, which is tried until {until:%H:%M:%S} UTC"
 
     def _given_up(self, token: GitHubToken, why: str) -> str:
         minutes = int(deletion.LONGEST_HOLD.total_seconds() // 60)

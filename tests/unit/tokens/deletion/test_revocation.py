@@ -27,6 +27,7 @@ from tests.unit.tokens.ends import (
     installation,
     living,
     moved,
+    requested,
     revocations,
     until_gone,
     user,
@@ -207,6 +208,56 @@ async def test_an_unreachable_github_holds_the_object_five_minutes_and_no_longer
     assert world.event_reasons[-2:] == [reasons.REVOCATION_DELAYED, reasons.REVOCATION_FAILED]
     assert revocations(process) == {"success": 0, "failed": 1}
     assert (CREDENTIAL in world.api.objects) is (begin is user), "nothing else could revoke the pair any more"
+
+
+HOURS = timedelta(hours=3)
+
+
+@pytest.mark.parametrize("step", [HOURS, -HOURS])
+@pytest.mark.parametrize("begin", BOTH)
+async def test_a_clock_that_is_set_makes_nobody_give_up_early_or_hold_the_object_longer(
+    begin: Begin, step: timedelta
+) -> None:
+    world = await begin()
+    process = world.start()
+    await process.run()
+    world.faults.on("revoke", raising(NOT_SENT))
+    world.set_by = step
+    world.api.delete(TOKEN)
+    deleted = world.clock.now
+    await process.run()
+    assert world.event_reasons[-1] == reasons.REVOCATION_DELAYED
+    world.set_by = -step
+    await until_gone(world, process)
+    assert TOKEN not in world.api.objects
+    assert timedelta(0) <= world.clock.now - deleted - deletion.LONGEST_HOLD < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("begin", BOTH)
+async def test_a_clock_that_is_behind_at_the_start_holds_the_object_five_minutes_too(begin: Begin) -> None:
+    world = await begin()
+    world.faults.on("revoke", raising(NOT_SENT))
+    world.set_by = -HOURS
+    world.api.delete(TOKEN)
+    deleted, process = world.clock.now, world.start()
+    await until_gone(world, process)
+    assert TOKEN not in world.api.objects
+    assert world.clock.now - deleted < deletion.LONGEST_HOLD + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("ahead", [HOURS, -HOURS])
+@pytest.mark.parametrize("begin", BOTH)
+async def test_a_token_is_alive_as_long_as_githubs_clock_says_so_and_not_ours(begin: Begin, ahead: timedelta) -> None:
+    world = await begin()
+    world.github.clock_ahead, world.set_by = ahead, -ahead
+    process = world.start()
+    requested(world, "2026-03-01T12:00:00Z")
+    await process.settle()
+    tokens = living(world)
+    world.api.delete(TOKEN)
+    await process.run()
+    assert world.github.revoked >= tokens
+    assert revocations(process) == {"success": 1, "failed": 0}
 
 
 async def while_its_app_hangs(world: World) -> Process:
