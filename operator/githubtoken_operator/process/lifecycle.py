@@ -77,15 +77,15 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         metrics = Metrics(__version__, host_label=partial(hosts.admitted_by, allowed=settings.allowed_hosts))
         health = _Health(metrics.process.lagged)
-        metrics.process.watch_loop(lambda: health.silence)
+        metrics.process.watch_loop(health.silence)
         stack.enter_context(
             serving(
                 metrics_address=settings.metrics_address,
                 health_address=settings.health_address,
                 registry=metrics.registry,
-                silence=lambda: health.silence,
-                not_ready=health.not_ready,
-                runs=health.runs,
+                silence=health.silence,
+                not_ready=lambda: health.waits_for(),
+                runs=lambda: health.places(),
             )
         )
         background = stack.enter_context(Background(stop))
@@ -219,29 +219,20 @@ class _Health:
     def __init__(self, lagged: Callable[[float], None]) -> None:
         """`lagged` is told by how many seconds each sign of life came late."""
         self._lagged = lagged
-        self.last_beat = time.monotonic()
-        """The event loop's last sign of life, in monotonic seconds."""
+        self._last_beat = time.monotonic()
         self.places: Callable[[], Mapping[str, object]] = dict
-        """What runs and what waits; nothing while the process stands by."""
+        """What runs and what waits, for `/debug/runs`; nothing while the process stands by."""
         self.waits_for: Callable[[], str | None] = lambda: "the watches have not begun"
+        """What the process waits for before it is ready, in words; None where that is over."""
 
-    @property
     def silence(self) -> float:
         """Seconds since the event loop's last sign of life."""
-        return time.monotonic() - self.last_beat
-
-    def runs(self) -> Mapping[str, object]:
-        """What `/debug/runs` shows."""
-        return self.places()
-
-    def not_ready(self) -> str | None:
-        """What the process waits for before it is ready, in words; None where that is over."""
-        return self.waits_for()
+        return time.monotonic() - self._last_beat
 
     async def beat(self) -> None:
         """Beats until it is cancelled."""
         while True:
             await asyncio.sleep(BEAT)
             now = time.monotonic()
-            self._lagged(max(now - self.last_beat - BEAT, 0.0))
-            self.last_beat = now
+            self._lagged(max(now - self._last_beat - BEAT, 0.0))
+            self._last_beat = now
