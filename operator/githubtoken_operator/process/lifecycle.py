@@ -84,8 +84,8 @@ async def run(settings: Settings) -> None:
                 health_address=settings.health_address,
                 registry=metrics.registry,
                 silence=health.silence,
-                not_ready=lambda: health.waits_for(),
-                runs=lambda: health.places(),
+                not_ready=lambda: health.waits_for(),  # noqa: PLW0108 - it is another one later, as the next
+                runs=lambda: health.places(),  # noqa: PLW0108
             )
         )
         background = stack.enter_context(Background(stop))

@@ -30,8 +30,8 @@ import kopf
 from kopf._cogs.clients import errors, watching
 
 from githubtoken_operator.adapters.kubernetes.api import request_of
-from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION
 from githubtoken_operator.domain.objects.secrets import trimmed
+from githubtoken_operator.domain.objects.specs.github_token import API_VERSION
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 AT_ONCE: Final = 16

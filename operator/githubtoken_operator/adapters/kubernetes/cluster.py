@@ -17,25 +17,23 @@ from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE, Api
 from githubtoken_operator.adapters.kubernetes.apply import APPLY
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.domain.objects.secrets import FIELD_MANAGER, ROLE
+from githubtoken_operator.domain.objects.specs.github_token import API_VERSION
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import format_time
 
-API_VERSION: Final = "githubtoken.dev/v1alpha1"
 _MERGE: Final = "application/merge-patch+json"
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Asks for a list of metadata alone."""
-PAGE_OF_NAMES: Final = 50
-"""Objects in one list of metadata, each of which may have most of a megabyte of bookkeeping."""
 _EVENT_MESSAGE_LIMIT: Final = 1024
 
 
 class Kind(Enum):
     """The kinds that the operator reads and writes: API version, kind, path."""
 
-    TOKEN = (API_VERSION, "GitHubToken", "/apis/githubtoken.dev/v1alpha1/namespaces/{namespace}/githubtokens")
-    CLUSTER_TOKEN = (API_VERSION, "ClusterGitHubToken", "/apis/githubtoken.dev/v1alpha1/clustergithubtokens")
-    APP = (API_VERSION, "GitHubApp", "/apis/githubtoken.dev/v1alpha1/namespaces/{namespace}/githubapps")
-    CLUSTER_APP = (API_VERSION, "ClusterGitHubApp", "/apis/githubtoken.dev/v1alpha1/clustergithubapps")
+    TOKEN = (API_VERSION, "GitHubToken", f"/apis/{API_VERSION}/namespaces/{{namespace}}/githubtokens")
+    CLUSTER_TOKEN = (API_VERSION, "ClusterGitHubToken", f"/apis/{API_VERSION}/clustergithubtokens")
+    APP = (API_VERSION, "GitHubApp", f"/apis/{API_VERSION}/namespaces/{{namespace}}/githubapps")
+    CLUSTER_APP = (API_VERSION, "ClusterGitHubApp", f"/apis/{API_VERSION}/clustergithubapps")
     NAMESPACE = ("v1", "Namespace", "/api/v1/namespaces")
     SECRET = ("v1", "Secret", "/api/v1/namespaces/{namespace}/secrets")
     POD = ("v1", "Pod", "/api/v1/namespaces/{namespace}/pods")
@@ -117,17 +115,10 @@ class Cluster:
                 for secret in page:
                     yield secret
 
-    async def list_names(self, kind: Kind, namespaces: Sequence[str]) -> set[tuple[str, str]]:
-        """Namespace and name of all objects of a kind, in these namespaces or everywhere; of Secrets those with a role.
-
-        The answers hold metadata only, whose bookkeeping may yet be as long as the objects are.
-        """
+    async def list_one(self, kind: Kind, namespace: str) -> None:
+        """Lists one object of a kind, of Secrets one with a role. Raises `Forbidden` where that is not allowed."""
         selected = {"labelSelector": ROLE} if kind is Kind.SECRET else {}
-        names: set[tuple[str, str]] = set()
-        for path in kind.paths(namespaces):
-            async for page in self._api.pages(path, selected, accept=METADATA, size=PAGE_OF_NAMES, keep=_name):
-                names.update(page)
-        return names
+        await self._api.request("GET", kind.path(namespace), query={**selected, "limit": "1"}, accept=METADATA)
 
     async def pages(self, kind: Kind, namespace: str, *, fields: str) -> AsyncIterator[Sequence[JSON]]:
         """The objects of one kind that the field selector takes, page by page: in one namespace, or in all ("")."""
@@ -252,8 +243,3 @@ class Cluster:
         if kind is Kind.SECRET:
             self._announce(kind, *where, written)
         return written
-
-
-def _name(item: JSON) -> tuple[str, str]:
-    """Namespace ("" of what is cluster-scoped) and name."""
-    return item["metadata"].get("namespace", ""), item["metadata"]["name"]

@@ -15,7 +15,7 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.chain.reading import Chain
 from githubtoken_operator.commands.terminal.checks import Check, cut, unseen
-from githubtoken_operator.domain.consumer.mounts import SYNCED_REVISION
+from githubtoken_operator.domain.consumer.mounts import SYNCED_REVISION, secrets_of
 from githubtoken_operator.domain.objects.secrets import annotations_of
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
@@ -38,7 +38,7 @@ class Use:
 def use_of(pod: JSON, secret: str) -> Use | None:
     """None where the pod does not read the Secret."""
     spec = pod.get("spec") or {}
-    volumes = {volume["name"] for volume in spec.get("volumes") or () if secret in _secrets_of(volume)}
+    volumes = {volume["name"] for volume in spec.get("volumes") or () if secret in secrets_of(volume)}
     containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
     mounts = [(each["name"], m) for each in containers for m in each.get("volumeMounts") or () if m["name"] in volumes]
     reading_once = {name for name, mount in mounts if mount.get("subPath") or mount.get("subPathExpr")}
@@ -87,12 +87,6 @@ def judge(use: Use, chain: Chain) -> Check:
     if since_then or chain.now - issued >= KUBELET:
         return Check(name, "ok", f"mounts it; revision {revision} by now")
     return Check(name, "ok", f"mounts it; revision {revision} within a minute")
-
-
-def _secrets_of(volume: JSON) -> set[str]:
-    sources = (volume.get("projected") or {}).get("sources") or ()
-    named = [(volume.get("secret") or {}).get("secretName"), *((it.get("secret") or {}).get("name") for it in sources)]
-    return {name for name in named if name}
 
 
 def _environment(container: JSON) -> Iterator[str]:

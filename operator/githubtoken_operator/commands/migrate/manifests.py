@@ -11,10 +11,10 @@ import yaml
 
 from githubtoken_operator.commands.terminal.layout import printable
 from githubtoken_operator.domain.objects.specs import formats
+from githubtoken_operator.domain.objects.specs.github_token import API_VERSION
 from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.model import JSON
 
-API_VERSION: Final = "githubtoken.dev/v1alpha1"
 CHANGE_ME: Final = "change-me"
 """Stands where a value has to be put in by hand."""
 _GO: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)

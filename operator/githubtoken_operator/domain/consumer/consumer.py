@@ -31,7 +31,7 @@ from githubtoken_operator.domain.objects.secrets import (
 )
 from githubtoken_operator.domain.objects.specs import formats, templates
 from githubtoken_operator.domain.objects.specs.formats import Subject
-from githubtoken_operator.domain.objects.specs.github_token import PREFIX, GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import API_VERSION, PREFIX, GitHubToken
 from githubtoken_operator.domain.vocabulary.documents import parsed
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Server, Token
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
@@ -208,7 +208,7 @@ def size(body: JSON) -> int:
 
 def _owner_reference(token: GitHubToken) -> dict[str, Any]:
     return {
-        "apiVersion": "githubtoken.dev/v1alpha1",
+        "apiVersion": API_VERSION,
         "kind": token.object_kind,
         "name": token.name,
         "uid": token.uid,

@@ -42,7 +42,7 @@ def mounts_of(pod: JSON) -> Mounts | None:
         or pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
     ):
         return None
-    secrets = frozenset(name for volume in pod["spec"].get("volumes") or () for name in _names(volume))
+    secrets = frozenset(name for volume in pod["spec"].get("volumes") or () for name in secrets_of(volume))
     if not secrets:
         return None
     meta = pod["metadata"]
@@ -64,7 +64,8 @@ def touch(mounts: Mounts, issued: Issued) -> JSON:
     return {"metadata": {"annotations": {SYNCED_REVISION: mounts.synced}}}
 
 
-def _names(volume: JSON) -> list[str]:
+def secrets_of(volume: JSON) -> list[str]:
+    """The names of the Secrets that a volume brings."""
     sources = (volume.get("projected") or {}).get("sources") or ()
     names = [(volume.get("secret") or {}).get("secretName"), *((it.get("secret") or {}).get("name") for it in sources)]
     return [name for name in names if name]

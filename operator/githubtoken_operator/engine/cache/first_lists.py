@@ -87,7 +87,7 @@ class FirstLists:
         for kind, namespaces in self._missing.items():
             for namespace in sorted(filter(None, namespaces)):
                 try:
-                    await self._cluster.list_names(kind, [namespace])
+                    await self._cluster.list_one(kind, namespace)
                 except Forbidden as error:
                     refused[namespace] = error
                 except ApiError as error:

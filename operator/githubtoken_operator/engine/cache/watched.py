@@ -75,8 +75,8 @@ class Watched:
         """What `key` was last said to depend on."""
         return frozenset(self._reads.get(key, ()))
 
-    def depends(self, key: Ref, on: Iterable[Ref]) -> bool:
-        """Replaces what `key` was said to depend on; says whether that is a change."""
+    def depends(self, key: Ref, on: Iterable[Ref]) -> None:
+        """Replaces what `key` was said to depend on."""
         reads, before = frozenset(on), self.reads(key)
         for ref in before - reads:
             if left := _without(self._dependents[ref], key):
@@ -91,7 +91,6 @@ class Watched:
         else:
             self._reads.pop(key, None)
             self._saw.pop(key, None)
-        return reads != before
 
     def dependents(self, ref: Ref) -> tuple[Ref, ...]:
         """The keys that depend on `ref`."""

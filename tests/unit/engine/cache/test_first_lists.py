@@ -32,14 +32,12 @@ class Scene:
             patience=self._patience,
         )
 
-    async def list_names(self, kind: Kind, namespaces: Sequence[str]) -> set[tuple[str, str]]:
-        (namespace,) = namespaces
+    async def list_one(self, kind: Kind, namespace: str) -> None:
         self.asked.append((kind, namespace))
         if self.failing:
             raise Unavailable(503, "not now")
         if namespace in self.refused:
             raise Forbidden(403, "cannot list")
-        return set()
 
     async def _patience(self, _: asyncio.Event) -> None:
         self.waited_for.append(self.lists.missing)

@@ -11,15 +11,18 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.api import Api
-from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION, METADATA, PAGE_OF_NAMES, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import METADATA, Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.kubernetes.lease import LEASE_NAME as LEASE
 from githubtoken_operator.domain.objects.secrets import ROLE, controller_of
+from githubtoken_operator.domain.objects.specs.github_token import API_VERSION
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 OPERATOR: Final = "app.kubernetes.io/name=githubtoken-operator,app.kubernetes.io/component=operator"
 """The labels of the operator's Deployment and pods, as the chart gives them."""
 _REVIEWS: Final = "/apis/authorization.k8s.io/v1/"
+_PAGE_OF_NAMES: Final = 50
+"""Objects in one list of metadata, each of which may have most of a megabyte of bookkeeping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ class Survey:
         """
         path = Kind.SECRET.paths([namespace] if namespace else [])[0]
         asked = {"labelSelector": ROLE}
-        pages = self._api.pages(path, asked, accept=METADATA, size=PAGE_OF_NAMES, keep=_place)
+        pages = self._api.pages(path, asked, accept=METADATA, size=_PAGE_OF_NAMES, keep=_place)
         return {place: owner async for page in pages for place, owner in page}
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import Api
-from githubtoken_operator.adapters.kubernetes.cluster import API_VERSION, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL
+from githubtoken_operator.domain.objects.specs.github_token import API_VERSION
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 FIELD_MANAGER: Final = "githubtoken-command"

@@ -61,7 +61,7 @@ class KeyVault:
 
     async def sign(self, text: bytes) -> Signed:
         """Signs it; see the port."""
-        version = self._key.version or (await self._read(None)).rpartition("/")[2]
+        version = self._key.version or (await self._newest()).rpartition("/")[2]
         digest = urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
         answer = await self._ask("POST", f"/{version}/sign", {"alg": "RS256", "value": digest})
         try:
@@ -90,9 +90,9 @@ class KeyVault:
         self._session.close()
         await self._rest.aclose()
 
-    async def _read(self, version: str | None) -> str:
-        """The `kid` of the version, or of the newest."""
-        answer = await self._ask("GET", f"/{version}" if version else "")
+    async def _newest(self) -> str:
+        """The `kid` of the newest version."""
+        answer = await self._ask("GET", "")
         kid = mapping(answer.get("key")).get("kid")
         if not isinstance(kid, str):
             raise SignerUnavailable("Azure Key Vault gives an answer that holds no key")
