@@ -7,6 +7,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.commands.survey import Right
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
+from githubtoken_operator.adapters.kubernetes.lease import LEASE_NAME
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Rights
 from githubtoken_operator.commands.terminal.checks import Check, items, nothing_found, unseen
@@ -24,7 +25,7 @@ EVERYWHERE: Final = (
     *_each("get list watch create patch update delete", "", "secrets"),
     *_each("create", "", "events"),
     *_each("create", "coordination.k8s.io", "leases", own=True),
-    *_each("get update", "coordination.k8s.io", "leases", own=True, name="githubtoken-operator"),
+    *_each("get update", "coordination.k8s.io", "leases", own=True, name=LEASE_NAME),
     *_each("get", "", "pods", own=True),
 )
 """What the operator needs in any case."""
