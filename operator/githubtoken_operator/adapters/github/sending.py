@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -229,7 +229,7 @@ def _url(text: str) -> httpx.URL:
 async def _read(response: httpx.Response, largest: int) -> Answer:
     body = bytearray()
     try:
-        async for chunk in response.aiter_bytes():
+        async for chunk in _chunks(response):
             body += chunk
             if len(body) > largest:
                 size = "1 MiB" if largest == LARGEST_ANSWER else f"{largest // 1024} KiB"
@@ -242,6 +242,13 @@ async def _read(response: httpx.Response, largest: int) -> Answer:
         with suppress(httpx.HTTPError):
             await response.aclose()
     return Answer(status=response.status_code, headers=_single(response.headers), body=bytes(body))
+
+
+def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it comes. Nobody asked for a compressed answer, which httpx would have to read."""
+    if isinstance(response.stream, httpx.AsyncByteStream) and "content-encoding" not in response.headers:
+        return aiter(response.stream)
+    return response.aiter_bytes()
 
 
 def _single(headers: httpx.Headers) -> dict[str, str]:

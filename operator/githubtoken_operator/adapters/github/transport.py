@@ -1,9 +1,8 @@
-"""How requests reach GitHub: httpx over aiohttp, under one set of CAs.
+"""How requests reach GitHub: httpx's requests and answers over aiohttp's connections, under one set of CAs.
 
-httpx-aiohttp maps aiohttp's errors by their base classes, so a connection that GitHub reset after it had read the
-request comes out as `ConnectTimeout`. For a refresh that difference is the difference between "try again" and "the
-grant may be spent", so the errors are told apart here by what aiohttp raised: `httpx.ConnectError` and
-`httpx.ConnectTimeout` leave this module only where not a byte of the request was written.
+For a refresh the difference between a connection that was never made and one that ended after GitHub had read the
+request is the difference between "try again" and "the grant may be spent". So what aiohttp raises is told apart here:
+`httpx.ConnectError` and `httpx.ConnectTimeout` leave this module only where not a byte of the request was written.
 
 aiohttp itself repeats a request only for idempotent methods on a connection that went stale, never a POST. A request
 with the header `connection: close` gets a new connection of its own and so never meets a stale one.
@@ -18,12 +17,13 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from typing import Final
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
+from multidict import CIMultiDict
+from yarl import URL
 
 from githubtoken_operator.adapters import client_certificate, tls
 from githubtoken_operator.adapters.ca_file import CAFile
@@ -33,9 +33,6 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import ClientCertificate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CONNECTIONS_PER_HOST: Final = 100
 """As many concurrent requests as GitHub allows; the lanes let fewer go. A host that hangs takes those of no other."""
@@ -66,6 +63,8 @@ _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientPayloadError, "the answer is cut off"),
 )
 _ENDED: Final = ("it closed the connection", "it reset the connection")
+_RAISED: Final = (aiohttp.ClientError, OSError, ValueError)
+"""By aiohttp: TimeoutError is an OSError, and a header with a control character a ValueError."""
 
 
 def make_transport(
@@ -89,42 +88,47 @@ class GitHubTransport(httpx.AsyncBaseTransport):
         self._ca_file = ca_file
         self._shows = shows
         self._proxies: dict[_Origin, str | None] = {}
-        self._inner: dict[tuple[bool, str | None], AiohttpTransport] = {}
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends; raises `httpx.TransportError`, as `ConnectError` or `ConnectTimeout` only before anything was sent."""
         if self._ca_file is not None:
             self._ca_file.renew(self._trust)
-        fresh = request.headers.get("connection", "").lower() == "close"
-        key = (fresh, self._proxy(request.url))
-        inner = self._inner.get(key)
-        if inner is None:
-            inner = self._inner[key] = self._open(fresh=fresh, proxy=key[1])
         try:
-            with _told_apart():
-                response = await inner.handle_async_request(request)
-        except httpx.ReadError as error:
-            if (
-                str(error) in _ENDED
-                and request.url.scheme == "https"
-                and is_enterprise_server(f"https://{request.url.host}")
-            ):
-                # From TLS 1.3 on it says so after the handshake, in words that are often lost with the connection.
-                about = "our client certificate was perhaps refused" if self._shows else "a client certificate"
-                hint = (
-                    f"{error}; {about}" if self._shows else f"{error}; if it demands {about}, {client_certificate.SET}"
-                )
-                raise httpx.ReadError(hint) from error
-            raise
-        if isinstance(response.stream, httpx.AsyncByteStream):
-            response.stream = _Body(response.stream)
-        return response
+            answer = await self._send(request)
+        except _RAISED as error:
+            raise self._hinted(_meaning(error), request.url) from error
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
 
     async def aclose(self) -> None:
         """Closes all connections."""
-        while self._inner:
-            _, inner = self._inner.popitem()
-            await inner.aclose()
+        while self._sessions:
+            _, session = self._sessions.popitem()
+            await session.close()
+
+    async def _send(self, request: httpx.Request) -> aiohttp.ClientResponse:
+        limits = request.extensions.get("timeout", {})
+        proxy = self._proxy(request.url)
+        return await self._session(fresh=request.headers.get("connection", "").lower() == "close").request(
+            request.method,
+            str(request.url),
+            headers=CIMultiDict((name.decode("latin-1"), text.decode("latin-1")) for name, text in request.headers.raw),
+            data=request.content or None,
+            allow_redirects=False,
+            timeout=_timeout(limits.get("connect"), limits.get("read"), limits.get("pool")),
+            proxy=proxy and URL(proxy).with_user(None),
+            proxy_headers=_known_to_the_proxy(proxy) if proxy else None,
+        )
+
+    def _hinted(self, error: httpx.TransportError, url: httpx.URL) -> httpx.TransportError:
+        """The same with what may be behind it: a server that wants a certificate often says no more than that."""
+        if str(error) not in _ENDED or url.scheme != "https" or not is_enterprise_server(f"https://{url.host}"):
+            return error
+        # From TLS 1.3 on it says so after the handshake, in words that are often lost with the connection.
+        why = "our client certificate was perhaps refused"
+        return httpx.ReadError(
+            f"{error}; {why if self._shows else f'if it demands a client certificate, {client_certificate.SET}'}"
+        )
 
     def _proxy(self, url: httpx.URL) -> str | None:
         """The proxy for that origin. The environment of a process does not change."""
@@ -135,46 +139,49 @@ class GitHubTransport(httpx.AsyncBaseTransport):
             self._proxies[origin] = _proxy(*origin)
         return self._proxies[origin]
 
-    def _open(self, *, fresh: bool, proxy: str | None) -> AiohttpTransport:
-        def session() -> aiohttp.ClientSession:
-            connector = (
-                aiohttp.TCPConnector(ssl=self._trust, limit=0, limit_per_host=CONNECTIONS_PER_HOST, force_close=True)
-                if fresh
-                else aiohttp.TCPConnector(
-                    ssl=self._trust, limit=0, limit_per_host=CONNECTIONS_PER_HOST, keepalive_timeout=_KEEP_ALIVE
-                )
+    def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
+        """The connections that are kept, or those that serve one request each."""
+        if fresh not in self._sessions:
+            kept = {"force_close": True} if fresh else {"keepalive_timeout": _KEEP_ALIVE}
+            connector = aiohttp.TCPConnector(ssl=self._trust, limit=0, limit_per_host=CONNECTIONS_PER_HOST, **kept)
+            self._sessions[fresh] = aiohttp.ClientSession(
+                connector=connector,
+                # GitHub's web host sets session cookies, which would tie requests of different Apps together.
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                # httpx does.
+                auto_decompress=False,
             )
-            # GitHub's web host sets session cookies; sending them back would tie requests of different Apps together.
-            return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
-
-        return AiohttpTransport(
-            verify=self._trust, trust_env=False, proxy=httpx.Proxy(proxy) if proxy else None, client=session
-        )
+        return self._sessions[fresh]
 
 
 class _Body(httpx.AsyncByteStream):
     """A body whose errors are httpx's."""
 
-    def __init__(self, stream: httpx.AsyncByteStream) -> None:
-        self._stream = stream
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _told_apart():
-            async for chunk in self._stream:
+        try:
+            async for chunk in self._answer.content.iter_any():
                 yield chunk
+        except _RAISED as error:
+            raise _meaning(error) from error
 
     async def aclose(self) -> None:
-        with _told_apart():
-            await self._stream.aclose()
+        # A connection with something left to read is closed, any other one kept.
+        self._answer.release()
 
 
-@contextmanager
-def _told_apart() -> Iterator[None]:
-    try:
-        yield
-    except (httpx.TransportError, aiohttp.ClientError, OSError, ValueError) as error:
-        raised = error.__cause__ if isinstance(error, httpx.TransportError) and error.__cause__ else error
-        raise _meaning(raised) from raised
+@lru_cache(maxsize=16)
+def _timeout(connect: float | None, read: float | None, pool: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(sock_connect=connect, sock_read=read, connect=pool)
+
+
+def _known_to_the_proxy(proxy: str) -> dict[str, str]:
+    """The name and password that the proxy's URL has."""
+    user, password = URL(proxy).user, URL(proxy).password
+    return {"Proxy-Authorization": aiohttp.encode_basic_auth(user, password or "")} if user else {}
 
 
 def _meaning(raised: BaseException) -> httpx.TransportError:

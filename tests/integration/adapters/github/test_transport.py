@@ -203,8 +203,6 @@ async def test_a_proxy_is_used_for_other_hosts_and_never_for_loopback(
     assert b"ghs_secret" not in proxy.requests[0]
 
 
-@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore:The .proxy_auth. parameter is deprecated:DeprecationWarning")
 async def test_the_proxys_password_goes_to_the_proxy_and_nowhere_else(
     transport: httpx.AsyncBaseTransport, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
