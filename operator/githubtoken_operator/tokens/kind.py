@@ -192,6 +192,13 @@ class Gathered:
         return self.resolved.app
 
     @property
+    def spec_hash(self) -> str:
+        """Of what a token is obtained for."""
+        if self.observation.spec_hash is None:
+            raise Terminal(reasons.APP_NOT_READY, "the App cannot be used")
+        return self.observation.spec_hash
+
+    @property
     def app_ref(self) -> Ref:
         """The App that `appRef` names, whether or not it is there."""
         return app_ref(self.observation.token)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 import apidoc
-from githubtoken_operator.domain.runs.decide import must_publish, obtain_cause
+from githubtoken_operator.domain.runs.decide import obtain_cause, secret_to_write
 from githubtoken_operator.domain.runs.due.schedule import replacement
 from tests.unit.builders import githubtoken, observation, seen, settled
 
@@ -52,7 +52,7 @@ def effect(before: dict[str, Any], after: dict[str, Any]) -> str:
     found = replace(held, token=now, spec_hash=observation(now).spec_hash)
     if obtain_cause(found) is not None:
         return NEW_TOKEN
-    if must_publish(found):
+    if secret_to_write(found) is not None:
         return REWRITTEN
     return PLANNED if replacement(found) != replacement(held) else "Nothing happens."
 

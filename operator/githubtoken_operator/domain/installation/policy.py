@@ -46,6 +46,8 @@ def narrowed(
     `account` is the installation's own, once it is known, and `enterprise` says that it is an enterprise's; until then
     it is the one that the source names. Where that is none (there is an `id`), repositories cannot be judged before.
     """
+    if limits == UNLIMITED:
+        return source
     if limits.repositories is not None and (enterprise or source.enterprise is not None):
         # A slug may be the login of a stranger, and the token acts beyond repositories.
         raise _denied("a token of an enterprise cannot be held to the App's `allowedRepositories`: use another App")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -48,7 +49,12 @@ class Origin:
 
 def same_host(one: str, another: str) -> bool:
     """Whether both URLs are on a host of the same name, on whatever port."""
-    return urlsplit(one).hostname == urlsplit(another).hostname
+    return _host(one) == _host(another)
+
+
+@lru_cache(maxsize=256)
+def _host(url: str) -> str | None:
+    return urlsplit(url).hostname
 
 
 def of(server: Server) -> Origin:

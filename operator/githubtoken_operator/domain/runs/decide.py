@@ -98,7 +98,7 @@ def _decide_token(seen: Observation, ahead: Standing | None) -> Decision:
         # What has just come is looked at without delay, whatever failed before it came.
         hindrance = _hindrance(seen, None) if seen.last_error else None
         return Wait(hindrance) if hindrance else seen.own.admission
-    if must_publish(seen):
+    if secret_to_write(seen) is not None:
         return Publish(hindrance or ahead)
     return Wait(hindrance or ahead)
 
@@ -187,14 +187,15 @@ def _backing_off(seen: Observation) -> Standing | None:
     return seen.last_error or BackingOff()
 
 
-def must_publish(seen: Observation) -> bool:
-    """Whether the Secret lacks the valid token that is held, or looks otherwise than the spec says."""
+def secret_to_write(seen: Observation) -> dict[str, Any] | None:
+    """What the Secret must look like, where it lacks the valid token that is held or looks otherwise; else None."""
     desired = desired_secret(seen)
     if desired is None or seen.issued is None:
-        return False
+        return None
     if seen.spread is not None:
-        return seen.spread.lacks(desired, seen.issued, seen.now)
-    return seen.secret is None or not seen.token.seen or consumer.differs(seen.secret, desired)
+        return desired if seen.spread.lacks(desired, seen.issued, seen.now) else None
+    stays = seen.secret is not None and seen.token.seen and not consumer.differs(seen.secret, desired)
+    return None if stays else desired
 
 
 def desired_secret(seen: Observation) -> dict[str, Any] | None:

@@ -94,7 +94,7 @@ class DueQueue(Generic[K]):
         elif queued is not None and queued[0].due <= entry.due:
             return
         earliest = queued[0] if queued is not None and queued[0].due <= entry.due else entry
-        entry = replace(earliest, deadline=self._deadlines.get(key))
+        entry = Next(earliest.due, self._deadlines.get(key), earliest.cause)
         serial = next(self._serial)
         self._entries[key] = (entry, serial)
         heapq.heappush(self._by_due, (entry.due, serial, key))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from githubtoken_operator.apps.checks import Checks
 from githubtoken_operator.apps.reader import Resolved
-from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import MOST_PREDECESSORS, Issued, Predecessor
 from githubtoken_operator.domain.installation import probe, target
 from githubtoken_operator.domain.installation.target import GIVEN_UP, Target
@@ -141,8 +140,8 @@ class InstallationKind(TokenKind):
         if token.refresh_pending:
             self._tokens.ask_again(app, source)
         minted, found = await self._tokens.obtain(app, source, target.known(token.status, source, app.server))
-        spec_hash = consumer.spec_hash(token, app)
-        return Trial(Issued(minted.access, gathered.next_revision, spec_hash, origin.of(app.server)), minted, found)
+        issued = Issued(minted.access, gathered.next_revision, gathered.spec_hash, origin.of(app.server))
+        return Trial(issued, minted, found)
 
     def granted(self, seen: Observation, memory: Memory) -> Granted:
         """The same; a token that was taken up from its Secret is of the account in the spec, if it names one."""
@@ -169,7 +168,7 @@ def _present(gathered: Gathered, beside: Beside) -> Trial | None:
     seen, trial = gathered.observation, beside.trial
     if trial is None:
         return None
-    wanted = trial.issued.spec_hash == consumer.spec_hash(seen.token, gathered.app)
+    wanted = trial.issued.spec_hash == gathered.spec_hash
     if wanted and seen.now - trial.issued.access.created < probe.TRIED_FOR:
         return trial
     _supersede(gathered, beside, trial.issued)

@@ -14,7 +14,7 @@ from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.observed.own import Step
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.runs import doubt
-from githubtoken_operator.domain.runs.decide import Decision, Halt, Hold, Obtain, Publish, Wait, must_publish
+from githubtoken_operator.domain.runs.decide import Decision, Halt, Hold, Obtain, Publish, Wait
 from githubtoken_operator.domain.runs.due.followup import count_failure
 from githubtoken_operator.domain.runs.due.outcomes import Lagging, Moved, Outcome
 from githubtoken_operator.domain.vocabulary import reasons
@@ -91,9 +91,7 @@ class Actions:
                 return Lagging(timedelta(seconds=early.retry_after or 0))
         if issued is None:
             return gathered.body
-        obtained = self._moments.timed(gathered).holding(issued, memory)
-        act = self._publish if must_publish(obtained.observation) else self._settle
-        return await act(obtained, memory, None)
+        return await self._publish(self._moments.timed(gathered).holding(issued, memory), memory, None)
 
     async def _step(self, gathered: Gathered, memory: Memory, step: Step) -> Outcome | JSON:
         waiting = await gathered.kind.step(gathered, memory, step)
@@ -125,9 +123,7 @@ class Actions:
         if isinstance(error, NotSent | OutcomeUnknown):
             self._turns.reserve(gathered)
         failed = gathered.failed(error, count_failure(seen, error), memory)
-        if publish and must_publish(failed.observation):
-            return await self._publish(failed, memory, error)
-        return await self._settle(failed, memory, error)
+        return await (self._publish if publish else self._settle)(failed, memory, error)
 
     async def _app_changed(self, gathered: Gathered) -> bool:
         """Whether the App's key or secret was replaced after it was read: what was refused then is no failure."""

@@ -11,7 +11,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Invalid, Terminating
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer import rollout
-from githubtoken_operator.domain.runs.decide import desired_secret
+from githubtoken_operator.domain.runs.decide import secret_to_write
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.tokens.consumer.secret import write
@@ -29,12 +29,14 @@ class Publisher:
         self._metrics = metrics
 
     async def publish(self, gathered: Gathered, memory: Memory) -> Gathered:
-        """What is known then. Raises `Terminal` where the API server refuses the Secret, and `ApiError`.
+        """What is known then; the same where nothing is to be written.
+
+        Raises `Terminal` where the API server refuses the Secret, and `ApiError`.
 
         What one namespace of a ClusterGitHubToken refuses is that namespace's failure alone.
         """
         seen = gathered.observation
-        issued, body, present = seen.issued, desired_secret(seen), seen.spread
+        issued, body, present = seen.issued, secret_to_write(seen), seen.spread
         if issued is None or body is None:
             return gathered
         gathered.kind.keep(memory, issued)

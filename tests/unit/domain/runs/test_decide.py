@@ -25,8 +25,8 @@ from githubtoken_operator.domain.runs.decide import (
     Publish,
     Wait,
     decide,
-    must_publish,
     obtain_cause,
+    secret_to_write,
 )
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
@@ -212,7 +212,7 @@ def test_back_off_is_not_told_while_nothing_is_wanted() -> None:
     ],
 )
 def test_when_the_secret_is_written(seen_: Observation, *, publish: bool) -> None:
-    assert must_publish(seen_) is publish
+    assert (secret_to_write(seen_) is not None) is publish
 
 
 def test_an_edited_secret_is_restored() -> None:
