@@ -24,13 +24,9 @@ hundredth time all. A connection that ended leaves some hundred, so that a few m
 
 
 def small() -> None:
-    """Makes the TLS connections that follow take less, and looks for garbage seldom, and not among what was imported.
-
-    To be called before the event loop begins: the look that is taken here is the longest.
-    """
+    """Makes the TLS connections that follow take less, and looks for garbage seldom, and not among what was imported."""
     sslproto.SSLProtocol.max_size = TLS_BUFFER
     gc.set_threshold(*LOOKS)
-    gc.collect()
     gc.freeze()
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -241,7 +241,7 @@ async def _read(response: httpx.Response, largest: int) -> Answer:
         # What was read is whole; an error while the connection is put away takes nothing from it.
         with suppress(httpx.HTTPError):
             await response.aclose()
-    return Answer(status=response.status_code, headers=_single(response.headers), body=bytes(body))
+    return Answer(status=response.status_code, headers=_single(response.headers.raw), body=bytes(body))
 
 
 def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -251,11 +251,12 @@ def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
     return response.aiter_bytes()
 
 
-def _single(headers: httpx.Headers) -> dict[str, str]:
+def _single(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """One value for each name: what stands there twice is a middlebox's doing, and its first that says something."""
     found: dict[str, str] = {}
-    for name, value in headers.multi_items():
-        found[name.lower()] = found.get(name.lower()) or value
+    for raw, value in headers:
+        name = raw.decode("latin-1").lower()
+        found[name] = found.get(name) or value.decode("latin-1")
     return found
 
 

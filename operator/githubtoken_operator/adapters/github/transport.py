@@ -109,10 +109,11 @@ class GitHubTransport(httpx.AsyncBaseTransport):
     async def _send(self, request: httpx.Request) -> aiohttp.ClientResponse:
         limits = request.extensions.get("timeout", {})
         proxy = self._proxy(request.url)
-        return await self._session(fresh=request.headers.get("connection", "").lower() == "close").request(
+        headers = CIMultiDict((name.decode("latin-1"), text.decode("latin-1")) for name, text in request.headers.raw)
+        return await self._session(fresh=headers.get("connection", "").lower() == "close").request(
             request.method,
             str(request.url),
-            headers=CIMultiDict((name.decode("latin-1"), text.decode("latin-1")) for name, text in request.headers.raw),
+            headers=headers,
             data=request.content or None,
             allow_redirects=False,
             timeout=_timeout(limits.get("connect"), limits.get("read"), limits.get("pool")),

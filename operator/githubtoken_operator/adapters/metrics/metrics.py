@@ -28,7 +28,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from githubtoken_operator.adapters.metrics.object_metrics import AppSeries, TokenSeries
-from githubtoken_operator.adapters.metrics.process_metrics import NO_ANSWER, ProcessMetrics
+from githubtoken_operator.adapters.metrics.process_metrics import NO_ANSWER, ProcessMetrics, series
 from githubtoken_operator.domain.objects.specs.sources import KindName
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 
@@ -128,17 +128,21 @@ class Metrics:
             ("kind",),
             registry=self.registry,
         )
-        self._requests = Counter(
-            "githubtoken_github_requests_total",
-            "Requests to GitHub by host, operation and HTTP status code; the code is `none` where no answer came.",
-            ("host", "operation", "code"),
-            registry=self.registry,
+        self._requests = series(
+            Counter(
+                "githubtoken_github_requests_total",
+                "Requests to GitHub by host, operation and HTTP status code; the code is `none` where no answer came.",
+                ("host", "operation", "code"),
+                registry=self.registry,
+            )
         )
-        self._request_duration = Histogram(
-            "githubtoken_github_request_duration_seconds",
-            "How long GitHub took to answer.",
-            ("host", "operation"),
-            registry=self.registry,
+        self._request_duration = series(
+            Histogram(
+                "githubtoken_github_request_duration_seconds",
+                "How long GitHub took to answer.",
+                ("host", "operation"),
+                registry=self.registry,
+            )
         )
         self._signer_requests = Counter(
             "githubtoken_signer_requests_total",
@@ -226,8 +230,8 @@ class Metrics:
     def request(self, host: str, operation: str, code: int | None, seconds: float) -> None:
         """Count a request; `code` is the HTTP status, or None where no answer came."""
         label = self.host_label(host)
-        self._requests.labels(label, operation, NO_ANSWER if code is None else str(code)).inc()
-        self._request_duration.labels(label, operation).observe(seconds)
+        self._requests(label, operation, NO_ANSWER if code is None else str(code)).inc()
+        self._request_duration(label, operation).observe(seconds)
 
     def rate_limit(self, host: str, app: str, installation: str, remaining: int) -> None:
         """Note what GitHub says is left of a primary limit; `installation` is empty for a user token."""

@@ -7,8 +7,9 @@ methods may be called from any thread. What is given to `watch_…` is read at e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from threading import Lock
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -27,6 +28,17 @@ _API_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 
 _LAG_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
+_Metric = TypeVar("_Metric", Counter, Histogram)
+
+
+def series(metric: _Metric) -> Callable[..., _Metric]:
+    """The metric's `labels`, for what each request counts: the client takes a lock and compares texts at each call.
+
+    Only where labels are bounded and no series is ever removed.
+    """
+    return lru_cache(maxsize=None)(metric.labels)
+
+
 class ProcessMetrics:
     """What an on-call engineer asks of the process. `monotonic` gives seconds."""
 
@@ -38,31 +50,39 @@ class ProcessMetrics:
         self._waiting = WaitingSeries()
         for collector in (self._sources, self._watches, self._pauses, self._waiting):
             registry.register(collector)
-        self._runs = Counter(
-            "githubtoken_runs_total",
-            "Runs of single objects by their kind, how they ended, and the cause of the next one.",
-            ("kind", "result", "next"),
-            registry=registry,
+        self._runs = series(
+            Counter(
+                "githubtoken_runs_total",
+                "Runs of single objects by their kind, how they ended, and the cause of the next one.",
+                ("kind", "result", "next"),
+                registry=registry,
+            )
         )
-        self._run_duration = Histogram(
-            "githubtoken_run_duration_seconds",
-            "How long a run held its place.",
-            ("kind",),
-            buckets=_RUN_BUCKETS,
-            registry=registry,
+        self._run_duration = series(
+            Histogram(
+                "githubtoken_run_duration_seconds",
+                "How long a run held its place.",
+                ("kind",),
+                buckets=_RUN_BUCKETS,
+                registry=registry,
+            )
         )
-        self._requests = Counter(
-            "githubtoken_api_requests_total",
-            "Requests to the API server; the code is `none` where no answer came.",
-            ("verb", "resource", "code"),
-            registry=registry,
+        self._requests = series(
+            Counter(
+                "githubtoken_api_requests_total",
+                "Requests to the API server; the code is `none` where no answer came.",
+                ("verb", "resource", "code"),
+                registry=registry,
+            )
         )
-        self._request_duration = Histogram(
-            "githubtoken_api_request_duration_seconds",
-            "How long the API server took to answer.",
-            ("verb", "resource"),
-            buckets=_API_BUCKETS,
-            registry=registry,
+        self._request_duration = series(
+            Histogram(
+                "githubtoken_api_request_duration_seconds",
+                "How long the API server took to answer.",
+                ("verb", "resource"),
+                buckets=_API_BUCKETS,
+                registry=registry,
+            )
         )
         self._renewals = Counter(
             "githubtoken_lease_renewals_total",
@@ -83,23 +103,23 @@ class ProcessMetrics:
             registry=registry,
         )
         for kind in ("GitHubToken", "GitHubApp", "ClusterGitHubApp"):
-            self._runs.labels(kind, "crashed", "crash")
+            self._runs(kind, "crashed", "crash")
         for result in ("success", "failed"):
             self._renewals.labels(result)
 
     def ran(self, kind: str, result: RunResult, following: str, seconds: float) -> None:
         """Count a run of an object of that kind; `following` is what it runs for next."""
-        self._runs.labels(kind, result, following).inc()
-        self._run_duration.labels(kind).observe(seconds)
+        self._runs(kind, result, following).inc()
+        self._run_duration(kind).observe(seconds)
 
     def asked(self, verb: str, resource: str, status: int, seconds: float) -> None:
         """Count a request to the API server; `status` is 0 where it was not answered."""
         self.answered(verb, resource, status)
-        self._request_duration.labels(verb, resource).observe(seconds)
+        self._request_duration(verb, resource).observe(seconds)
 
     def answered(self, verb: str, resource: str, status: int) -> None:
         """The same of one that takes as long as somebody listens."""
-        self._requests.labels(verb, resource, str(status) if status else NO_ANSWER).inc()
+        self._requests(verb, resource, str(status) if status else NO_ANSWER).inc()
 
     def renewed(self, succeeded: bool, seconds: float) -> None:  # noqa: FBT001 - the one thing that is told
         """Count an attempt to renew the Lease."""

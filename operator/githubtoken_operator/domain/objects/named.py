@@ -20,7 +20,7 @@ _REFERENCES: Final = (
 
 def secrets(spec: Mapping[str, Any]) -> frozenset[str]:
     """The names of the Secrets that a spec, which the API server accepted, names."""
-    return frozenset(name for path in _REFERENCES if (name := _at(spec, path)))
+    return frozenset(name for path in _REFERENCES if path[0] in spec and (name := _at(spec, path)))
 
 
 def _at(spec: Mapping[str, Any], path: tuple[str, ...]) -> str | None:

@@ -17,8 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import LAST_APPLIED, data_digest
@@ -38,11 +37,11 @@ def served(*, clusterwide: bool) -> tuple[Kind, ...]:
     return tuple(kind for kind in WATCHED if clusterwide or kind.namespaced)
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """One object of the cluster; what is cluster-scoped has no namespace ("").
 
-    A Ref to a GitHubToken or an App is also the scheduler's key for it.
+    A Ref to a GitHubToken or an App is also the scheduler's key for it. Each run asks hundreds of times for the hash of
+    one, which a tuple has without a call in Python.
     """
 
     kind: Kind
@@ -78,6 +77,8 @@ class Watched:
     def depends(self, key: Ref, on: Iterable[Ref]) -> None:
         """Replaces what `key` was said to depend on."""
         reads, before = frozenset(on), self.reads(key)
+        if reads == before:
+            return
         for ref in before - reads:
             if left := _without(self._dependents[ref], key):
                 self._dependents[ref] = left
