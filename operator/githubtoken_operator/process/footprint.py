@@ -24,7 +24,7 @@ hundredth time all. A connection that ended leaves some hundred, so that a few m
 
 
 def small() -> None:
-    """Makes the TLS connections that follow take less, and looks for garbage seldom, and not among what was imported."""
+    """Makes the TLS connections that follow take less, and looks for garbage seldom, and not in what was imported."""
     sslproto.SSLProtocol.max_size = TLS_BUFFER
     gc.set_threshold(*LOOKS)
     gc.freeze()
