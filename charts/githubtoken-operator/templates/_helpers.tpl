@@ -7,11 +7,11 @@
 {{- define "githubtoken-operator.fullname" -}}
 {{- $name := include "githubtoken-operator.name" . }}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 45 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 45 | trimAll "-" }}
 {{- else if contains $name .Release.Name }}
-{{- .Release.Name | trunc 45 | trimSuffix "-" }}
+{{- .Release.Name | trunc 45 | trimAll "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 45 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name $name | trunc 45 | trimAll "-" }}
 {{- end }}
 {{- end }}
 
@@ -24,14 +24,14 @@
 {{- end }}
 
 {{- define "githubtoken-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "githubtoken-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "githubtoken-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "githubtoken-operator.commonLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: {{ include "githubtoken-operator.name" . }}
+app.kubernetes.io/part-of: {{ include "githubtoken-operator.name" . | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
@@ -73,7 +73,7 @@ kind: {{ $prefix }}Role
 metadata:
   name: {{ $name }}
   {{- with $namespace }}
-  namespace: {{ . }}
+  namespace: {{ . | quote }}
   {{- end }}
   labels:
     {{- include "githubtoken-operator.labels" $root | nindent 4 }}
@@ -85,7 +85,7 @@ kind: {{ $prefix }}RoleBinding
 metadata:
   name: {{ $name }}
   {{- with $namespace }}
-  namespace: {{ . }}
+  namespace: {{ . | quote }}
   {{- end }}
   labels:
     {{- include "githubtoken-operator.labels" $root | nindent 4 }}
@@ -100,8 +100,8 @@ subjects:
 
 {{- define "githubtoken-operator.subject" -}}
 - kind: ServiceAccount
-  name: {{ include "githubtoken-operator.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "githubtoken-operator.serviceAccountName" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end }}
 
 {{- define "githubtoken-operator.simulator.name" -}}
@@ -175,10 +175,10 @@ key. All templates of a rendering must see the same: it is kept in the values.
 {{- with .Values.trustedCA }}
 {{- if .configMap }}
 configMap:
-  name: {{ .configMap }}
+  name: {{ .configMap | quote }}
 {{- else if .secret }}
 secret:
-  secretName: {{ .secret }}
+  secretName: {{ .secret | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -193,9 +193,72 @@ secret:
 {{- if and $root.Values.crds.enabled (or (not $crd) $ours $root.Values.crds.adopt) }}yes{{ end }}
 {{- end }}
 
+{{/* The file of a Vault audience's token, by whose name the operator finds it. */}}
+{{- define "githubtoken-operator.audienceFile" -}}
+{{- regexReplaceAll "[^A-Za-z0-9.-]" . "_" }}
+{{- end }}
+
+{{/* A label that is given twice is refused by some of those who apply it, and by others the last one counts. */}}
+{{- define "githubtoken-operator.validateLabels" -}}
+{{- $own := dict "kubectl.kubernetes.io/default-container" "" "app.kubernetes.io/component" "" }}
+{{- $own = merge $own (include "githubtoken-operator.selectorLabels" . | fromYaml) }}
+{{- range list "helm.sh/chart" "app.kubernetes.io/version" "app.kubernetes.io/part-of" "app.kubernetes.io/managed-by" }}
+{{- $_ := set $own . "" }}
+{{- end }}
+{{- $given := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels "podAnnotations" .Values.podAnnotations }}
+{{- range $name, $part := omit .Values.metrics "service" }}
+{{- $_ := set $given (printf "metrics.%s.labels" $name) $part.labels }}
+{{- end }}
+{{- range $value, $labels := $given }}
+{{- range $label, $_ := $labels }}
+{{- if hasKey $own $label }}
+{{- fail (printf "%s has %s, which the chart sets itself: leave it out" $value $label) }}
+{{- end }}
+{{- if and (not (has $value (list "commonLabels" "podAnnotations"))) (hasKey (default dict $.Values.commonLabels) $label) }}
+{{- fail (printf "%s has %s, which commonLabels sets already: leave one of them out" $value $label) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* What no schema can say. */}}
 {{- define "githubtoken-operator.validate" -}}
+{{- $fullname := include "githubtoken-operator.fullname" . }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $fullname) }}
+{{- fail (printf "objects would be named %s, which Kubernetes refuses for a Service: set fullnameOverride to a name of a-z, 0-9 and -, with a letter first" $fullname) }}
+{{- end }}
+{{- include "githubtoken-operator.validateLabels" . }}
+{{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.egressPorts) }}
+{{- fail "networkPolicy.egressPorts is empty: list the ports of the API server and of GitHub, since a rule without ports would let everything out" }}
+{{- end }}
+{{- range .Values.extraArgs }}
+{{- if hasPrefix "--no-leader-elect" . }}
+{{- fail "extraArgs has --no-leader-elect: two pods run together during every upgrade, also with replicaCount 1, and only the Lease keeps them apart; leave it out" }}
+{{- end }}
+{{- end }}
+{{- if not (regexMatch "^(([2-9]|[1-9][0-9]|[1-5][0-9][0-9]|600)s|([1-9]|10)m|[1-9]m[0-5]?[0-9]s)$" .Values.operator.leaseDuration) }}
+{{- fail (printf "operator.leaseDuration is %s: it must be from 2s to 10m, such as 15s or 1m30s" .Values.operator.leaseDuration) }}
+{{- end }}
+{{- range $name, $image := dict "image" .Values.image "simulator.image" .Values.simulator.image }}
+{{- if regexMatch ":[^/]*$|@" $image.repository }}
+{{- fail (printf "%s.repository is %s: put its tag into %s.tag, and its digest into %s.digest" $name $image.repository $name $name) }}
+{{- end }}
+{{- end }}
+{{- $files := dict }}
+{{- range .Values.signers.vault.audiences }}
+{{- $file := include "githubtoken-operator.audienceFile" . }}
+{{- if hasKey $files $file }}
+{{- fail (printf "signers.vault.audiences has %s and %s, whose tokens would have the same file: keep one of them" (get $files $file) .) }}
+{{- end }}
+{{- $_ := set $files $file . }}
+{{- end }}
 {{- with .Values.metrics }}
+{{- range $name, $monitor := dict "serviceMonitor" .serviceMonitor "podMonitor" .podMonitor }}
+{{- $seconds := list $monitor.scrapeTimeout $monitor.interval }}
+{{- if and (regexMatch "^[0-9]+s [0-9]+s$" (join " " $seconds)) (gt (trimSuffix "s" (first $seconds) | int) (trimSuffix "s" (last $seconds) | int)) }}
+{{- fail (printf "metrics.%s.scrapeTimeout is longer than its interval, and the Prometheus operator would leave it out: make it %s at most" $name (last $seconds)) }}
+{{- end }}
+{{- end }}
 {{- if and .serviceMonitor.enabled .podMonitor.enabled }}
 {{- fail "enable metrics.serviceMonitor or metrics.podMonitor, not both: each replica would be scraped twice" }}
 {{- end }}

@@ -82,6 +82,42 @@ def test_the_manifests_in_deploy_are_what_the_chart_renders(helm: Helm) -> None:
         (["--set=signers.pkcs11.pinSecret=pin"], "module and signers.pkcs11.pinSecret go together"),
         (["--set=signers.pkcs11.module=hsm.so"], "/signers/pkcs11/module"),
         (
+            ['--set-json=signers.vault.audiences=["a:b", "a/b"]'],
+            "a:b and a/b, whose tokens would have the same file",
+        ),
+        (["--set=signers.vault.tokenSeconds=10000000000"], "/signers/vault/tokenSeconds"),
+        (["--set=fullnameOverride=My_Name"], "/fullnameOverride"),
+        (["--set-string=fullnameOverride=1st"], "/fullnameOverride"),
+        (["--set=nameOverride=-"], "/nameOverride"),
+        (["--set=nameOverride=a.b", "--set=fullnameOverride=ok"], "/nameOverride"),
+        (["--set=commonLabels.helm\\.sh/chart=x"], "commonLabels has helm.sh/chart, which the chart sets itself"),
+        (
+            ["--set=podLabels.app\\.kubernetes\\.io/name=x"],
+            "podLabels has app.kubernetes.io/name",
+        ),
+        (
+            ["--set=commonLabels.team=a", "--set=podLabels.team=b"],
+            "podLabels has team, which commonLabels sets",
+        ),
+        (
+            ["--set=commonLabels.release=p", "--set=metrics.podMonitor.labels.release=p"],
+            "metrics.podMonitor.labels has release, which commonLabels sets already",
+        ),
+        (["--set=podAnnotations.bad key=x"], "invalid propertyName 'bad key'"),
+        (["--set=commonLabels.team=an owner"], "/commonLabels/team"),
+        (["--set=networkPolicy.enabled=true", "--set-json=networkPolicy.egressPorts=[]"], "egressPorts is empty"),
+        (["--set=extraArgs={--no-leader-elect}"], "extraArgs has --no-leader-elect"),
+        (['--set-json=extraEnv=[{"name": "A", "value": 1}]'], "/extraEnv/0/value"),
+        (["--set-json=imagePullSecrets=[{}]"], "/imagePullSecrets/0"),
+        (["--set=image.repository=r.example/o:v1"], "put its tag into image.tag"),
+        (["--set=operator.leaseDuration=1s"], "operator.leaseDuration is 1s: it must be from 2s to 10m"),
+        (["--set=livenessProbe.httpGet.path=/"], "invalid propertyName 'httpGet'"),
+        (["--set=trustedCA.configMap=ca", "--set=trustedCA.key=../ca.crt"], "/trustedCA/key"),
+        (["--set=metrics.podMonitor.scrapeTimeout=40s"], "podMonitor.scrapeTimeout is longer than its interval"),
+        (["--set=metrics=null"], "missing property 'metrics'"),
+        (["--set=operator.leaseDuration=null"], "missing property 'leaseDuration'"),
+        (["--set=signers.vault=null"], "missing property 'vault'"),
+        (
             ["--set=simulator.enabled=true", "--set=scope.namespaces={elsewhere}"],
             "the simulator's namespace where must be one of scope.namespaces",
         ),
@@ -92,6 +128,13 @@ def test_a_wrong_value_is_refused(helm: Helm, arguments: list[str], said: str) -
     result = run(helm.helm3, "template", "name", CHART, "--namespace=where", *arguments)
     assert result.code != 0
     assert said in result.error
+
+
+@pytest.mark.parametrize("release", ["2024", "a.b"])
+def test_a_release_whose_objects_kubernetes_would_refuse_is_told_what_to_set(helm: Helm, release: str) -> None:
+    result = run(helm.helm3, "template", release, CHART)
+    assert "set fullnameOverride" in result.error
+    assert run(helm.helm3, "template", release, CHART, "--set=fullnameOverride=tokens").code == 0
 
 
 def test_the_operator_is_told_what_the_values_say(helm: Helm) -> None:

@@ -78,6 +78,16 @@ def test_a_version_knows_all_that_the_chart_renders(helm: Helm, version: str, va
     assert faults(version, rendered(helm, values).objects) == []
 
 
+def test_names_that_yaml_takes_for_numbers_or_truth_stay_names(helm: Helm) -> None:
+    texts = ("nameOverride=123", "fullnameOverride=true", "serviceAccount.name=007", "priorityClassName=1e3")
+    names = ("trustedCA.configMap=0", "signers.pkcs11.pinSecret=1", "signers.pkcs11.module=/hsm.so")
+    values = [f"--set-string={each}" for each in (*texts, *names)]
+    scope = ('--set-json=scope.namespaces=["456"]', "--set=simulator.enabled=true")
+    rendered = render(helm, *values, *scope, "--set=replicaCount=2000000", name="789", namespace="456")
+    assert faults(versions()[-1], rendered.objects) == []
+    assert {each["metadata"].get("namespace", "456") for each in rendered.objects} == {"456"}
+
+
 @pytest.mark.parametrize("version", versions())
 @pytest.mark.parametrize("path", DEPLOY, ids=lambda path: path.name)
 def test_a_version_knows_all_that_is_applied_without_helm(version: str, path: Path) -> None:
