@@ -53,10 +53,10 @@ class Apps:
                 self._served[ref].add(known.digest)
             return known
 
-    async def resolve_for(self, ref: Ref, namespace: str | None) -> Resolved:
+    async def resolve_for(self, ref: Ref, namespace: str) -> Resolved:
         """The same as tokens of `namespace` may use it; of one that does not admit them, they learn nothing else.
 
-        None is for an object of the cluster, whose namespaces are asked about one by one.
+        "" is for an object of the cluster, whose namespaces are asked about one by one.
         """
         if ref.kind is Kind.APP:
             return await self.resolve(ref)
@@ -64,7 +64,7 @@ class Apps:
             message = f"this operator serves namespaces only: use a GitHubApp instead of {ref}"
             return Resolved(self._now(), error=Terminal(reasons.APP_NOT_ALLOWED, message))
         resolved = await self.resolve(ref)
-        if namespace is None or resolved.source is None:
+        if not namespace or resolved.source is None:
             return resolved
         if refusal := await self._reader.not_admitted(resolved.source, namespace):
             # Nothing of the App is handed out: not its host, and not the client secret that is the cluster's.

@@ -120,7 +120,9 @@ class Recorder:
 
     async def _emit(self, token: GitHubToken, *, warning: bool, reason: str, message: str) -> None:
         where = logs.about(*token.labels) | {"reason": reason}
-        involved = {"name": token.name, "uid": token.uid} | ({} if token.wish else {"namespace": token.namespace})
+        involved = {"name": token.name, "uid": token.uid} | (
+            {} if token.clusterwide else {"namespace": token.namespace}
+        )
         try:
             await self._cluster.emit(
                 ref_of(token).kind, involved, warning=warning, reason=reason, message=message, now=self._now()

@@ -116,7 +116,7 @@ def render(token: GitHubToken, issued: Issued, server: Server | None, *, adopted
         REVISION: str(issued.revision),
         SPEC_HASH: issued.spec_hash,
         TOKEN_SHA256: access.token.sha256,
-        **owner_note(token.name, clusterwide=token.wish is not None),
+        **owner_note(token.name, clusterwide=token.clusterwide),
         **(origin.note(issued.origin) if token.revoke or token.secret.formats else {}),
         **_predecessors(issued),
     }

@@ -148,7 +148,7 @@ def noted_owner(secret: JSON) -> tuple[str, bool] | None:
 
 def is_noted_for(secret: JSON, token: GitHubToken) -> bool:
     """Whether the annotation names this object."""
-    return noted_owner(secret) == (token.name, token.wish is not None)
+    return noted_owner(secret) == (token.name, token.clusterwide)
 
 
 def in_words(owner: tuple[str, bool]) -> str:

@@ -81,7 +81,7 @@ class Endings:
 
         Beside it why that may not be read.
         """
-        if token.wish is not None:
+        if token.clusterwide:
             return await self._spreads.given_out(token)
         try:
             secret = await self._cluster.read(Kind.SECRET, token.namespace, token.secret.name)
@@ -93,7 +93,7 @@ class Endings:
     async def _app(self, token: GitHubToken, memory: Memory) -> App:
         """The App as it is, or as it was when this process last used it: it may be deleted together with its tokens."""
         try:
-            resolved = await self._apps.resolve_for(app_ref(token), None if token.wish else token.namespace)
+            resolved = await self._apps.resolve_for(app_ref(token), token.labels[0])
         except Forbidden:
             if memory.app is None:
                 raise

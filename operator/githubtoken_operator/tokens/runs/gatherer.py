@@ -64,14 +64,14 @@ class Gatherer:
         # Said before anything is waited for, so that of two that begin at once each knows of the other.
         kind = self._kinds[token.kind]
         secrets = [Ref(Kind.SECRET, token.namespace, name) for name in kind.secrets(token)]
-        consumers = self._spreads.secrets(key, token) if token.wish else [Ref(*_place_of(token))]
+        consumers = self._spreads.secrets(key, token) if token.clusterwide else [Ref(*_place_of(token))]
         self._objects.depends(key, [*(_inputs_of_app(token) if kind.of_app else ()), *secrets, *consumers])
         around = await self._circumstances.gather(token, kind, body, memory)
         seen, resolved = around.observation, around.resolved
         inputs = [resolved.digest, *ready_of(resolved.source.status)] if resolved.source else []
         stored: Issued | None = None
         try:
-            if token.wish is not None:
+            if token.clusterwide:
                 spread = await self._spreads.observe(key, token, resolved if kind.of_app else None)
                 seen, stored = replace(seen, spread=spread), spread.published
             else:
@@ -119,5 +119,5 @@ def _place_of(token: GitHubToken) -> tuple[Kind, str, str]:
 
 def _inputs_of_app(token: GitHubToken) -> list[Ref]:
     """The App, and the namespace by whose labels a ClusterGitHubApp may go."""
-    cluster_app = token.app_kind == "ClusterGitHubApp" and token.wish is None
+    cluster_app = token.app_kind == "ClusterGitHubApp" and not token.clusterwide
     return [app_ref(token), *([Ref(Kind.NAMESPACE, "", token.namespace)] if cluster_app else [])]

@@ -211,7 +211,7 @@ class SignIns:
             date=answer.headers["date"],
             body=answer.body,
             name=shown.token.name,
-            clusterwide=shown.token.wish is not None,
+            clusterwide=shown.token.clusterwide,
             client_id=shown.app.client_id,
             origin=origin.of(shown.app.server),
             headers=answer.headers,

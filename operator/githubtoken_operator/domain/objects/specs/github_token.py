@@ -111,6 +111,11 @@ class GitHubToken:
     wish: Wish | None = None
 
     @property
+    def clusterwide(self) -> bool:
+        """Whether it is a ClusterGitHubToken."""
+        return self.wish is not None
+
+    @property
     def object_kind(self) -> ObjectKind:
         """The kind of the object, as the API calls it."""
         return "ClusterGitHubToken" if self.wish else "GitHubToken"

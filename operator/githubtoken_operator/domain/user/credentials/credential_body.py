@@ -232,7 +232,7 @@ def _spent(secret: JSON, grant: Grant) -> str:
 
 
 def _note(token: GitHubToken) -> dict[str, str]:
-    return owner_note(token.name, clusterwide=token.wish is not None)
+    return owner_note(token.name, clusterwide=token.clusterwide)
 
 
 def _credential_name(token: GitHubToken) -> str:
