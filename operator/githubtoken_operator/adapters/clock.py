@@ -8,8 +8,10 @@ has been set since is told as well (`set_by`), and `clock_watch` looks at it.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 
@@ -56,3 +58,11 @@ def set_by() -> timedelta:
 def unix_now() -> float:
     """`utc_now` in Unix seconds, for the scheduler."""
     return utc_now().timestamp()
+
+
+async def wait(event: asyncio.Event, seconds: float) -> None:
+    """Waits for the event, and not for longer than this."""
+    # No `wait_for`: before Python 3.12 it begins a task, for which kopf waits five seconds at its end.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
-from githubtoken_operator.adapters.clock import SteadyClock, boottime, set_by, utc_now, wall_now
+from githubtoken_operator.adapters.clock import SteadyClock, boottime, set_by, utc_now, wait, wall_now
 from tests.unit.builders import NOW
 
 HOUR = timedelta(hours=1)
@@ -50,3 +51,11 @@ def test_the_processs_own_clock_began_with_the_machines() -> None:
     assert abs(set_by()) < timedelta(seconds=2)
     assert abs(utc_now() - wall_now()) < timedelta(seconds=2)
     assert boottime() <= boottime()
+
+
+async def test_an_event_is_waited_for_and_not_for_ever() -> None:
+    event = asyncio.Event()
+    await wait(event, 0)
+    asyncio.get_running_loop().call_soon(event.set)
+    await wait(event, 3600)
+    assert event.is_set()

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Final
 
+from githubtoken_operator.adapters.clock import wait
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.engine.cache.watched import Watched
@@ -20,14 +20,6 @@ PATIENCE: Final = 5.0
 """Seconds without a list after which it is asked whether the namespace may be listed at all."""
 
 logger = logging.getLogger(__name__)
-
-
-async def _patient(changed: asyncio.Event) -> None:
-    """Waits for a list, and not for ever."""
-    # No `wait_for`: before Python 3.12 it begins a task, for which kopf waits five seconds at its end.
-    with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
-            await changed.wait()
 
 
 class FirstLists:
@@ -40,7 +32,7 @@ class FirstLists:
         watched: Watched,
         kinds: Sequence[Kind],
         namespaces: Sequence[str],
-        patience: Callable[[asyncio.Event], Awaitable[None]] = _patient,
+        patience: Callable[[asyncio.Event], Awaitable[None]] = lambda changed: wait(changed, PATIENCE),
     ) -> None:
         self._cluster = cluster
         self._watched = watched

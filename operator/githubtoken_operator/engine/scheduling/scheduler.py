@@ -15,9 +15,10 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
+
+from githubtoken_operator.adapters.clock import wait
 
 K = TypeVar("K", bound=Hashable)
 
@@ -258,10 +259,7 @@ class Scheduler(Generic[K]):
             self._changed.clear()
             while self._has_room() and (key := self._queue.pop(self._now())) is not None:
                 self._running[key] = asyncio.create_task(self._run_once(key), name=f"run {key}")
-            # No `wait_for`: before Python 3.12 it begins a task, for which kopf waits five seconds at its end.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._pause()):
-                    await self._changed.wait()
+            await wait(self._changed, self._pause())
 
     def _has_room(self) -> bool:
         return len(self._running) < self._concurrency and not self._held()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from githubtoken_operator.adapters.clock import wait
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.vocabulary.errors import Concern, RateLimited, TokenError
@@ -156,9 +157,7 @@ class Turns(Generic[K]):
         while True:
             self._changed.clear()
             self.pump()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._pause()):
-                    await self._changed.wait()
+            await wait(self._changed, self._pause())
 
     def pump(self) -> None:
         """Wakes those whose turn has come by now."""

@@ -12,10 +12,10 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from githubtoken_operator.adapters.clock import wait
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON, Token
@@ -112,9 +112,7 @@ class LateAnswers:
             while True:
                 self._changed.clear()
                 self.begin_due()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(min(self.next_attempt_in, LONGEST_SLEEP)):
-                        await self._changed.wait()
+                await wait(self._changed, min(self.next_attempt_in, LONGEST_SLEEP))
         finally:
             for task in self._saving.values():
                 task.cancel()
@@ -144,9 +142,7 @@ class LateAnswers:
             late.due = self._monotonic()
         self._changed.set()
         logger.info("ending: saving pairs for %s", ", ".join("/".join(key) for key in self._late))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await self._none_awaited.wait()
+        await wait(self._none_awaited, within)
 
     async def _save_each(self, namespace: str, keys: Sequence[SecretKey]) -> None:
         try:
