@@ -65,10 +65,9 @@ class Kind(Enum):
         parts = [self.value[2].format(namespace=namespace), name, subresource]
         return "/".join(part for part in parts if part)
 
-    def paths(self, namespaces: Sequence[str]) -> list[str]:
-        """The URL paths of the collections in these namespaces; of the one in all where none are named."""
-        everywhere = self.value[2].replace("namespaces/{namespace}/", "")
-        return [self.path(namespace) for namespace in namespaces] or [everywhere]
+    def collection(self, namespace: str) -> str:
+        """The URL path of the objects in a namespace, or in all ("")."""
+        return self.path(namespace) if namespace else self.value[2].replace("namespaces/{namespace}/", "")
 
 
 Noted = Callable[[Kind, str, str, JSON | None], None]
@@ -105,15 +104,15 @@ class Cluster:
         self._announce(kind, namespace, name, found)
         return found
 
-    async def each_secret(self, role: str, namespaces: Sequence[str]) -> AsyncIterator[JSON]:
-        """All Secrets of one role: in these namespaces, or everywhere where none are named.
+    async def each_secret(self, role: str, namespace: str) -> AsyncIterator[JSON]:
+        """All Secrets of one role, of a namespace or of all ("").
 
         A few at a time, of which none is kept: each may have a megabyte of somebody's data.
         """
-        for path in Kind.SECRET.paths(namespaces):
-            async for page in self._api.pages(path, {"labelSelector": f"{ROLE}={role}"}, size=LARGE_PAGE):
-                for secret in page:
-                    yield secret
+        selected = {"labelSelector": f"{ROLE}={role}"}
+        async for page in self._api.pages(Kind.SECRET.collection(namespace), selected, size=LARGE_PAGE):
+            for secret in page:
+                yield secret
 
     async def list_one(self, kind: Kind, namespace: str) -> None:
         """Lists one object of a kind, of Secrets one with a role. Raises `Forbidden` where that is not allowed."""
@@ -122,8 +121,7 @@ class Cluster:
 
     async def pages(self, kind: Kind, namespace: str, *, fields: str) -> AsyncIterator[Sequence[JSON]]:
         """The objects of one kind that the field selector takes, page by page: in one namespace, or in all ("")."""
-        (path,) = kind.paths([namespace] if namespace else [])
-        async for page in self._api.pages(path, {"fieldSelector": fields}):
+        async for page in self._api.pages(kind.collection(namespace), {"fieldSelector": fields}):
             yield page
 
     async def create(self, kind: Kind, body: JSON) -> JSON:

@@ -92,8 +92,7 @@ class Survey:
 
     async def deployments(self, namespace: str) -> Sequence[JSON]:
         """The operator's Deployments, of a namespace or of all ("")."""
-        path = Kind.DEPLOYMENT.paths([namespace] if namespace else [])[0]
-        return await self._api.list_items(path, {"labelSelector": OPERATOR})
+        return await self._api.list_items(Kind.DEPLOYMENT.collection(namespace), {"labelSelector": OPERATOR})
 
     async def replicas(self, namespace: str) -> Sequence[JSON]:
         """The operator's pods."""
@@ -110,7 +109,7 @@ class Survey:
 
     async def objects(self, kind: Kind, namespace: str) -> Sequence[JSON]:
         """The objects of a kind, of a namespace or of all ("")."""
-        return await self._api.list_items(kind.paths([namespace] if namespace else [])[0])
+        return await self._api.list_items(kind.collection(namespace))
 
     async def first_of(self, paths: Sequence[str]) -> Sequence[JSON]:
         """The items of the first of these collections that the API server knows; none where it knows none."""
@@ -132,7 +131,7 @@ class Survey:
 
         Their metadata alone is asked for.
         """
-        path = Kind.SECRET.paths([namespace] if namespace else [])[0]
+        path = Kind.SECRET.collection(namespace)
         asked = {"labelSelector": ROLE}
         pages = self._api.pages(path, asked, accept=METADATA, size=_PAGE_OF_NAMES, keep=_place)
         return {place: owner async for page in pages for place, owner in page}

@@ -32,8 +32,8 @@ class Tokens:
     async def list(self, namespace: str | None, selector: str | None = None) -> tuple[JSON, ...]:
         """What a label selector matches: of a namespace, or of all with None; with "" the ClusterGitHubTokens."""
         kind = Kind.CLUSTER_TOKEN if namespace == "" else Kind.TOKEN
-        path = kind.paths([namespace] if namespace else [])[0]
-        found = await self._api.list_items(path, {"labelSelector": selector} if selector else None)
+        selected = {"labelSelector": selector} if selector else None
+        found = await self._api.list_items(kind.collection(namespace or ""), selected)
         # The items of a list do not say what they are.
         return tuple({"apiVersion": API_VERSION, "kind": kind.value[1], **item} for item in found)
 
@@ -49,9 +49,8 @@ class Tokens:
 
     async def credentials(self, namespace: str | None) -> tuple[JSON, ...]:
         """The Secrets with a pair of a user, of a namespace or of all with None: metadata, and when the pair ends."""
-        paths = Kind.SECRET.paths([namespace] if namespace else [])
         labelled = {"labelSelector": f"{ROLE}={ROLE_CREDENTIAL}"}
-        found = [secret for path in paths for secret in await self._api.list_items(path, labelled)]
+        found = await self._api.list_items(Kind.SECRET.collection(namespace or ""), labelled)
         return tuple({"metadata": secret["metadata"], "data": _times(secret)} for secret in found)
 
     async def events(self, namespace: str, uid: str) -> tuple[JSON, ...]:

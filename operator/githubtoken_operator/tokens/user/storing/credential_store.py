@@ -97,14 +97,14 @@ class CredentialStore:
         An intent whose answer is in the journal stays until that is saved. Secrets that cannot be listed cost the next
         holder a wait and nothing else.
         """
-        for some in [[namespace] for namespace in namespaces] or [[]]:
+        for namespace in namespaces or [""]:
             try:
-                await self._recover(some, begun)
+                await self._recover(namespace, begun)
             except ApiError as error:
                 logger.warning("intents of an earlier process were not removed: %s", error.message)
 
-    async def _recover(self, namespaces: Sequence[str], begun: str) -> None:
-        async for secret in self._cluster.each_secret(ROLE_CREDENTIAL, namespaces):
+    async def _recover(self, namespace: str, begun: str) -> None:
+        async for secret in self._cluster.each_secret(ROLE_CREDENTIAL, namespace):
             key = secret["metadata"]["namespace"], secret["metadata"]["name"]
             try:
                 await self._see_to(key, secret, begun)
