@@ -143,8 +143,11 @@ def parse_pod_uid(text: str) -> str:
 
 
 def parse_namespaces(text: str) -> tuple[str, ...]:
-    """Read a comma-separated list of namespaces; the empty text means all."""
-    return tuple(parse_namespace(entry) for entry in parse_list(text))
+    """Read a comma-separated list of namespaces; the empty text means all, and nothing else does."""
+    namespaces = tuple(parse_namespace(entry) for entry in parse_list(text))
+    if text and not namespaces:
+        raise ValueError(f"must name namespaces, or be empty for all of them, not {text!r}")
+    return namespaces
 
 
 def parse_address(text: str) -> Address:

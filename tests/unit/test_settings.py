@@ -126,6 +126,12 @@ def test_no_namespaces_means_all() -> None:
     assert parse_namespaces("team-a,team-b") == ("team-a", "team-b")
 
 
+@pytest.mark.parametrize("text", [",", " ", " , ,"])
+def test_a_list_without_any_namespace_does_not_mean_all(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^must name namespaces, or be empty for all of them"):
+        parse_namespaces(text)
+
+
 @pytest.mark.parametrize("text", ["Team", "a_b", "-a", "a.b", "a" * 64])
 def test_what_is_not_a_namespace_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^must be the name of a namespace"):

@@ -80,7 +80,7 @@ async def _of_kubeconfig(configuration: client.Configuration, chosen: Chosen, pa
     """Makes the configuration the chosen context's; what renews its credential, where a plugin gives it."""
     cluster, user = dict(chosen.cluster), dict(chosen.user)
     headers = impersonation(user)
-    if (scheme := urlsplit(cluster.get("proxy-url") or "http:").scheme) not in PROXIES:
+    if (scheme := _scheme(cluster.get("proxy-url") or "http:")) not in PROXIES:
         raise ApiError(0, f"the kubeconfig's `proxy-url` must begin with {', '.join(PROXIES)}, not `{scheme}`")
     if scheme == "socks5" and cluster.get("tls-server-name"):
         # aiohttp-socks checks the certificate for the server's own name, whatever is asked for.
@@ -113,6 +113,14 @@ async def _of_kubeconfig(configuration: client.Configuration, chosen: Chosen, pa
     renewing = _Renewing(configuration, plugin, credential)
     configuration.refresh_api_key_hook = renewing.before_a_request  # type: ignore[assignment]
     return renewing
+
+
+def _scheme(url: str) -> str:
+    """Of what is no URL it is ""."""
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
 
 
 class _Renewing:

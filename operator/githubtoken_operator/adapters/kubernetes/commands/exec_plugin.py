@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from githubtoken_operator.adapters.kubernetes.commands import shape
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
@@ -63,9 +64,10 @@ class ExecPlugin:
                 stdin=None if interactive else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # A ValueError is of a text that no program can be given.
             hint = f": {self.install_hint}" if self.install_hint else ""
-            raise self._error(f"cannot be run ({error.strerror}){hint}") from None
+            raise self._error(f"cannot be run ({getattr(error, 'strerror', error)}){hint}") from None
         printed, _ = await process.communicate()
         if process.returncode != 0:
             raise self._error(f"failed with exit code {process.returncode}: see what it said above")
@@ -76,10 +78,12 @@ class ExecPlugin:
         try:
             answer = json.loads(printed)
             said, status = answer["apiVersion"], answer.get("status") or {}
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise self._error("printed something that is no ExecCredential") from None
         if said != self.api_version:
             raise self._error(f"must print an ExecCredential of {self.api_version}, as the kubeconfig says")
+        if wrong := shape.fault(status, shape.CREDENTIAL, "status"):
+            raise self._error(f"printed an ExecCredential whose {wrong}")
         token, certificate, key = (
             status.get(name) or None for name in ("token", "clientCertificateData", "clientKeyData")
         )
@@ -111,7 +115,7 @@ def exec_plugin(user: JSON, cluster: JSON, folder: Path) -> ExecPlugin | None:
         # As for kubectl: a path is relative to the file, a bare name is looked for on PATH.
         command=str(folder / command) if "/" in command else command,
         arguments=tuple(found.get("args") or ()),
-        environment={item["name"]: item["value"] for item in found.get("env") or ()},
+        environment={item["name"]: item.get("value") or "" for item in found.get("env") or () if item.get("name")},
         interactive_mode=mode,
         install_hint=(found.get("installHint") or "").strip(),
         cluster=_cluster_info(cluster) if found.get("provideClusterInfo") else None,
@@ -125,8 +129,8 @@ def _cluster_info(cluster: JSON) -> JSON:
     """
     names = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
     config = [
-        item["extension"]
+        item.get("extension")
         for item in cluster.get("extensions") or ()
-        if item["name"] == "client.authentication.k8s.io/exec"
+        if item.get("name") == "client.authentication.k8s.io/exec"
     ]
     return {name: cluster[name] for name in names if cluster.get(name)} | ({"config": config[0]} if config else {})

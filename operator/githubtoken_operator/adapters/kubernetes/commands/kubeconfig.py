@@ -7,18 +7,22 @@ Source: https://kubernetes.io/docs/concepts/configuration/organize-cluster-acces
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import yaml
 
+from githubtoken_operator.adapters.kubernetes.commands import shape
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 _SECTIONS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}
+_SHAPES: Final[Mapping[str, shape.Shape]] = {"clusters": shape.CLUSTER, "contexts": shape.CONTEXT, "users": shape.USER}
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _FILES: Final = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 _IMPERSONATE: Final = {"as": "Impersonate-User", "as-uid": "Impersonate-Uid"}
 
@@ -48,13 +52,17 @@ class Kubeconfig:
         sections: dict[str, dict[str, tuple[JSON, Path]]] = {section: {} for section in _SECTIONS}
         for path in paths:
             try:
-                content = yaml.safe_load(Path(path).read_text()) or {}
+                content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+                if wrong := shape.fault(content.get("current-context"), str, "current-context"):
+                    raise _broken(path, f"is not usable: {wrong}")
                 current = current or content.get("current-context")
                 for section, kind in _SECTIONS.items():
                     for entry in content.get(section) or ():
+                        if wrong := shape.fault(entry[kind], _SHAPES[section], kind):
+                            raise _broken(path, f"is not usable: {wrong}")
                         found = _resolved(entry[kind] or {}, Path(path).parent)
                         sections[section].setdefault(entry["name"], (found, Path(path).parent))
-            except yaml.YAMLError:
+            except (yaml.YAMLError, RecursionError):
                 raise _broken(path, "is not YAML") from None
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise _broken(path, f"is not usable ({type(error).__name__})") from None
@@ -73,8 +81,13 @@ class Kubeconfig:
             raise ApiError(0, f"the kubeconfig {files} has no context `{name}` (there are: {there})")
         found, _ = contexts[name]
         cluster, _ = self._entry("clusters", found.get("cluster"), files)
+        if not _is_url(cluster.get("server")):
+            raise ApiError(0, f"the kubeconfig {files} names no `server` that begins with https:// and a host: set it")
         user, folder = self._entry("users", found["user"], files) if found.get("user") else ({}, Path())
-        return Chosen(cluster, user, found.get("namespace") or "default", folder)
+        namespace = found.get("namespace") or "default"
+        if not _NAMESPACE.fullmatch(namespace):
+            raise ApiError(0, f"the kubeconfig {files} has a context whose `namespace` cannot be the name of one")
+        return Chosen(cluster, user, namespace, folder)
 
     def _entry(self, section: str, name: str | None, files: str) -> tuple[JSON, Path]:
         found = self.sections[section].get(name or "")
@@ -92,10 +105,20 @@ def impersonation(user: JSON) -> list[tuple[str, str]]:
     headers = [(header, str(user[name])) for name, header in _IMPERSONATE.items() if user.get(name)]
     headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]
     for name, values in (user.get("as-user-extra") or {}).items():
-        headers += [(f"Impersonate-Extra-{quote(name, safe='')}", str(value)) for value in values]
+        headers += [(f"Impersonate-Extra-{quote(name, safe='')}", str(value)) for value in values or ()]
+    if any(not value.isprintable() for _, value in headers):
+        raise ApiError(0, "the kubeconfig's user acts as somebody whose name is no line of visible characters")
     if headers and not user.get("as"):
         raise ApiError(0, "the kubeconfig's user has `as-uid`, `as-groups` or `as-user-extra` without `as`: set it")
     return headers
+
+
+def _is_url(server: str | None) -> bool:
+    try:
+        parts = urlsplit(server or "")
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _resolved(entry: JSON, folder: Path) -> JSON:

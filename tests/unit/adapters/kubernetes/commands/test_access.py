@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import certifi
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from kubernetes.aio.config import incluster_config
 
 from githubtoken_operator.adapters.kubernetes.commands import access
@@ -207,6 +211,106 @@ def of_user(home: Path, user: Mapping[str, Any], cluster: Mapping[str, Any] | No
     ],
 )
 async def test_what_cannot_be_honoured_is_refused(
+    home: Path, user: Mapping[str, Any], cluster: Mapping[str, Any], says: str
+) -> None:
+    assert says in await complaint(kubeconfig=of_user(home, user, cluster))
+
+
+WHOLE: dict[str, Any] = {
+    "current-context": "a",
+    "contexts": [{"name": "a", "context": {"cluster": "a", "user": "me", "namespace": "team"}}],
+    "clusters": [
+        {
+            "name": "a",
+            "cluster": {
+                "server": "https://a",
+                "proxy-url": "http://127.0.0.1:1",
+                "tls-server-name": "b",
+                "certificate-authority-data": "",
+                "insecure-skip-tls-verify": True,
+                "extensions": [{"name": "client.authentication.k8s.io/exec", "extension": {"a": "b"}}],
+            },
+        }
+    ],
+    "users": [
+        {
+            "name": "me",
+            "user": {
+                "token": CANARY,
+                "username": "me",
+                "password": CANARY,
+                "as": "other",
+                "as-uid": "1",
+                "as-groups": ["a"],
+                "as-user-extra": {"reason": ["b"]},
+                "auth-provider": {"name": "oidc", "config": {"id-token": CANARY}},
+                "exec": {
+                    "apiVersion": "client.authentication.k8s.io/v1",
+                    "command": "./there-is-no-such-plugin",
+                    "args": ["a"],
+                    "env": [{"name": "A", "value": "b"}],
+                    "interactiveMode": "Never",
+                    "installHint": "install it",
+                    "provideClusterInfo": True,
+                },
+            },
+        }
+    ],
+}
+"""A kubeconfig with every field that is read."""
+
+
+def fields(found: object) -> Iterator[tuple[Any, ...]]:
+    """The path to each part of it."""
+    inside = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    for key, part in inside:
+        yield (key,)
+        yield from ((key, *path) for path in fields(part))
+
+
+async def refusal(path: str) -> str:
+    """What is said of the file; nothing where it is taken."""
+    try:
+        await place(kubeconfig=path)
+    except ApiError as refused:
+        return refused.message
+    return ""
+
+
+@given(
+    path=st.sampled_from(list(fields(WHOLE))),
+    value=st.sampled_from([None, 5, -1.5, True, [], [5], [[]], {}, {"a": 5}, {"name": [1]}, [{"name": {}}], "", "\0"]),
+)
+@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_stands_in_a_field_is_taken_or_refused_in_one_line(
+    home: Path, path: tuple[Any, ...], value: object
+) -> None:
+    content = copy.deepcopy(WHOLE)
+    part: Any = content
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    said = asyncio.run(refusal(write(home / "config", content)))
+    assert CANARY not in said
+    assert len(said.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "says"),
+    [
+        ({"token": 5}, {}, "`user.token` must be text"),
+        ({"as-groups": "admins"}, {}, "`user.as-groups` must be a list"),
+        ({"as-user-extra": {"reason": "x"}}, {}, "`user.as-user-extra.reason` must be a list"),
+        ({"auth-provider": "gcp"}, {}, "`user.auth-provider` must be an object"),
+        ({"exec": {"env": [{"name": "A", "value": 1}]}}, {}, "`user.exec.env[0].value` must be text"),
+        ({}, {"insecure-skip-tls-verify": "yes"}, "`cluster.insecure-skip-tls-verify` must be true or false"),
+        ({"as": "a\nb"}, {}, "is no line of visible characters"),
+        ({"exec": {"args": [None]}}, {}, "`user.exec.args[0]` must not be null"),
+        ({}, {"server": "https://[::1"}, "names no `server`"),
+        ({}, {"proxy-url": "http://[::1"}, "`proxy-url` must begin with"),
+    ],
+)
+async def test_a_field_that_is_not_what_it_must_be_is_named(
     home: Path, user: Mapping[str, Any], cluster: Mapping[str, Any], says: str
 ) -> None:
     assert says in await complaint(kubeconfig=of_user(home, user, cluster))

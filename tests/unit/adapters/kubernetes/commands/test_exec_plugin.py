@@ -95,6 +95,16 @@ async def test_what_a_plugin_says_is_shown_at_once(tmp_path: Path, capfd: pytest
         pytest.param(f"echo {CANARY}", "printed something that is no ExecCredential", id="no JSON"),
         pytest.param(f"echo '[\"{CANARY}\"]'", "printed something that is no ExecCredential", id="a list"),
         pytest.param(
+            f'echo \'{{"apiVersion": "{VERSIONS[0]}", "status": ["{CANARY}"]}}\'',
+            "printed an ExecCredential whose `status` must be an object",
+            id="a list for the status",
+        ),
+        pytest.param(
+            f'echo \'{{"apiVersion": "{VERSIONS[0]}", "status": {{"token": 5}}}}\'',
+            "printed an ExecCredential whose `status.token` must be text",
+            id="a number for the token",
+        ),
+        pytest.param(
             answer(version=VERSIONS[1], token=CANARY),
             f"must print an ExecCredential of {VERSIONS[0]}, as the kubeconfig says",
             id="a version",
