@@ -57,6 +57,7 @@ class Objects:
 
     `keys` are the private keys that Apps name; `unlabelled` has namespace and name of those Secrets of humans that Apps
     and GitHubTokens name, that are there, and that lack our label; `leftovers` are Secrets whose GitHubToken is gone.
+    `served` are the namespaces that the operator serves; there is none where it serves all, or nobody knows.
     """
 
     scope: str
@@ -69,6 +70,8 @@ class Objects:
     orphans: Look[Sequence[Orphan]]
     leftovers: Look[Sequence[tuple[tuple[str, str], Owner]]]
     operator_namespace: str
+    served: Sequence[str]
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
@@ -11,6 +12,7 @@ from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.chain.findings import BREAKS
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Objects
+from githubtoken_operator.commands.terminal import ages
 from githubtoken_operator.commands.terminal.checks import WORST_FIRST, Check, cut, items, nothing_found, unseen, worst
 from githubtoken_operator.commands.terminal.layout import some
 from githubtoken_operator.domain.apps import signers
@@ -19,8 +21,11 @@ from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, pars
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import DISTRIBUTED, find_condition, ready_in_words, ready_of
 from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.domain.vocabulary.times import parse_time
 
 _LEVELS: Final = ("read", "write", "admin")
+_LATE: Final = timedelta(minutes=5)
+"""A renewal may wait so long for its turn, or for a GitHub that is away, without a word."""
 _NAMED: Final = 5
 """Names in one line; the others are counted."""
 
@@ -96,17 +101,34 @@ def _tokens(objects: Objects) -> list[Check]:
     ready = sum(token.ready == "True" for token in tokens)
     where = f" in the namespace {objects.scope}" if objects.scope else ""
     says = f"{ready} of {len(tokens)} are ready{where}" if tokens else f"there is none{where}"
-    unready = [
-        Check(
-            f"GitHubToken {token.label}",
-            "failed" if token.ready == "False" else "warning",
-            token.human_task or token.told,
-            f"`githubtoken status {token.name} -n {token.namespace}` shows where the chain breaks",
-        )
-        for token in tokens
-        if token.ready != "True" or token.needs_human
-    ]
+    unready = [check for token in tokens if (check := _unready(token) or _unattended(objects, token))]
     return [Check("GitHubTokens", worst(unready), says), *cut(unready, "GitHubTokens")]
+
+
+def _unready(token: Snapshot) -> Check | None:
+    if token.ready == "True" and not token.needs_human:
+        return None
+    return Check(
+        f"GitHubToken {token.label}",
+        "failed" if token.ready == "False" else "warning",
+        token.human_task or token.told,
+        f"`githubtoken status {token.name} -n {token.namespace}` shows where the chain breaks",
+    )
+
+
+def _unattended(objects: Objects, token: Snapshot) -> Check | None:
+    """One that was ready when somebody last looked at it, and that nobody looks at any more."""
+    name, look = f"{token.kind} {token.label}", "does an operator run that serves it, and what does its log say?"
+    expires, renews = (parse_time(token.status.get(key)) for key in ("expirationTime", "renewalTime"))
+    if objects.served and token.namespace not in objects.served:
+        says = f"the operator in {objects.operator_namespace} does not serve it, but {some(objects.served, _NAMED)}"
+        where = f"the namespace {token.namespace}" if token.namespace else "all namespaces"
+        return Check(name, "warning", says, f"let an operator serve {where} (`scope.namespaces` of the chart)")
+    if expires is not None and expires < objects.now:
+        return Check(name, "failed", f"expired {ages.from_now(expires, objects.now)}, and status was not told", look)
+    if renews is not None and renews + _LATE < objects.now and not token.suspended:
+        return Check(name, "warning", f"should have been renewed {ages.from_now(renews, objects.now)}", look)
+    return None
 
 
 def _cluster_tokens(objects: Objects) -> list[Check]:
@@ -117,6 +139,8 @@ def _cluster_tokens(objects: Objects) -> list[Check]:
         look = f"`githubtoken status --cluster {token.name}` shows where the chain breaks"
         if token.ready != "True" or token.needs_human:
             judged.append(Check(name, "failed" if token.ready == "False" else "warning", told, look))
+        elif check := _unattended(objects, token):
+            judged.append(check)
         elif (find_condition(token.status, DISTRIBUTED) or {}).get("status") == "False":
             judged.append(Check(name, "warning", f"{token.spread} namespaces have it", look))
         else:

@@ -48,7 +48,7 @@ async def read(session: Session, *, namespace: str | None, operator_namespace: s
     survey, tokens = session.survey, session.tokens
     scope = namespace or await _scope(survey, session.namespace)
     platform = await _platform(survey, operator_namespace, utc_now())
-    objects = await _objects(survey, tokens, session.inspection, scope, operator_namespace)
+    objects = await _objects(survey, tokens, session.inspection, scope, platform)
     asked = _hosts(objects) if github else {}
     asking = [reach(url, bundle, os.environ, utc_now) for url, bundle in sorted(asked.items())[:_MOST_HOSTS]]
     of_rights, reached, found = await asyncio.gather(
@@ -91,9 +91,8 @@ async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:
     )
 
 
-async def _objects(
-    survey: Survey, tokens: Tokens, inspection: Inspection, scope: str, operator_namespace: str
-) -> Objects:
+async def _objects(survey: Survey, tokens: Tokens, inspection: Inspection, scope: str, platform: Platform) -> Objects:
+    operator_namespace = platform.namespace
     # Before the objects: what comes with a new one in between is no leftover.
     labelled = await look("labelled", survey.labelled(scope))
     listed, clusterwide, apps, cluster_apps = await asyncio.gather(
@@ -116,7 +115,20 @@ async def _objects(
     without = await look("labels", _unlabelled(labelled, inspection, scope, places))
     left = await look("orphans", _left(tokens, scope, [it.body for it in items(listed)]))
     over = _leftovers(labelled, listed, clusterwide)
-    return Objects(scope, listed, clusterwide, apps, cluster_apps, keys, without, left, over, operator_namespace)
+    return Objects(
+        scope,
+        listed,
+        clusterwide,
+        apps,
+        cluster_apps,
+        keys,
+        without,
+        left,
+        over,
+        operator_namespace,
+        _served(platform),
+        platform.now,
+    )
 
 
 async def _unlabelled(
@@ -205,12 +217,22 @@ async def _missing(asked: Sequence[tuple[Right, str]], may: Callable[[Right, str
 def _account(platform: Platform) -> tuple[str, list[str]]:
     """The operator's ServiceAccount as `namespace/name`, and the namespaces that it serves, none meaning all."""
     for body in items(platform.deployments):
-        spec = body["spec"]["template"]["spec"]
-        arguments = [str(each) for it in spec["containers"] for each in it.get("args") or ()]
-        told = next((it.partition("=")[2] for it in arguments if it.startswith("--namespaces=")), "")
-        name = spec.get("serviceAccountName", "default")
-        return f"{body['metadata']['namespace']}/{name}", [it for it in told.split(",") if it]
+        name = body["spec"]["template"]["spec"].get("serviceAccountName", "default")
+        return f"{body['metadata']['namespace']}/{name}", _namespaces(body)
     return f"{platform.namespace}/{DEFAULT_ACCOUNT}", []
+
+
+def _served(platform: Platform) -> Sequence[str]:
+    """The namespaces that all Deployments together serve; none where one of them serves all."""
+    each = [_namespaces(body) for body in items(platform.deployments)]
+    return sorted({name for names in each for name in names}) if all(each) else ()
+
+
+def _namespaces(deployment: JSON) -> list[str]:
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    arguments = [str(each) for it in containers for each in it.get("args") or ()]
+    told = next((it.partition("=")[2] for it in arguments if it.startswith("--namespaces=")), "")
+    return [it for it in told.split(",") if it]
 
 
 async def _rivals(survey: Survey, scope: str) -> Mapping[str, Look[Sequence[JSON]]]:

@@ -78,6 +78,8 @@ def objects(*, tokens: Sequence[object] | ApiError | None = None, **changes: Any
         "orphans": Look("orphans", []),
         "leftovers": Look("leftovers", []),
         "operator_namespace": SYSTEM,
+        "served": [],
+        "now": NOW,
     }
     return Objects(**{**whole, **changes})
 

@@ -25,6 +25,7 @@ from tests.unit.commands.doctor.clusters import (
     ACCEPTED,
     CRDS,
     DENIED,
+    SYSTEM,
     checked,
     deployment,
     lease,
@@ -33,8 +34,9 @@ from tests.unit.commands.doctor.clusters import (
     replica,
     rivals,
 )  # fmt: skip
-from tests.unit.commands.snapshots import condition, needing_human, ready, snapshot
+from tests.unit.commands.snapshots import at, condition, needing_human, ready, snapshot
 
+HOUR = timedelta(hours=1)
 TOKENS_CRD = "githubtokens.githubtoken.dev"
 
 
@@ -337,6 +339,36 @@ def test_a_cluster_token_says_how_far_it_is(status: dict[str, Any], state: str, 
     del body["metadata"]["namespace"]
     found = checked(objects=objects(cluster_tokens=Look("", [Snapshot(body)])))["ClusterGitHubToken ci"]
     assert (found.state, found.says) == (state, says)
+
+
+@pytest.mark.parametrize(
+    ("token", "served", "state", "says"),
+    [
+        (snapshot(status={"expirationTime": at(-HOUR)}), [], "failed", "expired 60m ago, and status was not told"),
+        (snapshot(status={"renewalTime": at(-HOUR)}), [], "warning", "should have been renewed 60m ago"),
+        (snapshot(), ["a", "b"], "warning", f"the operator in {SYSTEM} does not serve it, but a, b"),
+    ],
+)
+def test_a_ready_token_that_nobody_looks_at_any_more_is_told(
+    token: Snapshot, served: list[str], state: str, says: str
+) -> None:
+    found = checked(objects=objects(tokens=[token], served=served))
+    check = found[f"GitHubToken {NAMESPACE}/ci"]
+    assert (check.state, check.says) == (state, says)
+    assert found["GitHubTokens"].state == state
+
+
+@pytest.mark.parametrize(
+    ("token", "served"),
+    [
+        (snapshot(status={"renewalTime": at(-timedelta(minutes=4))}), []),
+        (snapshot(status={"renewalTime": at(-HOUR)}, suspend=True), []),
+        (snapshot(), [NAMESPACE, "b"]),
+    ],
+    ids=["it waits for its turn", "it is suspended", "it is served"],
+)
+def test_a_token_that_is_looked_at_is_no_line(token: Snapshot, served: list[str]) -> None:
+    assert f"GitHubToken {NAMESPACE}/ci" not in checked(objects=objects(tokens=[token], served=served))
 
 
 MANY_UNLABELLED = (
