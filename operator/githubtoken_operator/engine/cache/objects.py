@@ -48,10 +48,7 @@ class Objects:
 
     def at_hand(self, kind: Kind, namespace: str, name: str) -> JSON | None:
         """The same where nobody has to be asked, else None."""
-        found = self._watched.store.find(kind, (namespace, name))
-        if found is not None:
-            self._watched.saw(Ref(kind, namespace, name), found)
-        return found
+        return self._watched.read(Ref(kind, namespace, name))
 
     def depends(self, key: Ref, on: Iterable[Ref]) -> None:
         """Says what the runs of `key` read, so that a change of it wakes the key."""

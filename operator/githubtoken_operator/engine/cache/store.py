@@ -49,6 +49,11 @@ class Store:
         kept = self._objects.get(kind, {}).get(name) if kind in self._complete else None
         return kept.body.unpacked() if kept is not None and kept.body is not None else None
 
+    def is_as_brought(self, kind: Kind, name: Name) -> bool:
+        """Whether what is known is what a list or a watch brought last, and no answer of a later time."""
+        kept = self._objects[kind].get(name)
+        return kept is not None and kept.brought
+
     def lacks(self, kind: Kind, name: Name) -> bool:
         """Whether nothing has told of such an object: it is not there, or has not the label by which it is watched."""
         return kind in self._complete and name not in self._objects[kind]
@@ -62,8 +67,9 @@ class Store:
             return False
         self._ends[kind].pop(name, None)
         if kept is None or kept.body is None or not version or kept.version != version:
-            # Else it is what a write of ours was answered with.
-            objects[name] = _Kept(version, self._packed(kind, body))
+            objects[name] = kept = _Kept(version, self._packed(kind, body))
+        # Else it is what a write of ours was answered with.
+        kept.brought = True
         return True
 
     def answer(self, kind: Kind, name: Name, body: JSON | None) -> None:
@@ -109,11 +115,12 @@ class Store:
 class _Kept:
     """An object: the newest version that is known, and what is kept of it, None where it has to be asked for."""
 
-    __slots__ = ("body", "version")
+    __slots__ = ("body", "brought", "version")
 
     def __init__(self, version: str, body: Packed | None) -> None:
         self.version = version
         self.body = body
+        self.brought = False
 
 
 def _version(body: JSON) -> str:

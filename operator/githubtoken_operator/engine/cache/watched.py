@@ -110,13 +110,26 @@ class Watched:
         finally:
             _running.reset(before)
 
+    def read(self, ref: Ref) -> JSON | None:
+        """The object as far as it is known, noted as read; None where the API server has to be asked."""
+        found = self.store.find(ref.kind, (ref.namespace, ref.name))
+        if found is not None and (key := self._noting(ref)) is not None:
+            brought = self.store.is_as_brought(ref.kind, (ref.namespace, ref.name))
+            version = self._delivered[ref.kind].get(ref) if brought else None
+            self._saw[key][ref] = version or _version(ref.kind, found)
+        return found
+
     def saw(self, ref: Ref, body: JSON | None) -> None:
         """Notes for the key that runs that it read this, found nothing (None), or is about to write it."""
-        key = _running.get()
-        if key is not None and (ref == key or ref in self._reads.get(key, ())):
+        if (key := self._noting(ref)) is not None:
             version, delivered = _version(ref.kind, body), self._delivered[ref.kind].get(ref)
             # One text in memory for both.
             self._saw[key][ref] = delivered if delivered == version else version
+
+    def _noting(self, ref: Ref) -> Ref | None:
+        """The key that runs, if the object concerns it."""
+        key = _running.get()
+        return key if key is not None and (ref == key or ref in self._reads.get(key, ())) else None
 
     def deliver(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
         """Takes an event in. The keys that have decided on another version, or not yet on any since the last event.

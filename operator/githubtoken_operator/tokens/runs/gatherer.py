@@ -81,9 +81,9 @@ class Gatherer:
                 seen = replace(seen, secret=secret, conflict=conflict)
             seen, found = await kind.observe(seen, resolved, memory, stored, read)
             inputs += found
-            if stored is not None and seen.issued is not None and stored.access.token == seen.issued.access.token:
+            if stored is not None and stored.origin is None and stored.access.token == seen.held:
                 # The consumer's Secret says where its token came from only where that matters to who reads it.
-                stored = replace(stored, origin=stored.origin or seen.issued.origin)
+                stored = replace(stored, origin=seen.issued.origin if seen.issued else None)
         except Terminating:
             raise
         except Forbidden as error:

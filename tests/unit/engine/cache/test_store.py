@@ -53,6 +53,20 @@ def test_an_answer_to_our_own_write_is_read_before_its_event_comes() -> None:
     assert store.find(Kind.SECRET, CI) == of("10", "later")
 
 
+def test_it_knows_whether_a_watch_has_brought_what_it_has() -> None:
+    store = complete()
+    assert not store.is_as_brought(Kind.SECRET, CI)
+    store.bring(Kind.SECRET, CI, of("5", "old"))
+    assert store.is_as_brought(Kind.SECRET, CI)
+    store.answer(Kind.SECRET, CI, of("7", "ours"))
+    assert not store.is_as_brought(Kind.SECRET, CI)
+    store.bring(Kind.SECRET, CI, of("6", "in between"))
+    assert not store.is_as_brought(Kind.SECRET, CI)
+    store.bring(Kind.SECRET, CI, of("7", "ours"))
+    assert store.is_as_brought(Kind.SECRET, CI)
+    assert store.find(Kind.SECRET, CI) == of("7", "ours")
+
+
 def test_an_answer_that_comes_after_a_newer_event_says_nothing() -> None:
     store = complete()
     store.bring(Kind.SECRET, CI, of("10", "later"))
