@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import ssl
+import weakref
 from asyncio import sslproto
 from collections.abc import Iterator
 
@@ -19,7 +20,9 @@ pytestmark = pytest.mark.every_python
 def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Everything as it was again afterwards."""
     monkeypatch.setattr(sslproto.SSLProtocol, "max_size", sslproto.SSLProtocol.max_size)
+    looks = gc.get_threshold()
     yield
+    gc.set_threshold(*looks)
     gc.unfreeze()
 
 
@@ -50,3 +53,20 @@ def test_what_was_there_before_is_not_looked_at_for_garbage() -> None:
     frozen = gc.get_freeze_count()
     footprint.settled()
     assert gc.get_freeze_count() >= frozen + len(made)
+
+
+class Knot:
+    """Garbage that only a look finds: it holds itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_garbage_is_looked_for_seldom_and_found_all_the_same() -> None:
+    footprint.small()
+    gc.collect()
+    gone = weakref.ref(Knot())
+    kept = [[number] for number in range(footprint.LOOKS[0] // 2)]
+    assert gone() is not None
+    kept += [[number] for number in range(footprint.LOOKS[0])]
+    assert gone() is None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
 import pytest
+
+from githubtoken_operator.process import imports
 
 pytestmark = pytest.mark.every_python
 
@@ -63,3 +66,12 @@ def test_both_commands_begin_with_it() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines()[-1] == "True"
+
+
+def test_imports_are_not_disturbed_by_looks_for_garbage_which_begin_again_afterwards() -> None:
+    with imports.undisturbed():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ImportError), imports.undisturbed():
+        raise ImportError
+    assert gc.isenabled()
