@@ -22,8 +22,6 @@ from typing import Final
 
 import aiohttp
 import httpx
-from multidict import CIMultiDict
-from yarl import URL
 
 from githubtoken_operator.adapters import client_certificate, tls
 from githubtoken_operator.adapters.ca_file import CAFile
@@ -87,7 +85,7 @@ class GitHubTransport(httpx.AsyncBaseTransport):
         self._trust = trust
         self._ca_file = ca_file
         self._shows = shows
-        self._proxies: dict[_Origin, str | None] = {}
+        self._proxies: dict[_Origin, httpx.Proxy | None] = {}
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -109,16 +107,18 @@ class GitHubTransport(httpx.AsyncBaseTransport):
     async def _send(self, request: httpx.Request) -> aiohttp.ClientResponse:
         limits = request.extensions.get("timeout", {})
         proxy = self._proxy(request.url)
-        headers = CIMultiDict((name.decode("latin-1"), text.decode("latin-1")) for name, text in request.headers.raw)
-        return await self._session(fresh=headers.get("connection", "").lower() == "close").request(
+        headers = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in request.headers.raw]
+        return await self._session(fresh=("connection", "close") in headers).request(
             request.method,
             str(request.url),
             headers=headers,
             data=request.content or None,
             allow_redirects=False,
             timeout=_timeout(limits.get("connect"), limits.get("read"), limits.get("pool")),
-            proxy=proxy and URL(proxy).with_user(None),
-            proxy_headers=_known_to_the_proxy(proxy) if proxy else None,
+            proxy=str(proxy.url) if proxy else None,
+            proxy_headers={"Proxy-Authorization": aiohttp.encode_basic_auth(*proxy.auth)}
+            if proxy and proxy.auth
+            else None,
         )
 
     def _hinted(self, error: httpx.TransportError, url: httpx.URL) -> httpx.TransportError:
@@ -131,13 +131,14 @@ class GitHubTransport(httpx.AsyncBaseTransport):
             f"{error}; {why if self._shows else f'if it demands a client certificate, {client_certificate.SET}'}"
         )
 
-    def _proxy(self, url: httpx.URL) -> str | None:
+    def _proxy(self, url: httpx.URL) -> httpx.Proxy | None:
         """The proxy for that origin. The environment of a process does not change."""
         origin = (url.scheme, url.host, url.port)
         if origin not in self._proxies:
             if len(self._proxies) >= _MOST_ORIGINS:
                 self._proxies.clear()
-            self._proxies[origin] = _proxy(*origin)
+            named = _proxy(*origin)
+            self._proxies[origin] = httpx.Proxy(named) if named else None
         return self._proxies[origin]
 
     def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
@@ -177,12 +178,6 @@ class _Body(httpx.AsyncByteStream):
 @lru_cache(maxsize=16)
 def _timeout(connect: float | None, read: float | None, pool: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(sock_connect=connect, sock_read=read, connect=pool)
-
-
-def _known_to_the_proxy(proxy: str) -> dict[str, str]:
-    """The name and password that the proxy's URL has."""
-    user, password = URL(proxy).user, URL(proxy).password
-    return {"Proxy-Authorization": aiohttp.encode_basic_auth(user, password or "")} if user else {}
 
 
 def _meaning(raised: BaseException) -> httpx.TransportError:
