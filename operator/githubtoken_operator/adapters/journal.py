@@ -28,8 +28,7 @@ import re
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from githubtoken_operator.adapters.journal_files import HOLDER, LARGEST_FILE, SUFFIX, TEMPORARY, file_name
 from githubtoken_operator.domain.user.entry import Entry, SecretKey, Unreadable, decode, encode
@@ -66,14 +65,6 @@ class Journal:
             except CannotJournal:
                 self.close()
                 raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -15,7 +15,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing, closing
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -90,7 +90,7 @@ async def run(settings: Settings) -> None:
         )
         background = stack.enter_context(Background(stop))
         background.start("heartbeat", health.beat())
-        journal = stack.enter_context(Journal(settings.journal_dir))
+        journal = stack.enter_context(closing(Journal(settings.journal_dir)))
         asked = metrics.process.asked
         if (other := access.acts_as()) is not None:
             raise CannotStart(f"the kubeconfig acts as `{other}`, which the operator cannot: take one without `as`")
@@ -100,15 +100,17 @@ async def run(settings: Settings) -> None:
         # A watch keeps its connection; there are never so many that runs wait for one.
         watching = await stack.enter_async_context(await Api.connect(connections=2 * WATCHED_BY_NAME, tell=asked))
         github = await stack.enter_async_context(
-            GitHub(
-                now=utc_now,
-                set_by=set_by,
-                observer=metrics,
-                user_agent=f"githubtoken-operator/{__version__}",
-                send_limit=send_limit(settings.lease_duration),
-                transport_for=partial(
-                    make_transport, ca_file=CAFile(settings.ca_file) if settings.ca_file is not None else None
-                ),
+            aclosing(
+                GitHub(
+                    now=utc_now,
+                    set_by=set_by,
+                    observer=metrics,
+                    user_agent=f"githubtoken-operator/{__version__}",
+                    send_limit=send_limit(settings.lease_duration),
+                    transport_for=partial(
+                        make_transport, ca_file=CAFile(settings.ca_file) if settings.ca_file is not None else None
+                    ),
+                )
             )
         )
         await _require_crds(Cluster(api), served(clusterwide=not settings.namespaces))

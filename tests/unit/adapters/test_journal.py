@@ -8,6 +8,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,7 +196,7 @@ def test_a_file_that_is_no_entry_is_put_aside_for_a_human(
 def test_no_content_keeps_the_journal_from_opening(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     folder = tmp_path_factory.mktemp("journal")
     (folder / "strange.json").write_bytes(content)
-    with Journal(folder) as journal:
+    with closing(Journal(folder)) as journal:
         assert len(journal) == 0
 
 
@@ -311,7 +312,7 @@ def test_a_folder_that_others_can_open_is_refused_with_advice(folder: Path, open
 def test_inside_of_a_mounted_volume_the_folder_is_made_as_it_must_be(folder: Path) -> None:
     folder.mkdir()
     folder.chmod(0o2777)
-    with Journal(folder / "journal"):
+    with closing(Journal(folder / "journal")):
         assert mode(folder / "journal") & 0o777 == 0o700
 
 
@@ -429,7 +430,7 @@ def test_a_holder_that_is_torn_is_made_anew(reopen: Callable[[], Journal], folde
 
 
 def test_without_a_folder_entries_live_in_the_process() -> None:
-    with Journal(None) as journal:
+    with closing(Journal(None)) as journal:
         journal.reserve(SECRET)
         journal.write(SECRET, entry())
         assert journal.entries() == [(SECRET, entry())]

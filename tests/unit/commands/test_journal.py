@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def shown(folder: Path) -> Result:
 
 def test_an_entry_is_shown_by_hashes_while_the_operator_runs(folder: Path) -> None:
     body = f'{{"refresh_token":"{CANARY}"}}'.encode()
-    with Journal(folder) as journal:
+    with closing(Journal(folder)) as journal:
         journal.write(("team-a", "ci-credential"), Entry("a1", "a0", None, 200, "", body))
         journal.reserve(("team-b", "ci-credential"))
         result = shown(folder)

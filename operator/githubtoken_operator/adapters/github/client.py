@@ -17,8 +17,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote
 
 from githubtoken_operator.adapters.github import calls
@@ -73,14 +72,6 @@ class GitHub:
             send_limit=send_limit,
         )
         self._as_app = AsApp(self._sender)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Closes all connections; what is under way fails."""

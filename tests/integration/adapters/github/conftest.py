@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 import pytest
@@ -51,7 +52,6 @@ def observed() -> Observed:
 
 @pytest.fixture
 async def github(observed: Observed) -> AsyncIterator[GitHub]:
-    async with GitHub(
-        now=lambda: datetime.now(UTC), observer=observed, user_agent="githubtoken-operator/test"
-    ) as client:
+    client = GitHub(now=lambda: datetime.now(UTC), observer=observed, user_agent="githubtoken-operator/test")
+    async with aclosing(client):
         yield client

@@ -617,14 +617,15 @@ async def test_closing_closes_every_transport() -> None:
             closed.append("closed")
 
     wire = Wire()
-    async with GitHub(
+    github = GitHub(
         transport_for=lambda _ca, _shown: Transport(lambda _request: answer(200, {"login": "alice"})),
         now=lambda: NOW,
         observer=wire.observed,
         user_agent="x",
-    ) as github:
-        for ca in (None, PRIVATE):
-            await github.get_login(app(ca=ca), Token("ghu_new"))
+    )
+    for ca in (None, PRIVATE):
+        await github.get_login(app(ca=ca), Token("ghu_new"))
+    await github.aclose()
     assert closed == ["closed", "closed"]
 
 
