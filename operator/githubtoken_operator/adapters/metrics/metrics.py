@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
-from threading import Lock
 from typing import Final, Literal, get_args
 
 from prometheus_client import (
@@ -24,11 +23,10 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from githubtoken_operator.adapters.metrics.object_metrics import AppSeries, TokenSeries
 from githubtoken_operator.adapters.metrics.process_metrics import NO_ANSWER, ProcessMetrics, series
+from githubtoken_operator.adapters.metrics.recent import Recent
 from githubtoken_operator.domain.objects.specs.sources import KindName
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 
@@ -79,14 +77,14 @@ class Metrics:
         self.registry: Final = CollectorRegistry()
         self._tokens = TokenSeries()
         self._apps = AppSeries()
-        self._rate_limits = _Recent(
+        self._rate_limits = Recent(
             "githubtoken_github_rate_limit_remaining",
             "Requests left of the primary rate limit, as GitHub said within the last hour.",
             ("host", "app", "installation"),
             window=_RATE_LIMIT_WINDOW,
             monotonic=monotonic,
         )
-        self._clock_skews = _Recent(
+        self._clock_skews = Recent(
             "githubtoken_clock_skew_seconds",
             "The machine's clock minus the clock of the host; positive while the machine is ahead.",
             ("host",),
@@ -240,34 +238,3 @@ class Metrics:
     def clock_skew(self, host: str, seconds: float) -> None:
         """Note by how much this machine's clock is ahead of the host's."""
         self._clock_skews.note((self.host_label(host),), seconds)
-
-
-class _Recent(Collector):
-    """A series for each set of labels, with its last value, as long as that is not older than `window` seconds.
-
-    Dropping what is old keeps the series of Apps and hosts that are gone from staying for good.
-    """
-
-    def __init__(
-        self, name: str, meaning: str, labels: tuple[str, ...], *, window: float, monotonic: Callable[[], float]
-    ) -> None:
-        self._family = name, meaning, labels
-        self._window = window
-        self._monotonic = monotonic
-        self._values: dict[tuple[str, ...], tuple[float, float]] = {}
-        self._lock = Lock()
-
-    def note(self, labels: tuple[str, ...], value: float) -> None:
-        with self._lock:
-            self._values[labels] = (self._monotonic(), value)
-
-    def collect(self) -> Iterator[Metric]:
-        oldest = self._monotonic() - self._window
-        with self._lock:
-            self._values = {labels: seen for labels, seen in self._values.items() if seen[0] > oldest}
-            current = tuple(self._values.items())
-        name, meaning, labels = self._family
-        family = GaugeMetricFamily(name, meaning, labels=labels)
-        for values, (_, value) in current:
-            family.add_metric(values, value)
-        yield family

@@ -335,6 +335,15 @@ def test_hosts_that_tenants_think_of_make_no_series() -> None:
     assert hosts == {"*.ghe.com"}
 
 
+def test_what_is_not_scraped_is_not_kept_for_good() -> None:
+    clock = Clock()
+    metrics = leading_metrics(clock)
+    for number in range(5000):
+        metrics.rate_limit("api.github.com", f"{number}", "", 4999)
+        clock.now += 60
+    assert len(metrics._rate_limits) < 600
+
+
 def test_a_host_that_nobody_asks_any_more_has_no_clock() -> None:
     now = [0.0]
     metrics = Metrics("test", monotonic=lambda: now[0])
