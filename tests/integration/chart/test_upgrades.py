@@ -24,7 +24,7 @@ from github_simulator.process import SimulatorProcess
 from localcluster import Binaries, ControlPlane
 from localcluster.helm import Helm
 from localcluster.operator_process import operator_kubeconfig, start_operator
-from tests.integration.chart.conftest import CHART, RELEASE, REPOSITORY, Release
+from tests.integration.chart.conftest import CHART, NAMESPACE, RELEASE, REPOSITORY, Release, run
 from tests.integration.operator.conftest import ALLOWED_HOSTS
 from tests.integration.operator.stage.cluster import Cluster, new_namespace
 from tests.integration.operator.stage.world import World, world_in
@@ -127,6 +127,21 @@ def test_an_upgrade_from_the_first_chart_changes_the_schemas(earlier: Earlier) -
     assert first != present
 
 
+@pytest.mark.parametrize("which", [-1], ids=["the first chart"])
+def test_the_defaults_of_an_earlier_chart_are_refused_and_its_users_values_are_taken(
+    helm: Helm, plane: ControlPlane, earlier: Earlier
+) -> None:
+    release = Release(helm.helm3, plane)
+    release.helm("install", RELEASE, earlier.chart, "--create-namespace", "--set=replicaCount=3")
+    where = (f"--kubeconfig={plane.kubeconfig}", f"--namespace={NAMESPACE}")
+    refused = run(helm.helm3, "upgrade", RELEASE, CHART, *where, "--reuse-values")
+    assert refused.code == 1
+    assert "missing property" in refused.error
+    release.helm("upgrade", RELEASE, CHART, "--reset-then-reuse-values")
+    (deployment,) = release.objects("deployments")
+    assert deployment["spec"]["replicas"] == 3
+
+
 @pytest.mark.parametrize(("which", "version"), WHICH.values(), ids=WHICH)
 def test_tokens_outlive_an_upgrade_a_rollback_and_the_release_itself(
     helm: Helm, plane: ControlPlane, earlier: Earlier, version: str, tmp_path: Path
@@ -154,10 +169,12 @@ def test_tokens_outlive_an_upgrade_a_rollback_and_the_release_itself(
         world.user_token("alice", seed=world.sign_in(app))
         for name in TOKENS:
             world.wait_ready(name)
+        world.wait_ready("acme", kind="GitHubApp")
+        world.wait_for("alice", lambda token: token["status"].get("account"))
         assert before.stop() == 0
         first, asked = kept(world), len(world.requests())
 
-        release.helm("upgrade", RELEASE, CHART)
+        release.helm("upgrade", RELEASE, CHART, "--reset-then-reuse-values")
         assert release.status() == "deployed 2"
         assert schemas(plane) == of_a_chart(CHART)
         assert kept(world) == first

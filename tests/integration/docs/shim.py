@@ -33,7 +33,7 @@ def judged(name: str, real: str, arguments: list[str]) -> list[list[str]]:
             rendered = [
                 argument
                 for argument in options
-                if argument not in {verb, "--install", "--take-ownership", "--reuse-values"}
+                if argument not in {verb, "--install", "--take-ownership", "--reset-then-reuse-values"}
             ]
             return [known, [real, "template", *rendered]]
         case "make", *_:
