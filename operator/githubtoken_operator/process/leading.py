@@ -10,13 +10,40 @@ The end has a task of its own, begun before kopf: the successor waits for no wat
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from githubtoken_operator.adapters.clock import wall_now
+from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.adapters.metrics.metrics import Metrics
+from githubtoken_operator.domain.vocabulary.times import parse_time
 from githubtoken_operator.process.background import Background
+
+logger = logging.getLogger(__name__)
+
+
+async def tell_of_a_leader(api: Api, namespace: str) -> None:
+    """Says in the log who leads there, for a process that asks for no Lease and works beside it."""
+    try:
+        spec = (await Survey(api).lease(namespace)).get("spec") or {}
+    except ApiError:
+        # None is there, or it may not be read.
+        return
+    holder, renewed = spec.get("holderIdentity"), parse_time(spec.get("renewTime"))
+    lasts = timedelta(seconds=spec.get("leaseDurationSeconds") or 0)
+    if holder and renewed is not None and renewed + lasts > wall_now():
+        logger.warning(
+            "%s holds the Lease in %s, and with --no-leader-elect this process works beside it: both may spend the "
+            "same refresh token, and a sign-in is lost; stop one of them, or give each its own --namespaces",
+            holder,
+            namespace,
+        )
 
 
 class LeaseLost(Exception):

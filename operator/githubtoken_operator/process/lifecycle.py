@@ -43,7 +43,7 @@ from githubtoken_operator.engine.scheduling.fence import send_limit
 from githubtoken_operator.process import debug_runs as places
 from githubtoken_operator.process.background import Background
 from githubtoken_operator.process.composition.wiring import wire
-from githubtoken_operator.process.leading import Leading
+from githubtoken_operator.process.leading import Leading, tell_of_a_leader
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.tokens.consumer.followers import AT_ONCE
 from githubtoken_operator.watching import embedding
@@ -114,12 +114,7 @@ async def run(settings: Settings) -> None:
             )
         )
         await _require_crds(Cluster(api), served(clusterwide=not settings.namespaces))
-        leadership: Leadership = Uncontested()
-        if settings.leader_elect:
-            # A connection of its own: whatever the runs ask for, the Lease is renewed as long as it is answered.
-            own = await stack.enter_async_context(await Api.connect(connections=1, tell=asked))
-            namespace, duration = settings.operator_namespace, settings.lease_duration
-            leadership = Lease(own, namespace, duration=duration, tell=metrics.process.renewed)
+        leadership = await _leadership(settings, api, metrics, stack)
         metrics.process.watch_lease(lambda: leadership.seconds_left)
         pods = Pods(Cluster(api), settings.operator_namespace, own=await own_pod(Cluster(api), settings.pod))
         parts = wire(
@@ -157,6 +152,17 @@ async def run(settings: Settings) -> None:
             logger.info("started, version %s; %s", __version__, _scope(settings))
             await embedding.watch(parts.intake, settings.namespaces, end=leading.end, stop=stop, ready=ready)
         logger.info("ended: everything in flight was finished")
+
+
+async def _leadership(settings: Settings, api: Api, metrics: Metrics, stack: AsyncExitStack) -> Leadership:
+    """The Lease, which is not held yet, or what stands for it where nobody is elected."""
+    if not settings.leader_elect:
+        await tell_of_a_leader(api, settings.operator_namespace)
+        return Uncontested()
+    # A connection of its own: whatever the runs ask for, the Lease is renewed as long as it is answered.
+    own = await stack.enter_async_context(await Api.connect(connections=1, tell=metrics.process.asked))
+    duration = settings.lease_duration
+    return Lease(own, settings.operator_namespace, duration=duration, tell=metrics.process.renewed)
 
 
 async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:

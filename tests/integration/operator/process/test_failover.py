@@ -67,6 +67,19 @@ def test_one_of_two_replicas_writes_and_the_other_takes_over(apart: World, repli
     apart.operator = standby
 
 
+@pytest.mark.only_githubtoken
+def test_a_process_without_election_says_who_leads_beside_it(apart: World, replica: Replica) -> None:
+    leader = replica("first", "--leader-elect")
+    apart.wait_until(lambda: leads(leader), "a leader")
+    replica("second", "--no-leader-elect")
+    said = "holds the Lease in default, and with --no-leader-elect this process works beside it"
+    assert said in apart.log()
+    assert leader.stop() == 0
+    told = apart.log().count(said)
+    apart.operator = replica("third", "--no-leader-elect")
+    assert apart.log().count(said) == told
+
+
 def test_a_released_lease_is_taken_at_once(apart: World, replica: Replica) -> None:
     leader = replica("first", "--leader-elect")
     apart.wait_until(lambda: leads(leader), "a leader")
