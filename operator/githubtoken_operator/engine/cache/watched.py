@@ -69,6 +69,8 @@ class Watched:
         self._delivered: defaultdict[Kind, dict[Ref, bytes]] = defaultdict(dict)
         self._named: dict[Ref, Ref] = {}
         self._users: Counter[Ref] = Counter()
+        # All that name an App have one Ref of it in memory.
+        self._apps: dict[Ref, Ref] = {}
 
     def reads(self, key: Ref) -> frozenset[Ref]:
         """What `key` was last said to depend on."""
@@ -76,7 +78,7 @@ class Watched:
 
     def depends(self, key: Ref, on: Iterable[Ref]) -> None:
         """Replaces what `key` was said to depend on."""
-        reads, before = frozenset(on), self.reads(key)
+        reads, before = frozenset(self._apps.get(ref, ref) for ref in on), self.reads(key)
         if reads == before:
             return
         for ref in before - reads:
@@ -113,23 +115,27 @@ class Watched:
     def read(self, ref: Ref) -> JSON | None:
         """The object as far as it is known, noted as read; None where the API server has to be asked."""
         found = self.store.find(ref.kind, (ref.namespace, ref.name))
-        if found is not None and (key := self._noting(ref)) is not None:
+        if found is not None and (noted := self._noted(ref)) is not None:
             brought = self.store.is_as_brought(ref.kind, (ref.namespace, ref.name))
             version = self._delivered[ref.kind].get(ref) if brought else None
+            key, ref = noted
             self._saw[key][ref] = version or _version(ref.kind, found)
         return found
 
     def saw(self, ref: Ref, body: JSON | None) -> None:
         """Notes for the key that runs that it read this, found nothing (None), or is about to write it."""
-        if (key := self._noting(ref)) is not None:
+        if (noted := self._noted(ref)) is not None:
             version, delivered = _version(ref.kind, body), self._delivered[ref.kind].get(ref)
+            key, ref = noted
             # One text in memory for both.
             self._saw[key][ref] = delivered if delivered == version else version
 
-    def _noting(self, ref: Ref) -> Ref | None:
-        """The key that runs, if the object concerns it."""
+    def _noted(self, ref: Ref) -> tuple[Ref, Ref] | None:
+        """The key that runs, and the object as it is kept for it already; None where that does not concern it."""
         key = _running.get()
-        return key if key is not None and (ref == key or ref in self._reads.get(key, ())) else None
+        if key is None:
+            return None
+        return next(((key, kept) for kept in (key, *self._reads.get(key, ())) if kept == ref), None)
 
     def deliver(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
         """Takes an event in. The keys that have decided on another version, or not yet on any since the last event.
@@ -184,9 +190,9 @@ class Watched:
         if before is not None:
             self._users[before] -= 1
             if not self._users[before]:
-                del self._users[before]
+                del self._users[before], self._apps[before]
         if app is not None:
-            self._named[token] = app
+            app = self._named[token] = self._apps.setdefault(app, app)
             self._users[app] += 1
 
     def _seen_by(self, key: Ref) -> dict[Ref, bytes]:
