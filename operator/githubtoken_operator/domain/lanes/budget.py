@@ -4,8 +4,8 @@ GitHub documents 900 points a minute and principal: a request that writes costs 
 bounds hold at once:
 
 - in no span of `WINDOW` seconds more than the minute's points are spent, wherever GitHub's own minute begins;
-- of these, `BURST` may go at once, and then no faster than `PACE` allows: half of that for a while after GitHub has
-  limited something of the same credential.
+- of these, `BURST` may go at once, and then no faster than `PACE` allows: `SLOWED` for a while after GitHub has limited
+  something of the same credential.
 
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
 
@@ -29,6 +29,8 @@ BURST: Final = 1 / 9
 """The part of a minute's points that may go at once: 20 tokens of the default."""
 PACE: Final = 1 / 5
 """The part of a minute's points that comes back each second; the window is what holds in the long run."""
+SLOWED: Final = 1 / 2
+"""The part of the pace that is left for a while after GitHub has limited something of the same credential."""
 _GRAIN: Final = 0.25
 """Seconds: what is spent within them is remembered as one."""
 _EPSILON: Final = 1e-6
@@ -55,7 +57,7 @@ class Budget:
         self._sum = 0.0
         self._tokens = self._burst
         self._as_of = -math.inf
-        self._half_until = -math.inf
+        self._slow_until = -math.inf
 
     @property
     def idle(self) -> bool:
@@ -99,10 +101,10 @@ class Budget:
         self._tokens = min(self._tokens + points, self._burst)
 
     def slow_down(self, until: float, now: float) -> None:
-        """Half the pace until then, and no burst."""
+        """The slower pace until then, and no burst."""
         self._fill(now)
         self._tokens = min(self._tokens, float(WRITE))
-        self._half_until = max(self._half_until, until)
+        self._slow_until = max(self._slow_until, until)
 
     def _paced(self, points: float) -> float:
         """When so many have come back."""
@@ -110,18 +112,18 @@ class Budget:
         if short <= 0:
             return self._as_of
         rate = self._most * PACE
-        slow = max(self._half_until - self._as_of, 0.0)
-        if short <= slow * rate / 2:
-            return self._as_of + short / (rate / 2)
-        return self._as_of + slow + (short - slow * rate / 2) / rate
+        slow = max(self._slow_until - self._as_of, 0.0)
+        if short <= slow * rate * SLOWED:
+            return self._as_of + short / (rate * SLOWED)
+        return self._as_of + slow + (short - slow * rate * SLOWED) / rate
 
     def _fill(self, now: float) -> None:
         """Counts what has come back by now."""
         if now <= self._as_of:
             return
         if self._tokens < self._burst:
-            slow = min(max(self._half_until - self._as_of, 0.0), now - self._as_of)
-            self._tokens += (now - self._as_of - slow / 2) * self._most * PACE
+            slow = min(max(self._slow_until - self._as_of, 0.0), now - self._as_of)
+            self._tokens += (now - self._as_of - slow * (1 - SLOWED)) * self._most * PACE
         self._tokens, self._as_of = min(self._tokens, self._burst), now
 
     def _forget(self, now: float) -> None:
