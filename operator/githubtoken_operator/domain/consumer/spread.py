@@ -33,6 +33,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import MESSAGE_LIMIT
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.redaction import redact
+from githubtoken_operator.domain.vocabulary.times import is_ahead
 
 MOST_FAILURES: Final = 20
 """So many are told in status."""
@@ -87,6 +88,7 @@ class Place:
     def lacks(self, template: Template, now: datetime, *, new: bool = False) -> bool:
         """Whether it is to be written now. What failed for a while is tried anew with a `new` token."""
         waits = self.failure is not None and self.again is not None and self.again > now
+        waits = waits and not is_ahead(self.again, now)
         return (new or not waits) and not self.has(template)
 
 

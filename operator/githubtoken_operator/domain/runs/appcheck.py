@@ -25,7 +25,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import READY, conditions, find_condition
 from githubtoken_operator.domain.vocabulary.errors import KeptOut, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import AppInfo
-from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
+from githubtoken_operator.domain.vocabulary.times import format_time, is_ahead, parse_time
 
 CHECK_EVERY: Final = timedelta(hours=1)
 LOOKED_AT_AGAIN: Final = timedelta(minutes=1)
@@ -58,7 +58,7 @@ class Check:
 
     def is_due(self, source: GitHubApp, fingerprint: str, now: datetime) -> bool:
         """Whether GitHub is to be asked again."""
-        if not self.concerns(source, fingerprint):
+        if not self.concerns(source, fingerprint) or is_ahead(self.at, now):
             return True
         return now >= (self.next_look if self.error else self.at + CHECK_EVERY)
 

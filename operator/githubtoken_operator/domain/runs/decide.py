@@ -18,6 +18,7 @@ from githubtoken_operator.domain.observed.own import Step
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.times import is_ahead
 
 RECHECK_CONFLICT: Final = timedelta(seconds=15)
 """Annotating somebody else's Secret makes no event for us, so it is looked at again."""
@@ -181,8 +182,10 @@ def _suspended(seen: Observation) -> Standing | None:
 
 
 def _backing_off(seen: Observation) -> Standing | None:
-    """A refresh request, a new spec and a mended input skip our own back-off."""
+    """A refresh request, a new spec and a mended input skip our own back-off; one by a wrong clock is none."""
     if seen.failures.next is None or seen.failures.next <= seen.now or seen.retry_now or not seen.token.seen:
+        return None
+    if is_ahead(seen.failures.last, seen.now):
         return None
     return seen.last_error or BackingOff()
 

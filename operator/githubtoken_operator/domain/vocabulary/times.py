@@ -25,6 +25,15 @@ _MAX_LENGTH: Final = 64
 """Keeps the sum far within what a `timedelta` can hold."""
 
 
+OTHER_CLOCK: Final = timedelta(minutes=5)
+"""What was noted so far ahead of now was noted by a clock that was wrong."""
+
+
+def is_ahead(noted: datetime | None, now: datetime) -> bool:
+    """Whether a time that was noted when something happened cannot be: nothing is to be reckoned from it."""
+    return noted is not None and noted > now + OTHER_CLOCK
+
+
 def parse_time(text: str | None) -> datetime | None:
     """The time that `text` names, or None where there is none or it cannot be read."""
     if not text:

@@ -23,6 +23,7 @@ from githubtoken_operator.domain.runs.due.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, TokenRefused
 from githubtoken_operator.domain.vocabulary.model import JSON, App, PersonalTokenInfo, Server, Token
+from githubtoken_operator.domain.vocabulary.times import is_ahead
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Ending, Gathered, TokenKind
@@ -66,7 +67,8 @@ class PersonalKind(TokenKind):
         if seen.issued is None:
             return None
         checked = OfPersonal.of(seen.own).checked
-        return Renewal(checked + personal_token.CHECK_EVERY if checked else seen.now)
+        known = checked is not None and not is_ahead(checked, seen.now)
+        return Renewal(checked + personal_token.CHECK_EVERY if checked and known else seen.now)
 
     def secrets(self, token: GitHubToken) -> Sequence[str]:
         """The human's."""

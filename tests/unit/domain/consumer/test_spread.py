@@ -77,6 +77,8 @@ def test_a_failure_is_waited_out() -> None:
     failed = Place("a", None, failure=Failure("a", "SecretConflict", "theirs"), again=NOW + timedelta(seconds=15))
     assert not failed.lacks(TEMPLATE, NOW)
     assert failed.lacks(TEMPLATE, NOW + timedelta(seconds=15))
+    # It was reckoned with a clock that was wrong.
+    assert failed.lacks(TEMPLATE, NOW - timedelta(hours=3))
 
 
 def test_with_a_new_token_a_failure_is_tried_at_once() -> None:

@@ -62,6 +62,13 @@ def message(world: World) -> str:
 # --- Copying ---------------------------------------------------------------------------------------------------------
 
 
+async def test_a_check_that_a_wrong_clock_noted_counts_for_nothing() -> None:
+    world, _ = await fresh()
+    world.clock.advance(-5 * HOUR)
+    await world.start().run()
+    assert checks(world) == 2
+
+
 async def test_an_accepted_token_is_copied_and_shown() -> None:
     world, _ = await fresh(text=" ghp_one\n")
     copied = {key: decoded(world.secret(), key) for key in world.secret()["data"]}

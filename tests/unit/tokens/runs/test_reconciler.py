@@ -85,6 +85,20 @@ async def test_githubs_clock_counts_and_not_ours() -> None:
 # --- A restart -------------------------------------------------------------------------------------------------------
 
 
+async def test_a_wait_that_a_wrong_clock_reckoned_holds_nobody_up() -> None:
+    world = declared()
+    world.github.clock_ahead = timedelta(hours=5)
+    world.faults.on("mint", raising(NOT_SENT))
+    process = world.start()
+    await process.run()
+    assert world.status()["failedAttempts"] == 1
+    world.faults.clear()
+    world.github.clock_ahead = timedelta(0)
+    world.clock.advance(timedelta(minutes=2))
+    await process.run()
+    assert ready_of(world.status()) == ("True", "Fresh")
+
+
 async def test_after_a_restart_nothing_that_is_fresh_is_asked_of_github() -> None:
     world = await fresh()
     world.faults.calls.clear()
