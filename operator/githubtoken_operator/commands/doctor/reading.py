@@ -23,7 +23,7 @@ from githubtoken_operator.commands.crds import packaged
 from githubtoken_operator.commands.doctor import rights
 from githubtoken_operator.commands.doctor.findings import Findings, Key, Objects, Platform, Rights
 from githubtoken_operator.commands.shown.orphans import left
-from githubtoken_operator.commands.terminal.checks import Look, items, look
+from githubtoken_operator.commands.terminal.checks import Look, items, look, together
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.objects import named
 from githubtoken_operator.domain.objects.specs.github_app import parse_app
@@ -210,7 +210,7 @@ async def _rights(survey: Survey, platform: Platform, objects: Objects) -> Right
 
 async def _missing(asked: Sequence[tuple[Right, str]], may: Callable[[Right, str], Awaitable[bool]]) -> Sequence[Right]:
     """Those of the rights that are not there, each once."""
-    allowed = await asyncio.gather(*(may(right, where) for right, where in asked))
+    allowed = await together(may(right, where) for right, where in asked)
     return list(dict.fromkeys(right for (right, _), yes in zip(asked, allowed, strict=True) if not yes))
 
 

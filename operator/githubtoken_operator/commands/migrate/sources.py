@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
 from githubtoken_operator.commands.cluster import rivals
 from githubtoken_operator.commands.terminal import options
+from githubtoken_operator.commands.terminal.checks import together
 from githubtoken_operator.commands.terminal.layout import printable
 from githubtoken_operator.domain.vocabulary.model import JSON
 
@@ -28,7 +28,7 @@ def of_files(names: Sequence[str]) -> list[JSON]:
 
 async def of_cluster(survey: Survey, namespace: str) -> list[JSON]:
     """The objects of a namespace, or of all (""). Raises `ApiError`."""
-    found = await asyncio.gather(*(_listed(survey, plural, namespace) for plural in rivals.PLACES))
+    found = await together(_listed(survey, plural, namespace) for plural in rivals.PLACES)
     return [body for bodies in found for body in bodies]
 
 

@@ -8,6 +8,7 @@ unknown    could not be seen, mostly for want of a right
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -75,6 +76,15 @@ async def look(name: str, reading: Awaitable[T | None]) -> Look[T]:
         return Look(name, await reading)
     except ApiError as error:
         return Look(name, None if error.status == HTTPStatus.NOT_FOUND else error)
+
+
+async def together(asked: Iterable[Awaitable[T]]) -> list[T]:
+    """What each of them gave. Raises the first error, but once all have ended: none is left behind on a connection."""
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return [each for each in found if not isinstance(each, BaseException)]
 
 
 def items(seen: Look[Sequence[T]]) -> Sequence[T]:
