@@ -57,6 +57,8 @@ class Kubeconfig:
                     raise _broken(path, f"is not usable: {wrong}")
                 current = current or content.get("current-context")
                 for section, kind in _SECTIONS.items():
+                    if wrong := shape.fault(content.get(section), ({"name": str},), section):
+                        raise _broken(path, f"is not usable: {wrong}")
                     for entry in content.get(section) or ():
                         if wrong := shape.fault(entry[kind], _SHAPES[section], kind):
                             raise _broken(path, f"is not usable: {wrong}")

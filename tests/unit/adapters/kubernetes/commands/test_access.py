@@ -156,6 +156,9 @@ async def test_without_any_file_it_says_where_it_looked(home: Path) -> None:
     [
         pytest.param(f"token: {CANARY}: {{", "is not YAML", id="not YAML"),
         pytest.param([CANARY], "is not usable", id="a list"),
+        pytest.param({"clusters": 3}, "is not usable: `clusters` must be a list", id="no list"),
+        pytest.param({"users": [CANARY]}, "is not usable: `users[0]` must be an object", id="no objects"),
+        pytest.param({"contexts": [{"name": 7}]}, "is not usable: `contexts[0].name` must be text", id="no name"),
         pytest.param(
             {**kubeconfig("a", current="a"), "users": [{"name": "me", "token": CANARY}]},
             "is not usable",
