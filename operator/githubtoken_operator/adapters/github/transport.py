@@ -108,6 +108,7 @@ class GitHubTransport(httpx.AsyncBaseTransport):
         limits = request.extensions.get("timeout", {})
         proxy = self._proxy(request.url)
         headers = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in request.headers.raw]
+        known = {"Proxy-Authorization": aiohttp.encode_basic_auth(*proxy.auth)} if proxy and proxy.auth else None
         return await self._session(fresh=("connection", "close") in headers).request(
             request.method,
             str(request.url),
@@ -116,9 +117,7 @@ class GitHubTransport(httpx.AsyncBaseTransport):
             allow_redirects=False,
             timeout=_timeout(limits.get("connect"), limits.get("read"), limits.get("pool")),
             proxy=str(proxy.url) if proxy else None,
-            proxy_headers={"Proxy-Authorization": aiohttp.encode_basic_auth(*proxy.auth)}
-            if proxy and proxy.auth
-            else None,
+            proxy_headers=known,
         )
 
     def _hinted(self, error: httpx.TransportError, url: httpx.URL) -> httpx.TransportError:
@@ -126,10 +125,9 @@ class GitHubTransport(httpx.AsyncBaseTransport):
         if str(error) not in _ENDED or url.scheme != "https" or not is_enterprise_server(f"https://{url.host}"):
             return error
         # From TLS 1.3 on it says so after the handshake, in words that are often lost with the connection.
-        why = "our client certificate was perhaps refused"
-        return httpx.ReadError(
-            f"{error}; {why if self._shows else f'if it demands a client certificate, {client_certificate.SET}'}"
-        )
+        if self._shows:
+            return httpx.ReadError(f"{error}; our client certificate was perhaps refused")
+        return httpx.ReadError(f"{error}; if it demands a client certificate, {client_certificate.SET}")
 
     def _proxy(self, url: httpx.URL) -> httpx.Proxy | None:
         """The proxy for that origin. The environment of a process does not change."""
