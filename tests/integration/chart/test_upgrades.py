@@ -41,12 +41,32 @@ SECRETS: Final = ("ci", "alice", "alice-credential")
 class Earlier:
     """A chart of the past, and the operator of that day."""
 
-    chart: Path
-    operator: Path
+    root: Path
+
+    @property
+    def chart(self) -> Path:
+        return self.root / CHART.relative_to(REPOSITORY)
+
+    @property
+    def operator(self) -> Path:
+        return self.root / "operator"
+
+    @property
+    def libraries(self) -> Path:
+        return self.root / "libraries"
 
     def environment(self) -> dict[str, str]:
-        """In which Python finds that operator before the present one."""
-        return {**os.environ, "PYTHONPATH": str(self.operator)}
+        """In which Python finds that operator, and its libraries where they were brought, before the present ones."""
+        return {**os.environ, "PYTHONPATH": f"{self.operator}{os.pathsep}{self.libraries}"}
+
+    def bring_libraries(self) -> None:
+        """The versions that its own lock file names: what it imports may be no dependency any more."""
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        locked = ["--no-deps", "--require-hashes", "--requirement", str(self.root / "requirements.lock")]
+        done = subprocess.run(
+            [*pip, *locked, "--target", str(self.libraries)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def git(*arguments: str) -> bytes:
@@ -71,10 +91,10 @@ WHICH: Final = {
 
 @pytest.fixture
 def earlier(which: int, tmp_path: Path) -> Earlier:
-    archive = git("archive", changes()[which], "charts", "operator")
+    archive = git("archive", changes()[which], "charts", "operator", "requirements.lock")
     with tarfile.open(fileobj=BytesIO(archive)) as files:
         files.extractall(tmp_path / "earlier", filter="data")
-    return Earlier(tmp_path / "earlier" / CHART.relative_to(REPOSITORY), tmp_path / "earlier" / "operator")
+    return Earlier(tmp_path / "earlier")
 
 
 @pytest.fixture
@@ -148,6 +168,7 @@ def test_tokens_outlive_an_upgrade_a_rollback_and_the_release_itself(
 ) -> None:
     release = Release(getattr(helm, version), plane)
     log = tmp_path / "log"
+    earlier.bring_libraries()
 
     release.helm("install", RELEASE, earlier.chart, "--create-namespace")
     plane.kubectl(
