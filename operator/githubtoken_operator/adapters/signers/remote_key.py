@@ -76,8 +76,6 @@ class RemoteKey:
         self._attempts = Attempts(name=name, monotonic=monotonic, tell=self._tell)
         self._keeper: asyncio.Task[None] | None = None
         self._closed = False
-        self.signatures = 0
-        """How many were made."""
 
     @property
     def fingerprint(self) -> str:
@@ -183,7 +181,6 @@ class RemoteKey:
     async def _sign(self, signer: CheckedSigner, issuer: str, begins: int) -> WebToken:
         text = web_tokens.signing_input(issuer, begins)
         signed = await signer.sign(text)
-        self.signatures += 1
         self._signs(signed.key_id, signed.fingerprint)
         return WebToken(begins, signed.key_id, web_tokens.complete(text, signed.signature))
 

@@ -22,6 +22,8 @@ from githubtoken_operator.domain.runs.due.urgency import FIRST_TOKEN
 ANSWER: Final = 0.3
 """Seconds from asking for a token until it is in its Secret."""
 RENEWALS: Final = 2
+PLACES: Final = 32
+"""How many tokens are worked on at once, as the operator does where nobody says another number."""
 SHORTEST: Final = timedelta(minutes=2)
 """`renewBefore` cannot be less."""
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -51,23 +53,18 @@ class Planned:
     @property
     def before(self) -> timedelta:
         """How long before its end it is renewed."""
-        found = self._renewal(self.name, _START, 0)
-        return self.life - (found - _START)
+        return self.life - (self.next_due(_START, 0) - _START)
 
     def next_due(self, issued: datetime, revision: int) -> datetime:
         """When a token of that revision is renewed, spread as the operator spreads it."""
-        return self._renewal(self.name, issued, revision)
-
-    def _renewal(self, uid: str, issued: datetime, revision: int) -> datetime:
-        spread = schedule.renewal(
+        return schedule.renewal(
             issued=issued,
             expires=issued + self.life,
             renew_before=self.renew_before,
             renew_before_percentage=self.renew_before_percentage,
-            uid=uid,
+            uid=self.name,
             revision=revision,
-        )
-        return spread.due
+        ).due
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +95,9 @@ def needed(tokens: Sequence[Planned]) -> float:
     return sum(60 / each.interval.total_seconds() for each in tokens)
 
 
-def forecast(tokens: Sequence[Planned], *, per_minute: float, places: int = 32) -> Forecast:
+def forecast(tokens: Sequence[Planned], *, per_minute: float) -> Forecast:
     """Of the tokens of one App, of which there is at least one."""
-    served, first = _rehearsed(tokens, per_minute, places)
+    served, first = _rehearsed(tokens, per_minute)
     all_at_once = timedelta(minutes=len(tokens) / per_minute)
     return Forecast(
         tokens=len(tokens),
@@ -121,11 +118,9 @@ class _State:
     revision: int = 0
 
 
-def _rehearsed(
-    tokens: Sequence[Planned], per_minute: float, places: int
-) -> tuple[timedelta | None, tuple[timedelta, str] | None]:
+def _rehearsed(tokens: Sequence[Planned], per_minute: float) -> tuple[timedelta | None, tuple[timedelta, str] | None]:
     """When the last first token is there, and which is the first that expires before it is renewed, and when."""
-    lanes: Lanes[int] = Lanes(requests_per_minute=per_minute, places=places)
+    lanes: Lanes[int] = Lanes(requests_per_minute=per_minute, places=PLACES)
     at = [Lane("host", "credential", each.installation) for each in tokens]
     states = [_State((each.due or timedelta()).total_seconds(), _seconds(each.left)) for each in tokens]
     without = {number for number, each in enumerate(tokens) if each.left is None}

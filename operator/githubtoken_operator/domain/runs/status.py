@@ -1,7 +1,6 @@
 """The status of a GitHubToken, computed whole from one run and compared with what is stored.
 
-Everything is cut to the CRD's bounds, because a
-string that is too long would fail the whole write.
+Everything is cut to the CRD's bounds, because a string that is too long would fail the whole write.
 """
 
 from __future__ import annotations

@@ -30,9 +30,9 @@ from githubtoken_operator.domain.vocabulary.times import parse_duration, parse_t
 ObjectKind = Literal["GitHubToken", "ClusterGitHubToken"]
 
 PREFIX: Final = "githubtoken.dev/"
+"""Of every label and annotation that is ours."""
 API_VERSION: Final = PREFIX + "v1alpha1"
 """Of all our kinds."""
-"""Of every label and annotation that is ours."""
 REFRESH_REQUESTED_AT: Final = PREFIX + "refresh-requested-at"
 """Annotation of a GitHubToken: a new value asks for a renewal at once."""
 LOGIN_REQUESTED_AT: Final = PREFIX + "login-requested-at"

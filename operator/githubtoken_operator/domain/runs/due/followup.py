@@ -104,18 +104,18 @@ def next_run(outcome: Outcome) -> Later | OnEvent:
     """When the object runs next, counted from the end of the run; of `Settled` from `seen.now`."""
     match outcome:
         case Moved():
-            return _later(RETRY_CONFLICT, causes.CONFLICT)
+            return Later(RETRY_CONFLICT, causes.CONFLICT)
         case Unreachable(refusals):
             doubled = min(max(refusals - 1, 0), _MOST_DOUBLINGS)
-            return _later(min(RETRY_API * 2**doubled, RECHECK_DENIED), causes.API_SERVER)
+            return Later(min(RETRY_API * 2**doubled, RECHECK_DENIED), causes.API_SERVER)
         case Refused():
-            return _later(RECHECK_DENIED, causes.RETRY)
+            return Later(RECHECK_DENIED, causes.RETRY)
         case NotItsTurn(wait):
-            return _later(wait, causes.TURN)
+            return Later(wait, causes.TURN)
         case Lagging(wait):
-            return _later(wait, causes.PROBE)
+            return Later(wait, causes.PROBE)
         case Revoking(wait, left):
-            return _later(wait, causes.END, left)
+            return Later(wait, causes.END, left)
         case NamespaceGoes():
             return OnEvent(Event.DELETED)
         case Gone():
@@ -147,23 +147,19 @@ def stated_wait(error: TokenError | None) -> float | None:
     return error.retry_after if isinstance(error, Transient) else None
 
 
-def _later(wait: timedelta, cause: str, urgent: timedelta | None = None) -> Later:
-    return Later(wait, cause, urgent)
-
-
 def _after(ended: Settled) -> Later | OnEvent:
     now, standing = ended.seen.now, ended.result.standing
     urgent = urgency.deadline(replace(ended.seen, issued=ended.result.issued or ended.seen.issued)) - now
     ahead = [(time - now, cause) for rule in _TIMES for time, cause in rule(ended) if time > now]
     if ahead:
         wait, cause = min(ahead)
-        return _later(wait, cause, urgent)
+        return Later(wait, cause, urgent)
     if standing is None:
         # A token without an end, which nothing but a wish replaces.
         return OnEvent(Event.CHANGED)
     if standing.reason in AWAITED:
         return OnEvent(AWAITED[standing.reason])
-    return _later(schedule.LAST_RETRY_TERMINAL, causes.LOOK, urgent)
+    return Later(schedule.LAST_RETRY_TERMINAL, causes.LOOK, urgent)
 
 
 # --- What speaks for another run -------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ def deadline(seen: Observation) -> datetime:
     """Until when a new token is wanted, in GitHub's time."""
     issued, token = seen.issued, seen.token
     if issued is None:
-        return _first(token.created, seen.now)
+        return (parse_time(token.created) or seen.now) + FIRST_TOKEN
     if not seen.valid:
         return _DEAD_SIGN_IN if token.source.needs_human else issued.access.expires_at or seen.now
     return issued.access.expires_at or seen.now + ENDLESS
@@ -38,7 +38,3 @@ def remembered(body: JSON) -> float | None:
         return expires.timestamp()
     created = parse_time(body["metadata"].get("creationTimestamp"))
     return None if created is None or status.get("revision") else (created + FIRST_TOKEN).timestamp()
-
-
-def _first(created: str | None, now: datetime) -> datetime:
-    return (parse_time(created) or now) + FIRST_TOKEN
