@@ -11,7 +11,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Literal, get_args
 
 from prometheus_client import (
@@ -96,68 +96,53 @@ class Metrics:
         self.process: Final = ProcessMetrics(self.registry, monotonic=monotonic)
         ProcessCollector(registry=self.registry)
 
-        self._refreshes = Counter(
-            "githubtoken_refresh_total",
-            "Renewals that were tried, by their result.",
-            ("kind", "result"),
-            registry=self.registry,
+        counter, histogram = partial(Counter, registry=self.registry), partial(Histogram, registry=self.registry)
+        self._refreshes = counter(
+            "githubtoken_refresh_total", "Renewals that were tried, by their result.", ("kind", "result")
         )
-        self._refresh_duration = Histogram(
+        self._refresh_duration = histogram(
             "githubtoken_refresh_duration_seconds",
             "How long a renewal took, from its start until it failed or the Secret held its token.",
             ("kind",),
             buckets=_REFRESH_BUCKETS,
-            registry=self.registry,
         )
-        self._repairs = Counter(
-            "githubtoken_secret_repairs_total",
-            "Secrets that were restored after somebody had deleted or edited them.",
-            registry=self.registry,
+        self._repairs = counter(
+            "githubtoken_secret_repairs_total", "Secrets that were restored after somebody had deleted or edited them."
         )
-        self._revocations = Counter(
+        self._revocations = counter(
             "githubtoken_revocations_total",
             "GitHubTokens whose tokens were to be revoked with their deletion, by the result.",
             ("result",),
-            registry=self.registry,
         )
-        self._restarts = Counter(
+        self._restarts = counter(
             "githubtoken_restarts_total",
             "Workloads of `spec.restartTargets` that were restarted for a new token, by their kind.",
             ("kind",),
-            registry=self.registry,
         )
         self._requests = series(
-            Counter(
+            counter(
                 "githubtoken_github_requests_total",
                 "Requests to GitHub by host, operation and HTTP status code; the code is `none` where no answer came.",
                 ("host", "operation", "code"),
-                registry=self.registry,
             )
         )
         self._request_duration = series(
-            Histogram(
-                "githubtoken_github_request_duration_seconds",
-                "How long GitHub took to answer.",
-                ("host", "operation"),
-                registry=self.registry,
+            histogram(
+                "githubtoken_github_request_duration_seconds", "How long GitHub took to answer.", ("host", "operation")
             )
         )
-        self._signer_requests = Counter(
+        self._signer_requests = counter(
             "githubtoken_signer_requests_total",
             "Calls of the services that sign for Apps, by the field of `spec.signer` and how they ended.",
             ("backend", "code"),
-            registry=self.registry,
         )
-        self._signer_duration = Histogram(
+        self._signer_duration = histogram(
             "githubtoken_signer_request_duration_seconds",
             "How long a service that signs for Apps took to answer.",
             ("backend",),
-            registry=self.registry,
         )
         self._leader = Gauge(
-            "githubtoken_leader",
-            "1 while this replica holds the Lease and writes, else 0.",
-            registry=self.registry,
+            "githubtoken_leader", "1 while this replica holds the Lease and writes, else 0.", registry=self.registry
         )
         build = Info("githubtoken_build", "The version of the operator and of its Python.", registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})

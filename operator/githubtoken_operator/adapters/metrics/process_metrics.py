@@ -7,7 +7,7 @@ methods may be called from any thread. What is given to `watch_…` is read at e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from typing import Final, Literal, TypeVar
 
@@ -50,57 +50,44 @@ class ProcessMetrics:
         self._waiting = WaitingSeries()
         for collector in (self._sources, self._watches, self._pauses, self._waiting):
             registry.register(collector)
+        counter, histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
         self._runs = series(
-            Counter(
+            counter(
                 "githubtoken_runs_total",
                 "Runs of single objects by their kind, how they ended, and the cause of the next one.",
                 ("kind", "result", "next"),
-                registry=registry,
             )
         )
         self._run_duration = series(
-            Histogram(
-                "githubtoken_run_duration_seconds",
-                "How long a run held its place.",
-                ("kind",),
-                buckets=_RUN_BUCKETS,
-                registry=registry,
+            histogram(
+                "githubtoken_run_duration_seconds", "How long a run held its place.", ("kind",), buckets=_RUN_BUCKETS
             )
         )
         self._requests = series(
-            Counter(
+            counter(
                 "githubtoken_api_requests_total",
                 "Requests to the API server; the code is `none` where no answer came.",
                 ("verb", "resource", "code"),
-                registry=registry,
             )
         )
         self._request_duration = series(
-            Histogram(
+            histogram(
                 "githubtoken_api_request_duration_seconds",
                 "How long the API server took to answer.",
                 ("verb", "resource"),
                 buckets=_API_BUCKETS,
-                registry=registry,
             )
         )
-        self._renewals = Counter(
-            "githubtoken_lease_renewals_total",
-            "Renewals of the Lease that were tried, by their result.",
-            ("result",),
-            registry=registry,
+        self._renewals = counter(
+            "githubtoken_lease_renewals_total", "Renewals of the Lease that were tried, by their result.", ("result",)
         )
-        self._renewal_duration = Histogram(
-            "githubtoken_lease_renewal_duration_seconds",
-            "How long a renewal of the Lease took.",
-            buckets=_API_BUCKETS,
-            registry=registry,
+        self._renewal_duration = histogram(
+            "githubtoken_lease_renewal_duration_seconds", "How long a renewal of the Lease took.", buckets=_API_BUCKETS
         )
-        self._lag = Histogram(
+        self._lag = histogram(
             "githubtoken_event_loop_lag_seconds",
             "By how much the event loop was late, measured four times a second.",
             buckets=_LAG_BUCKETS,
-            registry=registry,
         )
         for kind in ("GitHubToken", "GitHubApp", "ClusterGitHubApp"):
             self._runs(kind, "crashed", "crash")
