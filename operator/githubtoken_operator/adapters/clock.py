@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 
 def wall_now() -> datetime:
@@ -43,16 +44,10 @@ class SteadyClock:
 
 
 _steady = SteadyClock()
-
-
-def utc_now() -> datetime:
-    """The time of this process, aware: that of the machine's clock at the start, carried on."""
-    return _steady.now()
-
-
-def set_by() -> timedelta:
-    """By how much the machine's clock has been set since this process started."""
-    return _steady.set_by()
+utc_now: Final = _steady.now
+"""The time of this process, aware: that of the machine's clock at the start, carried on."""
+set_by: Final = _steady.set_by
+"""By how much the machine's clock has been set since this process started."""
 
 
 def unix_now() -> float:

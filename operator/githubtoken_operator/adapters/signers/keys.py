@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,30 +21,18 @@ MUST: Final = "must be the App's RSA key as GitHub made it, imported, and sign b
 
 
 def from_pem(key_id: str, text: str) -> PublicKey:
-    """The key in a PEM block. `SignerKeyInvalid` says what it is instead."""
-    try:
-        found = load_pem_public_key(text.encode())
-    except (ValueError, UnsupportedAlgorithm):
-        raise _unreadable(key_id) from None
-    return judged(key_id, found)
+    """The key in a PEM block. `SignerKeyInvalid` says what it is instead, here and below."""
+    return _read(key_id, lambda: load_pem_public_key(text.encode()))
 
 
 def from_der(key_id: str, der: bytes) -> PublicKey:
-    """The key in a SubjectPublicKeyInfo. `SignerKeyInvalid` says what it is instead."""
-    try:
-        found = load_der_public_key(der)
-    except (ValueError, UnsupportedAlgorithm):
-        raise _unreadable(key_id) from None
-    return judged(key_id, found)
+    """The key in a SubjectPublicKeyInfo."""
+    return _read(key_id, lambda: load_der_public_key(der))
 
 
 def from_numbers(key_id: str, *, modulus: int, exponent: int) -> PublicKey:
-    """The key of these numbers. `SignerKeyInvalid` where there is none."""
-    try:
-        found = rsa.RSAPublicNumbers(exponent, modulus).public_key()
-    except ValueError:
-        raise _unreadable(key_id) from None
-    return judged(key_id, found)
+    """The key of these numbers."""
+    return _read(key_id, lambda: rsa.RSAPublicNumbers(exponent, modulus).public_key())
 
 
 def judged(key_id: str, found: PublicKeyTypes) -> PublicKey:
@@ -53,13 +42,17 @@ def judged(key_id: str, found: PublicKeyTypes) -> PublicKey:
     raise SignerKeyInvalid(f"the key {key_id} {MUST}, but it is {_kind(found)}")
 
 
+def _read(key_id: str, load: Callable[[], PublicKeyTypes]) -> PublicKey:
+    try:
+        found = load()
+    except (ValueError, UnsupportedAlgorithm):
+        raise SignerKeyInvalid(f"the key {key_id} {MUST}, but what the service says of it is no public key") from None
+    return judged(key_id, found)
+
+
 def _kind(found: PublicKeyTypes) -> str:
     if isinstance(found, rsa.RSAPublicKey):
         return f"an RSA key of {found.key_size} bits"
     if isinstance(found, ec.EllipticCurvePublicKey):
         return f"an EC key on {found.curve.name}"
     return f"a key of another kind ({type(found).__name__.removesuffix('PublicKey').strip('_')})"
-
-
-def _unreadable(key_id: str) -> SignerKeyInvalid:
-    return SignerKeyInvalid(f"the key {key_id} {MUST}, but what the service says of it is no public key")
