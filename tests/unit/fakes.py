@@ -739,7 +739,7 @@ class Process:
 
     def _bring(self, key: str, body: JSON | None, version: str) -> None:
         plural, name = key.split("/")
-        kind = next((kind for kind in WATCHED if f"{kind.value[1].lower()}s" == plural), None)
+        kind = next((kind for kind in WATCHED if kind.plural == plural), None)
         if kind is None:
             return
         ref = Ref(kind, "" if kind in (Kind.CLUSTER_APP, Kind.NAMESPACE) else NAMESPACE, name)

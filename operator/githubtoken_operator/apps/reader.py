@@ -208,7 +208,7 @@ def _not_found(ref: Ref) -> Terminal:
     where = " in this namespace" if ref.namespace else ""
     return Terminal(
         reasons.APP_NOT_FOUND,
-        f"there is no {ref.kind.value[1]} `{ref.name}`{where}: create it, or make the GitHubToken anew with another "
+        f"there is no {ref.kind} `{ref.name}`{where}: create it, or make the GitHubToken anew with another "
         "`spec.appRef.name`",
     )
 

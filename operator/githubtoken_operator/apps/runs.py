@@ -155,7 +155,7 @@ class AppRuns:
     async def _record(self, ref: Ref, body: JSON, status: JSON) -> None:
         """Writes status where it differs, and tells a transition as an event."""
         before, meta = body.get("status") or {}, body["metadata"]
-        self._metrics.show(AppView.of(ref.kind.value[1], body, status))
+        self._metrics.show(AppView.of(str(ref.kind), body, status))
         if status == before:
             return
         try:

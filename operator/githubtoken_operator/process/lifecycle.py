@@ -215,9 +215,8 @@ async def _take_signals_back(ready: asyncio.Event, stop: asyncio.Event) -> None:
 async def _require_crds(cluster: Cluster, kinds: Iterable[Kind]) -> None:
     for kind in kinds:
         if kind in KEYS and not await cluster.exists(kind):
-            name = kind.value[1]
             raise CannotStart(
-                f"the CustomResourceDefinition of {name} is not installed: run `githubtoken crds | kubectl apply -f -`"
+                f"the CustomResourceDefinition of {kind} is not installed: run `githubtoken crds | kubectl apply -f -`"
             )
 
 

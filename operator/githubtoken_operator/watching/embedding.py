@@ -131,7 +131,7 @@ def registry(kinds: Iterable[Kind], *, end: Callable[[], Awaitable[None]]) -> ko
         """Is never called: kopf watches what has a handler, and what comes is taken before it gets here."""
 
     for kind in kinds:
-        group, _, version = kind.value[0].rpartition("/")
+        group, _, version = kind.api_version.rpartition("/")
         kopf.on.event(group, version, kind.plural, registry=handlers)(watched_elsewhere)
 
     @kopf.on.cleanup(registry=handlers)

@@ -8,6 +8,7 @@ from sys import intern
 from typing import Final, Protocol
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.one_secret import DELETED
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.runs import AppRuns
 from githubtoken_operator.domain.objects.view import AppView, TokenView
@@ -17,8 +18,6 @@ from githubtoken_operator.engine.cache.first_lists import FirstLists
 from githubtoken_operator.engine.cache.watched import KEYS, TOKENS, WATCHED, Ref, Watched
 from githubtoken_operator.engine.scheduling.scheduler import Scheduler
 from githubtoken_operator.watching.named_secrets import NamedSecrets
-
-DELETED: Final = "DELETED"
 
 _BY_PLURAL: Final = {kind.plural: kind for kind in WATCHED}
 
@@ -100,7 +99,7 @@ class Intake:
             return
         status = body.get("status") or {}
         of_app = ref.kind not in TOKENS
-        self._metrics.show(AppView.of(ref.kind.value[1], body, status) if of_app else TokenView.of(body, status))
+        self._metrics.show(AppView.of(str(ref.kind), body, status) if of_app else TokenView.of(body, status))
 
     def _take(self, ref: Ref, body: JSON) -> None:
         concerned = {key for each in self._notes for key in each.note(ref, body)}

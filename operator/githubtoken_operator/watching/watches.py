@@ -30,6 +30,7 @@ import kopf
 from kopf._cogs.clients import errors, watching
 
 from githubtoken_operator.adapters.kubernetes.api import request_of
+from githubtoken_operator.adapters.kubernetes.one_secret import BOOKMARK
 from githubtoken_operator.domain.objects.secrets import trimmed
 from githubtoken_operator.domain.objects.specs.github_token import API_VERSION
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -44,7 +45,6 @@ a CustomResourceDefinition costs the API server 10 ms, whatever is in it."""
 AGAIN: Final = 5.0
 """Seconds after which a list or a watch that failed begins anew."""
 
-_BOOKMARK: Final = "BOOKMARK"
 _OF_THE_API: Final = re.compile(r"/apis?/.*")
 """The path below whatever a kubeconfig's server has in front of it."""
 _FAILURES: Final = (errors.APIError, watching.WatchingError, ValueError, RuntimeError)
@@ -106,7 +106,7 @@ def listening(listener: Listener) -> Iterator[None]:
                         listener.listed(resource.plural, namespace, present)
                         listing, present = False, set()
                         yield event
-                    elif event["type"] == _BOOKMARK:
+                    elif event["type"] == BOOKMARK:
                         yield event
                     else:
                         meta = trimmed(event["object"])["metadata"]

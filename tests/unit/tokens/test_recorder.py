@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.errors import Conflict, Forbidden, Unavailable
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
@@ -171,7 +171,7 @@ async def test_an_event_says_what_to_do_and_warns_of_failures(desk: Desk) -> Non
     )
     assert (normal["type"], normal["message"]) == ("Normal", "token valid until 2026-03-01T13:00:00Z")
     involved = warning["involvedObject"]
-    assert (involved["kind"], involved["name"], involved["uid"]) == (Kind.TOKEN.value[1], "ci", "uid-ci")
+    assert (involved["kind"], involved["name"], involved["uid"]) == ("GitHubToken", "ci", "uid-ci")
 
 
 async def test_status_is_written_once_for_what_stays(desk: Desk) -> None:

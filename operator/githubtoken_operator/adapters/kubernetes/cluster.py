@@ -28,7 +28,7 @@ _EVENT_MESSAGE_LIMIT: Final = 1024
 
 
 class Kind(Enum):
-    """The kinds that the operator reads and writes: API version, kind, path."""
+    """The kinds that the operator reads and writes: API version, name in manifests (which a kind is as text), path."""
 
     TOKEN = (API_VERSION, "GitHubToken", f"/apis/{API_VERSION}/namespaces/{{namespace}}/githubtokens")
     CLUSTER_TOKEN = (API_VERSION, "ClusterGitHubToken", f"/apis/{API_VERSION}/clustergithubtokens")
@@ -42,8 +42,16 @@ class Kind(Enum):
     DAEMON_SET = ("apps/v1", "DaemonSet", "/apis/apps/v1/namespaces/{namespace}/daemonsets")
     ROLLOUT = ("argoproj.io/v1alpha1", "Rollout", "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts")
 
+    def __init__(self, api_version: str, name: str, path: str) -> None:
+        self.api_version: Final = api_version
+        self._text: Final = name
+        self._path: Final = path
+
     # Members are one of a kind; that of Enum is hundreds of calls in Python for each token.
     __hash__ = object.__hash__
+
+    def __str__(self) -> str:
+        return self._text
 
     @classmethod
     def of_token(cls, meta: JSON) -> Kind:
@@ -53,22 +61,25 @@ class Kind(Enum):
     @property
     def plural(self) -> str:
         """What the API calls the collection."""
-        return self.value[2].rpartition("/")[2]
+        return self._path.rpartition("/")[2]
 
     @property
     def namespaced(self) -> bool:
         """Whether its objects are in namespaces."""
-        return "{namespace}" in self.value[2]
+        return "{namespace}" in self._path
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
         """The URL path of one object, or of the collection; what is cluster-scoped has no namespace ("")."""
-        parts = [self.value[2].format(namespace=namespace), name, subresource]
+        parts = [self._path.format(namespace=namespace), name, subresource]
         return "/".join(part for part in parts if part)
 
     def collection(self, namespace: str) -> str:
         """The URL path of the objects in a namespace, or in all ("")."""
-        return self.path(namespace) if namespace else self.value[2].replace("namespaces/{namespace}/", "")
+        return self.path(namespace) if namespace else self._path.replace("namespaces/{namespace}/", "")
 
+
+KINDS: Final = {str(kind): kind for kind in Kind}
+"""By their names in manifests."""
 
 Noted = Callable[[Kind, str, str, JSON | None], None]
 """Told of an object: kind, namespace, name, and the object, or None where there is none."""
@@ -157,9 +168,8 @@ class Cluster:
         The API server ignores a wrong uid on a status subresource, so the resourceVersion is what keeps an old object's
         status off a re-created one.
         """
-        api_version, name, _ = kind.value
         meta = {key: of[key] for key in ("name", "namespace", "resourceVersion") if key in of}
-        body = {"apiVersion": api_version, "kind": name, "metadata": meta, "status": status}
+        body = {"apiVersion": kind.api_version, "kind": str(kind), "metadata": meta, "status": status}
         return await self.apply(kind, body, subresource="status")
 
     async def delete(self, kind: Kind, of: JSON) -> None:
@@ -171,7 +181,7 @@ class Cluster:
 
     async def may(self, verb: str, kind: Kind) -> bool:
         """Whether the operator's account may do this to objects of the kind in all namespaces."""
-        group, _, _ = kind.value[0].rpartition("/")
+        group, _, _ = kind.api_version.rpartition("/")
         asked = {"verb": verb, "group": group, "resource": kind.plural}
         review = {
             "apiVersion": "authorization.k8s.io/v1",
@@ -187,28 +197,26 @@ class Cluster:
 
     async def exists(self, kind: Kind) -> bool:
         """Whether the API server serves this kind, that is, whether its CRD is installed."""
-        api_version, name, _ = kind.value
         try:
-            listed = await self._api.request("GET", f"/apis/{api_version}")
+            listed = await self._api.request("GET", f"/apis/{kind.api_version}")
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return False
             raise
-        return any(resource["kind"] == name for resource in listed["resources"])
+        return any(resource["kind"] == str(kind) for resource in listed["resources"])
 
     async def emit(self, kind: Kind, about: JSON, *, warning: bool, reason: str, message: str, now: datetime) -> None:
         """Makes one event about the object whose metadata (name, uid, namespace unless cluster-scoped) are `about`.
 
         Kubernetes keeps events about cluster-scoped objects in the namespace `default`, and nowhere else.
         """
-        api_version, name, _ = kind.value
         namespace = about.get("namespace", "default")
         time = format_time(now)
         event = {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": f"{about['name'][:200]}.{uuid.uuid4().hex[:16]}", "namespace": namespace},
-            "involvedObject": {"apiVersion": api_version, "kind": name, **about},
+            "involvedObject": {"apiVersion": kind.api_version, "kind": str(kind), **about},
             "type": "Warning" if warning else "Normal",
             "reason": reason,
             "message": message[:_EVENT_MESSAGE_LIMIT],

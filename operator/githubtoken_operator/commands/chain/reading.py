@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.adapters.kubernetes.commands.inspection import KINDS, Inspection, SecretLook
+from githubtoken_operator.adapters.kubernetes.cluster import KINDS, Kind
+from githubtoken_operator.adapters.kubernetes.commands.inspection import Inspection, SecretLook
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.checks import Look, look
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app

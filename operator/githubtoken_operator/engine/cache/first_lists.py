@@ -46,8 +46,8 @@ class FirstLists:
     @property
     def missing(self) -> str | None:
         """The kinds whose list is not complete yet, in words; None once all are. For any thread."""
-        names = [kind.value[1] for kind in tuple(self._missing)]
-        return f"not listed yet: {', '.join(names)}" if names else None
+        names = ", ".join(map(str, tuple(self._missing)))
+        return f"not listed yet: {names}" if names else None
 
     def listed(self, kind: Kind, namespace: str | None) -> None:
         """A list is complete: of that namespace, or of all (None)."""

@@ -52,10 +52,10 @@ class Ref(NamedTuple):
     def labels(self) -> tuple[str, ...]:
         """What names the object in metrics: namespace and name, of an App its kind too."""
         where = (self.namespace, self.name)
-        return where if self.kind in TOKENS else (self.kind.value[1], *where)
+        return where if self.kind in TOKENS else (str(self.kind), *where)
 
     def __str__(self) -> str:
-        return f"{self.kind.value[1]} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
+        return f"{self.kind} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
 
 
 class Watched:

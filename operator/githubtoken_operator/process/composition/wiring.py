@@ -196,4 +196,4 @@ def _count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:
     """Counts a run that ended."""
     following = ran.next.cause if ran.next else causes.EVENT
     result: RunResult = "crashed" if ran.crashed else "interrupted" if following in causes.INTERRUPTED else "done"
-    metrics.ran(ran.key.kind.value[1], result, following, ran.seconds)
+    metrics.ran(str(ran.key.kind), result, following, ran.seconds)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import KINDS, Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, NotFound
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics.metrics import Metrics
@@ -34,8 +34,6 @@ MOST_WARNED: Final = 64
 """Messages of one object that are remembered as told: each edit of its spec may make another."""
 AT_ONCE: Final = 8
 """Pods that are touched at the same time, of all tokens together."""
-
-_KINDS: Final = {kind.value[1]: kind for kind in (Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET, Kind.ROLLOUT)}
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +108,7 @@ class Followers:
         *,
         renewed: bool,
     ) -> None:
-        kind = _KINDS[target.kind]
+        kind = KINDS[target.kind]
         try:
             workload = await self._cluster.read(kind, token.namespace, target.name)
             if workload is None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
@@ -15,9 +14,6 @@ from githubtoken_operator.domain.apps import key_text, rsa_key
 from githubtoken_operator.domain.consumer import mounts
 from githubtoken_operator.domain.objects.secrets import annotations_of, decoded_bytes, labels_of
 from githubtoken_operator.domain.vocabulary.model import JSON
-
-KINDS: Final[Mapping[str, Kind]] = {kind.value[1]: kind for kind in Kind}
-"""By the names that a manifest has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Tokens:
         selected = {"labelSelector": selector} if selector else None
         found = await self._api.list_items(kind.collection(namespace or ""), selected)
         # The items of a list do not say what they are.
-        return tuple({"apiVersion": API_VERSION, "kind": kind.value[1], **item} for item in found)
+        return tuple({"apiVersion": API_VERSION, "kind": str(kind), **item} for item in found)
 
     async def annotate(self, namespace: str, name: str, annotation: str, value: str) -> JSON:
         """Sets an annotation and returns the object as it is then."""
