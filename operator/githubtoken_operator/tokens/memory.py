@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.consumer.spread import Place
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import TokenError
@@ -22,6 +23,16 @@ class Told:
     ready: str
     reason: str
     failing: str
+
+
+@dataclass(slots=True)
+class Spreading:
+    """Of a ClusterGitHubToken: what was published last, its seal, what came of each namespace, and what was told."""
+
+    published: Issued | None = None
+    sealed: tuple[str, str] = ("", "")
+    places: dict[str, Place] = field(default_factory=dict)
+    told: tuple[str, str] | None = None
 
 
 _Part = TypeVar("_Part")
@@ -40,8 +51,8 @@ class Memory:
     `touched` is the mark of the token that all pods were touched for, `told_consumers` of which token which consumers
     were told, `consumer_attempts` how often that failed, `revocations` how often the revocation did, `ends` when an
     object that is being deleted is let go at the latest, `refusals` how many runs in a row the API server refused,
-    `restarted` the revision that every workload has, and `warned` what events have said of it. `part` is what only its
-    kind of token leaves, which its room reads by `of`.
+    `restarted` the revision that every workload has, and `warned` what events have said of it. `spread` is what
+    only a ClusterGitHubToken leaves, `part` what only its kind of token does, which its room reads by `of`.
     """
 
     uid: str
@@ -64,7 +75,14 @@ class Memory:
     refusals: int = 0
     restarted: int | None = None
     warned: frozenset[str] = frozenset()
+    spread: Spreading | None = None
     part: object = None
+
+    @property
+    def spreading(self) -> Spreading:
+        """What a ClusterGitHubToken leaves; nothing yet, in a process that has just begun: Secrets and status tell."""
+        self.spread = self.spread or Spreading()
+        return self.spread
 
     def of(self, part: type[_Part]) -> _Part:
         """What a kind leaves, an empty one where it has left nothing yet. A spec may have come to ask for another."""

@@ -34,6 +34,7 @@ from githubtoken_operator.tokens.runs.turn import TokenTurns
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.spreads import Spreads
 from githubtoken_operator.tokens.spread.telling import Telling
+from githubtoken_operator.tokens.spread.writing import Writing
 from githubtoken_operator.tokens.user.kind import UserKind
 from githubtoken_operator.tokens.user.room import UserRoom
 
@@ -95,15 +96,11 @@ def _reconciler(ground: Ground, apps: Apps, kinds: TokenKinds, known: Known) -> 
     cluster, metrics, clocks = ground.cluster, ground.metrics, ground.clocks
     home = ground.settings.operator_namespace
     claims = Claims(ground.objects, ground.watched)
-    spreads = Spreads(
-        cluster=cluster,
-        known=known,
-        watched=ground.watched,
-        claims=claims,
-        telling=Telling(cluster=cluster, recorder=recorder, now=clocks.now),
-        metrics=metrics,
-        home=home,
+    telling = Telling(cluster=cluster, recorder=recorder, now=clocks.now)
+    writing = Writing(
+        cluster=cluster, known=known, watched=ground.watched, claims=claims, telling=telling, metrics=metrics
     )
+    spreads = Spreads(cluster=cluster, known=known, watched=ground.watched, writing=writing, telling=telling, home=home)
     finalizer = Finalizer(cluster, now=clocks.now, clusterwide=ground.clusterwide)
     gatherer = Gatherer(
         objects=ground.objects,

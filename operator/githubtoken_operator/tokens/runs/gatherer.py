@@ -72,7 +72,7 @@ class Gatherer:
         stored: Issued | None = None
         try:
             if token.clusterwide:
-                spread = await self._spreads.observe(key, token, resolved if kind.of_app else None)
+                spread = await self._spreads.observe(token, resolved if kind.of_app else None, memory)
                 seen, stored = replace(seen, spread=spread), spread.published
             else:
                 secret = None if self._is_first(token) and not fresh else await read(*_place_of(token))

@@ -43,7 +43,7 @@ class Publisher:
         if present is not None:
             if present.is_new(issued):
                 memory.published = rollout.mark(issued)
-            written = replace(seen, spread=await self._spreads.publish(seen, body))
+            written = replace(seen, spread=await self._spreads.publish(seen, body, memory))
             return replace(gathered, stored=issued, observation=written)
         try:
             await write(self._cluster, seen.token, body, seen.secret)

@@ -48,7 +48,7 @@ class Settlement:
         if memory.obtained_from is not None:
             self._metrics.took(seen.token.kind, self._monotonic() - memory.obtained_from)
             memory.obtained_from = None
-        distribution, retry = await self._spreads.finish(seen) if seen.spread else (None, None)
+        distribution, retry = await self._spreads.finish(seen, memory) if seen.spread else (None, None)
         result = Result(
             issued=gathered.stored,
             granted=kind.granted(seen, memory),

@@ -9,14 +9,12 @@ takes it from one that it can trust (`domain.consumer.spread`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
-from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer, ownership, spread
 from githubtoken_operator.domain.consumer.consumer import Issued
@@ -28,13 +26,11 @@ from githubtoken_operator.domain.runs.decide import desired_secret
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref, Watched
-from githubtoken_operator.tokens.consumer.claims import Claims
-from githubtoken_operator.tokens.memory import ref_of
+from githubtoken_operator.tokens.memory import Memory, Spreading
 from githubtoken_operator.tokens.spread.known import Known
-from githubtoken_operator.tokens.spread.state import State, States
 from githubtoken_operator.tokens.spread.telling import Telling
 from githubtoken_operator.tokens.spread.withdrawing import Withdrawing
-from githubtoken_operator.tokens.spread.writing import AT_ONCE, Writing
+from githubtoken_operator.tokens.spread.writing import Writing
 
 MOST_GIVEN_OUT: Final = 20
 """Tokens that are looked for in the Secrets to be revoked."""
@@ -51,21 +47,17 @@ class Spreads:
         cluster: Cluster,
         known: Known,
         watched: Watched,
-        claims: Claims,
+        writing: Writing,
         telling: Telling,
-        metrics: Metrics,
         home: str,
     ) -> None:
         self._cluster = cluster
         self._known = known
         self._watched = watched
         self._home = home
-        self._states = States()
         self._telling = telling
-        self._withdrawing = Withdrawing(cluster, known, at_once=AT_ONCE)
-        self._writing = Writing(
-            cluster=cluster, known=known, watched=watched, claims=claims, telling=telling, metrics=metrics
-        )
+        self._withdrawing = Withdrawing(cluster, known)
+        self._writing = writing
 
     # --- observe -----------------------------------------------------------------------------------------------------
 
@@ -77,9 +69,9 @@ class Spreads:
         wanted = {(namespace, token.secret.name) for namespace in token.wish.wanted(self._known.namespaces)}
         return [Ref(Kind.SECRET, *where) for where in wanted | self._known.secrets(token.name).keys()]
 
-    async def observe(self, key: Ref, token: GitHubToken, resolved: Resolved | None) -> Spread:
+    async def observe(self, token: GitHubToken, resolved: Resolved | None, memory: Memory) -> Spread:
         """The wanted namespaces, and the token that they have; `resolved` where it is an App's. Raises `ApiError`."""
-        state = self._states.of(key, token.uid)
+        state = memory.spreading
         namespaces, own = self._known.namespaces, self._known.secrets(token.name)
         wish = token.wish
         if wish is None:
@@ -103,7 +95,7 @@ class Spreads:
         ]
         seal_key = resolved.app.seal if resolved is not None and resolved.app is not None else None
         if state.published is None:
-            await self._find_held(state, token, own.values(), seal_key)
+            await self._find_held(state, token, seal_key)
         return Spread(tuple(places.values()), tuple(refused), state.published, tuple(left), seal_key, state.sealed)
 
     def _refusal(self, resolved: Resolved, namespace: str, *, has: bool) -> Failure | None:
@@ -122,7 +114,7 @@ class Spreads:
             "`spec.allowedNamespaces`, or take it from `spec.namespaces`",
         )
 
-    def _place(self, state: State, token: GitHubToken, namespace: str) -> Place:
+    def _place(self, state: Spreading, token: GitHubToken, namespace: str) -> Place:
         """The namespace as it is known now. A failure is forgotten once the watch tells something else than before."""
         before = state.places.get(namespace)
         secret = self._known.secrets(token.name).get((namespace, token.secret.name))
@@ -133,8 +125,9 @@ class Spreads:
         kept = replace(before, secret=secret)
         return kept if failed else replace(kept, failure=None, again=None)
 
-    async def _find_held(self, state: State, token: GitHubToken, secrets: Iterable[JSON], key: bytes | None) -> None:
+    async def _find_held(self, state: Spreading, token: GitHubToken, key: bytes | None) -> None:
         """Looks for the newest token that a process before this one gave out."""
+        secrets = self._known.secrets(token.name).values()
         trusted = [secret for secret in secrets if spread.is_trusted(secret, token, key)]
         trusted.sort(key=lambda it: revision_of(annotations_of(it).get(REVISION)) or 0, reverse=True)
         for meta in [secret["metadata"] for secret in trusted][:MOST_LOOKS]:
@@ -176,21 +169,19 @@ class Spreads:
 
     def forget(self, key: Ref) -> None:
         """The ClusterGitHubToken is gone."""
-        self._states.forget(key)
         self._known.forget(key)
 
     # --- act ---------------------------------------------------------------------------------------------------------
 
-    async def publish(self, seen: Observation, body: dict[str, Any]) -> Spread:
+    async def publish(self, seen: Observation, body: dict[str, Any], memory: Memory) -> Spread:
         """Writes the token wherever it is missing; `body` is what each Secret must be. What it looks like then."""
-        state, present = self._states.of(ref_of(seen.token), seen.token.uid), seen.spread or Spread()
+        state, present = memory.spreading, seen.spread or Spread()
         state.published, state.sealed = seen.issued, _seal_of(body)
         return await self._writing.everywhere(seen, present, state, body)
 
-    async def finish(self, seen: Observation) -> tuple[Distribution, timedelta | None]:
+    async def finish(self, seen: Observation, memory: Memory) -> tuple[Distribution, timedelta | None]:
         """Withdraws what nobody wants; what status says of it all, and when to look at it again."""
-        token, now = seen.token, seen.now
-        state, present = self._states.of(ref_of(token), token.uid), seen.spread or Spread()
+        token, now, state, present = seen.token, seen.now, memory.spreading, seen.spread or Spread()
         again = [place.again - now for place in present.places if place.failure and place.again and place.again > now]
         kept, retry = await self._withdrawing.each(token, present.left)
         again += [retry] if retry else []
@@ -202,7 +193,7 @@ class Spreads:
         return found, min(again, default=None)
 
 
-def _settle(state: State, present: Spread, template: Template) -> None:
+def _settle(state: Spreading, present: Spread, template: Template) -> None:
     """Notes what is right, so that what changes there is known for an edit."""
     for place in present.places:
         if place.has(template):

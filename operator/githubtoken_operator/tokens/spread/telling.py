@@ -12,8 +12,8 @@ from githubtoken_operator.domain.consumer.spread import Distribution
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.tokens.memory import Spreading
 from githubtoken_operator.tokens.recorder import Recorder
-from githubtoken_operator.tokens.spread.state import State
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Telling:
         self._recorder = recorder
         self._now = now
 
-    async def distribution(self, token: GitHubToken, state: State, found: Distribution) -> None:
+    async def distribution(self, token: GitHubToken, state: Spreading, found: Distribution) -> None:
         """One event about the object where the namespaces are served otherwise than before."""
         status, reason, message = found.condition
         if state.told is None:

@@ -15,7 +15,7 @@ from githubtoken_operator.domain.runs.decide import RECHECK_DENIED
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.tokens.spread.known import Known
-from githubtoken_operator.tokens.spread.writing import RETRY, side_by_side
+from githubtoken_operator.tokens.spread.writing import AT_ONCE, RETRY, side_by_side
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +23,9 @@ logger = logging.getLogger(__name__)
 class Withdrawing:
     """Deletes a Secret, or, where it is to stay, takes off what makes it the object's."""
 
-    def __init__(self, cluster: Cluster, known: Known, *, at_once: int) -> None:
+    def __init__(self, cluster: Cluster, known: Known) -> None:
         self._cluster = cluster
         self._known = known
-        self._at_once = at_once
 
     async def each(self, token: GitHubToken, secrets: Sequence[JSON]) -> tuple[list[Failure], timedelta | None]:
         """Withdraws these: where that is refused, and when to try again what is not done."""
@@ -40,7 +39,7 @@ class Withdrawing:
             if error is not None:
                 again.append(RECHECK_DENIED if isinstance(error, Forbidden | Invalid) else RETRY)
 
-        await side_by_side(secrets, one, self._at_once)
+        await side_by_side(secrets, one, AT_ONCE)
         return refused, min(again, default=None)
 
     async def _withdraw(self, token: GitHubToken, secret: JSON) -> ApiError | None:

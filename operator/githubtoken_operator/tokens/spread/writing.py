@@ -36,9 +36,8 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.consumer.secret import write
-from githubtoken_operator.tokens.memory import ref_of
+from githubtoken_operator.tokens.memory import Spreading, ref_of
 from githubtoken_operator.tokens.spread.known import Known
-from githubtoken_operator.tokens.spread.state import State
 from githubtoken_operator.tokens.spread.telling import Telling
 
 AT_ONCE: Final = 8
@@ -84,7 +83,7 @@ class Writing:
         self._metrics = metrics
         self._few = asyncio.Semaphore(AT_ONCE)
 
-    async def everywhere(self, seen: Observation, present: Spread, state: State, body: dict[str, Any]) -> Spread:
+    async def everywhere(self, seen: Observation, present: Spread, state: Spreading, body: dict[str, Any]) -> Spread:
         """Writes the token wherever it is missing; `body` is what each Secret must be. What it looks like then.
 
         What a namespace refuses raises nothing.

@@ -23,9 +23,9 @@ from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.engine.cache.objects import Objects
 from githubtoken_operator.engine.cache.watched import Watched
 from githubtoken_operator.tokens.consumer.claims import Claims
+from githubtoken_operator.tokens.memory import Spreading
 from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.spread.known import Known
-from githubtoken_operator.tokens.spread.state import State
 from githubtoken_operator.tokens.spread.telling import Telling
 from githubtoken_operator.tokens.spread.writing import AT_ONCE, AT_ONCE_IN_HASTE, Writing
 from tests.unit.builders import NOW, githubtoken, issued, personal_githubtoken, user_githubtoken
@@ -82,7 +82,7 @@ async def write(to: Writing, tokens: Sequence[GitHubToken], before: Issued | Non
         ]
         places = tuple(map(Place, NAMESPACES, had))
         seen = Observation(now=NOW, token=token, secret=None, issued=NEXT)
-        return await to.everywhere(seen, Spread(places, published=before), State(token.uid), body)
+        return await to.everywhere(seen, Spread(places, published=before), Spreading(), body)
 
     return await asyncio.gather(*map(one, tokens))
 
