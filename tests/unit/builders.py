@@ -171,7 +171,6 @@ def access_token(
         token=Token(f"ghs_token{number}"),
         type="bearer",
         created=created,
-        expires_in=int(life.total_seconds()) if life is not None else None,
         expires_at=created + life if life is not None else None,
     )
 
@@ -182,10 +181,8 @@ def pair(number: int = 1, *, created: datetime = NOW) -> AccessToken:
         token=Token(f"ghu_token{number}"),
         type="bearer",
         created=created,
-        expires_in=28_800,
         expires_at=created + timedelta(seconds=28_800),
         refresh_token=Token(f"ghr_refresh{number}"),
-        refresh_expires_in=15_811_200,
         refresh_expires_at=created + timedelta(seconds=15_811_200),
     )
 

@@ -486,8 +486,7 @@ class FakeGitHub(GitHub):
         self.asked.append(permissions or {})
         self.faults.end("mint")
         created = (self.clock.now + self.clock_ahead).replace(microsecond=0)
-        seconds = int(self.life.total_seconds())
-        access = AccessToken(token, "bearer", created, expires_in=seconds, expires_at=created + self.life)
+        access = AccessToken(token, "bearer", created, expires_at=created + self.life)
         return InstallationToken(access, {"metadata": "read"}, "all")
 
     async def probe(

@@ -74,8 +74,7 @@ def accepted(
     # What was known of a living token stands where GitHub now says something that cannot be.
     told = known.access.expires_at if known and info.unclear else info.expires_at
     expires = told if told is not None and told > info.at else None
-    life = int((expires - created).total_seconds()) if expires else None
-    access = AccessToken(token, "bearer", created, scope=info.scope, expires_in=life, expires_at=expires)
+    access = AccessToken(token, "bearer", created, scope=info.scope, expires_at=expires)
     return Issued(access, known.revision if known else revision, spec_hash, origin)
 
 

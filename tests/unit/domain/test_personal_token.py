@@ -128,7 +128,7 @@ def publish(text: str, info: PersonalTokenInfo, held: Issued | None = None) -> I
 
 def test_the_first_acceptance_counts_as_the_issue() -> None:
     assert publish("ghp_1", told()) == Issued(
-        AccessToken(Token("ghp_1"), "bearer", NOW, "repo", 30 * 86400, NOW + 30 * DAY), 7, "v1:now", ORIGIN
+        AccessToken(Token("ghp_1"), "bearer", NOW, "repo", NOW + 30 * DAY), 7, "v1:now", ORIGIN
     )
 
 

@@ -145,18 +145,14 @@ def read(secret: JSON) -> Issued | None:
     text, created = decoded(secret, "token"), parse_time(notes.get(ISSUED_AT))
     if text is None or created is None or Token(text).sha256 != notes.get(TOKEN_SHA256):
         return None
-    expires = parse_time(notes.get(EXPIRES_AT))
-    refresh_expires = parse_time(decoded(secret, "refresh_expires_at"))
     access = AccessToken(
         token=Token(text),
         # The only type that GitHub gives; the key `type` may be Argo CD's.
         type="bearer",
         scope=decoded(secret, "scope") or "",
         created=created,
-        expires_in=int((expires - created).total_seconds()) if expires else None,
-        expires_at=expires,
-        refresh_expires_in=int((refresh_expires - created).total_seconds()) if refresh_expires else None,
-        refresh_expires_at=refresh_expires,
+        expires_at=parse_time(notes.get(EXPIRES_AT)),
+        refresh_expires_at=parse_time(decoded(secret, "refresh_expires_at")),
     )
     revision = revision_of(notes.get(REVISION))
     return Issued(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -44,18 +44,16 @@ def installation_token(
     """The answer to `POST /app/installations/{id}/access_tokens`.
 
     `where` ("with the id 678") and `permissions`, what was asked for, only make the messages of refusals precise.
-    `expires_in` is the difference between `expires_at` and `created`.
     """
     reply, document = fields.success(app_refusals.OF_MINT, read(answer, where=where, permissions=permissions))
     token = fields.access_token(document, "token")
     issued_at = fields.created(reply)
     expires_at = fields.time(document, "expires_at")
-    life = int((expires_at - issued_at).total_seconds())
-    if life < 1:
+    if expires_at - issued_at < timedelta(seconds=1):
         raise unclear("`expires_at` is not after the answer's `Date`")
     selection = document.get("repository_selection")
     return InstallationToken(
-        access=AccessToken(token=token, type="bearer", created=issued_at, expires_in=life, expires_at=expires_at),
+        access=AccessToken(token=token, type="bearer", created=issued_at, expires_at=expires_at),
         permissions=fields.permissions(document),
         repository_selection=selection if selection in ("all", "selected") else None,
         repositories=fields.repositories(document),

@@ -47,10 +47,8 @@ def user_token(reply: Reply, document: JSON) -> AccessToken:
         created=issued_at,
         # It only tells, so nothing that it holds may keep the pair out of its Secret.
         scope=scope if isinstance(scope, str) and fields.SCOPES.fullmatch(scope) else "",
-        expires_in=expires_in,
         expires_at=fields.after(issued_at, expires_in, "expires_in"),
         refresh_token=refresh,
-        refresh_expires_in=refresh_expires_in,
         refresh_expires_at=fields.after(issued_at, refresh_expires_in, "refresh_token_expires_in"),
     )
 

@@ -179,10 +179,10 @@ def access_token_keys(access: AccessToken) -> dict[str, str]:
     keys = {"token": access.token.reveal(), "type": access.type, "created": format_time(access.created)}
     if access.scope:
         keys["scope"] = access.scope
-    if access.expires_in is not None and access.expires_at is not None:
+    if access.expires_at is not None:
         keys["expires_in"] = str(access.expires_in)
         keys["expires_at"] = format_time(access.expires_at)
-    if access.refresh_expires_in is not None and access.refresh_expires_at is not None:
+    if access.refresh_expires_at is not None:
         keys["refresh_expires_in"] = str(access.refresh_expires_in)
         keys["refresh_expires_at"] = format_time(access.refresh_expires_at)
     return keys

@@ -59,18 +59,29 @@ class AccessToken:
     """A token with what GitHub said of it; the properties of PyGithub's class of that name.
 
     `created` is the answer's `Date` header, so a clock that is off does not move the expiry.
-    `expires_in` and `refresh_expires_in` are seconds. What is absent in the answer is None.
+    What is absent in the answer is None.
     """
 
     token: Token
     type: str
     created: datetime
     scope: str = ""
-    expires_in: int | None = None
     expires_at: datetime | None = None
     refresh_token: Token | None = None
-    refresh_expires_in: int | None = None
     refresh_expires_at: datetime | None = None
+
+    @property
+    def expires_in(self) -> int | None:
+        """Seconds that it lives in all; None where it does not expire."""
+        return self._seconds_until(self.expires_at)
+
+    @property
+    def refresh_expires_in(self) -> int | None:
+        """The same of the refresh token."""
+        return self._seconds_until(self.refresh_expires_at)
+
+    def _seconds_until(self, end: datetime | None) -> int | None:
+        return int((end - self.created).total_seconds()) if end else None
 
 
 @dataclass(frozen=True, slots=True)

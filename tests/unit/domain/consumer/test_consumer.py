@@ -214,21 +214,19 @@ def test_special_characters_survive(text: str, value: str) -> None:
 times = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
     lambda time: time.replace(microsecond=0)
 )
-seconds = st.none() | st.integers(min_value=1, max_value=10**8)
+lives = st.none() | st.integers(min_value=1, max_value=10**8).map(lambda seconds: timedelta(seconds=seconds))
 
 
 @st.composite
 def any_issued(draw: st.DrawFn) -> Issued:
-    created, life, refresh_life = draw(times), draw(seconds), draw(seconds)
+    created = draw(times)
     access = AccessToken(
         token=Token(draw(st.from_regex(r"gh[ous]_[A-Za-z0-9._-]+", fullmatch=True))),
         type="bearer",
         created=created,
         scope=draw(st.sampled_from(["", "repo", "repo,gist"])),
-        expires_in=life,
-        expires_at=created + timedelta(seconds=life) if life is not None else None,
-        refresh_expires_in=refresh_life,
-        refresh_expires_at=created + timedelta(seconds=refresh_life) if refresh_life is not None else None,
+        expires_at=draw(lives.map(lambda life: created + life if life else None)),
+        refresh_expires_at=draw(lives.map(lambda life: created + life if life else None)),
     )
     return Issued(access, draw(st.integers(min_value=0, max_value=10**12)), consumer.spec_hash(githubtoken(), app()))
 

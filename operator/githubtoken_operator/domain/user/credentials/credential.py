@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from githubtoken_operator.domain.objects import origin
@@ -165,16 +164,10 @@ def _read_access(secret: JSON, refresh_token: Token | None) -> AccessToken | Non
         type=decoded(secret, "type") or "bearer",
         scope=decoded(secret, "scope") or "",
         created=created,
-        expires_in=_seconds(created, expires),
         expires_at=expires,
         refresh_token=refresh_token,
-        refresh_expires_in=_seconds(created, refresh_expires),
         refresh_expires_at=refresh_expires,
     )
-
-
-def _seconds(start: datetime, end: datetime | None) -> int | None:
-    return int((end - start).total_seconds()) if end else None
 
 
 def _read_intent(text: str | None) -> Intent | None:

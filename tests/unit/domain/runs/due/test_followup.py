@@ -226,7 +226,7 @@ def settlements(draw: st.DrawFn, errors: st.SearchStrategy[Standing | None]) -> 
     error = draw(errors)
     token = draw(st.none() | st.just(issued()))
     if token is not None:
-        token = replace(token, access=replace(token.access, expires_in=draw(st.none() | st.integers(1, 30_000))))
+        token = replace(token, access=replace(token.access, expires_at=draw(st.none() | around)))
     seen = replace(draw(observations), now=NOW + draw(st.integers(0, 40_000)) * SECOND, issued=token)
     failures = draw(st.just(Failures()) | st.builds(lambda at: Failures(1, NOW, at), st.none() | around))
     ended = Result(token, Granted(), draw(st.none() | around), error, failures)

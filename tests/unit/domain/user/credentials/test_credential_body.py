@@ -99,14 +99,7 @@ def test_nothing_of_the_earlier_pair_stays_beside_a_new_one() -> None:
 
 
 def test_where_expiry_was_switched_off_the_refresh_token_is_kept() -> None:
-    forever = replace(
-        pair(2),
-        expires_in=None,
-        expires_at=None,
-        refresh_expires_in=None,
-        refresh_expires_at=None,
-        refresh_token=refresh(1),
-    )
+    forever = replace(pair(2), expires_at=None, refresh_expires_at=None, refresh_token=refresh(1))
     made = Grant(access=forever, parent=refresh(1).sha256, seed=SEEDED.sha256, ours=refresh(1).sha256)
     assert placement.place(rotated(), made) is Placement.PUT
     after = body_of.with_pair(rotated(), made)
@@ -127,9 +120,9 @@ def test_where_expiry_was_switched_off_the_refresh_token_is_kept() -> None:
 def test_a_pair_comes_back_as_it_went_in(number: int, scope: str, *, expires: bool, refresh_expires: bool) -> None:
     access: AccessToken = replace(pair(number), scope=scope)
     if not expires:
-        access = replace(access, expires_in=None, expires_at=None)
+        access = replace(access, expires_at=None)
     if not refresh_expires:
-        access = replace(access, refresh_expires_in=None, refresh_expires_at=None)
+        access = replace(access, refresh_expires_at=None)
     after = body_of.with_pair(rotated(), replace(grant(parent=refresh(1)), access=access))
     stored = credential.read(after)
     assert stored.access == access
