@@ -18,7 +18,7 @@ from githubtoken_operator.domain.objects import origin as origins
 from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.user.kept_flow import Flow
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import Server
 from githubtoken_operator.domain.vocabulary.times import format_time
 
@@ -85,39 +85,36 @@ class Awaiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Resting:
-    """Nobody entered the codes that were shown; `until` is when the next one comes. Nothing new is to be told."""
+class _NoCode:
+    """No code is shown: `why` a human must sign in, or why the last one ended; the next comes by itself at `until`."""
 
-    needed: TokenError
+    why: TokenError
     until: datetime
 
     @property
     def reason(self) -> str:
-        """Why a human must sign in."""
-        return self.needed.reason
-
-    @property
-    def message(self) -> str:
-        """The same in words, and what to do."""
-        again = _ask_again(self.until)
-        return f"{self.needed.message}; nobody entered the {MOST_UNUSED} codes that were shown: {again}"
+        """That of the trouble."""
+        return self.why.reason
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A human said no, or the wrong human signed in; `until` is when the next code comes by itself."""
-
-    why: Terminal
-    until: datetime
-
-    @property
-    def reason(self) -> str:
-        """Why the flow ended."""
-        return self.why.reason
+class Resting(_NoCode):
+    """Nobody entered the codes that were shown. Nothing new is to be told."""
 
     @property
     def message(self) -> str:
-        """The same in words, and what to do."""
+        """What there is to be done."""
+        again = _ask_again(self.until)
+        return f"{self.why.message}; nobody entered the {MOST_UNUSED} codes that were shown: {again}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(_NoCode):
+    """A human said no, or the wrong human signed in."""
+
+    @property
+    def message(self) -> str:
+        """What there is to be done."""
         return f"{self.why.message.rstrip('.')}: {_ask_again(self.until)}"
 
 

@@ -41,6 +41,7 @@ from githubtoken_operator.domain.user.credentials.credential import (
     SEEDS_TAKEN,
     SPENT,
     Intent,
+    key_of,
     read,
     read_hashes,
 )
@@ -66,7 +67,7 @@ def with_seed(secret: JSON | None, seed: Token, token: GitHubToken, client_id: s
 
     What was said of the one before goes: intent, refusal, account, a code that is shown, and an answer that is kept.
     """
-    base = _ours(secret, _credential_name(token), token.namespace, _note(token), client_id)
+    base = _of(token, secret, client_id)
     taken = [*read_hashes(annotations_of(base).get(SEEDS_TAKEN)), seed.sha256][-REMEMBERED:]
     return _changed(
         base,
@@ -83,7 +84,7 @@ def with_flow(secret: JSON | None, flow: Flow, token: GitHubToken) -> dict[str, 
     """
     stored = read(secret) if secret is not None else None
     client_id = stored.client_id if stored and stored.refresh_token else None
-    base = _ours(secret, _credential_name(token), token.namespace, _note(token), client_id or flow.client_id)
+    base = _of(token, secret, client_id or flow.client_id)
     notes, code = {FLOW: kept_flow.text(flow)}, {}
     if flow.secret is not None:
         notes, code = notes | _ROOM_OF_NOTES, encoded({DEVICE_CODE: flow.secret.reveal()}) | _ROOM
@@ -121,7 +122,7 @@ def with_intent(
     if intent.pod is not None:
         said["pod"] = intent.pod.content
     said |= {"attempt": intent.attempt, "startedAt": intent.started}
-    base = _ours(secret, _credential_name(token), token.namespace, _note(token), client_id)
+    base = _of(token, secret, client_id)
     return _changed(
         base,
         data={**_without(base, KEPT_ANSWER), **_ROOM},
@@ -171,18 +172,17 @@ def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
     )
 
 
-def with_sign_in(secret: JSON | None, key: tuple[str, str], grant: Grant) -> dict[str, Any]:
+def with_sign_in(secret: JSON | None, key: SecretKey, grant: Grant) -> dict[str, Any]:
     """The Secret with the first pair of a sign-in by device flow; `key` is its namespace and name.
 
     A token that does not expire comes without a refresh token; then none is stored.
     """
-    namespace, name = key
     signed_in = grant.signed_in or SignedIn("", "")
     owner = owner_note(signed_in.name, clusterwide=signed_in.clusterwide)
-    base = _ours(secret, name, namespace, owner, signed_in.client_id)
+    base = _ours(secret, key, owner, signed_in.client_id)
     refresh = grant.access.refresh_token
     keys = access_token_keys(grant.access) | ({"refresh_token": refresh.reveal()} if refresh else {})
-    notes = {REVISION: str((read(base).revision) + 1), SPENT: _spent(base, grant)}
+    notes = {REVISION: str(read(base).revision + 1), SPENT: _spent(base, grant)}
     if grant.parent:
         notes[PARENT] = grant.parent
     if refresh is not None:
@@ -200,11 +200,10 @@ def with_sign_in(secret: JSON | None, key: tuple[str, str], grant: Grant) -> dic
 
 def with_kept_answer(secret: JSON | None, key: SecretKey, entry: Entry) -> dict[str, Any]:
     """The Secret with an answer that is not understood. Nothing else changes but what asking for it has left."""
-    namespace, name = key
     base: JSON = secret or {}
     if entry.name is not None:
         owner = owner_note(entry.name, clusterwide=entry.clusterwide)
-        base = _ours(secret, name, namespace, owner, entry.client_id or "")
+        base = _ours(secret, key, owner, entry.client_id or "")
     answer = encoded({KEPT_ANSWER: encode(key, entry).decode()})
     return _changed(base, data={**_without(base, DEVICE_CODE), **answer}, without=(INTENT, FLOW))
 
@@ -231,16 +230,13 @@ def _spent(secret: JSON, grant: Grant) -> str:
     return json.dumps(list(dict.fromkeys([*known, *replaced]))[-REMEMBERED:])
 
 
-def _note(token: GitHubToken) -> dict[str, str]:
-    return owner_note(token.name, clusterwide=token.clusterwide)
+def _of(token: GitHubToken, secret: JSON | None, client_id: str) -> dict[str, Any]:
+    return _ours(secret, key_of(token), owner_note(token.name, clusterwide=token.clusterwide), client_id)
 
 
-def _credential_name(token: GitHubToken) -> str:
-    return token.user.credential if token.user else ""
-
-
-def _ours(secret: JSON | None, name: str, namespace: str, owner: JSON, client_id: str) -> dict[str, Any]:
+def _ours(secret: JSON | None, key: SecretKey, owner: JSON, client_id: str) -> dict[str, Any]:
     """A Secret that names its object (by the annotation `owner`) and App; a new one where there is none."""
+    namespace, name = key
     base: JSON = secret or {
         "apiVersion": "v1",
         "kind": "Secret",
