@@ -27,6 +27,7 @@ from githubtoken_operator.domain.objects.secrets import (
     data_digest,
     is_noted_for,
     labels_of,
+    version_of,
 )
 from githubtoken_operator.domain.objects.specs.github_token import PREFIX, GitHubToken
 from githubtoken_operator.domain.vocabulary import reasons
@@ -76,7 +77,7 @@ class Place:
     @property
     def version(self) -> str:
         """The resourceVersion of the Secret."""
-        return str(self.secret["metadata"].get("resourceVersion", "")) if self.secret is not None else ""
+        return version_of(self.secret) if self.secret is not None else ""
 
     def has(self, template: Template) -> bool:
         """Whether the Secret is there as it must be."""

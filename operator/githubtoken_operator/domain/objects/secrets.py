@@ -133,6 +133,19 @@ def labels_of(secret: JSON) -> JSON:
     return labels
 
 
+def version_of(body: JSON) -> str:
+    """The resourceVersion, "" where there is none."""
+    return str(body["metadata"].get("resourceVersion", ""))
+
+
+def is_newer(one: str, other: str) -> bool:
+    """Whether of two versions of one object `one` is known to be the later; of those that are no numbers, none is.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+    """
+    return one.isdecimal() and other.isdecimal() and int(one) > int(other)
+
+
 def owner_note(name: str, *, clusterwide: bool) -> dict[str, str]:
     """The annotation that names the GitHubToken, or the ClusterGitHubToken, that a Secret of ours belongs to."""
     return {CLUSTER_NAME if clusterwide else NAME: name}

@@ -20,7 +20,15 @@ from collections.abc import Collection
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.objects.secrets import LAST_APPLIED, ROLE, is_whole, labels_of, without_bookkeeping
+from githubtoken_operator.domain.objects.secrets import (
+    LAST_APPLIED,
+    ROLE,
+    is_newer,
+    is_whole,
+    labels_of,
+    version_of,
+    without_bookkeeping,
+)
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.packing import Packed, Packing
 
@@ -62,8 +70,8 @@ class Store:
         """Takes in what a list or a watch brought; False where something newer is known already."""
         if (objects := self._objects.get(kind)) is None:
             return True
-        kept, version = objects.get(name), _version(body)
-        if kept is not None and _newer(kept.version, version):
+        kept, version = objects.get(name), version_of(body)
+        if kept is not None and is_newer(kept.version, version):
             return False
         self._ends[kind].pop(name, None)
         if kept is None or kept.body is None or not version or kept.version != version:
@@ -85,18 +93,18 @@ class Store:
             if kept is not None:
                 kept.body = None
             return
-        version, end = _version(body), self._ends[kind].get(name)
-        outdated = kept is not None and (_newer(kept.version, version) or kept.version == version)
-        if outdated or (end is not None and not _newer(version, end)):
+        version, end = version_of(body), self._ends[kind].get(name)
+        outdated = kept is not None and (is_newer(kept.version, version) or kept.version == version)
+        if outdated or (end is not None and not is_newer(version, end)):
             return
-        objects[name] = _Kept(version, self._packed(kind, body) if version.isdigit() else None)
+        objects[name] = _Kept(version, self._packed(kind, body) if version.isdecimal() else None)
 
     def drop(self, kind: Kind, name: Name, version: str | None) -> bool:
         """The object is gone, since that version where it is known; False where another was made since."""
         if (objects := self._objects.get(kind)) is None:
             return True
         kept = objects.get(name)
-        if kept is not None and version is not None and _newer(kept.version, version):
+        if kept is not None and version is not None and is_newer(kept.version, version):
             return False
         objects.pop(name, None)
         if end := version or (kept.version if kept else ""):
@@ -121,15 +129,6 @@ class _Kept:
         self.version = version
         self.body = body
         self.brought = False
-
-
-def _version(body: JSON) -> str:
-    return str(body["metadata"].get("resourceVersion", ""))
-
-
-def _newer(one: str, other: str) -> bool:
-    """Whether `one` is known to be newer."""
-    return one.isdigit() and other.isdigit() and int(one) > int(other)
 
 
 def _needed(kind: Kind, body: JSON) -> JSON:

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.domain.objects.secrets import noted_owner, without_data
+from githubtoken_operator.domain.objects.secrets import (
+    is_newer,
+    noted_owner,
+    version_of,
+    without_bookkeeping,
+    without_data,
+)
 from githubtoken_operator.domain.objects.specs.namespaces import Namespace, Wish
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref
@@ -55,7 +60,8 @@ class Known:
         where = meta["namespace"], meta["name"]
         owner = noted_owner(body)
         before = self.secrets(self._owners.get(where, "")).get(where)
-        if before is not None and before["metadata"].get("uid") == meta.get("uid") and _is_newer(before, body):
+        same = before is not None and before["metadata"].get("uid") == meta.get("uid")
+        if before is not None and same and is_newer(version_of(before), version_of(body)):
             return
         self._drop(where)
         if owner is not None and owner[1]:
@@ -88,17 +94,6 @@ class Known:
         )
 
 
-def _is_newer(one: JSON, other: JSON) -> bool:
-    """Whether `one` is of a later resourceVersion; where these are no numbers, what comes last is.
-
-    https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
-    """
-    versions = [str(each["metadata"].get("resourceVersion", "")) for each in (one, other)]
-    return all(version.isdecimal() for version in versions) and int(versions[0]) > int(versions[1])
-
-
 def _kept(body: JSON) -> JSON:
     """What is kept of a Secret: no data, and no bookkeeping."""
-    kept: dict[str, Any] = {**body, "metadata": dict(body["metadata"])}
-    kept["metadata"].pop("managedFields", None)
-    return without_data(kept)
+    return without_data({**body, "metadata": without_bookkeeping(body["metadata"], ours=False)})

@@ -28,6 +28,7 @@ from githubtoken_operator.adapters.kubernetes.errors import (
 )
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
+from githubtoken_operator.domain.objects.secrets import version_of
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.runs.decide import RECHECK_CONFLICT, RECHECK_DENIED
@@ -123,8 +124,7 @@ class Writing:
                     place = replace(place, secret=await self._cluster.read(Kind.SECRET, where.namespace, where.name))
                     continue
                 self._known.wrote(written)
-                version = str(written["metadata"].get("resourceVersion", ""))
-                return Place(place.namespace, written, (wanted.version, version)), written
+                return Place(place.namespace, written, (wanted.version, version_of(written))), written
             return self._fails(order, place, reasons.PENDING, "somebody else writes the Secret all the time"), None
         except Terminating:
             # Whatever the watch brings of it next, nobody wants it any more.
