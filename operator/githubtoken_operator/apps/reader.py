@@ -47,7 +47,6 @@ class Resolved:
     key_error: TokenError | None = None
     client_secret_error: TokenError | None = None
     digest: str = ""
-    reads: frozenset[Ref] = frozenset()
 
     @property
     def key(self) -> PrivateKey | None:
@@ -85,7 +84,7 @@ class AppReader:
             # The private key and the client secret may be in one Secret.
             return await self._read(ref, each_once(self._objects.now if fresh else self._objects.known))
         except Forbidden as error:
-            return Resolved(self._now(), error=_may_not_read(error), reads=frozenset({ref}))
+            return Resolved(self._now(), error=_may_not_read(error))
 
     async def not_admitted(self, source: GitHubApp, namespace: str) -> Terminal | None:
         """Why tokens of `namespace` may not use a ClusterGitHubApp, or None. Raises `ApiError`."""
@@ -112,13 +111,12 @@ class AppReader:
         source = parse_app(body) if body is not None else None
         if body is None or source is None or source.deleting:
             self._signing.forget(ref)
-            return Resolved(now, error=_not_found(ref), reads=frozenset({ref}))
+            return Resolved(now, error=_not_found(ref))
         where = source.namespace or self._own_namespace
         names = [item.name for item in (source.private_key, source.client_secret) if item]
         names += [source.client_certificate] if source.client_certificate else []
-        reads = frozenset({ref, *(Ref(Kind.SECRET, where, name) for name in names)})
         # Said before they are read, so that what changes meanwhile wakes the App.
-        self._watched.depends(ref, reads)
+        self._watched.depends(ref, [ref, *(Ref(Kind.SECRET, where, name) for name in names)])
         key_pem, key_error = await self._read_key(
             read, where, source.private_key, "private key", reasons.PRIVATE_KEY_MISSING
         )
@@ -155,7 +153,6 @@ class AppReader:
             key_error=key_error if source.private_key or source.signer else _no_private_key(source),
             client_secret_error=secret_error,
             digest=_digest(source, key_pem, secret, shown.pem if shown else None),
-            reads=reads,
         )
 
     async def _read_key(

@@ -68,7 +68,7 @@ class Apps:
             return resolved
         if refusal := await self._reader.not_admitted(resolved.source, namespace):
             # Nothing of the App is handed out: not its host, and not the client secret that is the cluster's.
-            return Resolved(resolved.at, error=refusal, reads=resolved.reads)
+            return Resolved(resolved.at, error=refusal)
         return resolved
 
     async def changed_since(self, ref: Ref, resolved: Resolved) -> bool:

@@ -97,7 +97,6 @@ class AppRuns:
         """Read, check where due, write status, wake the tokens that a change concerns."""
         self._apps.drop(ref)
         resolved = await self._apps.resolve(ref)
-        self._watched.depends(ref, resolved.reads)
         # The App's own key is among those that read it.
         tokens = [key for key in self._watched.dependents(ref) if key.kind in TOKENS]
         # Whoever has not read it yet has a run of its own to come.

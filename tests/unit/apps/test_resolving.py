@@ -24,13 +24,14 @@ from tests.unit.fakes import World, raising, token_ref
 
 
 async def test_an_app_is_read_with_its_secrets() -> None:
-    resolved = await world_with().start().apps.resolve(ACME)
+    process = world_with().start()
+    resolved = await process.apps.resolve(ACME)
     assert resolved.error is resolved.key_error is resolved.client_secret_error is None
     assert resolved.app is not None
     assert resolved.app.private_key is not None
     assert resolved.app.client_secret is not None
     assert resolved.app.client_secret.reveal() == "the-client-secret"
-    assert resolved.reads == {ACME, KEY_SECRET}
+    assert process.watched.reads(ACME) == {ACME, KEY_SECRET}
 
 
 async def test_what_is_in_one_secret_is_read_in_one_version_of_it() -> None:
@@ -188,10 +189,11 @@ async def reason_for(world: World, namespace: str) -> str | None:
 
 
 async def test_the_secrets_of_a_cluster_app_are_in_the_operators_namespace() -> None:
-    resolved = await cluster_world().start().apps.resolve_for(OF_CLUSTER, NAMESPACE)
+    process = cluster_world().start()
+    resolved = await process.apps.resolve_for(OF_CLUSTER, NAMESPACE)
     assert resolved.error is resolved.key_error is None
     assert resolved.key is not None
-    assert resolved.reads == {OF_CLUSTER, KEY_SECRET}
+    assert process.watched.reads(OF_CLUSTER) == {OF_CLUSTER, KEY_SECRET}
 
 
 @pytest.mark.parametrize(
