@@ -57,10 +57,6 @@ class Endings:
         # A namespace that goes takes our Role along: what this process remembers is revoked all the same.
         published, unread = await self._given_out(token)
         held = [*published, *([memory.held] if memory.held is not None else [])]
-
-        async def app() -> App:
-            return await self._app(token, memory)
-
         now = self._moments.now() + self._moments.ahead(_host(held, memory))
         token = with_place(token, memory)
         kind = self._kinds[token.kind]
@@ -70,7 +66,9 @@ class Endings:
             self._turns.owned(lane, (app_ref(token).namespace, app_ref(token).name))
             return self._turns.turn(ref_of(token), Stand(lane, deadline.timestamp(), points))
 
-        return await kind.revoke(Ending(body, token, memory, held, unread, now, app, turn))
+        return await kind.revoke(
+            Ending(body, token, memory, held, unread, now, app=lambda: self._app(token, memory), turn=turn)
+        )
 
     def given_up(self, token: GitHubToken) -> str:
         """What becomes of tokens that could not be revoked in time."""

@@ -15,7 +15,6 @@ from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
-from githubtoken_operator.domain.objects.specs.sources import PersonalSource
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.own import Own
 from githubtoken_operator.domain.observed.personal import OfPersonal
@@ -79,8 +78,22 @@ class PersonalKind(TokenKind):
     ) -> tuple[Observation, Sequence[str]]:
         """The human's Secret, and the last check."""
         seen = replace(seen, issued=newer(memory.held, stored, seen.now))
-        source = seen.token.personal
-        return await self._observe(seen, source, memory, read) if source else (seen, [])
+        token, source, held = seen.token, seen.token.personal, seen.issued
+        if source is None:
+            return seen, []
+        (checked, refused), last = personal_token.last_check(token, held), memory.of(LastCheck)
+        own = OfPersonal(checked=last.at or checked, refused=last.refused or (last.at is None and refused))
+        spec_hash = personal_token.spec_hash(source)
+        refusal = hosts.refusal(source.server, self._allowed_hosts, where="spec.personal")
+        try:
+            secret = await read(Kind.SECRET, token.namespace, source.secret.name)
+            candidate = personal_token.token_in(secret, source)
+        except Terminal as missing:
+            return replace(seen, own=own, spec_hash=spec_hash, trouble=refusal or missing), []
+        expired = personal_token.expiry(held, source) if held and seen.expired else None
+        over = expired if held and held.access.token == candidate else None
+        own = replace(own, candidate=candidate)
+        return replace(seen, own=own, spec_hash=spec_hash, trouble=refusal or over), [candidate.sha256]
 
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:
         """Has the human's token checked; what GitHub accepts is what is held from now on."""
@@ -120,24 +133,6 @@ class PersonalKind(TokenKind):
         """It is its human's."""
         return "A personal token is revoked by the human who made it, at GitHub"
 
-    async def _observe(
-        self, seen: Observation, source: PersonalSource, memory: Memory, read: Read
-    ) -> tuple[Observation, list[str]]:
-        token, held = seen.token, seen.issued
-        (checked, refused), last = personal_token.last_check(token, held), memory.of(LastCheck)
-        own = OfPersonal(checked=last.at or checked, refused=last.refused or (last.at is None and refused))
-        spec_hash = personal_token.spec_hash(source)
-        refusal = hosts.refusal(source.server, self._allowed_hosts, where="spec.personal")
-        try:
-            secret = await read(Kind.SECRET, token.namespace, source.secret.name)
-            candidate = personal_token.token_in(secret, source)
-        except Terminal as missing:
-            return replace(seen, own=own, spec_hash=spec_hash, trouble=refusal or missing), []
-        expired = personal_token.expiry(held, source) if held and seen.expired else None
-        over = expired if held and held.access.token == candidate else None
-        own = replace(own, candidate=candidate)
-        return replace(seen, own=own, spec_hash=spec_hash, trouble=refusal or over), [candidate.sha256]
-
     async def _check(self, server: Server, token: Token, held: Token | None) -> PersonalTokenInfo:
         """What GitHub says of `token`; `held` is the one that consumers have. Raises `TokenError`.
 
@@ -154,9 +149,7 @@ class PersonalKind(TokenKind):
     async def _may_live(self, server: Server, token: Token) -> bool:
         try:
             await self._github.check_personal_token(server, token)
-        except TokenRefused:
-            return False
-        except TokenError:
+        except TokenError as error:
             # No answer says nothing about the token.
-            return True
+            return not isinstance(error, TokenRefused)
         return True
