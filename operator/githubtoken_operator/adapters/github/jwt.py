@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from base64 import b64encode
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +24,6 @@ from weakref import WeakValueDictionary
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers, RSAPublicNumbers
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from githubtoken_operator.adapters.signers.remote_key import RemoteKey
 from githubtoken_operator.domain.apps import key_text, rsa_key
@@ -66,10 +64,7 @@ def load_private_key(text: bytes) -> RSAKey:
     """The RSA key in what a Secret has; `Terminal(PrivateKeyInvalid)` says what is there instead."""
     if (known := _known(text)) is not None:
         return known
-    key = _parse(text)
-    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    parsed = RSAKey(fingerprint="SHA256:" + b64encode(hashlib.sha256(public).digest()).decode(), key=key)
-    _keys[hashlib.sha256(text).digest()] = parsed
+    parsed = _keys[hashlib.sha256(text).digest()] = _parse(text)
     return parsed
 
 
@@ -150,13 +145,12 @@ def _known(text: bytes) -> RSAKey | None:
     return _keys.get(hashlib.sha256(text).digest())
 
 
-def _parse(text: bytes) -> RSAPrivateKey:
+def _parse(text: bytes) -> RSAKey:
     try:
         found = rsa_key.numbers(key_text.key_der(text))
         public = RSAPublicNumbers(found.e, found.n)
-        return RSAPrivateNumbers(found.p, found.q, found.d, found.dp, found.dq, found.qinv, public).private_key(
-            unsafe_skip_rsa_key_validation=True
-        )
+        numbers = RSAPrivateNumbers(found.p, found.q, found.d, found.dp, found.dq, found.qinv, public)
+        return RSAKey(rsa_key.fingerprint(found), numbers.private_key(unsafe_skip_rsa_key_validation=True))
     except (key_text.NotAKey, rsa_key.Unusable) as error:
         raise _invalid(str(error)) from None
     except (ValueError, UnsupportedAlgorithm):

@@ -6,13 +6,21 @@ import logging
 from typing import Any
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.adapters.kubernetes.errors import Invalid
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Invalid
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
+from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 logger = logging.getLogger(__name__)
+
+
+def refused(token: GitHubToken, error: Forbidden | Invalid) -> Terminal:
+    """Why the Secret is not written, where the API server refuses it."""
+    reason = reasons.INVALID_SPEC if isinstance(error, Invalid) else reasons.MISSING_PERMISSION
+    return Terminal(reason, f"the API server refuses to write Secret `{token.secret.name}`: {error.message}")
 
 
 async def write(cluster: Cluster, token: GitHubToken, body: dict[str, Any], present: JSON | None) -> JSON:

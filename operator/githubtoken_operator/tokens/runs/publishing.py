@@ -12,9 +12,7 @@ from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Invalid, 
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer import rollout
 from githubtoken_operator.domain.runs.decide import secret_to_write
-from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.tokens.consumer.secret import write
+from githubtoken_operator.tokens.consumer import secret
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.spread.spreads import Spreads
@@ -46,13 +44,11 @@ class Publisher:
             written = replace(seen, spread=await self._spreads.publish(seen, body, memory))
             return replace(gathered, stored=issued, observation=written)
         try:
-            await write(self._cluster, seen.token, body, seen.secret)
+            await secret.write(self._cluster, seen.token, body, seen.secret)
         except Terminating:
             raise
-        except (Forbidden, Invalid) as refused:
-            message = f"the API server refuses to write Secret `{seen.token.secret.name}`: {refused.message}"
-            reason = reasons.INVALID_SPEC if isinstance(refused, Invalid) else reasons.MISSING_PERMISSION
-            raise Terminal(reason, message) from refused
+        except (Forbidden, Invalid) as error:
+            raise secret.refused(seen.token, error) from error
         published = gathered.stored.revision if gathered.stored else seen.token.status.get("revision")
         if published != issued.revision:
             memory.published = rollout.mark(issued)

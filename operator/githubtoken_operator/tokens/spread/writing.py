@@ -36,7 +36,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.tokens.consumer.claims import Claims
-from githubtoken_operator.tokens.consumer.secret import write
+from githubtoken_operator.tokens.consumer.secret import refused, write
 from githubtoken_operator.tokens.memory import Spreading, ref_of
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.telling import Telling
@@ -129,10 +129,9 @@ class Writing:
         except Terminating:
             # Whatever the watch brings of it next, nobody wants it any more.
             return replace(place, failure=None, again=order.now + RECHECK_DENIED), None
-        except (Forbidden, Invalid) as refused:
-            reason = reasons.INVALID_SPEC if isinstance(refused, Invalid) else reasons.MISSING_PERMISSION
-            message = f"the API server refuses to write Secret `{where.name}`: {refused.message}"
-            return self._fails(order, place, reason, message, RECHECK_DENIED), None
+        except (Forbidden, Invalid) as error:
+            why = refused(token, error)
+            return self._fails(order, place, why.reason, why.message, RECHECK_DENIED), None
         except ApiError as error:
             return self._fails(order, place, reasons.PENDING, error.message), None
 
