@@ -1,7 +1,9 @@
 """The floor: what our clients need for the same work without an operator, to compare within one run.
 
 For each token: POST access_tokens, server-side apply of a Secret, server-side apply of a second small object (a
-ConfigMap in place of a status). One JWT per App, no probe, no reads, no decisions. Prints one JSON object.
+ConfigMap in place of a status). One JWT per App, no probe, no reads, no decisions. Or, with `whole`, the five requests
+that the operator sends: the mint, the probe, the Secret, the status of the GitHubToken, an event; it has no watch.
+Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -19,19 +21,76 @@ import httpx
 from githubtoken_operator.adapters.github.jwt import app_jwt, load_private_key
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.kubernetes.api import Api
+from githubtoken_operator.domain.installation import probe
 from githubtoken_operator.domain.vocabulary.model import App, Server
+from githubtoken_operator.domain.vocabulary.times import format_time
 
 CONCURRENCY = 32
 """The operator's default."""
 
+Write = tuple[str, str, dict[str, Any]]
+"""Method, path and body of a request to the API server."""
+
+
+def two_applies(namespace: str, number: int, token: str) -> list[Write]:
+    """A Secret and a second small object."""
+    meta = {"name": f"bare-{number:05}", "namespace": namespace}
+    path = f"/api/v1/namespaces/{namespace}/{{}}/{meta['name']}"
+    return [
+        ("PATCH", path.format("secrets"), _secret(meta, token)),
+        (
+            "PATCH",
+            path.format("configmaps"),
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"token": "issued"}},
+        ),
+    ]
+
+
+def as_the_operator(namespace: str, number: int, token: str) -> list[Write]:
+    """The Secret, the status of the GitHubToken that is there, an event."""
+    meta = {"name": f"token-{number:05}", "namespace": namespace}
+    kind = {"apiVersion": "githubtoken.dev/v1alpha1", "kind": "GitHubToken"}
+    now = format_time(datetime.now(UTC))
+    condition = {"reason": "Fresh", "status": "True", "message": f"token valid until {now}", "lastTransitionTime": now}
+    status = {
+        "revision": 1,
+        "observedGeneration": 1,
+        "kind": "Installation",
+        "secretName": meta["name"],
+        "issuedTime": now,
+        "expirationTime": now,
+        "conditions": [{"type": "Ready", **condition}, {"type": "NeedsHuman", **condition, "status": "False"}],
+    }
+    event = {"type": "Normal", "reason": "TokenIssued", "message": condition["message"], "count": 1}
+    core = f"/api/v1/namespaces/{namespace}"
+    return [
+        ("POST", f"{core}/secrets", _secret(meta, token)),
+        (
+            "PATCH",
+            f"/apis/githubtoken.dev/v1alpha1/namespaces/{namespace}/githubtokens/{meta['name']}/status",
+            {**kind, "metadata": meta, "status": status},
+        ),
+        (
+            "POST",
+            f"{core}/events",
+            {"apiVersion": "v1", "kind": "Event", "metadata": meta, "involvedObject": kind | meta, **event},
+        ),
+    ]
+
+
+def _secret(meta: dict[str, str], token: str) -> dict[str, Any]:
+    data = {"token": b64encode(token.encode()).decode()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data}
+
 
 async def main(plan: dict[str, Any]) -> dict[str, float]:
-    """`plan`: `started` (Unix seconds), `api_url`, `namespace`, `count`, `apps` (id, installation, private_key)."""
+    """`plan`: `started` (Unix seconds), `api_url`, `namespace`, `count`, `whole`, `apps` (id, installation, key)."""
     url = plan["api_url"]
     apps = [
         (App(item["id"], None, Server(url, url), private_key=load_private_key(item["private_key"].encode())), item)
         for item in plan["apps"]
     ]
+    writes = as_the_operator if plan["whole"] else two_applies
     limit = asyncio.Semaphore(CONCURRENCY)
     async with await Api.connect() as api, httpx.AsyncClient(transport=make_transport(None)) as http:
 
@@ -42,19 +101,17 @@ async def main(plan: dict[str, Any]) -> dict[str, float]:
                 bearer = {"Authorization": f"Bearer {app_jwt(app, datetime.now(UTC))}"}
                 answer = await http.post(url + path, headers=bearer)
                 token = answer.raise_for_status().json()["token"]
-                for plural, kind in (("secrets", "Secret"), ("configmaps", "ConfigMap")):
-                    value = b64encode(token.encode()).decode() if kind == "Secret" else "issued"
+                if plan["whole"]:
+                    bearer = {"Authorization": f"Bearer {token}"}
+                    (await http.get(url + probe.path({"metadata": "read"}), headers=bearer)).raise_for_status()
+                for method, path, body in writes(plan["namespace"], number, token):
+                    applied = method == "PATCH"
                     await api.request(
-                        "PATCH",
-                        f"/api/v1/namespaces/{plan['namespace']}/{plural}/bare-{number:05}",
-                        body={
-                            "apiVersion": "v1",
-                            "kind": kind,
-                            "metadata": {"name": f"bare-{number:05}", "namespace": plan["namespace"]},
-                            "data": {"token": value},
-                        },
-                        content_type="application/apply-patch+yaml",
-                        query={"fieldManager": "bare-loop", "force": "true"},
+                        method,
+                        path,
+                        body=body,
+                        content_type="application/apply-patch+yaml" if applied else "application/json",
+                        query={"fieldManager": "bare-loop", **({"force": "true"} if applied else {})},
                     )
 
         await asyncio.gather(*(one(number) for number in range(plan["count"])))

@@ -2,8 +2,8 @@
 
 For each size: N installation tokens over the Apps, from the start of the process until the last Secret is there; the
 same without the probe; a restart with everything fresh; how long a deleted and an edited Secret take to come back; the
-renewals of tokens that live for minutes. Beside it, in the same run, the bare loop of the same requests, and with
-`--against` the operator of another commit: ratios travel between machines, seconds do not.
+renewals of tokens that live for minutes. Beside it, in the same run, the bare loop, a bare loop of all requests that
+the operator sends, and with `--against` the operator of another commit: ratios travel between machines, seconds do not.
 """
 
 from __future__ import annotations
@@ -130,13 +130,18 @@ def _measure(setting: Setting, tokens: int, *, bare: bool, short: bool) -> dict[
         made.apply(tokens)
         if bare and not short:
             say("  the bare loop")
-            found["bare_loop"] = _bare_loop(made, tokens)
+            found["bare_loop"] = _bare_loop(made, tokens, whole=False)
         say("  the first tokens")
         found["first"], found["repair_seconds"] = _first(made, tokens)
         say("  a restart")
         found["restart"] = _restart(made, tokens)
     if short:
         return found
+    if bare:
+        with setting.world() as made:
+            made.apply(tokens)
+            say("  the operator's requests without an operator")
+            found["bare_requests"] = _bare_loop(made, tokens, whole=True)
     with setting.world() as made:
         made.apply(tokens)
         say("  the first tokens without the probe")
@@ -146,12 +151,15 @@ def _measure(setting: Setting, tokens: int, *, bare: bool, short: bool) -> dict[
 
 def _ratios(size: dict[str, Any]) -> dict[str, float]:
     """What travels between machines."""
-    now, bare = size["now"], size["now"]["bare_loop"]
+    now, bare, requests = size["now"], size["now"]["bare_loop"], size["now"]["bare_requests"]
     found = {
+        "seconds_to_bare_requests": now["first"]["seconds"] / requests["seconds"],
+        "cpu_seconds_to_bare_requests": now["first"]["cpu_seconds"] / requests["cpu_seconds"],
         "seconds_to_bare_loop": now["first"]["seconds"] / bare["seconds"],
         "seconds_without_probe_to_bare_loop": now["first_without_probe"]["seconds"] / bare["seconds"],
     }
     if before := size.get("before"):
+        found["bare_requests_cpu_seconds_to_before"] = requests["cpu_seconds"] / before["first"]["cpu_seconds"]
         for phase in ("first", "first_without_probe", "restart"):
             for figure in ("seconds", "cpu_seconds", "idle_rss_mb", "api_requests_per"):
                 if before[phase][figure]:
@@ -159,12 +167,13 @@ def _ratios(size: dict[str, Any]) -> dict[str, float]:
     return {name: round(value, 2) for name, value in found.items()}
 
 
-def _bare_loop(made: World, tokens: int) -> dict[str, float]:
-    """The same requests without an operator."""
+def _bare_loop(made: World, tokens: int, *, whole: bool) -> dict[str, float]:
+    """The work without an operator: `whole` with each request that the operator sends."""
     plan = {
         "api_url": made.simulator.api_url,
         "namespace": NAMESPACE,
         "count": tokens,
+        "whole": whole,
         "apps": [
             {"id": app.id, "installation": installed.id, "private_key": app.private_key} for app, installed in made.apps
         ],
@@ -172,7 +181,7 @@ def _bare_loop(made: World, tokens: int) -> dict[str, float]:
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("bare_loop.py"))],
         input=json.dumps({**plan, "started": time.time()}),
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
         env={"KUBECONFIG": str(made.cluster.kubeconfig), "PATH": "/usr/bin:/bin"},
