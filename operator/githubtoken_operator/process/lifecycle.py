@@ -24,7 +24,7 @@ from githubtoken_operator import __version__
 from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.adapters.clock import set_by, utc_now
 from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT
+from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT, Sender
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.http_server import serving
 from githubtoken_operator.adapters.journal import Journal
@@ -102,14 +102,16 @@ async def run(settings: Settings) -> None:
         github = await stack.enter_async_context(
             aclosing(
                 GitHub(
-                    now=utc_now,
-                    set_by=set_by,
-                    observer=metrics,
-                    user_agent=f"githubtoken-operator/{__version__}",
-                    send_limit=send_limit(settings.lease_duration),
-                    transport_for=partial(
-                        make_transport, ca_file=CAFile(settings.ca_file) if settings.ca_file is not None else None
-                    ),
+                    Sender(
+                        now=utc_now,
+                        set_by=set_by,
+                        observer=metrics,
+                        user_agent=f"githubtoken-operator/{__version__}",
+                        send_limit=send_limit(settings.lease_duration),
+                        transport_for=partial(
+                            make_transport, ca_file=CAFile(settings.ca_file) if settings.ca_file is not None else None
+                        ),
+                    )
                 )
             )
         )

@@ -15,15 +15,14 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 from urllib.parse import quote
 
 from githubtoken_operator.adapters.github import calls
 from githubtoken_operator.adapters.github.as_app import AsApp
-from githubtoken_operator.adapters.github.sending import SEND_LIMIT, Call, Observer, Sender
-from githubtoken_operator.adapters.github.transports import Make
+from githubtoken_operator.adapters.github.sending import Call, Sender
 from githubtoken_operator.domain.github import answers, device_answers, oauth_answers
 from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.installation import probe as probing
@@ -45,33 +44,11 @@ _HEADER_VALUE: Final = re.compile(r"[!-~]+")
 
 
 class GitHub:
-    """GitHub for all Apps. Close it with `aclose`, or use it as an asynchronous context manager."""
+    """GitHub for all Apps. Close it with `aclose`."""
 
-    def __init__(
-        self,
-        *,
-        transport_for: Make | None = None,
-        now: Callable[[], datetime],
-        set_by: Callable[[], timedelta] = timedelta,
-        observer: Observer,
-        user_agent: str,
-        send_limit: float = SEND_LIMIT,
-    ) -> None:
-        """`transport_for` makes the transport for a set of CAs, or the usual ones; `now` is the local clock, aware.
-
-        `set_by` is how far the machine's clock was set since, `send_limit` the seconds until what works only once is
-        on its way.
-        """
-        self._observer = observer
-        self._sender = Sender(
-            transport_for=transport_for,
-            now=now,
-            set_by=set_by,
-            observer=observer,
-            user_agent=user_agent,
-            send_limit=send_limit,
-        )
-        self._as_app = AsApp(self._sender)
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._as_app = AsApp(sender)
 
     async def aclose(self) -> None:
         """Closes all connections; what is under way fails."""
@@ -244,4 +221,4 @@ class GitHub:
     def _observe_limit(self, app: App, answer: Answer, installation: str) -> None:
         remaining = answer.headers.get("x-ratelimit-remaining", "")
         if remaining.isascii() and remaining.isdigit():
-            self._observer.rate_limit(app.server.api_host, app.identity, installation, int(remaining))
+            self._sender.observer.rate_limit(app.server.api_host, app.identity, installation, int(remaining))

@@ -111,17 +111,22 @@ class Sender:
     def __init__(
         self,
         *,
-        transport_for: Make | None,
+        transport_for: Make = make_transport,
         now: Callable[[], datetime],
-        set_by: Callable[[], timedelta],
+        set_by: Callable[[], timedelta] = timedelta,
         observer: Observer,
         user_agent: str,
-        send_limit: float,
+        send_limit: float = SEND_LIMIT,
     ) -> None:
-        self._transports = Transports(transport_for or make_transport)
+        """`transport_for` makes the transport for a set of CAs, or the usual ones; `now` is the local clock, aware.
+
+        `set_by` is how far the machine's clock was set since, `send_limit` the seconds until what works only once is
+        on its way.
+        """
+        self.observer: Final = observer
+        self._transports = Transports(transport_for)
         self._now = now
         self._set_by = set_by
-        self._observer = observer
         self._user_agent = user_agent
         self._send_limit = send_limit
         self._heard: dict[str, _Heard] = {}
@@ -164,7 +169,7 @@ class Sender:
             answer = await self._exchange(call)
             code = answer.status
         finally:
-            self._observer.request(host, call.operation, code, time.monotonic() - started)
+            self.observer.request(host, call.operation, code, time.monotonic() - started)
         return self._dated(host, call, answer)
 
     async def _exchange(self, call: Call) -> Answer:
@@ -212,7 +217,7 @@ class Sender:
         self._heard[host] = _Heard(call.server, call.url, skew)
         while len(self._heard) > _MOST_HOSTS:
             del self._heard[next(iter(self._heard))]
-        self._observer.clock_skew(host, (self._set_by() - skew.value).total_seconds())
+        self.observer.clock_skew(host, (self._set_by() - skew.value).total_seconds())
         return answer
 
     def time_at(self, host: str) -> datetime:

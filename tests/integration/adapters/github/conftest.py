@@ -10,6 +10,7 @@ import pytest
 
 from github_simulator.process import SimulatorProcess
 from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.adapters.github.sending import Sender
 
 
 class Observed:
@@ -52,6 +53,6 @@ def observed() -> Observed:
 
 @pytest.fixture
 async def github(observed: Observed) -> AsyncIterator[GitHub]:
-    client = GitHub(now=lambda: datetime.now(UTC), observer=observed, user_agent="githubtoken-operator/test")
-    async with aclosing(client):
+    sender = Sender(now=lambda: datetime.now(UTC), observer=observed, user_agent="githubtoken-operator/test")
+    async with aclosing(GitHub(sender)) as client:
         yield client

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import RSAKey, load_private_key
-from githubtoken_operator.adapters.github.sending import LARGEST_PAIR
+from githubtoken_operator.adapters.github.sending import LARGEST_PAIR, Sender
 from githubtoken_operator.domain.github.oauth_answers import refreshed_token
 from githubtoken_operator.domain.github.refusals.app_refusals import ClockSkewed
 from githubtoken_operator.domain.vocabulary import reasons
@@ -68,12 +68,14 @@ class Wire:
         self.set_by = timedelta()
         settings: dict[str, Any] = {} if send_limit is None else {"send_limit": send_limit}
         self.github = GitHub(
-            **settings,
-            transport_for=self._transport_for,
-            now=lambda: self.now,
-            set_by=lambda: self.set_by,
-            observer=self.observed,
-            user_agent="githubtoken-operator/1.2.3",
+            Sender(
+                **settings,
+                transport_for=self._transport_for,
+                now=lambda: self.now,
+                set_by=lambda: self.set_by,
+                observer=self.observed,
+                user_agent="githubtoken-operator/1.2.3",
+            )
         )
 
     def _transport_for(self, ca_bundle: CABundle | None, _shown: ClientCertificate | None) -> httpx.AsyncBaseTransport:
@@ -616,13 +618,10 @@ async def test_closing_closes_every_transport() -> None:
         async def aclose(self) -> None:
             closed.append("closed")
 
-    wire = Wire()
-    github = GitHub(
-        transport_for=lambda _ca, _shown: Transport(lambda _request: answer(200, {"login": "alice"})),
-        now=lambda: NOW,
-        observer=wire.observed,
-        user_agent="x",
-    )
+    def made(_ca: object, _shown: object) -> Transport:
+        return Transport(lambda _request: answer(200, {"login": "alice"}))
+
+    github = GitHub(Sender(transport_for=made, now=lambda: NOW, observer=Observed(), user_agent="x"))
     for ca in (None, PRIVATE):
         await github.get_login(app(ca=ca), Token("ghu_new"))
     await github.aclose()
