@@ -11,7 +11,6 @@ from datetime import timedelta
 
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.apps.resolving import Apps
-from githubtoken_operator.domain.observed.own import Step
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import Decision, Halt, Hold, Obtain, Publish, Wait
@@ -73,7 +72,8 @@ class Actions:
                     if step.asks_github:
                         await gathered.kind.prove(gathered)
                     with self._turns.turn(gathered) if step.asks_github else nullcontext():
-                        return await self._step(gathered, memory, step)
+                        waiting = await gathered.kind.step(gathered, memory, step)
+                        return await self._settle(gathered, memory, waiting) if waiting else gathered.body
         except Waits as waits:
             return await self._wait(gathered, memory, waits)
         except TokenError as error:
@@ -92,10 +92,6 @@ class Actions:
         if issued is None:
             return gathered.body
         return await self._publish(self._moments.timed(gathered).holding(issued, memory), memory, None)
-
-    async def _step(self, gathered: Gathered, memory: Memory, step: Step) -> Outcome | JSON:
-        waiting = await gathered.kind.step(gathered, memory, step)
-        return await self._settle(gathered, memory, waiting) if waiting else gathered.body
 
     async def _wait(self, gathered: Gathered, memory: Memory, waits: Waits) -> Outcome:
         """It has a reservation."""

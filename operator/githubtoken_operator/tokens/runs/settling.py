@@ -61,19 +61,15 @@ class Settlement:
             kind.keep(memory, gathered.stored)
         body = await self._recorder.record(gathered, memory, result)
         again = await self._followers.tell(gathered, memory)
-        learnt, asks = await self._learn_account(gathered, memory) if standing is None else (False, False)
+        learnt = asks = False
+        try:
+            learnt = standing is None and await kind.learn_account(gathered, memory)
+        except Waits:
+            asks = True
         if learnt:
             known = replace(result, granted=kind.granted(seen, memory))
             body = await self._recorder.record(replace(gathered, body=body), memory, known)
         if gathered.stored is not None and memory.restarted == gathered.stored.revision and seen.token.restart_targets:
             await self._recorder.restarted(body, memory.restarted)
-        waits = [retry] if retry else []
-        waits += [again - gathered.local_time] if again is not None else []
+        waits = [wait for wait in (retry, again - gathered.local_time if again else None) if wait is not None]
         return Settled(seen, result, gathered.local_time, recheck, min(waits, default=None), asks)
-
-    async def _learn_account(self, gathered: Gathered, memory: Memory) -> tuple[bool, bool]:
-        """Whether it is known now, and whether it waits for a turn to be asked for."""
-        try:
-            return await gathered.kind.learn_account(gathered, memory), False
-        except Waits:
-            return False, True
