@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
@@ -323,38 +325,49 @@ def test_an_outage_that_begins_anew_is_looked_at_by_one_for_all_again() -> None:
 LANES = [Lane(host, key, where) for host in ("one", "two") for key in ("k", "l") for where in ("1", "2", "3")]
 
 
-@settings(max_examples=60)
-@given(
-    wanted=st.lists(st.tuples(st.sampled_from(LANES), st.floats(0, 100)), min_size=1, max_size=60),
-    ill=st.dictionaries(st.sampled_from(LANES), st.sampled_from(["failed", 20.0, 70.0]), max_size=5),
+@dataclass(frozen=True)
+class Scene:
+    """How GitHub answers lanes that are ill until it `heals`, which are slow, and what one replica may ask for."""
+
+    ill: dict[Lane, Said]
+    heals: float
+    slow: set[Lane]
+    places: int
+    per_minute: int
+
+    def rehearsal(self, make: Callable[..., Lanes[int]] = Lanes[int]) -> Rehearsal:
+        return Rehearsal(
+            make(requests_per_minute=self.per_minute, places=self.places),
+            answer=lambda lane, now: self.ill.get(lane, "ok") if now < self.heals else "ok",
+            latency=lambda lane: 30.0 if lane in self.slow else 0.05,
+        )
+
+
+scenes = st.builds(
+    Scene,
+    ill=st.dictionaries(st.sampled_from(LANES), st.sampled_from(["failed", 20.0, 70.0]), max_size=8),
     heals=st.floats(0, 200),
     slow=st.sets(st.sampled_from(LANES), max_size=3),
     places=st.integers(1, 40),
     per_minute=st.integers(1, 300),
 )
-def test_everybody_is_served_in_the_end_and_no_bound_is_passed_on_the_way(
-    *,
-    wanted: list[tuple[Lane, float]],
-    ill: dict[Lane, Said],
-    heals: float,
-    slow: set[Lane],
-    places: int,
-    per_minute: int,
-) -> None:
-    def answer(lane: Lane, now: float) -> Said:
-        return ill.get(lane, "ok") if now < heals else "ok"
 
-    lanes: Lanes[int] = Lanes(requests_per_minute=per_minute, places=places)
-    tried = Rehearsal(lanes, answer, latency=lambda lane: 30.0 if lane in slow else 0.05)
+
+@settings(max_examples=60)
+@given(wanted=st.lists(st.tuples(st.sampled_from(LANES), st.floats(0, 100)), min_size=1, max_size=60), scene=scenes)
+def test_everybody_is_served_in_the_end_and_no_bound_is_passed_on_the_way(
+    wanted: list[tuple[Lane, float]], scene: Scene
+) -> None:
+    tried = scene.rehearsal()
     tried.run(wanted, until=100_000.0)
     assert len(tried.served) == len(wanted)
-    assert tried.most_inside <= 2 * lanes.host_share
+    assert tried.most_inside <= 2 * tried.lanes.host_share
     for credential in {(lane.host, lane.credential) for lane, _ in wanted}:
         mine = [asked for asked in tried.asked if (asked.lane.host, asked.lane.credential) == credential]
         for first in mine:
             within = [asked.points for asked in mine if first.at <= asked.at < first.at + 60]
-            assert sum(within) <= per_minute * WRITE
-    for lane in ill:
+            assert sum(within) <= scene.per_minute * WRITE
+    for lane in scene.ill:
         limits = [asked for asked in tried.asked if asked.lane == lane and isinstance(asked.said, float)]
         for one, two in pairwise(limits):
             assert two.at >= one.at + float(one.said)
@@ -367,28 +380,14 @@ def test_everybody_is_served_in_the_end_and_no_bound_is_passed_on_the_way(
         min_size=1,
         max_size=60,
     ),
-    ill=st.dictionaries(st.sampled_from(LANES), st.sampled_from(["failed", 20.0, 70.0]), max_size=8),
-    heals=st.floats(0, 200),
-    slow=st.sets(st.sampled_from(LANES), max_size=3),
-    places=st.integers(1, 40),
-    per_minute=st.integers(1, 300),
+    scene=scenes,
 )
 def test_who_goes_when_is_what_a_look_at_everybody_would_say(
-    *,
-    wanted: list[tuple[Lane, float, float, float]],
-    ill: dict[Lane, Said],
-    heals: float,
-    slow: set[Lane],
-    places: int,
-    per_minute: int,
+    wanted: list[tuple[Lane, float, float, float]], scene: Scene
 ) -> None:
     asked = []
     for make in (Lanes[int], plain_lanes):
-        tried = Rehearsal(
-            make(requests_per_minute=per_minute, places=places),
-            answer=lambda lane, now: ill.get(lane, "ok") if now < heals else "ok",
-            latency=lambda lane: 30.0 if lane in slow else 0.05,
-        )
+        tried = scene.rehearsal(make)
         tried.run(
             [(lane, deadline) for lane, deadline, _, _ in wanted],
             points=lambda key: wanted[key][3],

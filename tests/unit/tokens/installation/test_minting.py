@@ -45,26 +45,22 @@ async def test_another_selector_is_looked_for_by_itself(source: InstallationSour
     assert world.faults.calls.count("find_installation") == 3
 
 
-async def test_an_installation_that_is_gone_is_looked_for_again() -> None:
+@pytest.mark.parametrize(
+    ("reason", "looks"),
+    [
+        pytest.param(reasons.INSTALLATION_NOT_FOUND, 2, id="an installation that is gone is looked for again"),
+        pytest.param(reasons.PERMISSIONS_NOT_GRANTED, 1, id="another refusal says nothing of where it is installed"),
+    ],
+)
+async def test_what_a_refusal_says_of_the_installation(reason: str, looks: int) -> None:
     world = World()
     made = tokens(world)
     await made.obtain(app(), BY_OWNER)
-    world.faults.once("mint", raising(Terminal(reasons.INSTALLATION_NOT_FOUND, "not installed")))
+    world.faults.once("mint", raising(Terminal(reason, "refused")))
     with pytest.raises(Terminal):
         await made.obtain(app(), BY_OWNER)
     await made.obtain(app(), BY_OWNER)
-    assert world.faults.calls.count("find_installation") == 2
-
-
-async def test_a_refusal_of_another_kind_says_nothing_of_where_the_app_is_installed() -> None:
-    world = World()
-    made = tokens(world)
-    await made.obtain(app(), BY_OWNER)
-    world.faults.once("mint", raising(Terminal(reasons.PERMISSIONS_NOT_GRANTED, "grant it")))
-    with pytest.raises(Terminal):
-        await made.obtain(app(), BY_OWNER)
-    await made.obtain(app(), BY_OWNER)
-    assert world.faults.calls.count("find_installation") == 1
+    assert world.faults.calls.count("find_installation") == looks
 
 
 async def test_a_name_that_means_no_installation_is_asked_for_once_for_all_that_wait() -> None:
