@@ -51,7 +51,7 @@ class CannotJournal(Exception):
 
 
 class Journal:
-    """The entries by credential Secret; `holder` is who announces intents. Close it, or use it in a `with` block."""
+    """The entries by credential Secret; `holder` is who announces intents. Close it with `close`."""
 
     def __init__(self, folder: Path | None) -> None:
         """Opens `folder`, which is made where it is missing. Raises `CannotJournal`."""

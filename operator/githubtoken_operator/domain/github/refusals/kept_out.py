@@ -6,7 +6,7 @@ reports and of GitHub's pages "Managing allowed IP addresses for your organizati
 sign-on", "Setting a personal access token policy for your organization" and "Troubleshooting the REST API".
 
 Only GitHub's own JSON counts: a proxy's page with the same status says nothing of the account. A limit is not a rule,
-so `refusals.app_is_limited` comes before these.
+so `limits.app_is_limited` comes before these.
 """
 
 from __future__ import annotations
