@@ -12,7 +12,7 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Final, Protocol
 
@@ -169,7 +169,12 @@ class NamedSecrets:
     async def end(self) -> None:
         """Ends all watches; none begins after that."""
         self._ended = True
-        await self._stop(tuple(self._tasks))
+        tasks = tuple(self._tasks.values())
+        self._tasks.clear()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _wanted(self) -> list[Ref]:
         return [ref for ref in tuple(self._namers) if self.watches(ref)]
@@ -189,13 +194,6 @@ class NamedSecrets:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failure = error
             self._changed.set()
-
-    async def _stop(self, refs: Iterable[Ref]) -> None:
-        tasks = [self._tasks.pop(ref) for ref in refs]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
 
     async def _watch(self, ref: Ref) -> None:
         since, failures = "", 0

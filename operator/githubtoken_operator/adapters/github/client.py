@@ -151,8 +151,8 @@ class GitHub:
         """Spends the refresh token: `POST /login/oauth/access_token`, once.
 
         The answer is returned as it came (with a `Date` in any case), so that it can be made durable before
-        `oauth_answers.refreshed_token` reads it. `NotSent` means that the token is certainly not spent, `OutcomeUnknown` that
-        it may be. Cancelling it while it runs throws away the answer: shield it.
+        `oauth_answers.refreshed_token` reads it. `NotSent` means that the token is certainly not spent, and
+        `OutcomeUnknown` that it may be. Cancelling it while it runs throws away the answer: shield it.
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
         if app.client_secret is not None:

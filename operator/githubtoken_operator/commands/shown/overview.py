@@ -10,7 +10,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
-from githubtoken_operator.commands.cluster.surroundings import Happening, Surroundings, revision_of
+from githubtoken_operator.commands.cluster.surroundings import Surroundings, revision_of
 from githubtoken_operator.commands.terminal import ages, checks, layout
 from githubtoken_operator.commands.terminal.checks import Check
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -151,12 +151,11 @@ def _events(seen: Seen) -> str:
     events = seen.around.events
     if isinstance(events, ApiError):
         return f"{_INDENT}not readable for you: {events.message}"
-    rows = [(_age(event.time, seen.now), event.type, event.reason, _message(event)) for event in events]
+    rows = [
+        (_age(it.time, seen.now), it.type, it.reason, it.message + (f" ({it.count} times)" if it.count > 1 else ""))
+        for it in events
+    ]
     return _indented(("LAST SEEN", "TYPE", "REASON", "MESSAGE"), rows)
-
-
-def _message(event: Happening) -> str:
-    return event.message + (f" ({event.count} times)" if event.count > 1 else "")
 
 
 def _age(text: str | None, now: datetime) -> str:

@@ -56,7 +56,7 @@ class TokenView:
     @classmethod
     def of(cls, body: JSON, status: JSON) -> TokenView:
         """A GitHubToken as the API server has it, with the status that it has or is about to get."""
-        meta, spec = body["metadata"], body.get("spec") or {}
+        meta, spec, counts = body["metadata"], body.get("spec") or {}, status.get("namespaces") or {}
         secret = status.get("secretName") or (spec.get("secret") or {}).get("name") or meta["name"]
         return cls(
             namespace=meta.get("namespace", ""),
@@ -70,7 +70,7 @@ class TokenView:
             expires=parse_time(status.get("expirationTime")),
             renews=parse_time(status.get("renewalTime")),
             refresh_token_expires=parse_time(status.get("refreshTokenExpirationTime")),
-            namespaces=_counts(status.get("namespaces") or {}),
+            namespaces={state: int(counts[state]) for state in NAMESPACE_STATES if state in counts},
         )
 
 
@@ -94,10 +94,6 @@ class AppView:
         """An App as the API server has it, with the status that it has or is about to get."""
         meta = body["metadata"]
         return cls(kind, meta.get("namespace", ""), meta["name"], _ready(status), conditions.needs_human(status))
-
-
-def _counts(namespaces: JSON) -> dict[str, int]:
-    return {state: int(namespaces[state]) for state in NAMESPACE_STATES if state in namespaces}
 
 
 def _ready(status: JSON) -> ConditionStatus:

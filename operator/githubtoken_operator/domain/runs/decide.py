@@ -174,11 +174,7 @@ _OBTAIN: Final[Sequence[_CauseRule]] = (
 
 def _hindrance(seen: Observation, trouble: Standing | None) -> Standing | None:
     """What stands in the way of a new token; `trouble` is what does with the App or the credential."""
-    return _suspended(seen) or trouble or seen.limit or _backing_off(seen)
-
-
-def _suspended(seen: Observation) -> Standing | None:
-    return Paused() if seen.token.suspend else None
+    return Paused() if seen.token.suspend else trouble or seen.limit or _backing_off(seen)
 
 
 def _backing_off(seen: Observation) -> Standing | None:

@@ -122,7 +122,10 @@ def _rehearsed(tokens: Sequence[Planned], per_minute: float) -> tuple[timedelta 
     """When the last first token is there, and which is the first that expires before it is renewed, and when."""
     lanes: Lanes[int] = Lanes(requests_per_minute=per_minute, places=PLACES)
     at = [Lane("host", "credential", each.installation) for each in tokens]
-    states = [_State((each.due or timedelta()).total_seconds(), _seconds(each.left)) for each in tokens]
+    states = [
+        _State((each.due or timedelta()).total_seconds(), each.left.total_seconds() if each.left is not None else None)
+        for each in tokens
+    ]
     without = {number for number, each in enumerate(tokens) if each.left is None}
     served: float | None = None if without else 0.0
     until = max(each.life for each in tokens).total_seconds() * (1 + RENEWALS)
@@ -169,7 +172,3 @@ def _renewed(token: Planned, before: _State, now: float) -> _State:
     issued = _START + timedelta(seconds=now)
     due = (token.next_due(issued, before.revision + 1) - _START).total_seconds()
     return replace(before, due=due, expires=now + token.life.total_seconds(), revision=before.revision + 1)
-
-
-def _seconds(length: timedelta | None) -> float | None:
-    return None if length is None else length.total_seconds()

@@ -239,15 +239,12 @@ def _version(kind: Kind, body: JSON | None) -> bytes:
     if kind is Kind.NAMESPACE:
         noted = [meta.get("labels") or {}]
     else:
-        noted = [_annotations(meta), bool(meta.get("deletionTimestamp"))]
+        # What kubectl keeps of an object's spec is left out: a change of that is the spec's.
+        notes = {name: text for name, text in (meta.get("annotations") or {}).items() if name != LAST_APPLIED}
+        noted = [notes, bool(meta.get("deletionTimestamp"))]
     if kind is Kind.SECRET:
         owners = sorted(owner.get("uid", "") for owner in meta.get("ownerReferences") or ())
         noted += [data_digest(body), meta.get("labels") or {}, owners, body.get("immutable")]
     elif kind in KEYS:
         noted += [meta.get("uid"), meta.get("generation")]
     return hashlib.blake2b(_SORTED.encode(noted).encode(), digest_size=16).digest()
-
-
-def _annotations(meta: JSON) -> JSON:
-    """Without what kubectl keeps of an object's spec: a change of that is the spec's."""
-    return {name: text for name, text in (meta.get("annotations") or {}).items() if name != LAST_APPLIED}

@@ -61,12 +61,9 @@ class ClockWatch:
                 continue
             step, known = now - known, now
             way = "forward" if step > timedelta(0) else "back"
-            logger.warning("the machine's clock was set %s by %s", way, format_duration(_whole(abs(step))))
+            whole = timedelta(seconds=round(abs(step).total_seconds()))
+            logger.warning("the machine's clock was set %s by %s", way, format_duration(whole))
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._within):
                     await self._hosts.measure_clocks()
             self._look_again()
-
-
-def _whole(step: timedelta) -> timedelta:
-    return timedelta(seconds=round(step.total_seconds()))

@@ -66,7 +66,8 @@ class Known:
         self._drop(where)
         if owner is not None and owner[1]:
             self._owners[where] = owner[0]
-            self._secrets[owner[0]][where] = _kept(body)
+            kept = {**body, "metadata": without_bookkeeping(meta, ours=False)}
+            self._secrets[owner[0]][where] = without_data(kept)
 
     def gone(self, ref: Ref) -> tuple[Ref, ...]:
         """It is there no more; the keys that it concerns beside those that read it."""
@@ -92,8 +93,3 @@ class Known:
         return tuple(
             key for key, wish in self._wishes.items() if wish.has(name, now) or (before and wish.has(name, before))
         )
-
-
-def _kept(body: JSON) -> JSON:
-    """What is kept of a Secret: no data, and no bookkeeping."""
-    return without_data({**body, "metadata": without_bookkeeping(body["metadata"], ours=False)})

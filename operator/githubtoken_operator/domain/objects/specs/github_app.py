@@ -48,6 +48,7 @@ class GitHubApp:
 def parse_app(body: JSON) -> GitHubApp:
     """The value of a GitHubApp or ClusterGitHubApp that the API server accepted."""
     meta, spec = body["metadata"], body.get("spec", {})
+    allowed = spec.get("allowedNamespaces") or {}
     return GitHubApp(
         namespace=meta.get("namespace", ""),
         name=meta["name"],
@@ -61,7 +62,7 @@ def parse_app(body: JSON) -> GitHubApp:
         client_certificate=(spec.get("clientCertificateSecretRef") or {}).get("name"),
         server=sources.server(spec),
         limits=_limits(spec),
-        allowed_namespaces=_allowed_namespaces(spec.get("allowedNamespaces") or {}),
+        allowed_namespaces=AllowedNamespaces(allowed.get("from", "Same"), allowed.get("selector") or {}),
         status=body.get("status") or {},
         signer=signers.parse(spec["signer"]) if spec.get("signer") and "namespace" not in meta else None,
     )
@@ -73,7 +74,3 @@ def _limits(spec: JSON) -> Limits:
         permissions=tuple(sorted(permissions.items())) if permissions is not None else None,
         repositories=tuple(sorted(repositories)) if repositories is not None else None,
     )
-
-
-def _allowed_namespaces(allowed: JSON) -> AllowedNamespaces:
-    return AllowedNamespaces(allowed.get("from", "Same"), allowed.get("selector") or {})
