@@ -55,6 +55,11 @@ class Ground:
         return not self.settings.namespaces
 
     @property
+    def home(self) -> str:
+        """The operator's namespace, where ClusterGitHubTokens keep what is theirs."""
+        return self.settings.operator_namespace
+
+    @property
     def objects(self) -> Objects:
         """How runs read objects."""
         return Objects(self.cluster, self.watched)

@@ -14,8 +14,6 @@ from githubtoken_operator.apps.runs import AppRuns
 from githubtoken_operator.engine.cache.watched import TOKENS, Ref
 from githubtoken_operator.engine.scheduling.scheduler import Next
 from githubtoken_operator.tokens.consumer.claims import Claims
-from githubtoken_operator.tokens.consumer.followers import Followers
-from githubtoken_operator.tokens.consumer.mounting_pods import MountingPods
 from githubtoken_operator.tokens.deletion.ending import Endings
 from githubtoken_operator.tokens.deletion.finalizer import Finalizer
 from githubtoken_operator.tokens.deletion.revocation import Revocations
@@ -26,15 +24,10 @@ from githubtoken_operator.tokens.personal.kind import PersonalKind
 from githubtoken_operator.tokens.runs.acting import Actions
 from githubtoken_operator.tokens.runs.circumstances import Circumstances
 from githubtoken_operator.tokens.runs.gatherer import Gatherer
-from githubtoken_operator.tokens.runs.issuing import Issuer
-from githubtoken_operator.tokens.runs.publishing import Publisher
 from githubtoken_operator.tokens.runs.reconciler import Reconciler
-from githubtoken_operator.tokens.runs.settling import Settlement
 from githubtoken_operator.tokens.runs.turn import TokenTurns
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.spreads import Spreads
-from githubtoken_operator.tokens.spread.telling import Telling
-from githubtoken_operator.tokens.spread.writing import Writing
 from githubtoken_operator.tokens.user.kind import UserKind
 from githubtoken_operator.tokens.user.room import UserRoom
 
@@ -59,7 +52,7 @@ def runs_on(ground: Ground) -> Runs:
     checks = Checks(apps=apps, github=ground.github, turns=ground.turns, wake=ground.wake, now=ground.clocks.now)
     kinds: TokenKinds = {
         "Installation": InstallationKind(ground, checks),
-        "User": UserKind(users, checks=checks, github=ground.github, turns=ground.turns),
+        "User": UserKind(ground, users, checks),
         "Personal": PersonalKind(ground),
     }
     app_runs = AppRuns(
@@ -92,63 +85,13 @@ def _apps(ground: Ground) -> Apps:
 
 
 def _reconciler(ground: Ground, apps: Apps, kinds: TokenKinds, known: Known) -> Reconciler:
-    moments, recorder = ground.moments, ground.recorder
-    cluster, metrics, clocks = ground.cluster, ground.metrics, ground.clocks
-    home = ground.settings.operator_namespace
-    claims = Claims(ground.objects, ground.watched)
-    telling = Telling(cluster=cluster, recorder=recorder, now=clocks.now)
-    writing = Writing(
-        cluster=cluster, known=known, watched=ground.watched, claims=claims, telling=telling, metrics=metrics
-    )
-    spreads = Spreads(cluster=cluster, known=known, watched=ground.watched, writing=writing, telling=telling, home=home)
-    finalizer = Finalizer(cluster, now=clocks.now, clusterwide=ground.clusterwide)
-    gatherer = Gatherer(
-        objects=ground.objects,
-        kinds=kinds,
-        circumstances=Circumstances(apps=apps, moments=moments, finalizer=finalizer, turns=ground.turns),
-        claims=claims,
-        spreads=spreads,
-        home=home,
-    )
-    revocations = Revocations(
-        endings=Endings(cluster=cluster, kinds=kinds, apps=apps, spreads=spreads, turns=ground.turns, moments=moments),
-        cluster=cluster,
-        finalizer=finalizer,
-        home=home,
-        recorder=recorder,
-        metrics=metrics,
-        now=clocks.now,
-        wall=clocks.wall,
-    )
-    followers = Followers(
-        cluster=cluster,
-        pods=MountingPods(cluster, monotonic=clocks.monotonic),
-        recorder=recorder,
-        metrics=metrics,
-        now=clocks.now,
-    )
-    turns = TokenTurns(ground.turns)
-    actions = Actions(
-        moments=moments,
-        apps=apps,
-        issuer=Issuer(metrics=metrics, monotonic=clocks.monotonic),
-        turns=turns,
-        finalizer=finalizer,
-        publisher=Publisher(cluster=cluster, spreads=spreads, metrics=metrics),
-        settlement=Settlement(
-            spreads=spreads,
-            recorder=recorder,
-            followers=followers,
-            metrics=metrics,
-            monotonic=clocks.monotonic,
-        ),
-    )
+    claims, finalizer, turns = Claims(ground.objects, ground.watched), Finalizer(ground), TokenTurns(ground.turns)
+    spreads, circumstances = Spreads(ground, known, claims), Circumstances(ground, apps=apps, finalizer=finalizer)
+    endings = Endings(ground, kinds=kinds, apps=apps, spreads=spreads)
     return Reconciler(
-        gatherer=gatherer,
-        actions=actions,
+        ground,
+        gatherer=Gatherer(ground, kinds=kinds, circumstances=circumstances, claims=claims, spreads=spreads),
+        actions=Actions(ground, apps=apps, turns=turns, finalizer=finalizer, spreads=spreads),
         turns=turns,
-        revocations=revocations,
-        watched=ground.watched,
-        metrics=metrics,
-        now=clocks.now,
+        revocations=Revocations(ground, endings=endings, finalizer=finalizer),
     )

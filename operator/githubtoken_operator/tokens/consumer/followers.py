@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.cluster import KINDS, Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import KINDS, Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, NotFound
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer import mounts, rollout
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.mounts import Mounts
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, RestartTarget
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.tokens.consumer.mounting_pods import MountingPods
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
-from githubtoken_operator.tokens.recorder import Recorder
 
 MOST_ATTEMPTS: Final = 6
 """For one token: after 1, 2, 4, 8 and 16 seconds."""
@@ -50,20 +48,12 @@ class _Outcome:
 class Followers:
     """Restarts workloads and touches pods."""
 
-    def __init__(
-        self,
-        *,
-        cluster: Cluster,
-        pods: MountingPods,
-        recorder: Recorder,
-        metrics: Metrics,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._cluster = cluster
-        self._pods = pods
-        self._recorder = recorder
-        self._metrics = metrics
-        self._now = now
+    def __init__(self, ground: Ground) -> None:
+        self._cluster = ground.cluster
+        self._pods = MountingPods(ground.cluster, monotonic=ground.clocks.monotonic)
+        self._recorder = ground.recorder
+        self._metrics = ground.metrics
+        self._now = ground.clocks.now
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def tell(self, gathered: Gathered, memory: Memory) -> datetime | None:

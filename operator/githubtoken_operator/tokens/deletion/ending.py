@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.consumer import consumer, ownership
@@ -19,33 +19,23 @@ from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import JSON, App
-from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.turns import Stand, Turns
+from githubtoken_operator.engine.scheduling.turns import Stand
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Ending, TokenKinds
 from githubtoken_operator.tokens.memory import Memory, app_ref, ref_of, with_place
-from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
 
 class Endings:
     """Revokes what there is."""
 
-    def __init__(
-        self,
-        *,
-        cluster: Cluster,
-        kinds: TokenKinds,
-        apps: Apps,
-        spreads: Spreads,
-        turns: Turns[Ref],
-        moments: Moments,
-    ) -> None:
-        self._cluster = cluster
+    def __init__(self, ground: Ground, *, kinds: TokenKinds, apps: Apps, spreads: Spreads) -> None:
+        self._cluster = ground.cluster
+        self._turns = ground.turns
+        self._moments = ground.moments
         self._kinds = kinds
         self._apps = apps
         self._spreads = spreads
-        self._turns = turns
-        self._moments = moments
 
     async def revoke(
         self, body: JSON, token: GitHubToken, memory: Memory, deadline: datetime

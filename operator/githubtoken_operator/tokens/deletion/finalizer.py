@@ -8,17 +8,17 @@ asked for by a SelfSubjectAccessReview.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.runs.decide import RECHECK_DENIED
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.tokens.ground import Ground
 
 _VERBS: Final = ("get", "patch")
 """What taking the finalizer off needs once the Role of its namespace is gone."""
@@ -30,12 +30,12 @@ _REFUSED: Final = (
 
 
 class Finalizer:
-    """Holds GitHubTokens and lets them go; `clusterwide` says that the operator serves all namespaces."""
+    """Holds GitHubTokens and lets them go."""
 
-    def __init__(self, cluster: Cluster, *, now: Callable[[], datetime], clusterwide: bool) -> None:
-        self._cluster = cluster
-        self._now = now
-        self._outlives = clusterwide
+    def __init__(self, ground: Ground) -> None:
+        self._cluster = ground.cluster
+        self._now = ground.clocks.now
+        self._outlives = ground.clusterwide
         self._asked: datetime | None = None
 
     async def set(self, body: JSON, *, held: bool) -> JSON:

@@ -12,13 +12,10 @@ is gone makes the result `failed`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, NotFound
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.runs.due.outcomes import Gone, NotItsTurn, Revoking
@@ -28,8 +25,8 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD, Waits
 from githubtoken_operator.tokens.deletion.ending import Endings
 from githubtoken_operator.tokens.deletion.finalizer import Finalizer
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.memory import Memory, ref_of
-from githubtoken_operator.tokens.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -37,27 +34,16 @@ logger = logging.getLogger(__name__)
 class Revocations:
     """Revokes what GitHubTokens have when they are deleted."""
 
-    def __init__(
-        self,
-        *,
-        endings: Endings,
-        cluster: Cluster,
-        finalizer: Finalizer,
-        home: str,
-        recorder: Recorder,
-        metrics: Metrics,
-        now: Callable[[], datetime],
-        wall: Callable[[], datetime],
-    ) -> None:
-        """`wall` is the machine's clock, which is the API server's or as good, unless it is set."""
+    def __init__(self, ground: Ground, *, endings: Endings, finalizer: Finalizer) -> None:
+        self._cluster = ground.cluster
+        self._home = ground.home
+        self._recorder = ground.recorder
+        self._metrics = ground.metrics
+        self._now = ground.clocks.now
+        # The machine's clock, which is the API server's or as good, unless it is set.
+        self._wall = ground.clocks.wall
         self._endings = endings
-        self._cluster = cluster
         self._finalizer = finalizer
-        self._home = home
-        self._recorder = recorder
-        self._metrics = metrics
-        self._now = now
-        self._wall = wall
 
     async def end(self, body: JSON, memory: Memory) -> Revoking | NotItsTurn | Gone:
         """One attempt for an object that is being deleted; `Gone` once we hold it no longer. Raises `ApiError`."""

@@ -21,13 +21,14 @@ from githubtoken_operator.domain.vocabulary.errors import NotHonoured, NotSent, 
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduling.turns import Waits
 from githubtoken_operator.tokens.deletion.finalizer import Finalizer
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
-from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.runs.issuing import Issuer
 from githubtoken_operator.tokens.runs.publishing import Publisher
 from githubtoken_operator.tokens.runs.settling import Settlement
 from githubtoken_operator.tokens.runs.turn import TokenTurns, while_waiting
+from githubtoken_operator.tokens.spread.spreads import Spreads
 
 logger = logging.getLogger(__name__)
 
@@ -36,23 +37,15 @@ class Actions:
     """Does what was decided."""
 
     def __init__(
-        self,
-        *,
-        moments: Moments,
-        apps: Apps,
-        issuer: Issuer,
-        turns: TokenTurns,
-        finalizer: Finalizer,
-        publisher: Publisher,
-        settlement: Settlement,
+        self, ground: Ground, *, apps: Apps, turns: TokenTurns, finalizer: Finalizer, spreads: Spreads
     ) -> None:
-        self._moments = moments
+        self._moments = ground.moments
+        self._issuer = Issuer(ground)
+        self._publisher = Publisher(ground, spreads)
+        self._settle = Settlement(ground, spreads).settle
         self._apps = apps
-        self._issuer = issuer
         self._turns = turns
         self._finalizer = finalizer
-        self._publisher = publisher
-        self._settle = settlement.settle
 
     async def take(self, gathered: Gathered, memory: Memory, decision: Decision) -> Outcome | JSON:
         """Acts once. An object that is returned says: the world has changed, look again. Raises `ApiError`."""

@@ -14,21 +14,20 @@ from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal,
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.tokens.deletion.finalizer import Finalizer
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered, TokenKind
 from githubtoken_operator.tokens.memory import Memory, app_ref
-from githubtoken_operator.tokens.moments import Moments
 
 
 class Circumstances:
     """Looks around."""
 
-    def __init__(self, *, apps: Apps, moments: Moments, finalizer: Finalizer, turns: Turns[Ref]) -> None:
+    def __init__(self, ground: Ground, *, apps: Apps, finalizer: Finalizer) -> None:
+        self._moments = ground.moments
+        self._turns = ground.turns
         self._apps = apps
-        self._moments = moments
         self._finalizer = finalizer
-        self._turns = turns
 
     async def gather(self, token: GitHubToken, kind: TokenKind, body: JSON, memory: Memory) -> Gathered:
         """What is known before anything was read that belongs to the object itself. Raises `ApiError`."""

@@ -18,9 +18,10 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.cache.objects import Objects, Read
+from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.tokens.consumer.claims import Claims
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered, TokenKinds
 from githubtoken_operator.tokens.memory import Memory, app_ref, with_place
 from githubtoken_operator.tokens.runs.circumstances import Circumstances
@@ -28,24 +29,17 @@ from githubtoken_operator.tokens.spread.spreads import Spreads
 
 
 class Gatherer:
-    """Observes GitHubTokens. `home` is the operator's namespace, where ClusterGitHubTokens keep what is theirs."""
+    """Observes GitHubTokens."""
 
     def __init__(
-        self,
-        *,
-        objects: Objects,
-        kinds: TokenKinds,
-        circumstances: Circumstances,
-        claims: Claims,
-        spreads: Spreads,
-        home: str,
+        self, ground: Ground, *, kinds: TokenKinds, circumstances: Circumstances, claims: Claims, spreads: Spreads
     ) -> None:
-        self._objects = objects
+        self._objects = ground.objects
+        self._home = ground.home
         self._kinds = kinds
         self._circumstances = circumstances
         self._claims = claims
         self._spreads = spreads
-        self._home = home
 
     async def current(self, key: Ref, body: JSON | None, *, fresh: bool) -> JSON | None:
         """The object; None where it is gone. `body` is it as it was just read or written, which may be old by now."""

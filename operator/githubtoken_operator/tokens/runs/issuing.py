@@ -6,14 +6,15 @@ How a token is obtained is each kind's own (`kind`); what comes of it is publish
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from githubtoken_operator.adapters.logs import about
-from githubtoken_operator.adapters.metrics.metrics import Metrics, RefreshResult
+from githubtoken_operator.adapters.metrics.metrics import RefreshResult
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotHonoured, TokenError, Transient
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
 
@@ -23,9 +24,9 @@ logger = logging.getLogger(__name__)
 class Issuer:
     """Gets tokens from GitHub, by whatever each kind needs."""
 
-    def __init__(self, *, metrics: Metrics, monotonic: Callable[[], float]) -> None:
-        self._metrics = metrics
-        self._monotonic = monotonic
+    def __init__(self, ground: Ground) -> None:
+        self._metrics = ground.metrics
+        self._monotonic = ground.clocks.monotonic
 
     async def prove(self, gathered: Gathered, memory: Memory) -> None:
         """Sees that GitHub accepts the credential, before an attempt counts among its. Raises `TokenError`."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Invalid, Terminating
-from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer import rollout
 from githubtoken_operator.domain.runs.decide import secret_to_write
 from githubtoken_operator.tokens.consumer import secret
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.spread.spreads import Spreads
@@ -21,10 +20,10 @@ from githubtoken_operator.tokens.spread.spreads import Spreads
 class Publisher:
     """Writes what consumers read."""
 
-    def __init__(self, *, cluster: Cluster, spreads: Spreads, metrics: Metrics) -> None:
-        self._cluster = cluster
+    def __init__(self, ground: Ground, spreads: Spreads) -> None:
+        self._cluster = ground.cluster
+        self._metrics = ground.metrics
         self._spreads = spreads
-        self._metrics = metrics
 
     async def publish(self, gathered: Gathered, memory: Memory) -> Gathered:
         """What is known then; the same where nothing is to be written.

@@ -10,12 +10,9 @@ tell      and workloads are restarted and pods touched, where the spec says so a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import datetime
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound, Terminating
-from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.runs.decide import acts, decide
 from githubtoken_operator.domain.runs.due.followup import Later, OnEvent, next_run
 from githubtoken_operator.domain.runs.due.outcomes import (
@@ -29,9 +26,10 @@ from githubtoken_operator.domain.runs.due.outcomes import (
 )
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.scheduler import Next
 from githubtoken_operator.tokens.deletion.revocation import Revocations
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.runs.acting import Actions
@@ -48,23 +46,15 @@ class Reconciler:
     """Runs GitHubTokens."""
 
     def __init__(
-        self,
-        *,
-        gatherer: Gatherer,
-        actions: Actions,
-        turns: TokenTurns,
-        revocations: Revocations,
-        watched: Watched,
-        metrics: Metrics,
-        now: Callable[[], datetime],
+        self, ground: Ground, *, gatherer: Gatherer, actions: Actions, turns: TokenTurns, revocations: Revocations
     ) -> None:
+        self._watched = ground.watched
+        self._metrics = ground.metrics
+        self._now = ground.clocks.now
         self._gatherer = gatherer
         self._actions = actions
         self._turns = turns
         self._revocations = revocations
-        self._watched = watched
-        self._metrics = metrics
-        self._now = now
         self._memories: dict[Ref, Memory] = {}
         self._moved: set[Ref] = set()
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer, ownership, spread
@@ -25,7 +25,9 @@ from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.runs.decide import desired_secret
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref
+from githubtoken_operator.tokens.consumer.claims import Claims
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.memory import Memory, Spreading
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.telling import Telling
@@ -39,25 +41,23 @@ MOST_LOOKS: Final = 5
 
 
 class Spreads:
-    """The consumers' side of ClusterGitHubTokens. `home` is the operator's namespace."""
+    """The consumers' side of ClusterGitHubTokens."""
 
-    def __init__(
-        self,
-        *,
-        cluster: Cluster,
-        known: Known,
-        watched: Watched,
-        writing: Writing,
-        telling: Telling,
-        home: str,
-    ) -> None:
-        self._cluster = cluster
+    def __init__(self, ground: Ground, known: Known, claims: Claims) -> None:
+        self._cluster = ground.cluster
+        self._watched = ground.watched
+        self._home = ground.home
         self._known = known
-        self._watched = watched
-        self._home = home
-        self._telling = telling
-        self._withdrawing = Withdrawing(cluster, known)
-        self._writing = writing
+        self._telling = Telling(cluster=ground.cluster, recorder=ground.recorder, now=ground.clocks.now)
+        self._withdrawing = Withdrawing(ground.cluster, known)
+        self._writing = Writing(
+            cluster=ground.cluster,
+            known=known,
+            watched=ground.watched,
+            claims=claims,
+            telling=self._telling,
+            metrics=ground.metrics,
+        )
 
     # --- observe -----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.apps.checks import Checks
 from githubtoken_operator.apps.reader import Resolved
@@ -40,7 +39,8 @@ from githubtoken_operator.domain.vocabulary.errors import (
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.turns import Stand, Turns
+from githubtoken_operator.engine.scheduling.turns import Stand
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Ending, Gathered, TokenKind
 from githubtoken_operator.tokens.memory import Memory, app_ref
 from githubtoken_operator.tokens.user.room import UserRoom
@@ -69,11 +69,11 @@ class UserKind(TokenKind):
     spends = True
     own = OfUser()
 
-    def __init__(self, room: UserRoom, *, checks: Checks, github: GitHub, turns: Turns[Ref]) -> None:
+    def __init__(self, ground: Ground, room: UserRoom, checks: Checks) -> None:
+        self._github = ground.github
+        self._turns = ground.turns
         self._room = room
         self._checks = checks
-        self._github = github
-        self._turns = turns
 
     def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
         """The client's. Its id is public, so it counts within the namespace of the App's object.
