@@ -3,7 +3,8 @@
 # 37.0.2 writes a body as JSON in ASCII, where a character beyond 16 bits is two surrogates; that is valid JSON, and a merge
 # patch or a create of the same object is taken. An apply patch is read as YAML by the API server, with sigs.k8s.io/yaml
 # (1.6.0 here), which refuses surrogates: the answer is 400. So an annotation that a user may choose ends a controller's loop.
-# The client's methods take no text for a body, so one has to send such an apply oneself: `json.dumps(…, ensure_ascii=False)`.
+# The client's methods take no text for a body, so one has to send such an apply oneself: `json.dumps(…, ensure_ascii=False)`,
+# with what apply-alters-text.sh is about escaped.
 # A server on loopback keeps what the client sends; both readers are the Go ones. The same on Python 3.11 and 3.13 (PYTHON
 # names another than python3). Needs go 1.26 or later.
 set -euo pipefail
