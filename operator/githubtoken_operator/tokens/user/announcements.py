@@ -6,17 +6,15 @@ known to be gone, or after a time that no refresh and no restart takes; docs/rot
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.domain.user.credentials.credential import Credential, Intent
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Transient
 from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.engine.scheduling.fence import Fence
+from githubtoken_operator.tokens.ground import Ground
 
 FOREIGN_INTENT_WAIT: Final = timedelta(seconds=90)
 """Longer than a refresh may take and a holder needs to come back: then its intent is overruled."""
@@ -27,11 +25,11 @@ POD_LOOK: Final = timedelta(seconds=5)
 class Announcements:
     """Intents: ours, and when each of another holder was first seen."""
 
-    def __init__(self, *, holder: str, fence: Fence, pods: Pods, now: Callable[[], datetime]) -> None:
-        self._holder = holder
-        self._fence = fence
-        self._pods = pods
-        self._now = now
+    def __init__(self, ground: Ground) -> None:
+        self._holder = ground.journal.holder
+        self._fence = ground.fence
+        self._pods = ground.pods
+        self._now = ground.clocks.now
         self._foreign: dict[Intent, datetime] = {}
 
     def intent(self, stored: Credential, sent: Token) -> Intent:

@@ -8,11 +8,9 @@ first, and a human who deletes the Secret would not get rid of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from githubtoken_operator.adapters.github.client import GitHub
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.consumer import ownership
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.runs import deletion
@@ -20,6 +18,7 @@ from githubtoken_operator.domain.user import revocation as words
 from githubtoken_operator.domain.user.credentials import credential_body
 from githubtoken_operator.domain.user.credentials.credential import Credential
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Token
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Ending
 from githubtoken_operator.tokens.user.credentials import Credentials
 
@@ -27,13 +26,11 @@ from githubtoken_operator.tokens.user.credentials import Credentials
 class PairRevocation:
     """Revokes users' pairs, at hosts that are allowed or are the App's."""
 
-    def __init__(
-        self, *, cluster: Cluster, github: GitHub, credentials: Credentials, allowed_hosts: Sequence[str]
-    ) -> None:
-        self._cluster = cluster
-        self._github = github
+    def __init__(self, ground: Ground, credentials: Credentials) -> None:
+        self._cluster = ground.cluster
+        self._github = ground.github
+        self._allowed_hosts = ground.settings.allowed_hosts
         self._credentials = credentials
-        self._allowed_hosts = allowed_hosts
 
     async def revoke(self, ending: Ending) -> tuple[JSON, str | None]:
         """The object as it is then, and what may be alive, or None.

@@ -30,8 +30,6 @@ class UserRoom:
     """What only users' tokens have: their credentials, and how these are rotated, saved and begun by a sign-in."""
 
     def __init__(self, ground: Ground) -> None:
-        cluster, github, fence, clocks = ground.cluster, ground.github, ground.fence, ground.clocks
-        holder = ground.journal.holder
         self._watched = ground.watched
         self._owners: dict[Ref, Ref] = {}
 
@@ -39,21 +37,17 @@ class UserRoom:
             for reader in ground.watched.dependents(Ref(Kind.SECRET, *key)):
                 ground.wake(reader)
 
-        savings = Savings(cluster, ground.journal, wake=saved, monotonic=clocks.monotonic)
+        savings = Savings(ground.cluster, ground.journal, wake=saved, monotonic=ground.clocks.monotonic)
         self.credentials: Final = Credentials(
-            store=CredentialStore(cluster, savings, holder=holder),
+            store=CredentialStore(ground.cluster, savings, holder=ground.journal.holder),
             savings=savings,
             seeds=Seeds(),
-            announcements=Announcements(holder=holder, fence=fence, pods=ground.pods, now=clocks.now),
+            announcements=Announcements(ground),
         )
-        self.rotation: Final = Rotation(self.credentials, github=github, fence=fence)
-        self.sign_ins: Final = SignIns(
-            store=self.credentials.store, savings=savings, github=github, fence=fence, monotonic=clocks.monotonic
-        )
+        self.rotation: Final = Rotation(ground, self.credentials)
+        self.sign_ins: Final = SignIns(ground, self.credentials.store, savings)
         self.inputs: Final = UserInputs(self.credentials, self.sign_ins)
-        self.revocation: Final = PairRevocation(
-            cluster=cluster, github=github, credentials=self.credentials, allowed_hosts=ground.settings.allowed_hosts
-        )
+        self.revocation: Final = PairRevocation(ground, self.credentials)
 
     def note(self, ref: Ref, body: JSON) -> tuple[Ref, ...]:
         """A watch brought the object: of a credential it is remembered whose it is, and which seeds it has taken."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
-from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.user.credentials import credential, credential_body
@@ -37,19 +36,19 @@ from githubtoken_operator.domain.vocabulary.errors import (
     TokenError,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON, Answer, App, Token
-from githubtoken_operator.engine.scheduling.fence import Fence
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.user.credentials import Credentials
 
 
 class Rotation:
     """Exchanges the refresh token of a user token for a new pair."""
 
-    def __init__(self, credentials: Credentials, *, github: GitHub, fence: Fence) -> None:
+    def __init__(self, ground: Ground, credentials: Credentials) -> None:
+        self._github = ground.github
+        self._fence = ground.fence
         self._credentials = credentials
         self._store = credentials.store
         self._savings = credentials.savings
-        self._github = github
-        self._fence = fence
 
     async def rotate(self, token: GitHubToken, app: App, client_id: str, *, final: bool = False) -> None:
         """Gets a new pair and saves it. Raises `TokenError`, or `StartOver` where the store moved.

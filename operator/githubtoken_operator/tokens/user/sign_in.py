@@ -12,12 +12,10 @@ tell at once, is stored first and admitted before it is published.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.user import device_flow, kept_flow
@@ -40,8 +38,8 @@ from githubtoken_operator.domain.vocabulary.errors import (
     Transient,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Token
-from githubtoken_operator.engine.scheduling.fence import Fence
 from githubtoken_operator.engine.scheduling.pacing import Pacing
+from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.storing.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.storing.saving import Savings
@@ -81,20 +79,12 @@ class _Shown:
 class SignIns:
     """The device flows of all GitHubTokens. What is kept here only times the polls; losing it costs a delay."""
 
-    def __init__(
-        self,
-        *,
-        store: CredentialStore,
-        savings: Savings,
-        github: GitHub,
-        fence: Fence,
-        monotonic: Callable[[], float],
-    ) -> None:
+    def __init__(self, ground: Ground, store: CredentialStore, savings: Savings) -> None:
+        self._github = ground.github
+        self._fence = ground.fence
+        self._monotonic = ground.clocks.monotonic
         self._store = store
         self._savings = savings
-        self._github = github
-        self._fence = fence
-        self._monotonic = monotonic
         self._budget = Pacing(device_flow.REQUESTS_PER_HOUR / 60)
         self._polling: dict[SecretKey, _Polling] = {}
 
