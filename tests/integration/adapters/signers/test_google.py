@@ -212,7 +212,7 @@ async def test_an_answer_that_is_none_is_no_signature(gke: GoogleCloud, tmp_path
 
 
 async def test_an_endless_answer_is_cut_off(gke: GoogleCloud, tmp_path: Path) -> None:
-    with gke.failing(":asymmetricSign", Said(200, "x" * 100_000)):
+    with gke.failing(":asymmetricSign", Said(200, "x" * 300_000)):
         refused = await refusal(make(tmp_path))
 
     assert isinstance(refused, SignerUnavailable)

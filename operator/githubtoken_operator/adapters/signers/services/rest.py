@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -17,13 +17,15 @@ import httpx
 
 from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.adapters.github.transport import make_transport
+from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.errors import SignerUnavailable
 from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.domain.vocabulary.redaction import redact
 
-MOST: Final = 64 * 1024
-"""Bytes of an answer that are read."""
-_WAIT: Final = httpx.Timeout(connect=2.0, read=4.0, write=2.0, pool=2.0)
+MOST: Final = 256 * 1024
+"""Bytes of an answer that are read; a key of Vault's with some hundred versions is well below."""
+_WAIT: Final = httpx.Timeout(4.0, connect=3.0)
 _LONGEST_RETRY: Final = 3600.0
 
 
@@ -32,7 +34,7 @@ class Answer:
     """`body` is empty where the answer's is no JSON object; `retry_after` is in seconds, where it has one."""
 
     status: int
-    body: JSON
+    body: JSON = field(repr=False)
     retry_after: float | None = None
 
     @property
@@ -42,11 +44,12 @@ class Answer:
 
 
 class Rest:
-    """Requests to one service, which `service` names in messages."""
+    """Requests to one service, which `service` names in messages. It is trusted by `ca_bundle`, or by the usual CAs."""
 
-    def __init__(self, service: str, *, ca_file: Path | None) -> None:
+    def __init__(self, service: str, *, ca_file: Path | None, ca_bundle: CABundle | None = None) -> None:
         self._service = service
         self._ca_file = ca_file
+        self._ca_bundle = ca_bundle
         self._client: httpx.AsyncClient | None = None
         self._opening = asyncio.Lock()
 
@@ -63,8 +66,10 @@ class Rest:
                             f"{self._service} gives an answer that is too long to be one of its own"
                         )
                 return Answer(response.status_code, _object(text), _retry_after(response.headers.get("retry-after")))
-        except httpx.HTTPError as error:
-            raise SignerUnavailable(f"{self._service} does not answer: {error}") from None
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+            # What follows is advice about GitHub's hosts.
+            words = redact(str(error)).partition(";")[0] or type(error).__name__
+            raise SignerUnavailable(f"{self._service} does not answer: {words}") from None
 
     async def aclose(self) -> None:
         """Closes its connections."""
@@ -77,7 +82,7 @@ class Rest:
             if self._client is None:
                 ca_file = CAFile(self._ca_file) if self._ca_file is not None else None
                 # To read the usual CAs takes milliseconds.
-                transport = await asyncio.to_thread(make_transport, None, ca_file=ca_file)
+                transport = await asyncio.to_thread(make_transport, self._ca_bundle, ca_file=ca_file)
                 self._client = httpx.AsyncClient(
                     transport=transport, timeout=_WAIT, follow_redirects=False, trust_env=False
                 )

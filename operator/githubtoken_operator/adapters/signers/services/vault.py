@@ -14,7 +14,6 @@ https://developer.hashicorp.com/vault/api-docs/secret/transit, https://openbao.o
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
 from base64 import b64encode, urlsafe_b64decode
@@ -25,12 +24,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
-from githubtoken_operator.adapters.ca_file import CAFile
-from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.signers import keys
 from githubtoken_operator.adapters.signers.port import PublicKey, Signed, Surroundings
+from githubtoken_operator.adapters.signers.services.rest import Answer, Rest
 from githubtoken_operator.domain.apps.signers import VaultKey
 from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.errors import (
@@ -40,11 +36,9 @@ from githubtoken_operator.domain.vocabulary.errors import (
     SignerUnavailable,
     TokenError,
 )
+from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.redaction import redact
 
-TIMEOUT: Final = httpx.Timeout(4.0, connect=3.0)
-LARGEST_ANSWER: Final = 256 * 1024
-"""Bytes; a key with some hundred versions is well below."""
 _BEFORE_END: Final = 30.0
 """Seconds before the end of its lease that a token is replaced, of a short lease a third."""
 _LAST_WORD: Final = 1.0
@@ -69,23 +63,6 @@ class _Login:
     who: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    status: int
-    document: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        return mapping(self.document.get("data"))
-
-    @property
-    def words(self) -> str:
-        """What Vault says of an error, for humans."""
-        errors = self.document.get("errors")
-        said = "; ".join(str(each) for each in errors) if isinstance(errors, list) else ""
-        return redact(" ".join(said.split()))[:_LONGEST_WORDS] or f"status {self.status}"
-
-
 def make(key: VaultKey, surroundings: Surroundings) -> VaultSigner:
     """The signer for a key; it has asked nobody yet."""
     return VaultSigner(key, surroundings)
@@ -102,8 +79,7 @@ class VaultSigner:
     def __init__(self, key: VaultKey, surroundings: Surroundings) -> None:
         self._key = key
         self._token_file = token_file(surroundings.token_folder, key.audience)
-        self._ca_file = surroundings.ca_file
-        self._transport: httpx.AsyncBaseTransport | None = None
+        self._rest = Rest(key.address, ca_file=surroundings.ca_file, ca_bundle=key.ca_bundle)
         self._login: _Login | None = None
         self._name = f"{key.mount}/{key.key}"
 
@@ -117,8 +93,8 @@ class VaultSigner:
         }
         if self._key.version is not None:
             wanted["key_version"] = self._key.version
-        reply = await self._ask("POST", f"{self._key.mount}/sign/{self._key.key}", "update", wanted)
-        found = _SIGNATURE.fullmatch(str(reply.data.get("signature", "")))
+        data = await self._ask("POST", f"{self._key.mount}/sign/{self._key.key}", "update", wanted)
+        found = _SIGNATURE.fullmatch(str(data.get("signature", "")))
         if found is None:
             raise SignerUnavailable(f"{self._key.address} answered without a signature that is understood")
         version, signature = found.groups()
@@ -126,10 +102,10 @@ class VaultSigner:
 
     async def public_key(self, key_id: str | None) -> PublicKey:
         """`GET MOUNT/keys/KEY`."""
-        reply = await self._ask("GET", f"{self._key.mount}/keys/{self._key.key}", "read", None)
+        data = await self._ask("GET", f"{self._key.mount}/keys/{self._key.key}", "read", None)
         named = _KEY_ID.fullmatch(key_id or "")
-        version = named[1] if named else str(self._key.version or reply.data.get("latest_version"))
-        kind, versions = reply.data.get("type"), reply.data.get("keys")
+        version = named[1] if named else str(self._key.version or data.get("latest_version"))
+        kind, versions = data.get("type"), data.get("keys")
         if kind not in _KEY_TYPES:
             raise SignerKeyInvalid(f"the key `{self._name}` {keys.MUST}, but it is of the type `{kind}`")
         found = versions.get(version) if isinstance(versions, Mapping) else None
@@ -144,15 +120,14 @@ class VaultSigner:
             async with asyncio.timeout(_LAST_WORD):
                 if login is not None:
                     await self._send("POST", "auth/token/revoke-self", {}, login.token)
-        if self._transport is not None:
-            await self._transport.aclose()
+        await self._rest.aclose()
 
     def _id(self, version: int) -> str:
         return f"{self._name} v{version}"
 
     # --- Asking, logged in -------------------------------------------------------------------------------------------
 
-    async def _ask(self, method: str, path: str, right: str, body: Mapping[str, Any] | None) -> _Reply:
+    async def _ask(self, method: str, path: str, right: str, body: JSON | None) -> JSON:
         known = self._login
         if known is None or time.monotonic() >= known.until:
             known = None
@@ -162,37 +137,37 @@ class VaultSigner:
             login = await self._log_in()
             reply = await self._send(method, path, body, login.token)
         if reply.status == HTTPStatus.OK:
-            return reply
+            return mapping(reply.body.get("data"))
         if reply.status == HTTPStatus.FORBIDDEN:
             raise SignerDenied(
-                f"{self._key.address} refuses {login.who}: {reply.words}. Let a policy of the role `{self._key.role}` "
-                f"grant `{right}` on `{path}`"
+                f"{self._key.address} refuses {login.who}: {_words(reply)}. Let a policy of the role "
+                f"`{self._key.role}` grant `{right}` on `{path}`"
             )
         raise self._failure(reply, path)
 
-    def _failure(self, reply: _Reply, path: str) -> TokenError:
+    def _failure(self, reply: Answer, path: str) -> TokenError:
         """Any other answer than 200 and 403."""
         self._raise_if_away(reply)
         if reply.status == HTTPStatus.NOT_FOUND:
             where = f" of the namespace `{self._key.namespace}`" if self._key.namespace else ""
             return SignerKeyInvalid(
-                f"there is no `{path}`{where} at {self._key.address} ({reply.words}): check `mount`, `key` and "
+                f"there is no `{path}`{where} at {self._key.address} ({_words(reply)}): check `mount`, `key` and "
                 "`namespace` of `spec.signer.vault`, and import the key that GitHub made"
             )
-        of_the_key = reply.status == HTTPStatus.BAD_REQUEST or _REFUSALS_OF_THE_KEY.search(reply.words)
-        if of_the_key:
-            return SignerKeyInvalid(f"the key `{self._name}` {keys.MUST}, but {self._key.address} says: {reply.words}")
-        return SignerUnavailable(f"{self._key.address} failed: {reply.words}")
+        said = _words(reply)
+        if reply.status == HTTPStatus.BAD_REQUEST or _REFUSALS_OF_THE_KEY.search(said):
+            return SignerKeyInvalid(f"the key `{self._name}` {keys.MUST}, but {self._key.address} says: {said}")
+        return SignerUnavailable(f"{self._key.address} failed: {said}")
 
-    def _raise_if_away(self, reply: _Reply) -> None:
+    def _raise_if_away(self, reply: Answer) -> None:
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise SignerThrottled(f"{self._key.address} limits the operator: {reply.words}")
+            raise SignerThrottled(f"{self._key.address} limits the operator: {_words(reply)}")
         # 412 says that a replica is not up to date yet, 472 and 473 that it is a standby of another cluster.
         behind = reply.status in {HTTPStatus.PRECONDITION_FAILED, 472, 473}
         if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
             raise SignerUnavailable(f"{self._key.address} sends on to another server, which is not followed")
         if behind or reply.status > HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise SignerUnavailable(f"{self._key.address} does not sign at present: {reply.words}")
+            raise SignerUnavailable(f"{self._key.address} does not sign at present: {_words(reply)}")
 
     async def _log_in(self) -> _Login:
         """`POST auth/MOUNT/login`; the projected token is read anew, since kubelet replaces it."""
@@ -207,7 +182,7 @@ class VaultSigner:
         path = f"auth/{self._key.auth_mount}/login"
         began = time.monotonic()
         reply = await self._send("POST", path, {"role": self._key.role, "jwt": token}, None)
-        auth = reply.document.get("auth")
+        auth = reply.body.get("auth")
         if reply.status == HTTPStatus.OK and isinstance(auth, Mapping) and isinstance(auth.get("client_token"), str):
             lease = float(auth.get("lease_duration") or 0)
             # A lease of 0 is one without an end; it is asked for anew at times all the same.
@@ -216,15 +191,15 @@ class VaultSigner:
             return self._login
         self._raise_if_away(reply)
         if reply.status in {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.OK}:
-            raise SignerUnavailable(f"{self._key.address} cannot check the operator's token: {reply.words}")
+            raise SignerUnavailable(f"{self._key.address} cannot check the operator's token: {_words(reply)}")
         raise SignerDenied(
             f"{self._key.address} refuses the login at `{path}` as the role `{self._key.role}` with a token for the "
-            f"audience `{self._key.audience}`: {reply.words}. Bind the role to the operator's ServiceAccount"
+            f"audience `{self._key.audience}`: {_words(reply)}. Bind the role to the operator's ServiceAccount"
         )
 
     # --- HTTP --------------------------------------------------------------------------------------------------------
 
-    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str | None) -> _Reply:
+    async def _send(self, method: str, path: str, body: JSON | None, token: str | None) -> Answer:
         # A connection of its own, minutes after the last: one that is kept would be found stale.
         headers = {"accept": "application/json", "accept-encoding": "identity", "connection": "close"}
         headers["x-vault-request"] = "true"
@@ -232,43 +207,14 @@ class VaultSigner:
             headers["x-vault-token"] = token
         if self._key.namespace is not None:
             headers["x-vault-namespace"] = self._key.namespace
-        request = httpx.Request(
-            method,
-            f"{self._key.address}/v1/{path}",
-            headers=headers,
-            json=body,
-            extensions={"timeout": TIMEOUT.as_dict()},
-        )
-        try:
-            if self._transport is None:
-                # A context with many CAs takes milliseconds to make.
-                self._transport = await asyncio.to_thread(self._open)
-            response = await self._transport.handle_async_request(request)
-            return await _read(response)
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-            # What follows is advice about GitHub's hosts.
-            words = redact(str(error)).partition(";")[0] or type(error).__name__
-            raise SignerUnavailable(f"{self._key.address} cannot be asked: {words}") from None
-
-    def _open(self) -> httpx.AsyncBaseTransport:
-        return make_transport(self._key.ca_bundle, ca_file=CAFile(self._ca_file) if self._ca_file else None)
+        return await self._rest.ask(method, f"{self._key.address}/v1/{path}", headers=headers, body=body)
 
 
-async def _read(response: httpx.Response) -> _Reply:
-    body = bytearray()
-    try:
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > LARGEST_ANSWER:
-                raise httpx.ReadError("the answer is too large")
-    finally:
-        with suppress(httpx.HTTPError):
-            await response.aclose()
-    try:
-        document = mapping(json.loads(bytes(body) or b"{}"))
-    except (ValueError, RecursionError):
-        document = {}
-    return _Reply(response.status_code, document)
+def _words(reply: Answer) -> str:
+    """What Vault says of an error, for humans."""
+    errors = reply.body.get("errors")
+    said = "; ".join(str(each) for each in errors) if isinstance(errors, list) else ""
+    return redact(" ".join(said.split()))[:_LONGEST_WORDS] or f"status {reply.status}"
 
 
 def _who(auth: Mapping[str, Any], role: str) -> str:
