@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,7 +41,8 @@ from tests.unit.crd_schema import schema_of, violations
 
 HOUR = timedelta(hours=1)
 FLOW = Flow(Token("device-code"), "ABCD-1234", "https://github.com/login/device", NOW, NOW + HOUR, 5, "", "Iv1")
-FAILED = Transient(reasons.GITHUB_UNAVAILABLE, "GitHub does not answer")
+FAILED = Transient(reasons.GITHUB_UNAVAILABLE, "no answer")
+FAILING = "token valid until then; refresh failing: x"
 SUSPENDED = githubtoken(suspend=True)
 PAUSED = Paused()
 BACKING_OFF = BackingOff()
@@ -69,7 +71,7 @@ def before(state: str, reason: str, message: str = "as before", *, since: dateti
 
 def helpless_before(reason: str, message: str) -> dict[str, Any]:
     """The status of a valid token whose renewal needs a human."""
-    found = before("True", "Fresh", "token valid until then; refresh failing: x")
+    found = before("True", "Fresh", FAILING)
     found["conditions"].append({**found["conditions"][0], "type": "NeedsHuman", "reason": reason, "message": message})
     return found
 
@@ -83,7 +85,7 @@ def shown_as(new: dict[str, Any]) -> str:
 
 EARLIER_SPEC = settled(spec_hash="v1:other")
 EXPIRED = settled(now=NOW + HOUR)
-WAS_FRESH = settled(githubtoken(status=before("True", "Fresh", "token valid until then; refresh failing: x")))
+WAS_FRESH = settled(githubtoken(status=before("True", "Fresh", FAILING)))
 WAS_HELPLESS, WAS_WARNED = (
     settled(githubtoken(status=helpless_before(reason, "as it says")))
     for reason in ("InstallationSuspended", "ExpiresSoon")
@@ -91,131 +93,85 @@ WAS_HELPLESS, WAS_WARNED = (
 WAS_FAILING = observation(githubtoken(status=before("False", "InstallationNotFound", "install it")))
 
 
+VALID = "token valid until 2026-03-01T13:00:00Z"
+ENDLESS = "True Fresh: token does not expire"
+TO_BE_RESUMED = "False Suspended: suspended: set `spec.suspend` to false to get a token"
+
+
+def over(seen: Observation) -> Observation:
+    return replace(seen, now=NOW + HOUR)
+
+
+def case(sentence: str, seen: Observation, error: Standing | None, expected: str) -> ParameterSet:
+    return pytest.param(seen, error, expected, id=sentence)
+
+
 @pytest.mark.parametrize(
     ("seen", "error", "expected"),
     [
-        pytest.param(observation(), None, ("Unknown", "Pending", "no token was obtained yet"), id="nothing yet"),
-        pytest.param(settled(), None, ("True", "Fresh", "token valid until 2026-03-01T13:00:00Z"), id="fresh"),
-        pytest.param(
-            settled(issued=issued(access=access_token(life=None))),
-            None,
-            ("True", "Fresh", "token does not expire"),
-            id="it does not expire",
-        ),
-        pytest.param(
-            settled(),
-            FAILED,
-            ("True", "Fresh", "token valid until 2026-03-01T13:00:00Z; refresh failing: GitHub does not answer"),
-            id="valid, while renewal fails",
-        ),
-        pytest.param(
+        case("nothing yet", observation(), None, "Unknown Pending: no token was obtained yet"),
+        case("fresh", settled(), None, f"True Fresh: {VALID}"),
+        case("without end", settled(issued=issued(access=access_token(life=None))), None, ENDLESS),
+        case("valid, while renewal fails", settled(), FAILED, f"True Fresh: {VALID}; refresh failing: no answer"),
+        case(
+            "valid, but of an earlier spec",
             EARLIER_SPEC,
             FAILED,
-            (
-                "False",
-                "GitHubUnavailable",
-                "GitHub does not answer; token valid until 2026-03-01T13:00:00Z, of an earlier spec",
-            ),
-            id="valid, but of an earlier spec",
+            f"False GitHubUnavailable: no answer; {VALID}, of an earlier spec",
         ),
-        pytest.param(
+        case(
+            "valid, but the present spec cannot be served",
             settled(githubtoken(secret={"data": {"x": "${nonsense}"}})),
-            Terminal(reasons.INVALID_SPEC, "`spec.secret.data` cannot be filled"),
-            (
-                "False",
-                "InvalidSpec",
-                "`spec.secret.data` cannot be filled; token valid until 2026-03-01T13:00:00Z, of an earlier spec",
-            ),
-            id="valid, but the present spec cannot be served",
+            Terminal(reasons.INVALID_SPEC, "mend the text"),
+            f"False InvalidSpec: mend the text; {VALID}, of an earlier spec",
         ),
-        pytest.param(
+        case(
+            "valid, and the App cannot be read",
             settled(spec_hash=None),
-            Terminal(reasons.APP_NOT_FOUND, "there is no App"),
-            ("True", "Fresh", "token valid until 2026-03-01T13:00:00Z; refresh failing: there is no App"),
-            id="valid, and the App cannot be read",
+            Terminal(reasons.APP_NOT_FOUND, "make it"),
+            f"True Fresh: {VALID}; refresh failing: make it",
         ),
-        pytest.param(EXPIRED, FAILED, ("False", "GitHubUnavailable", "GitHub does not answer"), id="expired, failing"),
-        pytest.param(
-            EXPIRED,
-            None,
-            ("False", "Expired", "token expired at 2026-03-01T13:00:00Z"),
-            id="expired, nothing attempted",
-        ),
-        pytest.param(
+        case("expired, failing", EXPIRED, FAILED, "False GitHubUnavailable: no answer"),
+        case("expired, nothing attempted", EXPIRED, None, "False Expired: token expired at 2026-03-01T13:00:00Z"),
+        case(
+            "none, and a human is needed",
             observation(),
             Terminal(reasons.CREDENTIAL_MISSING, "put a seed"),
-            ("False", "CredentialMissing", "put a seed"),
-            id="none, and a human is needed",
+            "False CredentialMissing: put a seed",
         ),
-        pytest.param(
+        case(
+            "none, and nothing was decided yet",
             observation(),
             Transient(reasons.PENDING, "another process announced a rotation"),
-            ("Unknown", "Pending", "another process announced a rotation"),
-            id="none, and nothing was decided yet",
+            "Unknown Pending: another process announced a rotation",
         ),
-        pytest.param(
-            settled(SUSPENDED),
-            None,
-            ("True", "Fresh", "suspended; token valid until 2026-03-01T13:00:00Z"),
-            id="suspended, valid",
-        ),
-        pytest.param(
-            settled(SUSPENDED),
-            PAUSED,
-            ("True", "Fresh", "suspended; token valid until 2026-03-01T13:00:00Z"),
-            id="suspended, valid, due",
-        ),
-        pytest.param(
-            settled(SUSPENDED, now=NOW + HOUR),
-            PAUSED,
-            ("False", "Suspended", "suspended: set `spec.suspend` to false to get a token"),
-            id="suspended, expired",
-        ),
-        pytest.param(
-            observation(SUSPENDED),
-            PAUSED,
-            ("False", "Suspended", "suspended: set `spec.suspend` to false to get a token"),
-            id="suspended from the start",
-        ),
-        pytest.param(
-            WAS_FRESH,
+        case("suspended, valid", settled(SUSPENDED), None, f"True Fresh: suspended; {VALID}"),
+        case("suspended, valid, due", settled(SUSPENDED), PAUSED, f"True Fresh: suspended; {VALID}"),
+        case("suspended, expired", settled(SUSPENDED, now=NOW + HOUR), PAUSED, TO_BE_RESUMED),
+        case("suspended from the start", observation(SUSPENDED), PAUSED, TO_BE_RESUMED),
+        case("waiting, as it was", WAS_FRESH, BACKING_OFF, f"True Fresh: {FAILING}"),
+        case("waiting, failing as it was", WAS_FAILING, BACKING_OFF, "False InstallationNotFound: install it"),
+        case("waiting, expired meanwhile", over(WAS_FRESH), BACKING_OFF, f"False Expired: {FAILING}"),
+        case(
+            "waiting, expired meanwhile, and a human is needed",
+            over(WAS_HELPLESS),
             BACKING_OFF,
-            ("True", "Fresh", "token valid until then; refresh failing: x"),
-            id="waiting, as it was",
+            "False InstallationSuspended: as it says",
         ),
-        pytest.param(
-            WAS_FAILING, BACKING_OFF, ("False", "InstallationNotFound", "install it"), id="waiting, failing as it was"
-        ),
-        pytest.param(
-            replace(WAS_FRESH, now=NOW + HOUR),
+        case(
+            "waiting, expired meanwhile, and a human was warned of that",
+            over(WAS_WARNED),
             BACKING_OFF,
-            ("False", "Expired", "token valid until then; refresh failing: x"),
-            id="waiting, expired meanwhile",
+            f"False Expired: {FAILING}",
         ),
-        pytest.param(
-            replace(WAS_HELPLESS, now=NOW + HOUR),
-            BACKING_OFF,
-            ("False", "InstallationSuspended", "as it says"),
-            id="waiting, expired meanwhile, and a human is needed",
-        ),
-        pytest.param(
-            replace(WAS_WARNED, now=NOW + HOUR),
-            BACKING_OFF,
-            ("False", "Expired", "token valid until then; refresh failing: x"),
-            id="waiting, expired meanwhile, and a human was warned of that",
-        ),
-        pytest.param(
-            observation(),
-            BACKING_OFF,
-            ("Unknown", "Pending", "waiting for the next attempt"),
-            id="waiting, nothing is known",
-        ),
+        case("waiting, nothing is known", observation(), BACKING_OFF, "Unknown Pending: waiting for the next attempt"),
     ],
 )
 def test_ready_is_true_while_a_valid_token_for_the_present_spec_is_stored(
-    seen: Observation, error: Standing | None, expected: tuple[str, str, str]
+    seen: Observation, error: Standing | None, expected: str
 ) -> None:
-    assert ready(seen, error) == expected
+    state, reason, message = ready(seen, error)
+    assert f"{state} {reason}: {message}" == expected
 
 
 # --- Transition times ------------------------------------------------------------------------------------------------

@@ -24,44 +24,26 @@ from tests.unit.domain.user.chains import (
     seeded,
 )
 
+AGAIN = reasons.REAUTHORIZATION_REQUIRED
+
 
 @pytest.mark.parametrize(
     ("body", "reason", "message"),
     [
         pytest.param(secret(), reasons.CREDENTIAL_MISSING, "no refresh token to start from", id="no refresh token"),
-        pytest.param(
-            noted(rotated(), refused=refresh(1).sha256),
-            reasons.REAUTHORIZATION_REQUIRED,
-            "GitHub refuses",
-            id="GitHub refused it",
-        ),
-        pytest.param(
-            put_back(rotated(2), "ghr_refresh1"),
-            reasons.REAUTHORIZATION_REQUIRED,
-            "old, spent",
-            id="the parent was put back",
-        ),
-        pytest.param(
-            put_back(rotated(5), "ghr_refresh2"),
-            reasons.REAUTHORIZATION_REQUIRED,
-            "old, spent",
-            id="one of some rotations ago was put back",
-        ),
-        pytest.param(
-            put_back(rotated(2), "ghr_seed"),
-            reasons.REAUTHORIZATION_REQUIRED,
-            "old, spent",
-            id="the seed was put back",
-        ),
+        pytest.param(noted(rotated(), refused=refresh(1).sha256), AGAIN, "GitHub refuses", id="GitHub refused it"),
+        pytest.param(put_back(rotated(2), "ghr_refresh1"), AGAIN, "old, spent", id="the parent was put back"),
+        pytest.param(put_back(rotated(5), "ghr_refresh2"), AGAIN, "old, spent", id="an earlier one was put back"),
+        pytest.param(put_back(rotated(2), "ghr_seed"), AGAIN, "old, spent", id="the seed was put back"),
         pytest.param(
             body_of.with_intent(rotated(), intent(refresh(1)), TOKEN, "Iv23other"),
-            reasons.REAUTHORIZATION_REQUIRED,
+            AGAIN,
             "`Iv23other`",
             id="of another App",
         ),
         pytest.param(
             noted(put_back(rotated(2), "ghr_seed"), refused=SEEDED.sha256),
-            reasons.REAUTHORIZATION_REQUIRED,
+            AGAIN,
             "GitHub refuses",
             id="the first reason that fits is told",
         ),
