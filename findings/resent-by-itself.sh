@@ -2,9 +2,8 @@
 # A write that has worked is reported as a failure, because the client has sent it twice. Where a server has done what was asked
 # and the connection breaks before its answer, both official Python clients of Kubernetes send a PUT or a DELETE again by
 # themselves: kubernetes 37.0.2 up to three times (by urllib3's default), `kubernetes.aio` once (by aiohttp 3.14.5, in which no
-# option turns it off). Of the second one they tell the answer: 409 Conflict for an object whose `resourceVersion` the first has
-# moved, 404 for one that it has deleted. So "somebody else was faster" may be oneself: a controller that fences its work by
-# such a PUT gives up what it has just won.
+# option turns it off). They tell the answer to the second: 409 Conflict, since the first moved the object's `resourceVersion`.
+# So "somebody else was faster" may be oneself, and who fences work by such a PUT gives up what was won just before.
 # The same with GitHub: `DELETE /installation/token` is answered with 401 after it has worked. httpx 0.28.1 does not send
 # again, by its documentation and here; httpx over httpx-aiohttp 0.2.0 does, whatever its `retries=0` says.
 # A PATCH is sent once by all of them, and takes a `resourceVersion` as well. The synchronous client has `retries`; 0 helps.
