@@ -4,7 +4,7 @@
 # that Unicode takes for a line's end U+2028 and U+2029, but not U+0085; that is right by JSON. lightkube 1.0.1 and kr8s 0.20.15
 # read lines as httpx2 and httpx cut them, `iter_lines()`, which is Python's `str.splitlines()` and ends a line there as well.
 # So json gets half an event, and its error comes out of the loop, past lightkube's `on_error`; a new watch, which begins with
-# the objects that there are, ends at the same one. What a list or a get returns is right. kubernetes 37.0.2 cuts bytes at line
+# the objects that there are, ends at the same one. kubernetes 37.0.2 cuts bytes at line
 # feeds, in both of its clients. U+0085 is what an ellipsis of Windows-1252 is after somebody has read it as ISO 8859-1.
 # So watch by a client that cuts bytes; and where you read such a stream with httpx, cut what `iter_bytes()` gives at b"\n".
 # A server on loopback stands for the API; what it sends was written by Go. The same on Python 3.11 and 3.13 (PYTHON names
