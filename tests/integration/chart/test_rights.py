@@ -172,3 +172,19 @@ def test_the_operator_may_hold_its_lease_and_look_for_its_pods(control_plane: Co
 def test_the_operator_may_do_nothing_else(control_plane: ControlPlane) -> None:
     answers = allowed(control_plane, list(REFUSED.values()))
     assert [what for what, answer in zip(REFUSED, answers, strict=True) if answer] == []
+
+
+ASKED = [
+    pytest.param(line.removeprefix("$ kubectl ").split(), id=page.stem)
+    for page in sorted((REPOSITORY / "docs").rglob("*.md"))
+    for line in page.read_text(encoding="utf-8").splitlines()
+    if line.startswith("$ kubectl auth can-i ")
+]
+
+
+@pytest.mark.usefixtures("_applied")
+@pytest.mark.parametrize("command", ASKED)
+def test_what_a_page_asks_of_the_operators_rights_is_yes_where_they_are_there(
+    control_plane: ControlPlane, command: list[str]
+) -> None:
+    assert control_plane.kubectl(*command).strip() == "yes"
