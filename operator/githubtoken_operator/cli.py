@@ -12,8 +12,7 @@ import os
 import pkgutil
 import platform
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,6 +20,7 @@ import click
 
 from githubtoken_operator import __version__, settings
 from githubtoken_operator.commands.completion import VARIABLE, completion, for_kubectl
+from githubtoken_operator.commands.terminal.one_line import in_one_line
 from githubtoken_operator.commands.terminal.options import Parsed
 from githubtoken_operator.domain.apps import proxies
 from githubtoken_operator.process import imports
@@ -42,6 +42,8 @@ _COMMANDS: Final = {
 _OUTPUT_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a file behind the output can be short of."""
 
+_VERSION: Final = f"githubtoken-operator {__version__} (Python {platform.python_version()})"
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -62,7 +64,7 @@ def _option(flag: str, kind: str, parse: Callable[[str], object], text: str) -> 
 def _switch(flags: str, text: str) -> Callable[[F], F]:
     field = flags.partition("/")[0].removeprefix("--").replace("-", "_")
     return click.option(
-        flags, envvar=_variable(field), default=getattr(Settings(), field), show_default=True, help=text
+        flags, envvar=_variable(field), type=_Switch(), default=getattr(Settings(), field), show_default=True, help=text
     )
 
 
@@ -70,14 +72,14 @@ def _variable(field: str) -> str:
     return f"GITHUBTOKEN_{field.upper()}"
 
 
-class _WrongArguments(click.ClickException):
-    """One line, where click would put its usage before it."""
+class _Switch(click.types.BoolParamType):
+    """The value of a switch's variable. One that is blank is no answer."""
 
-    exit_code = 2
-
-    def __init__(self, error: click.UsageError) -> None:
-        command = error.ctx.command_path if error.ctx else "githubtoken"
-        super().__init__(f"{' '.join(error.format_message().split())} (`{command} --help` says what there is)")
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:  # noqa: ANN401 - click's
+        """Reads the text; what is no text is a default, or the switch itself."""
+        if isinstance(value, str) and (not value.strip() or self.str_to_bool(value) is None):
+            self.fail(f"must be `true` or `false`, not {value!r}", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class _Commands(click.Group):
@@ -96,31 +98,22 @@ class _Commands(click.Group):
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's
         """Reads the arguments before the command."""
-        with _in_one_line():
+        with in_one_line():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
         """Reads the arguments of the command, and runs it."""
-        with _in_one_line():
+        with in_one_line(ctx):
             return super().invoke(ctx)
 
 
-@contextmanager
-def _in_one_line() -> Iterator[None]:
-    try:
-        yield
-    except click.exceptions.NoArgsIsHelpError:
-        raise
-    except click.UsageError as error:
-        raise _WrongArguments(error) from error
-
-
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(message=_VERSION)
 def cli() -> None:
     """Keep GitHub tokens in Kubernetes Secrets and renew them before they expire."""
 
 
-@cli.command()
+@cli.command(short_help="Run the operator until SIGTERM.")
 @_option("--namespaces", "list", settings.parse_namespaces, "Namespaces to serve, separated by commas; none means all.")
 @_option("--operator-namespace", "namespace", settings.parse_namespace, "Where the operator's Lease and pods are.")
 @_option("--pod-name", "name", settings.parse_pod_name, "The pod that this process runs in; with --pod-uid.")
@@ -135,16 +128,31 @@ def cli() -> None:
 )
 @_switch("--leader-elect/--no-leader-elect", "Let a Lease decide which replica writes.")
 @_option("--lease-duration", "duration", settings.parse_lease_duration, "Until a silent leader is replaced.")
-@_option("--ca-file", "file", Path, "CAs in PEM, trusted beside the usual ones where an App has no `caBundle`.")
+@_option(
+    "--ca-file",
+    "file",
+    settings.parse_path,
+    "CAs in PEM, trusted beside the usual ones where an App has no `caBundle`.",
+)
 @_option(
     "--signer-tokens",
     "folder",
-    Path,
+    settings.parse_path,
     "Projected tokens for services that sign for Apps, one file for each audience.",
 )
-@_option("--pkcs11-module", "file", Path, "The PKCS#11 library of the HSM that signs for Apps; with --pkcs11-pin-file.")
-@_option("--pkcs11-pin-file", "file", Path, "File with the PIN of the HSM's user; with --pkcs11-module.")
-@_option("--journal-dir", "folder", Path, "Where rotated pairs are kept until they are stored; best in memory.")
+@_option(
+    "--pkcs11-module",
+    "file",
+    settings.parse_path,
+    "The PKCS#11 library of the HSM that signs for Apps; with --pkcs11-pin-file.",
+)
+@_option("--pkcs11-pin-file", "file", settings.parse_path, "File with the PIN of the HSM's user; with --pkcs11-module.")
+@_option(
+    "--journal-dir",
+    "folder",
+    settings.parse_path,
+    "Where rotated pairs are kept until they are stored; best in memory.",
+)
 @_option(
     "--grace-period",
     "duration",
@@ -178,7 +186,7 @@ def run(**flags: Any) -> None:  # noqa: ANN401 - one keyword for each flag above
 @cli.command()
 def version() -> None:
     """Print the versions of the operator and of Python."""
-    click.echo(f"githubtoken-operator {__version__} (Python {platform.python_version()})")
+    click.echo(_VERSION)
 
 
 cli.add_command(completion)

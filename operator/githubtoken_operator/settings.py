@@ -150,6 +150,13 @@ def parse_namespaces(text: str) -> tuple[str, ...]:
     return namespaces
 
 
+def parse_path(text: str) -> Path:
+    """Read the path of a file or folder, which need not be there. Empty, it would be where the process was started."""
+    if not text:
+        raise ValueError("must be a path, not ''")
+    return Path(text)
+
+
 def parse_address(text: str) -> Address:
     """Read `:8080`, `127.0.0.1:8080`, `localhost:8080` or `[::1]:8080`."""
     host, separator, port = text.rpartition(":")

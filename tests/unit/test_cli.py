@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any, Final
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from githubtoken_operator import cli
+from githubtoken_operator import __version__, cli
+from githubtoken_operator.settings import Address, Settings
 
 
 @pytest.mark.parametrize(
@@ -36,6 +41,12 @@ from githubtoken_operator import cli
         (["run", "--pkcs11-module", "/m"], "--pkcs11-module and --pkcs11-pin-file go together"),
         (["run", "--pkcs11-pin-file", "/p"], "--pkcs11-module and --pkcs11-pin-file go together"),
         (["run", "--pod-name", "a/b", "--pod-uid", "u"], "must be the name of a pod"),
+        (["run", "--leader-elect=false"], "it is `--leader-elect` or `--no-leader-elect`"),
+        (["run", "--no-leader-elect=true"], "it is `--leader-elect` or `--no-leader-elect`"),
+        (["run", "--journal-dir", ""], "must be a path, not ''"),
+        (["run", "--ca-file="], "must be a path, not ''"),
+        (["journal", "--journal-dir", ""], "must be a path, not ''"),
+        (["doctor", "--github=no"], "it is `--github` or `--no-github`"),
         (["login"], "Missing argument 'NAME'"),
         (["doctor", "--bundle", "/no-such-folder/report.tar.gz"], "there is no folder /no-such-folder that may be"),
         (["doctor", "--bundle", __file__], "is there already"),
@@ -59,6 +70,94 @@ def test_what_is_no_command_is_one_line_too(arguments: list[str]) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        (
+            "GITHUBTOKEN_CONCURRENCY",
+            "0",
+            "'--concurrency' (GITHUBTOKEN_CONCURRENCY): must be a whole number from 1 to 100",
+        ),
+        ("GITHUBTOKEN_LEADER_ELECT", "maybe", "(GITHUBTOKEN_LEADER_ELECT): must be `true` or `false`, not 'maybe'"),
+        ("GITHUBTOKEN_LEADER_ELECT", " ", "(GITHUBTOKEN_LEADER_ELECT): must be `true` or `false`, not ' '"),
+        ("GITHUBTOKEN_NAMESPACES", ",", "(GITHUBTOKEN_NAMESPACES): must name namespaces"),
+    ],
+)
+def test_of_a_wrong_value_it_is_said_which_variable_it_came_from(variable: str, value: str, says: str) -> None:
+    ended = CliRunner(env={variable: value}).invoke(cli.cli, ["run"])
+    assert ended.exit_code == 2
+    (line,) = ended.stderr.splitlines()
+    assert says in line
+
+
+def settings_of(arguments: Sequence[str] = (), variables: Mapping[str, str] | None = None) -> Settings:
+    """What `run` would be given."""
+    told: list[Settings] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("githubtoken_operator.process.serve.serve", told.append)
+        ended = CliRunner(env=variables).invoke(cli.cli, ["run", *arguments])
+    assert ended.exit_code == 0, ended.output
+    [found] = told
+    return found
+
+
+UID = "0f6d3d5e-7f3a-4a6e-9a53-9df2a1e5a5f0"
+GIVEN: Final[Mapping[str, tuple[str, Any]]] = {
+    "namespaces": ("a,b", ("a", "b")),
+    "operator_namespace": ("tokens", "tokens"),
+    "pod_name": ("operator-1", "operator-1"),
+    "pod_uid": (UID, UID),
+    "metrics_address": ("127.0.0.1:1", Address("127.0.0.1", 1)),
+    "health_address": ("127.0.0.1:2", Address("127.0.0.1", 2)),
+    "leader_elect": ("false", False),
+    "lease_duration": ("30s", 30.0),
+    "allowed_hosts": ("ghes,*.corp.example", ("ghes", "*.corp.example")),
+    "concurrency": ("4", 4),
+    "github_requests_per_minute": ("60", 60),
+    "verify_before_publish": ("false", False),
+    "ca_file": ("/ca", Path("/ca")),
+    "signer_tokens": ("/signers", Path("/signers")),
+    "pkcs11_module": ("/hsm.so", Path("/hsm.so")),
+    "pkcs11_pin_file": ("/pin", Path("/pin")),
+    "journal_dir": ("/journal", Path("/journal")),
+    "grace_period": ("90s", 90.0),
+    "log_format": ("text", "text"),
+    "log_level": ("debug", "debug"),
+}
+"""Of each setting a text, and what it is then."""
+TOGETHER: Final = (("pod_name", "pod_uid"), ("pkcs11_module", "pkcs11_pin_file"))
+
+
+def flag(field: str) -> list[str]:
+    """The setting as it is in `GIVEN`, by its flag."""
+    name = field.replace("_", "-")
+    return [f"--no-{name}"] if GIVEN[field][1] is False else [f"--{name}", GIVEN[field][0]]
+
+
+def test_each_setting_is_tried() -> None:
+    assert GIVEN.keys() == {each.name for each in fields(Settings)}
+
+
+@pytest.mark.parametrize("field", GIVEN)
+def test_each_setting_is_a_flag_and_a_variable(field: str) -> None:
+    group = next((group for group in TOGETHER if field in group), (field,))
+    wanted = replace(Settings(), **{each: GIVEN[each][1] for each in group})
+    assert settings_of([word for each in group for word in flag(each)]) == wanted
+    assert settings_of(variables={f"GITHUBTOKEN_{each.upper()}": GIVEN[each][0] for each in group}) == wanted
+    assert getattr(Settings(), field) != GIVEN[field][1]
+
+
+def test_a_flag_counts_and_not_its_variable() -> None:
+    assert settings_of(["--concurrency", "4"], {"GITHUBTOKEN_CONCURRENCY": "5"}).concurrency == 4
+    assert settings_of(["--leader-elect"], {"GITHUBTOKEN_LEADER_ELECT": "false"}).leader_elect
+    assert not settings_of(["--no-leader-elect"], {"GITHUBTOKEN_LEADER_ELECT": "true"}).leader_elect
+
+
+@pytest.mark.parametrize("field", GIVEN)
+def test_an_empty_variable_is_none(field: str) -> None:
+    assert settings_of(variables={f"GITHUBTOKEN_{field.upper()}": ""}) == Settings()
+
+
 def test_a_proxy_that_is_not_served_is_refused_without_its_password() -> None:
     found = CliRunner(env={"HTTPS_PROXY": "socks5://user:s3cret@proxy:1080", "https_proxy": ""}).invoke(
         cli.cli, ["run"]
@@ -72,6 +171,16 @@ def test_without_a_command_it_shows_what_there_is() -> None:
     ended = CliRunner().invoke(cli.cli, [])
     assert ended.exit_code == 2
     assert "Commands:" in ended.stderr
+
+
+def test_the_list_of_commands_cuts_no_sentence() -> None:
+    shown = CliRunner().invoke(cli.cli, ["--help"]).stdout
+    assert "..." not in shown.split("Commands:")[1]
+
+
+def test_the_version_is_a_command_and_an_option() -> None:
+    told = {CliRunner().invoke(cli.cli, [word]).stdout for word in ("version", "--version")}
+    assert told == {f"githubtoken-operator {__version__} (Python {platform.python_version()})\n"}
 
 
 @pytest.mark.parametrize("command", ["list", "status", "refresh", "login", "doctor", "plan", "migrate"])

@@ -15,7 +15,7 @@ import yaml
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 
-@click.command()
+@click.command(short_help="Print the CustomResourceDefinitions.")
 def crds() -> None:
     """Print the CustomResourceDefinitions, for `kubectl apply --server-side -f -`."""
     click.echo("".join(text if text.startswith("---") else f"---\n{text}" for text in _texts()), nl=False)

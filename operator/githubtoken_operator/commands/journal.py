@@ -1,6 +1,6 @@
 """`githubtoken journal`: what waits in a journal, told without its tokens. It only looks, also while the operator runs.
 
-It is for whoever has a shell where the folder is: `kubectl exec POD -- githubtoken journal`.
+It is for whoever has a shell where the folder is: `kubectl exec POD -- githubtoken journal`, where the chart names it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from pathlib import Path
 
 import click
 
+from githubtoken_operator import settings
 from githubtoken_operator.adapters.journal_files import HOLDER, SUFFIX
 from githubtoken_operator.commands.terminal import layout
+from githubtoken_operator.commands.terminal.options import Parsed
 from githubtoken_operator.domain.user.entry import Unreadable, decode
 from githubtoken_operator.domain.vocabulary.times import format_time
 
@@ -23,7 +25,7 @@ HEADINGS = ["NAMESPACE", "SECRET", "SINCE", "SENT SHA-256", "SEED SHA-256"]
     "--journal-dir",
     envvar="GITHUBTOKEN_JOURNAL_DIR",
     required=True,
-    type=click.Path(path_type=Path),
+    type=Parsed("folder", settings.parse_path),
     help="The folder that `githubtoken run` was given.",
 )
 def journal(journal_dir: Path) -> None:

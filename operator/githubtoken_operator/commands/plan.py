@@ -49,7 +49,7 @@ class Group:
     per_minute: float
 
 
-@click.command("plan")
+@click.command("plan", short_help="Say how many tokens GitHub lets an App have.")
 @options.at_a_place
 @options.all_namespaces
 @options.selector

@@ -20,7 +20,7 @@ NOT_READY: Final = 3
 """With `--exit-code`; 1 is an error and 2 a wrong flag."""
 
 
-@click.command()
+@click.command(short_help="Show one GitHubToken and the chain that it hangs in.")
 @options.one_token
 @options.at_a_place
 @options.clusterwide

@@ -218,7 +218,8 @@ async def _require_crds(cluster: Cluster, kinds: Iterable[Kind]) -> None:
     for kind in kinds:
         if kind in KEYS and not await cluster.exists(kind):
             raise CannotStart(
-                f"the CustomResourceDefinition of {kind} is not installed: run `githubtoken crds | kubectl apply -f -`"
+                f"the CustomResourceDefinition of {kind} is not installed: "
+                "run `githubtoken crds | kubectl apply --server-side -f -`"
             )
 
 

@@ -18,7 +18,7 @@ READ: Final = ("ExternalSecret", "GithubAccessToken", "ClusterGenerator", "App",
 _GROUPS: Final = ("external-secrets.io", "github.as-code.io")
 
 
-@click.command()
+@click.command(short_help="Print the equivalents of other operators' objects.")
 @options.at_a_place
 @options.all_namespaces
 @click.option(
