@@ -221,6 +221,38 @@ secret:
 {{- end }}
 {{- end }}
 
+{{/* Flags and variables of the operator that would set aside what the chart goes by, or that the chart's own set aside. */}}
+{{- define "githubtoken-operator.validateFlags" -}}
+{{- $leader := "two pods run together during every upgrade, also with replicaCount 1, and only the Lease keeps them apart; leave it out" }}
+{{- range .Values.extraArgs }}
+{{- $flag := splitList "=" . | first }}
+{{- if eq $flag "--no-leader-elect" }}
+{{- fail (printf "extraArgs has --no-leader-elect: %s" $leader) }}
+{{- else if eq $flag "--namespaces" }}
+{{- fail "extraArgs has --namespaces: set scope.namespaces, which limits the rights too" }}
+{{- else if has $flag (list "--operator-namespace" "--health-address") }}
+{{- fail (printf "extraArgs has %s, which the chart's rights and probes go by: leave it out" $flag) }}
+{{- end }}
+{{- end }}
+{{- $values := dict "GITHUBTOKEN_NAMESPACES" "scope.namespaces" "GITHUBTOKEN_GRACE_PERIOD" "terminationGracePeriodSeconds" }}
+{{- range list "allowedHosts" "concurrency" "githubRequestsPerMinute" "leaseDuration" "verifyBeforePublish" "logFormat" "logLevel" }}
+{{- $_ := set $values (snakecase . | upper | printf "GITHUBTOKEN_%s") (printf "operator.%s" .) }}
+{{- end }}
+{{- $own := list "POD_NAMESPACE" }}
+{{- range list "POD_NAME" "POD_UID" "OPERATOR_NAMESPACE" "METRICS_ADDRESS" "HEALTH_ADDRESS" "JOURNAL_DIR" }}
+{{- $own = append $own (printf "GITHUBTOKEN_%s" .) }}
+{{- end }}
+{{- range .Values.extraEnv }}
+{{- if eq .name "GITHUBTOKEN_LEADER_ELECT" }}
+{{- fail (printf "extraEnv has GITHUBTOKEN_LEADER_ELECT: %s" $leader) }}
+{{- else if has .name $own }}
+{{- fail (printf "extraEnv has %s, which the chart sets itself: leave it out" .name) }}
+{{- else if hasKey $values .name }}
+{{- fail (printf "extraEnv has %s, and the chart's own flag is what counts: set %s instead" .name (get $values .name)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* What no schema can say. */}}
 {{- define "githubtoken-operator.validate" -}}
 {{- $fullname := include "githubtoken-operator.fullname" . }}
@@ -231,11 +263,7 @@ secret:
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.egressPorts) }}
 {{- fail "networkPolicy.egressPorts is empty: list the ports of the API server and of GitHub, since a rule without ports would let everything out" }}
 {{- end }}
-{{- range .Values.extraArgs }}
-{{- if hasPrefix "--no-leader-elect" . }}
-{{- fail "extraArgs has --no-leader-elect: two pods run together during every upgrade, also with replicaCount 1, and only the Lease keeps them apart; leave it out" }}
-{{- end }}
-{{- end }}
+{{- include "githubtoken-operator.validateFlags" . }}
 {{- if not (regexMatch "^(([2-9]|[1-9][0-9]|[1-5][0-9][0-9]|600)s|([1-9]|10)m|[1-9]m[0-5]?[0-9]s)$" .Values.operator.leaseDuration) }}
 {{- fail (printf "operator.leaseDuration is %s: it must be from 2s to 10m, such as 15s or 1m30s" .Values.operator.leaseDuration) }}
 {{- end }}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 import manifests
+from githubtoken_operator.cli import cli
 from tests.integration.chart.conftest import CHART, VALUES, name_of, render, run, values_file
 
 if TYPE_CHECKING:
@@ -107,6 +110,17 @@ def test_the_manifests_in_deploy_are_what_the_chart_renders(helm: Helm) -> None:
         (["--set=commonLabels.team=an owner"], "/commonLabels/team"),
         (["--set=networkPolicy.enabled=true", "--set-json=networkPolicy.egressPorts=[]"], "egressPorts is empty"),
         (["--set=extraArgs={--no-leader-elect}"], "extraArgs has --no-leader-elect"),
+        (["--set=extraArgs={--namespaces=a}"], "extraArgs has --namespaces: set scope.namespaces"),
+        (["--set=extraArgs={--namespaces,a}"], "extraArgs has --namespaces: set scope.namespaces"),
+        (["--set=extraArgs={--health-address=:9000}"], "extraArgs has --health-address, which the chart's rights and"),
+        (["--set=extraEnv[0].name=GITHUBTOKEN_LEADER_ELECT"], "extraEnv has GITHUBTOKEN_LEADER_ELECT: two pods run"),
+        (["--set=extraEnv[0].name=POD_NAMESPACE"], "extraEnv has POD_NAMESPACE, which the chart sets itself"),
+        (
+            ["--set=extraEnv[0].name=GITHUBTOKEN_POD_UID"],
+            "extraEnv has GITHUBTOKEN_POD_UID, which the chart sets itself",
+        ),
+        (["--set=extraEnv[0].name=GITHUBTOKEN_LOG_LEVEL"], "own flag is what counts: set operator.logLevel instead"),
+        (["--set=extraEnv[0].name=GITHUBTOKEN_NAMESPACES"], "own flag is what counts: set scope.namespaces instead"),
         (['--set-json=extraEnv=[{"name": "A", "value": 1}]'], "/extraEnv/0/value"),
         (["--set-json=imagePullSecrets=[{}]"], "/imagePullSecrets/0"),
         (["--set=image.repository=r.example/o:v1"], "put its tag into image.tag"),
@@ -205,6 +219,15 @@ def test_the_journal_is_in_memory_and_the_root_read_only(helm: Helm) -> None:
     assert f"--journal-dir={mount['mountPath']}/journal" in operator["args"]
 
 
+def test_in_a_pod_of_the_chart_the_command_knows_where_the_journal_is(helm: Helm, tmp_path: Path) -> None:
+    operator = render(helm).operator()
+    told = {each["name"]: each["value"] for each in operator["env"] if "value" in each}
+    assert f"--journal-dir={told['GITHUBTOKEN_JOURNAL_DIR']}" in operator["args"]
+    shown = CliRunner(env={**told, "GITHUBTOKEN_JOURNAL_DIR": str(tmp_path)}).invoke(cli, ["journal"])
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    assert "Nothing waits" in shown.stderr
+
+
 def test_two_replicas_are_spread_and_one_survives_a_drain(helm: Helm) -> None:
     rendered = render(helm)
     deployment = rendered.one("Deployment")["spec"]
@@ -269,7 +292,25 @@ def test_the_network_policy_lets_in_probes_and_metrics_and_out_dns_the_api_serve
     incoming = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
     outgoing = {(port["port"], port["protocol"]) for rule in policy["egress"] for port in rule["ports"]}
     assert incoming == {"http-metrics", "http-health"}
-    assert outgoing == {(53, "UDP"), (53, "TCP"), (443, "TCP"), (6443, "TCP")}
+    # Of OpenShift's DNS, the pods have another port than the Service.
+    dns = {(port, protocol) for port in (53, 5353) for protocol in ("UDP", "TCP")}
+    assert outgoing == dns | {(443, "TCP"), (6443, "TCP")}
+
+
+def test_the_ports_of_dns_are_a_value(helm: Helm) -> None:
+    def outgoing(ports: str) -> list[object]:
+        values = ("--set=networkPolicy.enabled=true", f"--set-json=networkPolicy.dnsPorts={ports}")
+        policy = render(helm, *values).one("NetworkPolicy")["spec"]
+        return [port["port"] for rule in policy["egress"] for port in rule["ports"]]
+
+    assert outgoing("[8053]") == [8053, 8053, 443, 6443]
+    assert outgoing("[]") == [443, 6443]
+
+
+@pytest.mark.parametrize("path", ["/opt/a b/lib.so", "/opt/lib: x.so", "/opt/lib #1.so"])
+def test_a_path_is_one_whatever_yaml_would_read_in_it(helm: Helm, path: str) -> None:
+    module = json.dumps({"module": path, "pinSecret": "hsm"})
+    assert f"--pkcs11-module={path}" in render(helm, f"--set-json=signers.pkcs11={module}").operator()["args"]
 
 
 def test_the_network_policy_lets_out_to_a_vault_where_there_is_one(helm: Helm) -> None:

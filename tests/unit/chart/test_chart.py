@@ -13,6 +13,7 @@ import yaml
 
 import chartdoc
 import manifests
+from githubtoken_operator.settings import parse_allowed_host
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "githubtoken-operator"
@@ -65,6 +66,31 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
 @pytest.mark.parametrize(("path", "part"), maps(schema()))
 def test_the_schema_refuses_what_it_does_not_know(path: str, part: dict[str, Any]) -> None:
     assert part["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("entry", "taken"),
+    [
+        *(
+            (entry, True)
+            for entry in ("ghes", "GHES.example.com", "ghes_1.local:8443", "*.corp.example", "10.0.0.1:8443")
+        ),
+        *((entry, True) for entry in ("::1", "[::1]", "[fd00::1]:8443")),
+        *((entry, False) for entry in ("", "https://ghes", "ghes/api", "a b", "a,b", "ghes:", "ghes:0", "ghes:123456")),
+        *(
+            (entry, False)
+            for entry in ("*", "*.", "*.corp.example:8443", "user@ghes", "ghes.", "-ghes", "[fe80::1%eth0]")
+        ),
+    ],
+)
+def test_a_host_that_the_operator_would_refuse_is_refused_with_the_values(entry: str, *, taken: bool) -> None:
+    hosts = schema()["properties"]["operator"]["properties"]["allowedHosts"]["items"]
+    assert bool(re.search(hosts["pattern"], entry)) == taken
+    if taken:
+        parse_allowed_host(entry)
+    else:
+        with pytest.raises(ValueError, match="must be a host"):
+            parse_allowed_host(entry)
 
 
 def test_the_chart_has_the_operators_version() -> None:
