@@ -50,6 +50,7 @@ async def collect(survey: Survey, found: Findings, checks: Sequence[Check]) -> d
         "checks.yaml": [check.as_json for check in checks],
         "version.yaml": {"command": platform.version, "apiServer": platform.api_server.found, "scope": scope or "all"},
         "githubtokens.yaml": _kept(found.objects.tokens, lambda token: _ours(token.body)),
+        "clustergithubtokens.yaml": _kept(found.objects.cluster_tokens, lambda token: _ours(token.body)),
         "githubapps.yaml": _kept(found.objects.apps, _ours),
         "clustergithubapps.yaml": _kept(found.objects.cluster_apps, _ours),
         "events.yaml": _kept(events, _event),

@@ -23,6 +23,7 @@ class Platform:
     """The API server, our kinds, and the operator itself, whose namespace is `namespace`.
 
     `served` has the plurals of the kinds that are served; `packaged` are this version's CRDs, `version` is this one.
+    `leases` and `elsewhere` are the Leases and Deployments of operators in all namespaces.
     """
 
     server: str
@@ -34,6 +35,8 @@ class Platform:
     deployments: Look[Sequence[JSON]]
     replicas: Look[Sequence[JSON]]
     lease: Look[JSON]
+    leases: Look[Sequence[JSON]]
+    elsewhere: Look[Sequence[JSON]]
     version: str
     now: datetime
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.cluster.session import NOT_ACCEPTED
+from githubtoken_operator.commands.doctor import operators
 from githubtoken_operator.commands.doctor.findings import Platform
 from githubtoken_operator.commands.terminal import ages
-from githubtoken_operator.commands.terminal.checks import Check, State, unseen
+from githubtoken_operator.commands.terminal.checks import Check, State, items, unseen
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
@@ -23,7 +23,8 @@ _VERSION: Final = "app.kubernetes.io/version"
 def checks(platform: Platform) -> list[Check]:
     """In the order in which one would look."""
     crds = (_crd(platform, crd) for crd in platform.packaged)
-    return [_api_server(platform), *crds, _deployment(platform), *_replicas(platform), _lease(platform)]
+    operator = (_deployment(platform), *_replicas(platform), _lease(platform), operators.others(platform))
+    return [_api_server(platform), *crds, *operator]
 
 
 def _api_server(platform: Platform) -> Check:
@@ -72,7 +73,9 @@ def _deployment(platform: Platform) -> Check:
         return unseen(name, found)
     if not found:
         where = f"there is none of the operator in the namespace {platform.namespace}"
-        return Check(name, "warning", where, "install it, or say where it is with --operator-namespace")
+        elsewhere = sorted({body["metadata"]["namespace"] for body in items(platform.elsewhere)})
+        say = f"say --operator-namespace {' or '.join(elsewhere)}" if elsewhere else ""
+        return Check(name, "warning", where, say or "install it, or say where it is with --operator-namespace")
     judged = [_one_deployment(each) for each in found]
     return next((check for state in ("failed", "warning") for check in judged if check.state == state), judged[0])
 
@@ -129,11 +132,10 @@ def _lease(platform: Platform) -> Check:
         return Check("Lease", "warning", says, "look at its log; with --no-leader-elect there is none")
     spec = found.get("spec") or {}
     renewed, holder = parse_time(spec.get("renewTime")), spec.get("holderIdentity")
-    duration = timedelta(seconds=spec.get("leaseDurationSeconds") or 15)
     if not holder:
         how = "a replica takes it within a second, so none runs: look at its log"
         return Check("Lease", "failed", "nobody holds it", how)
-    if renewed is None or platform.now - renewed > duration:
+    if renewed is None or not operators.is_held(found, platform):
         ago = ages.from_now(renewed, platform.now) if renewed else "never"
         return Check("Lease", "failed", f"{holder} holds it and renewed it {ago}: nobody leads", "look at its log")
     return Check("Lease", "ok", f"held by {holder}, renewed {ages.from_now(renewed, platform.now)}")

@@ -20,7 +20,7 @@ from githubtoken_operator.commands.cluster import rivals
 from githubtoken_operator.commands.cluster.session import Session
 from githubtoken_operator.commands.cluster.snapshot import Snapshot, in_order
 from githubtoken_operator.commands.crds import packaged
-from githubtoken_operator.commands.doctor import rights
+from githubtoken_operator.commands.doctor import operators, rights
 from githubtoken_operator.commands.doctor.findings import Findings, Key, Objects, Platform, Rights
 from githubtoken_operator.commands.shown.orphans import left
 from githubtoken_operator.commands.terminal.checks import Look, items, look, together
@@ -68,12 +68,12 @@ async def _scope(survey: Survey, own: str) -> str:
 async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:
     crds = packaged()
     names = [str(crd["metadata"]["name"]) for crd in crds]
-    version, served, deployments, replicas, lease, found = await asyncio.gather(
+    version, served, replicas, (deployments, elsewhere), (lease, leases), found = await asyncio.gather(
         look("version", survey.version()),
         look("served", survey.served()),
-        look("deployments", survey.deployments(namespace)),
         look("replicas", survey.replicas(namespace)),
-        look("lease", survey.lease(namespace)),
+        asyncio.gather(*(look("deployments", survey.deployments(where)) for where in (namespace, ""))),
+        asyncio.gather(look("lease", survey.lease(namespace)), look("leases", survey.leases())),
         asyncio.gather(*(look(name, survey.crd(name)) for name in names)),
     )
     return Platform(
@@ -86,6 +86,8 @@ async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:
         deployments=deployments,
         replicas=replicas,
         lease=lease,
+        leases=leases,
+        elsewhere=elsewhere,
         version=__version__,
         now=now,
     )
@@ -126,7 +128,7 @@ async def _objects(survey: Survey, tokens: Tokens, inspection: Inspection, scope
         left,
         over,
         operator_namespace,
-        _served(platform),
+        operators.served(items(platform.deployments)),
         platform.now,
     )
 
@@ -193,10 +195,10 @@ def _is_allowed(body: JSON, server: Server) -> bool:
 
 async def _rights(survey: Survey, platform: Platform, objects: Objects) -> Rights:
     account, served = _account(platform)
-    needed = rights.needed(items(objects.tokens), clusterwide=not served)
+    needed = rights.needed([*items(objects.tokens), *items(objects.cluster_tokens)], clusterwide=not served)
     own = platform.namespace
 
-    async def operators() -> Sequence[Right]:
+    async def theirs() -> Sequence[Right]:
         asked = [(right, where) for right in needed for where in ([own] if right.own else served or [""])]
         return await _missing(asked, lambda right, where: survey.may(right, where, account))
 
@@ -205,7 +207,7 @@ async def _rights(survey: Survey, platform: Platform, objects: Objects) -> Right
         return await _missing(asked, survey.may)
 
     guessed = not items(platform.deployments)
-    return Rights(await look("your rights", mine()), account, guessed, await look("operator's rights", operators()))
+    return Rights(await look("your rights", mine()), account, guessed, await look("operator's rights", theirs()))
 
 
 async def _missing(asked: Sequence[tuple[Right, str]], may: Callable[[Right, str], Awaitable[bool]]) -> Sequence[Right]:
@@ -218,21 +220,8 @@ def _account(platform: Platform) -> tuple[str, list[str]]:
     """The operator's ServiceAccount as `namespace/name`, and the namespaces that it serves, none meaning all."""
     for body in items(platform.deployments):
         name = body["spec"]["template"]["spec"].get("serviceAccountName", "default")
-        return f"{body['metadata']['namespace']}/{name}", _namespaces(body)
+        return f"{body['metadata']['namespace']}/{name}", operators.namespaces(body)
     return f"{platform.namespace}/{DEFAULT_ACCOUNT}", []
-
-
-def _served(platform: Platform) -> Sequence[str]:
-    """The namespaces that all Deployments together serve; none where one of them serves all."""
-    each = [_namespaces(body) for body in items(platform.deployments)]
-    return sorted({name for names in each for name in names}) if all(each) else ()
-
-
-def _namespaces(deployment: JSON) -> list[str]:
-    containers = deployment["spec"]["template"]["spec"]["containers"]
-    arguments = [str(each) for it in containers for each in it.get("args") or ()]
-    told = next((it.partition("=")[2] for it in arguments if it.startswith("--namespaces=")), "")
-    return [it for it in told.split(",") if it]
 
 
 async def _rivals(survey: Survey, scope: str) -> Mapping[str, Look[Sequence[JSON]]]:

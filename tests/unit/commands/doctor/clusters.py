@@ -25,10 +25,11 @@ ACCEPTED = {"conditions": [condition("Ready", "True", "Accepted", "GitHub accept
 CRDS = packaged()
 
 
-def deployment(*, replicas: int = 2, ready: int = 2) -> dict[str, Any]:
+def deployment(*arguments: str, replicas: int = 2, ready: int = 2, namespace: str = SYSTEM) -> dict[str, Any]:
+    container = {"name": "operator", "args": ["run", *arguments]}
     return {
-        "metadata": {"name": "githubtoken-operator", "namespace": SYSTEM},
-        "spec": {"replicas": replicas, "template": {"spec": {"containers": [{"name": "operator"}]}}},
+        "metadata": {"name": "githubtoken-operator", "namespace": namespace},
+        "spec": {"replicas": replicas, "template": {"spec": {"containers": [container]}}},
         "status": {"readyReplicas": ready},
     }
 
@@ -42,9 +43,9 @@ def replica(name: str = "a", *, version: str = VERSION, waiting: str = "") -> di
     }
 
 
-def lease(*, holder: str = "a_1", ago: timedelta = timedelta(seconds=3)) -> dict[str, Any]:
+def lease(*, holder: str = "a_1", ago: timedelta = timedelta(seconds=3), namespace: str = SYSTEM) -> dict[str, Any]:
     spec = {"holderIdentity": holder, "renewTime": at(-ago), "leaseDurationSeconds": 15}
-    return {"metadata": {"name": "githubtoken-operator", "namespace": SYSTEM}, "spec": spec}
+    return {"metadata": {"name": "githubtoken-operator", "namespace": namespace}, "spec": spec}
 
 
 def platform(**changes: Any) -> Platform:  # noqa: ANN401 - fields of any kind
@@ -58,6 +59,8 @@ def platform(**changes: Any) -> Platform:  # noqa: ANN401 - fields of any kind
         "deployments": Look("deployments", [deployment()]),
         "replicas": Look("replicas", [replica()]),
         "lease": Look("lease", lease()),
+        "leases": Look("leases", [lease()]),
+        "elsewhere": Look("elsewhere", [deployment()]),
         "version": VERSION,
         "now": NOW,
     }

@@ -12,7 +12,7 @@ import yaml
 
 from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
 from githubtoken_operator.adapters.kubernetes.errors import Unavailable
-from githubtoken_operator.commands.doctor import bundle, reading
+from githubtoken_operator.commands.doctor import bundle, operators, reading
 from githubtoken_operator.commands.doctor.command import judged
 from githubtoken_operator.commands.terminal.checks import Look
 from tests.unit import keys
@@ -50,16 +50,27 @@ async def test_no_secret_of_any_place_is_packed() -> None:
     secret = {"data": {"config": f"{TEXT} ${{token}}"}, "annotations": {"note": TEXT}}
     token = snapshot(annotations=applied, secret=secret, status={"account": TOKEN})
     texts = await packed(
-        platform=platform(deployments=Look("", [body]), replicas=Look("", [replica()])), objects=objects(tokens=[token])
+        platform=platform(deployments=Look("", [body]), replicas=Look("", [replica()])),
+        objects=objects(tokens=[token], cluster_tokens=Look("", [token])),
     )
     everything = "\n".join(texts.values())
     for canary in (TOKEN, PROXY, TEXT, keys.pem().splitlines()[1]):
         assert canary not in everything
     assert "going on" in texts["logs/a.log"]
     assert "HTTPS_PROXY" in texts["deployments.yaml"]
-    (shown,) = yaml.safe_load(texts["githubtokens.yaml"])
-    assert shown["metadata"]["annotations"] == {"githubtoken.dev/refresh-requested-at": "now"}
-    assert shown["spec"]["secret"]["data"] == {"config": f"({len(TEXT) + 9} characters)"}
+    for name in ("githubtokens.yaml", "clustergithubtokens.yaml"):
+        (shown,) = yaml.safe_load(texts[name])
+        assert shown["metadata"]["annotations"] == {"githubtoken.dev/refresh-requested-at": "now"}
+        assert shown["spec"]["secret"]["data"] == {"config": f"({len(TEXT) + 9} characters)"}
+
+
+def test_its_variable_counts_where_there_is_no_flag() -> None:
+    body = deployment()
+    [container] = body["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "GITHUBTOKEN_NAMESPACES", "value": "a"}, {"name": "HOST", "valueFrom": {}}]
+    assert operators.namespaces(body) == ["a"]
+    container["args"].append("--namespaces=b")
+    assert operators.namespaces(body) == ["b"]
 
 
 async def test_what_cannot_be_read_is_told_in_its_file() -> None:
@@ -84,7 +95,13 @@ def test_the_archive_is_its_owners_alone_and_replaces_nothing(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("arguments", "served"),
-    [(["run"], []), (["run", "--namespaces=a,b"], ["a", "b"]), (["run", "--namespaces="], [])],
+    [
+        (["run"], []),
+        (["run", "--namespaces=a,b"], ["a", "b"]),
+        (["run", "--namespaces", "a,b"], ["a", "b"]),
+        (["run", "--namespaces=a", "--namespaces=b"], ["b"]),
+        (["run", "--namespaces="], []),
+    ],
 )
 def test_the_operators_account_and_namespaces_are_those_of_its_deployment(
     arguments: list[str], served: list[str]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import copy
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
 from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
-from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right
+from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right, Survey
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Unavailable
 from githubtoken_operator.adapters.reach import Reached
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
-from githubtoken_operator.commands.doctor import rights
+from githubtoken_operator.commands.doctor import reading, rights
 from githubtoken_operator.commands.doctor.command import summary
 from githubtoken_operator.commands.doctor.findings import Rights
 from githubtoken_operator.commands.terminal.checks import Look
@@ -45,12 +45,12 @@ def test_a_healthy_cluster_is_ok_in_every_line() -> None:
     assert {check.state for check in found.values()} == {"ok"}
     assert list(found) == [
         "API server", "CRD clustergithubapps", "CRD clustergithubtokens", "CRD githubapps", "CRD githubtokens",
-        "Deployment githubtoken-operator", "Versions", "Lease", "Your rights", "Operator's rights",
+        "Deployment githubtoken-operator", "Versions", "Lease", "Other operators", "Your rights", "Operator's rights",
         "GitHub api.github.com", "Clock against api.github.com", "GitHubApp team/acme", "GitHubTokens",
         "Installations", "Permissions", "Labels", "Orphans", "Leftovers", "Rivals",
     ]  # fmt: skip
     assert all(not check.advice for check in found.values())
-    assert summary(list(found.values())) == "20 checks: 20 ok"
+    assert summary(list(found.values())) == "21 checks: 21 ok"
 
 
 def crds(name: str, found: object) -> dict[str, Any]:
@@ -168,6 +168,74 @@ def test_what_is_wrong_with_the_platform_is_said(changes: dict[str, Any], name: 
     assert (check.state, check.says) == (state, says)
 
 
+def leading(*places: str) -> Look[list[dict[str, Any]]]:
+    """Leases that are held in these namespaces."""
+    return Look("leases", [lease(namespace=place) for place in places])
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "says"),
+    [
+        ({"leases": leading(SYSTEM)}, "ok", "none leads in another namespace"),
+        (
+            {"leases": leading(SYSTEM, "default")},
+            "warning",
+            "one leads in default too, and nothing keeps both from serving the same GitHubTokens",
+        ),
+        (
+            {"leases": Look("", [lease(), lease(namespace="default", ago=timedelta(hours=1))])},
+            "ok",
+            "none leads in another namespace",
+        ),
+        (
+            {"leases": Look("", [lease(), lease(namespace="default", holder="")])},
+            "ok",
+            "none leads in another namespace",
+        ),
+        (
+            {
+                "leases": leading(SYSTEM, "team"),
+                "deployments": Look("", [deployment("--namespaces=a,b")]),
+                "elsewhere": Look("", [deployment("--namespaces=c", namespace="team")]),
+            },
+            "ok",
+            "one leads in team",
+        ),
+        (
+            {
+                "leases": leading(SYSTEM, "team"),
+                "deployments": Look("", [deployment("--namespaces=a,b")]),
+                "elsewhere": Look("", [deployment("--namespaces", "b,c", namespace="team")]),
+            },
+            "warning",
+            "one leads in team too, and nothing keeps both from serving the same GitHubTokens",
+        ),
+        (
+            {
+                "leases": leading(SYSTEM, "team"),
+                "deployments": Look("", [deployment("--namespaces=a,b")]),
+                "elsewhere": Look("", DENIED),
+            },
+            "warning",
+            "one leads in team too, and nothing keeps both from serving the same GitHubTokens",
+        ),
+        # There is no operator where it was looked for: the other is the one that was meant.
+        ({"leases": leading("github"), "lease": Look("", None)}, "ok", "one leads in github"),
+        ({"leases": Look("", DENIED)}, "unknown", "not readable for you (User x cannot get it)"),
+    ],
+)
+def test_another_operator_of_the_same_namespaces_is_told(changes: dict[str, Any], state: str, says: str) -> None:
+    check = checked(platform=platform(**changes))["Other operators"]
+    assert (check.state, check.says) == (state, says)
+    assert bool(check.advice) == (state == "warning")
+
+
+def test_an_operator_in_another_namespace_than_was_said_is_found() -> None:
+    elsewhere = Look("", [deployment(namespace="github")])
+    check = checked(platform=platform(deployments=Look("", []), elsewhere=elsewhere))["Deployment"]
+    assert (check.state, check.advice) == ("warning", "say --operator-namespace github")
+
+
 # --- Rights ----------------------------------------------------------------------------------------------------------
 
 GET, LIST = Right("get", "", "secrets"), Right("list", "", "secrets")
@@ -210,6 +278,21 @@ def test_what_the_operator_needs_hangs_on_what_it_serves_and_does() -> None:
     assert set(touching) - set(plain) == {Right("list", "", "pods"), Right("patch", "", "pods/status")}
     restarting = rights.needed([snapshot(restartTargets=[{"kind": "Rollout", "name": "web"}])], clusterwide=False)
     assert set(restarting) - set(plain) == {Right(verb, "argoproj.io", "rollouts") for verb in ("get", "patch")}
+
+
+async def test_a_cluster_token_takes_the_operator_the_same_rights() -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Asked:
+        async def may(self, right: Right, _where: str, account: str = "") -> bool:
+            asked.append((right.verb, right.full_resource))
+            return not account
+
+    body = {**snapshot(propagation="Immediate").body, "metadata": {"name": "ci", "uid": "u"}}
+    of = objects(tokens=[], cluster_tokens=Look("", [Snapshot(body)]))
+    found = await reading._rights(cast("Survey", Asked()), platform(), of)
+    assert ("patch", "pods/status") in asked
+    assert Right("patch", "", "pods/status") in (found.operators.seen or ())
 
 
 # --- GitHub ----------------------------------------------------------------------------------------------------------
@@ -461,7 +544,10 @@ def test_an_api_server_that_is_away_leaves_everything_else_unknown() -> None:
     away: ApiError = Unavailable(0, "the API server cannot be reached")
     found = checked(
         platform=platform(
-            **{name: Look(name, away) for name in ("api_server", "served", "deployments", "replicas", "lease")},
+            **{
+                name: Look(name, away)
+                for name in ("api_server", "served", "deployments", "replicas", "lease", "leases")
+            },
             crds={crd["metadata"]["name"]: Look("", away) for crd in CRDS},
         ),
         rights=Rights(Look("", away), "s/o", guessed=True, operators=Look("", away)),

@@ -102,6 +102,12 @@ class Survey:
         """The Lease of the replicas; `NotFound`."""
         return await self._api.request("GET", f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}")
 
+    async def leases(self) -> Sequence[JSON]:
+        """The Leases of that name in all namespaces."""
+        return await self._api.list_items(
+            "/apis/coordination.k8s.io/v1/leases", {"fieldSelector": f"metadata.name={LEASE}"}
+        )
+
     async def log(self, namespace: str, pod: str, lines: int) -> str:
         """The last lines of a pod's first container."""
         query = {"tailLines": str(lines), "limitBytes": str(4 << 20)}
