@@ -24,6 +24,7 @@ metadata: {name: ci, namespace: default}
 spec: {appRef: {name: acme}, installation: {owner: acme}}
 """
 UPGRADED = (
+    "--set=image.repository=registry.example.com/githubtoken-operator",
     "--set=replicaCount=3",
     "--set=rbac.restartTargets.enabled=true",
     "--set=metrics.serviceMonitor.enabled=true",
@@ -56,13 +57,15 @@ def test_a_release_is_installed_upgraded_rolled_back_and_uninstalled(
 
     notes = release.helm("install", RELEASE, CHART, "--create-namespace").output
     assert "kubectl create secret generic my-app --from-file=private-key.pem" in notes
+    assert "name it there by --set image.repository=REGISTRY/githubtoken-operator" in notes
     assert release.status() == "deployed 1"
     first = release.names(f"{OWN},{OF_THE_CLUSTER}")
     assert len(release.objects("customresourcedefinitions")) == 4
     plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/githubtokens.githubtoken.dev")
     plane.kubectl("apply", "--server-side", "--filename=-", stdin=TOKEN)
 
-    release.helm("upgrade", RELEASE, CHART, *UPGRADED)
+    notes = release.helm("upgrade", RELEASE, CHART, *UPGRADED).output
+    assert "no published image" not in notes
     assert release.status() == "deployed 2"
     assert release.objects("deployments")[0]["spec"]["replicas"] == 3
     assert set(first) < set(release.names(f"{OWN},{OF_THE_CLUSTER}"))

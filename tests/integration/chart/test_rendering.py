@@ -184,6 +184,14 @@ def test_the_operator_is_told_what_the_values_say(helm: Helm) -> None:
     assert {"name": "GITHUBTOKEN_GRACE_PERIOD", "value": "120s"} in operator["env"]
 
 
+def test_the_operator_is_known_by_a_label_that_no_value_changes(helm: Helm) -> None:
+    deployment = render(helm, "--set=nameOverride=gh").one("Deployment")
+    for labels in (deployment["metadata"]["labels"], deployment["spec"]["template"]["metadata"]["labels"]):
+        assert labels["app.kubernetes.io/part-of"] == "githubtoken-operator"
+        assert labels["app.kubernetes.io/component"] == "operator"
+        assert labels["app.kubernetes.io/name"] == "gh"
+
+
 def test_the_operator_is_told_its_pod(helm: Helm) -> None:
     told = {each["name"]: each.get("valueFrom") for each in render(helm).operator()["env"]}
     assert told["GITHUBTOKEN_POD_NAME"] == {"fieldRef": {"fieldPath": "metadata.name"}}

@@ -15,6 +15,7 @@ from githubtoken_operator import __version__
 from localcluster import ControlPlane
 from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
 from tests.integration.operator.command_line import Commands, Ended
+from tests.integration.operator.stage.cluster import new_namespace
 from tests.integration.operator.stage.leaks import find_secrets
 from tests.integration.standins import know, standin_crds
 
@@ -54,24 +55,38 @@ class Doctor:
         return {check["name"]: check for check in checks}
 
 
-def installed(world: World, *, version: str = __version__, holder: str = "a_1", account: str = SERVICE_ACCOUNT) -> None:
-    """The operator's objects, as the chart would make them, in the test's namespace."""
+def installed(
+    world: World,
+    *,
+    version: str = __version__,
+    holder: str = "a_1",
+    account: str = SERVICE_ACCOUNT,
+    name: str = "githubtoken-operator",
+) -> None:
+    """The operator's objects, as the chart would make them, in the test's namespace; `name` is its `nameOverride`."""
     secret = {"name": "HTTPS_PROXY", "value": "http://alice:" + canary(world, "proxy") + "@proxy:3128"}
     container = {"name": "operator", "image": f"example.com/operator:{version}", "args": ["run"], "env": [secret]}
-    labels = {**LABELS, "app.kubernetes.io/version": version}
+    chosen = {**LABELS, "app.kubernetes.io/name": name}
+    labels = {**chosen, "app.kubernetes.io/part-of": "githubtoken-operator", "app.kubernetes.io/version": version}
     template = {"metadata": {"labels": labels}, "spec": {"serviceAccountName": account, "containers": [container]}}
     meta: Object = {"name": "githubtoken-operator", "labels": labels}
-    spec = {"replicas": 1, "selector": {"matchLabels": LABELS}, "template": template}
+    spec = {"replicas": 1, "selector": {"matchLabels": chosen}, "template": template}
     world.cluster.create(
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec}, world.namespace
     )
     pod = {"nodeName": "nowhere", "containers": [container]}
     named = {"name": "githubtoken-operator-a", "labels": labels}
     world.cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": named, "spec": pod}, world.namespace)
+    leads(world, world.namespace, holder)
+
+
+def leads(world: World, namespace: str, holder: str = "b_2") -> None:
+    """Somebody holds the Lease of that namespace for an hour."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     held = {"holderIdentity": holder, "renewTime": now, "leaseDurationSeconds": 3600}
-    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": meta["name"]}, "spec": held}
-    world.cluster.create(lease, world.namespace)
+    meta = {"name": "githubtoken-operator"}
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": held}
+    world.cluster.create(lease, namespace)
 
 
 def canary(world: World, name: str) -> str:
@@ -108,6 +123,23 @@ def test_a_healthy_installation_has_one_line_a_check_and_nothing_to_do(world: Wo
     assert len(table.out.splitlines()) == len(found) + 1
     assert table.err.startswith(f"\n{len(found)} checks: ")
     assert world.operator.process.poll() is None
+
+
+def test_an_operator_is_found_under_another_name_and_in_another_namespace(world: World, doctor: Doctor) -> None:
+    installed(world, name="gh")
+    assert doctor()["Deployment githubtoken-operator"]["message"] == "0 of 1 replicas are ready"
+    elsewhere = Doctor(Commands(world.cluster.control_plane.kubeconfig, world.namespace), "kube-public")
+    assert world.namespace in elsewhere()["Deployment"]["advice"]
+
+
+def test_an_operator_that_leads_in_another_namespace_too_is_told(world: World, doctor: Doctor) -> None:
+    installed(world)
+    with new_namespace(world.cluster) as other:
+        leads(world, other)
+        check = doctor()["Other operators"]
+    assert check["state"] == "warning"
+    assert other in check["message"]
+    assert "scope.namespaces" in check["advice"]
 
 
 def test_the_operators_rights_are_asked_for_its_own_account(world: World, doctor: Doctor) -> None:

@@ -18,8 +18,10 @@ from githubtoken_operator.domain.objects.secrets import ROLE, controller_of
 from githubtoken_operator.domain.objects.specs.github_token import API_VERSION
 from githubtoken_operator.domain.vocabulary.model import JSON
 
-OPERATOR: Final = "app.kubernetes.io/name=githubtoken-operator,app.kubernetes.io/component=operator"
-"""The labels of the operator's Deployment and pods, as the chart gives them."""
+_COMPONENT: Final = "app.kubernetes.io/component=operator"
+_OPERATOR: Final = "githubtoken-operator"
+_NAMED_BY: Final = ("app.kubernetes.io/name", "app.kubernetes.io/part-of")
+"""Labels of the operator's Deployment and pods, as the chart gives them; its `nameOverride` changes the first."""
 _REVIEWS: Final = "/apis/authorization.k8s.io/v1/"
 _PAGE_OF_NAMES: Final = 50
 """Objects in one list of metadata, each of which may have most of a megabyte of bookkeeping."""
@@ -92,11 +94,11 @@ class Survey:
 
     async def deployments(self, namespace: str) -> Sequence[JSON]:
         """The operator's Deployments, of a namespace or of all ("")."""
-        return await self._api.list_items(Kind.DEPLOYMENT.collection(namespace), {"labelSelector": OPERATOR})
+        return await self._operators(Kind.DEPLOYMENT.collection(namespace))
 
     async def replicas(self, namespace: str) -> Sequence[JSON]:
         """The operator's pods."""
-        return await self._api.list_items(Kind.POD.path(namespace), {"labelSelector": OPERATOR})
+        return await self._operators(Kind.POD.path(namespace))
 
     async def lease(self, namespace: str) -> JSON:
         """The Lease of the replicas; `NotFound`."""
@@ -141,6 +143,15 @@ class Survey:
         asked = {"labelSelector": ROLE}
         pages = self._api.pages(path, asked, accept=METADATA, size=_PAGE_OF_NAMES, keep=_place)
         return {place: owner async for page in pages for place, owner in page}
+
+    async def _operators(self, path: str) -> Sequence[JSON]:
+        found = await self._api.list_items(path, {"labelSelector": _COMPONENT})
+        return [body for body in found if _is_operators(body)]
+
+
+def _is_operators(body: JSON) -> bool:
+    labels = body["metadata"].get("labels") or {}
+    return any(labels.get(label) == _OPERATOR for label in _NAMED_BY)
 
 
 def _place(body: JSON) -> tuple[tuple[str, str], Owner | None]:
