@@ -183,14 +183,19 @@ secret:
 {{- end }}
 {{- end }}
 
-{{/* Whether the release brings this CRD: not one that somebody else brought. Takes (list $ name). */}}
+{{/*
+Whether the release brings this CRD: not one that somebody else brought. Takes (list $ name). It looks only where that
+matters: who may not read CRDs, as the owner of a namespace, could not install anything else.
+*/}}
 {{- define "githubtoken-operator.bringsCRD" -}}
 {{- $root := index . 0 }}
+{{- if $root.Values.crds.enabled }}
 {{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" (index . 1) }}
 {{- $notes := dig "metadata" "annotations" dict $crd }}
 {{- $release := list (get $notes "meta.helm.sh/release-name") (get $notes "meta.helm.sh/release-namespace") }}
 {{- $ours := eq (toJson $release) (toJson (list $root.Release.Name $root.Release.Namespace)) }}
-{{- if and $root.Values.crds.enabled (or (not $crd) $ours $root.Values.crds.adopt) }}yes{{ end }}
+{{- if or (not $crd) $ours $root.Values.crds.adopt }}yes{{ end }}
+{{- end }}
 {{- end }}
 
 {{/* The file of a Vault audience's token, by whose name the operator finds it. */}}
@@ -302,12 +307,12 @@ secret:
 {{- fail "signers.pkcs11.module and signers.pkcs11.pinSecret go together: set both, or neither" }}
 {{- end }}
 {{- end }}
-{{- /* Without a cluster, as for `helm template`, nothing is known of it. */}}
-{{- $connected := lookup "v1" "Namespace" "" "kube-system" }}
-{{- $ready := .Capabilities.APIVersions.Has "githubtoken.dev/v1alpha1" }}
-{{- range ternary (list) .Values.extraObjects (or $ready (not $connected)) }}
+{{- $unknown := not (.Capabilities.APIVersions.Has "githubtoken.dev/v1alpha1") }}
+{{- range .Values.extraObjects }}
 {{- $object := ternary . (toYaml .) (kindIs "string" .) }}
-{{- if regexMatch "(?m)^apiVersion: *[\"']?githubtoken\\.dev/" $object }}
+{{- $ours := regexMatch "(?m)^apiVersion: *[\"']?githubtoken\\.dev/" $object }}
+{{- /* Without a cluster, as for `helm template`, nothing is known of it. */}}
+{{- if and $ours $unknown (lookup "v1" "Namespace" "" "kube-system") }}
 {{- fail "extraObjects has objects of githubtoken.dev, which this cluster does not know yet: install the CustomResourceDefinitions first (kubectl apply --server-side -f deploy/crds, or githubtoken crds | kubectl apply --server-side -f -), then this release" }}
 {{- end }}
 {{- end }}

@@ -129,6 +129,31 @@ def test_helm_looks_kinds_up_before_it_makes_the_first_object(
     assert 'no matches for kind "ClusterGitHubApp"' in refused.error
 
 
+@VERSIONS
+def test_who_has_all_rights_in_one_namespace_and_none_elsewhere_installs_the_chart_there(
+    helm: Helm, empty: ControlPlane, version: str
+) -> None:
+    """As docs/installation.md has it: an administrator brought the CRDs, once, and has no part in the rest."""
+    empty.kubectl("apply", "--server-side", f"--filename={REPOSITORY / 'deploy' / 'crds'}")
+    empty.kubectl("wait", "--for=condition=Established", "--timeout=60s", *(f"crd/{k}.githubtoken.dev" for k in CRDS))
+    empty.kubectl("create", "namespace", "team-a")
+    everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+    owner = empty.service_account_kubeconfig("owner", namespace="team-a", rules=[everything])
+    access = (f"--kubeconfig={owner}", "--namespace=team-a")
+    values = ["--set=crds.enabled=false", "--set=scope.namespaces={team-a}", "--set=simulator.enabled=true"]
+    # The right to touch pods without the policy that holds the operator to it, which is an object of the cluster.
+    values += ["--set=rbac.immediatePropagation.enabled=true", "--set=rbac.admissionPolicies.enabled=false"]
+    app = {**APP, "kind": "GitHubApp", "spec": SPEC}
+    extra = f"--set-json=extraObjects={json.dumps([app])}"
+    for verb in ("install", "upgrade"):
+        ended = run(getattr(helm, version), verb, RELEASE, CHART, *access, *values, extra)
+        assert ended.code == 0, ended.error
+        assert "serves the namespaces team-a" in ended.output
+    assert empty.get("deployments", RELEASE, "--namespace=team-a")["spec"]["replicas"] == 2
+    ended = run(getattr(helm, version), "uninstall", RELEASE, *access)
+    assert ended.code == 0, ended.error
+
+
 def test_without_a_cluster_objects_of_our_own_kinds_are_rendered(helm: Helm) -> None:
     rendered = render(helm, f"--set-json=extraObjects={json.dumps([{**APP, 'spec': SPEC}])}")
     assert rendered.one("ClusterGitHubApp", "acme")["spec"] == SPEC
