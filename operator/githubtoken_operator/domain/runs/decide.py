@@ -92,7 +92,7 @@ def _decide_token(seen: Observation, ahead: Standing | None) -> Decision:
     # What is done about it says more than that it is needed.
     trouble = ahead if ahead is not None and seen.trouble is not None else seen.trouble
     cause = obtain_cause(seen)
-    hindrance = _hindrance(seen, trouble) if cause else trouble
+    hindrance = _hindrance(seen, trouble) if cause or seen.token.suspend else trouble
     if cause and hindrance is None:
         return Obtain(cause)
     if seen.own.admission is not None and hindrance is None:

@@ -105,7 +105,7 @@ class UserKind(TokenKind):
         """The credential Secret, the seed and the sign-in."""
         if seen.token.user is None:
             raise AssertionError("the token is of another kind")
-        seen, found = await self._room.inputs.observe(seen, seen.token.user, resolved, read)
+        seen, found = await self._room.inputs.observe(seen, seen.token.user, resolved, stored, read)
         key = credential.key_of(seen.token)
         if (
             stored is not None

@@ -36,9 +36,9 @@ class UserInputs:
         self._sign_ins = sign_ins
 
     async def observe(
-        self, seen: Observation, user: UserSource, resolved: Resolved, read: Read
+        self, seen: Observation, user: UserSource, resolved: Resolved, given: Issued | None, read: Read
     ) -> tuple[Observation, list[str]]:
-        """What they add, and what could mend a failure.
+        """What they add, and what could mend a failure; `given` is the token that consumers have.
 
         Raises `ApiError`, and `StartOver` where an answer of GitHub's that was kept could just be taken up.
         """
@@ -67,8 +67,9 @@ class UserInputs:
         newer = newer if resolved.error is None else None
         own, issued = OfUser(newer_seed=newer, sign_in=sign_in), None
         if secret is not None and stored is not None:
+            issued = _issued(stored, token, resolved.app, given)
             own = _of_credential(secret, stored, user, newer, sign_in)
-            issued = _issued(stored, user, _obtained_for(token, resolved.app))
+            own = own if issued is not None else replace(own, unadmitted=False)
         current = (stored.current if stored else None) or ""
         found = replace(seen, token=token, issued=issued, trouble=trouble, own=own)
         return found, [current, seed.sha256 if seed else ""]
@@ -118,10 +119,9 @@ class UserInputs:
         missing = stored is None or stored.refresh_token is None
         if stored is not None and missing and stored.access is not None and stored.access.expires_at is None:
             # It lives until it is revoked, and there is nothing to refresh it with.
-            away = sendable.elsewhere(stored, app.server) if app else None
-            return away or (_nothing_to_refresh() if token.refresh_pending else None)
-        key, login = credential.key_of(token), token.user.login if token.user else None
-        expected = Expected(app.client_id, app.server, login) if app and app.client_id else None
+            foreign = sendable.foreign(stored, _expected(token, app)) if app else None
+            return foreign or (_nothing_to_refresh() if token.refresh_pending else None)
+        key, expected = credential.key_of(token), _expected(token, app) if app and app.client_id else None
         if stored is not None and stored.kept is not None:
             return await self._credentials.hindrance(key, stored, expected)
         if stored is None or missing:
@@ -148,12 +148,28 @@ def _of_credential(
     )
 
 
-def _issued(stored: Credential, user: UserSource, obtained_for: str) -> Issued | None:
-    """The stored token. That of another account is not for the present spec."""
+def _issued(stored: Credential, token: GitHubToken, app: App | None, given: Issued | None) -> Issued | None:
+    """The stored token, and what it was obtained for.
+
+    One of another account, App or host is not for the present spec: whoever has it keeps it. A credential Secret
+    outlives its object, so one that has had no token yet gives nobody what is not known to be for it.
+    """
     if stored.access is None:
         return None
-    right = None in (stored.account, user.login) or sendable.same_account(stored.account or "", user.login or "")
-    return Issued(stored.access, stored.revision, obtained_for if right else "", stored.origin)
+    noted = given.spec_hash if given is not None and given.access.token == stored.access.token else None
+    foreign = sendable.foreign(stored, _expected(token, app)) if app else None
+    if (app is None or foreign) and noted is None and token.status.get("revision") is None:
+        return None
+    if app is not None and foreign is None:
+        obtained_for = _obtained_for(token, app)
+    else:
+        # The account is no part of the hash.
+        obtained_for = "" if foreign and foreign.reason == reasons.WRONG_ACCOUNT else noted or ""
+    return Issued(stored.access, stored.revision, obtained_for, stored.origin)
+
+
+def _expected(token: GitHubToken, app: App) -> Expected:
+    return Expected(app.client_id, app.server, token.user.login if token.user else None)
 
 
 def _nothing_to_refresh() -> Terminal:
@@ -163,6 +179,6 @@ def _nothing_to_refresh() -> Terminal:
     )
 
 
-def _obtained_for(token: GitHubToken, app: App | None) -> str:
-    """The spec hash of a stored user token: nothing but its App can differ, and no limit has let another be had."""
-    return consumer.spec_hash(token, replace(app, limits=UNLIMITED)) if app else ""
+def _obtained_for(token: GitHubToken, app: App) -> str:
+    """The spec hash of a user token of this App: no limit has let another be had."""
+    return consumer.spec_hash(token, replace(app, limits=UNLIMITED))

@@ -232,6 +232,25 @@ def test_a_suspended_token_is_not_renewed_until_it_goes_on(world: World) -> None
     world.wait_ready(revision=2)
 
 
+def test_a_suspended_token_is_kept_and_nobody_is_called_for_it(world: World) -> None:
+    world.ready_token()
+    before = world.data("ci")
+    world.change("ci", suspend=True)
+    world.wait_for("ci", lambda token: token["status"]["conditions"][0]["message"].startswith("suspended; token valid"))
+    world.delete("GitHubApp", "acme")
+    world.annotate("ci", refresh_requested_at="now")
+    world.delete("Secret", "ci")
+    world.wait_for("ci", bool, kind="Secret")
+    world.settle()
+    assert world.data("ci") == before
+    assert world.ready().message.startswith("suspended; token valid")
+    assert conditions_of(world.found()) == {}
+    assert "lastHandledRefreshAt" not in world.status()
+    world.change("ci", suspend=False)
+    assert "there is no" in world.wait_failing().message
+    assert conditions_of(world.found()) == {"NeedsHuman": "AppNotFound"}
+
+
 # --- keeping ---------------------------------------------------------------------------------------------------------
 
 Break = Callable[["World", App, Installation], object]

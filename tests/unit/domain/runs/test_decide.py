@@ -193,6 +193,10 @@ def test_trouble_is_told_also_while_nothing_is_wanted() -> None:
     assert decide(settled(trouble=TROUBLE)) == Wait(TROUBLE)
 
 
+def test_of_a_suspended_token_no_trouble_is_told() -> None:
+    assert decide(settled(seen(githubtoken(suspend=True)), trouble=TROUBLE)) == Wait(Paused())
+
+
 def test_back_off_is_not_told_while_nothing_is_wanted() -> None:
     assert decide(settled(failures=WAITING, last_error=FAILED)) == Wait()
 

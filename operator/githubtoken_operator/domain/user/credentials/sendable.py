@@ -19,9 +19,12 @@ from githubtoken_operator.domain.vocabulary.model import Server
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Whose the refresh token must be: the App's client id, its GitHub, and `user.login` where the spec has it."""
+    """Whose the refresh token must be: the App's client id, its GitHub, and `user.login` where the spec has it.
 
-    client_id: str
+    `client_id` is None where it is not known yet.
+    """
+
+    client_id: str | None
     server: Server
     login: str | None = None
 
@@ -32,6 +35,11 @@ def refusal(credential: Credential, expected: Expected) -> Terminal | None:
         if found := rule(credential, expected):
             return found
     return None
+
+
+def foreign(credential: Credential, expected: Expected) -> Terminal | None:
+    """Why the stored pair is not what the spec asks for: it is of another account, App or host."""
+    return next((found for rule in _OF_OTHERS if (found := rule(credential, expected))), None)
 
 
 def same_account(one: str, other: str) -> bool:
@@ -86,7 +94,7 @@ def _spent(credential: Credential, _expected: Expected) -> Terminal | None:
 
 
 def _of_another_app(credential: Credential, expected: Expected) -> Terminal | None:
-    if credential.client_id in (None, expected.client_id):
+    if expected.client_id is None or credential.client_id in (None, expected.client_id):
         return None
     return Terminal(
         reasons.REAUTHORIZATION_REQUIRED,
@@ -112,6 +120,7 @@ def _of_another_host(credential: Credential, expected: Expected) -> Terminal | N
     return elsewhere(credential, expected.server)
 
 
+_OF_OTHERS: Final[Sequence[_RefusalRule]] = (_of_another_account, _of_another_app, _of_another_host)
 _REFUSALS: Final[Sequence[_RefusalRule]] = (
     _of_another_account,
     _no_refresh_token,

@@ -64,6 +64,45 @@ def test_the_credential_is_ours_alone_and_outlives_its_githubtoken(world: World)
     assert world.double_spends() == 0
 
 
+def test_a_credential_is_taken_up_for_its_own_app_and_account_alone(world: World) -> None:
+    other = world.register()
+    world.app_secret(other, "other-app")
+    world.github_app(other, "other")
+    world.ready_user()
+    world.wait_for("alice", lambda token: token["status"].get("account") == "alice")
+
+    def make_anew(app: str, **user: str) -> None:
+        world.delete("GitHubToken", "alice")
+        world.wait_for("alice", lambda found: not found, kind="Secret", within=90)
+        world.token("alice", {"appRef": {"name": app}, "user": {"seedSecretRef": {"name": "alice-seed"}, **user}})
+
+    make_anew("other")
+    assert "belongs to the App with client id" in world.wait_reason("alice", "ReauthorizationRequired").message
+    assert world.get("Secret", "alice") is None
+    make_anew("acme", login="alice")
+    world.wait_ready("alice")
+    make_anew("acme", login="bob")
+    assert "`alice` signed in" in world.wait_reason("alice", "WrongAccount").message
+    assert world.get("Secret", "alice") is None
+    make_anew("acme", login="alice")
+    world.wait_ready("alice")
+    assert world.double_spends() == 0
+    assert len(world.requests("refresh")) == 1
+
+
+def test_another_app_is_asked_for_nothing_by_a_token_that_consumers_keep(world: World) -> None:
+    world.ready_user()
+    before = world.data("alice")
+    other = world.register()
+    world.app_secret(other)
+    world.change("acme", kind="GitHubApp", appID=other.id, clientID=other.client_id)
+    assert world.wait_reason("alice", "ReauthorizationRequired").message.endswith("of an earlier spec")
+    assert world.data("alice") == before
+    assert world.requests("refresh", app=other) == []
+    world.seed("alice", world.sign_in(other))
+    world.wait_ready("alice", revision=2)
+
+
 def test_an_app_with_an_id_only_serves_users_too(world: World) -> None:
     app = world.register()
     world.app_secret(app)
