@@ -21,8 +21,8 @@ from githubtoken_operator.domain.vocabulary.model import AccessToken, Token
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
-    """Put the label back on the credential Secret."""
+class Mark:
+    """Put the label back on the credential Secret, and the object's name on one that is handed on to it."""
 
     asks_github: ClassVar[bool] = False
 
@@ -42,7 +42,7 @@ class Admit:
     asks_github: ClassVar[bool] = True
 
 
-Step = Label | TakeSeed | Ask | Poll | Admit
+Step = Mark | TakeSeed | Ask | Poll | Admit
 
 
 @dataclass(frozen=True, slots=True)

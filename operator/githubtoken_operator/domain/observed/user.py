@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from githubtoken_operator.domain.observed.own import Admit, Label, Own, Step, TakeSeed
+from githubtoken_operator.domain.observed.own import Admit, Mark, Own, Step, TakeSeed
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.user import device_flow
 from githubtoken_operator.domain.user.device_flow import SignIn
@@ -19,8 +19,9 @@ class OfUser(Own):
 
     `seeded` says that the refresh token was put there by a human, and `newer_seed` is one that was not taken up yet.
     `revoked`: GitHub refuses the refresh token, so the token beside it is dead too. `unadmitted`: it is not known yet
-    whether the right human signed in, and `account` is who did. `unlabelled`: somebody took away the label by which the
-    credential Secret is watched. `sign_in` is set where the device flow is allowed.
+    whether the right human signed in, and `account` is who did. `unmarked`: the credential Secret lacks the label by
+    which it is watched, or the name of this object, to which it is handed on. `sign_in` is set where the device flow is
+    allowed.
     """
 
     replaces: ClassVar[bool] = True
@@ -29,7 +30,7 @@ class OfUser(Own):
     newer_seed: Token | None = None
     revoked: bool = False
     unadmitted: bool = False
-    unlabelled: bool = False
+    unmarked: bool = False
     sign_in: SignIn | None = None
     account: str | None = None
 
@@ -40,8 +41,8 @@ class OfUser(Own):
 
     def first(self, *, suspended: bool) -> Step | None:
         """The label, without which a change would not be seen; then a seed."""
-        if self.unlabelled:
-            return Label()
+        if self.unmarked:
+            return Mark()
         return TakeSeed(self.newer_seed) if self.newer_seed is not None and not suspended else None
 
     def ahead(self, now: datetime) -> Step | Standing | None:

@@ -1,4 +1,4 @@
-"""What a run does with the credential Secret of a user token beside rotating it: look, take a seed up, label.
+"""What a run does with the credential Secret of a user token beside rotating it: look, take a seed up, mark it.
 
 Whether the stored refresh token may be sent is asked here, for the decision and once more by the rotation itself.
 """
@@ -43,12 +43,12 @@ class Credentials:
         self.seeds.claim(key, seed)
         await self.store.write(credential_body.with_seed(secret, seed, token, client_id), create=secret is None)
 
-    async def label(self, token: GitHubToken) -> None:
-        """Puts the label back on the credential Secret."""
+    async def mark(self, token: GitHubToken) -> None:
+        """Puts the label back on the credential Secret, and the name of this object on one that is handed on to it."""
         secret = await self.store.read(credential.key_of(token))
-        if secret is None or credential_ownership.conflict(secret, token):
+        if secret is None or credential_ownership.conflict(secret, token, abandoned=True):
             raise StartOver
-        await self.store.write(credential_body.labelled(secret))
+        await self.store.write(credential_body.marked(secret, token))
 
     async def hindrance(self, key: SecretKey, stored: Credential, expected: Expected | None) -> TokenError | None:
         """Why the stored refresh token must not be sent now. Another's intent is waited for since it was first seen."""

@@ -19,7 +19,7 @@ from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.domain.observed.own import Admit, Label, Own, Step, TakeSeed
+from githubtoken_operator.domain.observed.own import Admit, Mark, Own, Step, TakeSeed
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.observed.user import OfUser
 from githubtoken_operator.domain.runs import doubt
@@ -118,11 +118,11 @@ class UserKind(TokenKind):
         return seen, found
 
     async def step(self, gathered: Gathered, memory: Memory, step: Step) -> Standing | None:
-        """Labels, takes a seed up, signs a human in or sees who did. Returned: the App's polls have to wait."""
+        """Marks, takes a seed up, signs a human in or sees who did. Returned: the App's polls have to wait."""
         token = gathered.observation.token
         match step:
-            case Label():
-                await self._room.credentials.label(token)
+            case Mark():
+                await self._room.credentials.mark(token)
             case TakeSeed(seed):
                 await self._room.credentials.take_seed(token, seed, await self._client_id(gathered))
             case Ask() | Poll():

@@ -10,7 +10,7 @@ from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
-from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT, GitHubToken
+from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT, GitHubToken, parse_token
 from githubtoken_operator.domain.objects.specs.sources import UserSource
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.user import OfUser
@@ -48,7 +48,8 @@ class UserInputs:
             # Until it is saved, nothing that the Secret says is the last word.
             self._savings.late.moved(key, secret)
             return replace(seen, trouble=unsaved, own=OfUser(revoked=self._savings.ends_a_token(key))), []
-        if conflict := credential_ownership.conflict(secret, token):
+        abandoned = await _abandoned(token, credential_ownership.giver(secret, token), read)
+        if conflict := credential_ownership.conflict(secret, token, abandoned=abandoned):
             return replace(seen, conflict=seen.conflict or conflict), []
         if secret is not None and await self._savings.look(key, secret):
             raise StartOver
@@ -69,7 +70,7 @@ class UserInputs:
         if secret is not None and stored is not None:
             issued = _issued(stored, token, resolved.app, given)
             own = _of_credential(secret, stored, user, newer, sign_in)
-            own = own if issued is not None else replace(own, unadmitted=False)
+            own = replace(own, unadmitted=own.unadmitted and issued is not None, unmarked=own.unmarked or abandoned)
         current = (stored.current if stored else None) or ""
         found = replace(seen, token=token, issued=issued, trouble=trouble, own=own)
         return found, [current, seed.sha256 if seed else ""]
@@ -132,6 +133,15 @@ class UserInputs:
         return await self._credentials.hindrance(key, stored, expected)
 
 
+async def _abandoned(token: GitHubToken, owner: tuple[str, bool] | None, read: Read) -> bool:
+    """Whether the object `owner` is gone, or keeps its pair elsewhere."""
+    if owner is None:
+        return False
+    name, clusterwide = owner
+    body = await (read(Kind.CLUSTER_TOKEN, "", name) if clusterwide else read(Kind.TOKEN, token.namespace, name))
+    return body is None or credential.key_of(parse_token(body))[1] != credential.key_of(token)[1]
+
+
 def _of_credential(
     secret: JSON, stored: Credential, user: UserSource, newer: Token | None, sign_in: SignIn | None
 ) -> OfUser:
@@ -142,7 +152,7 @@ def _of_credential(
         newer_seed=newer,
         revoked=refused or (stored.kept is not None and stored.kept.of_rotation),
         unadmitted=stored.access is not None and user.login is not None and stored.account is None,
-        unlabelled=credential_ownership.lacks_label(secret),
+        unmarked=credential_ownership.lacks_label(secret),
         sign_in=sign_in,
         account=stored.account,
     )

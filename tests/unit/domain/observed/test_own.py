@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from githubtoken_operator.domain.observed.own import NOTHING, Admit, Label, Own, Step, TakeSeed
+from githubtoken_operator.domain.observed.own import NOTHING, Admit, Mark, Own, Step, TakeSeed
 from githubtoken_operator.domain.observed.personal import OfPersonal
 from githubtoken_operator.domain.observed.user import OfUser
 from githubtoken_operator.domain.user.device_flow import Ask, SignIn
@@ -37,7 +37,7 @@ def test_what_was_never_looked_at_is_the_nothing_of_any_kind() -> None:
 @pytest.mark.parametrize(
     ("own", "suspended", "step"),
     [
-        pytest.param(OfUser(unlabelled=True, newer_seed=SEED), True, Label(), id="the label goes first, and always"),
+        pytest.param(OfUser(unmarked=True, newer_seed=SEED), True, Mark(), id="the mark goes first, and always"),
         pytest.param(OfUser(newer_seed=SEED), False, TakeSeed(SEED), id="a seed"),
         pytest.param(OfUser(newer_seed=SEED), True, None, id="a seed while suspended"),
     ],

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT, Failures, GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.domain.observed.own import NOTHING, Label, TakeSeed
+from githubtoken_operator.domain.observed.own import NOTHING, Mark, TakeSeed
 from githubtoken_operator.domain.observed.personal import OfPersonal
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused
 from githubtoken_operator.domain.observed.user import OfUser
@@ -61,9 +61,9 @@ def test_nothing_is_done_for_a_token_that_is_fresh_and_published() -> None:
     assert decide(settled()) == Wait()
 
 
-def test_a_label_that_was_taken_away_is_put_back_before_anything_else() -> None:
-    assert decide(settled(seen(user_githubtoken(suspend=True)), own=OfUser(unlabelled=True))) == Label()
-    assert decide(observation(user_githubtoken(), own=OfUser(unlabelled=True, newer_seed=SEED))) == Label()
+def test_a_credential_is_marked_before_anything_else() -> None:
+    assert decide(settled(seen(user_githubtoken(suspend=True)), own=OfUser(unmarked=True))) == Mark()
+    assert decide(observation(user_githubtoken(), own=OfUser(unmarked=True, newer_seed=SEED))) == Mark()
 
 
 # --- What ends the matter at once ------------------------------------------------------------------------------------

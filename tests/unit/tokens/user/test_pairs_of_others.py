@@ -113,3 +113,32 @@ def _without_expiry(body: dict[str, Any]) -> None:
     for key in ("expires_at", "refresh_expires_at", "refresh_token"):
         body["data"].pop(key)
     body["metadata"]["annotations"].pop("githubtoken.dev/refresh-token-sha256", None)
+
+
+# --- Handed on -------------------------------------------------------------------------------------------------------
+
+
+def hand_on(world: World) -> None:
+    """Somebody hands what `ci` keeps on to `next`."""
+    note = {"githubtoken.dev/adopt": "true"}
+    world.api.edit("secrets/ci-credential", lambda body: body["metadata"]["annotations"].update(note))
+    world.api.put(user_body("next", uid="uid-next", user={"credentialSecretName": "ci-credential"}))
+
+
+async def test_a_pair_is_handed_on_when_its_githubtoken_is_gone_and_not_before() -> None:
+    world = await ready()
+    before = world.secret()["data"]
+    hand_on(world)
+    process = world.start()
+    await process.settle("next")
+    assert ready_of(world.status("next")) == ("False", reasons.SECRET_CONFLICT)
+    assert "is the credential of GitHubToken `ci`" in ready_in_words(world.status("next"))
+    assert "secrets/next" not in world.api.objects
+    world.api.delete(TOKEN)
+    await process.run("next")
+    assert ready_of(world.status("next")) == ("True", reasons.FRESH)
+    assert world.secret("next")["data"] == before
+    notes = world.api.objects["secrets/ci-credential"]["metadata"]["annotations"]
+    assert notes["githubtoken.dev/name"] == "next"
+    assert "githubtoken.dev/adopt" not in notes
+    assert world.faults.calls.count("refresh") == 1

@@ -91,9 +91,9 @@ def with_flow(secret: JSON | None, flow: Flow, token: GitHubToken) -> dict[str, 
     return _changed(base, data={**_without(base, DEVICE_CODE), **code}, notes=notes)
 
 
-def labelled(secret: JSON) -> dict[str, Any]:
-    """The Secret with its label, which somebody had taken away."""
-    return _changed(secret)
+def marked(secret: JSON, token: GitHubToken) -> dict[str, Any]:
+    """The Secret with its label, which somebody had taken away, and with the object that it was handed on to."""
+    return _changed(secret, notes=owner_note(token.name, clusterwide=token.clusterwide), without=(ADOPT, *OWNER_NOTES))
 
 
 def with_account(secret: JSON, account: str) -> dict[str, Any]:

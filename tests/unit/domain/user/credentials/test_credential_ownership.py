@@ -70,7 +70,9 @@ def test_whose_credential_a_secret_is(body: dict[str, Any] | None, message: str 
 
 def test_the_credential_of_a_githubtoken_that_is_gone_can_be_handed_on() -> None:
     given = secret("ci-credential", labels={ROLE: "credential"}, annotations={NAME: "web", ADOPT: "true"})
-    assert credential_ownership.conflict(given, TOKEN) is None
+    assert credential_ownership.giver(given, TOKEN) == ("web", False)
+    assert credential_ownership.conflict(given, TOKEN, abandoned=True) is None
+    assert "credential of GitHubToken `web`" in (credential_ownership.conflict(given, TOKEN) or "")
 
 
 def test_an_adopted_secret_becomes_ours_with_the_first_write() -> None:
@@ -90,7 +92,7 @@ def test_a_label_that_was_taken_away_is_put_back_and_nothing_else_is_changed() -
     taken = rotated(2)
     del taken["metadata"]["labels"]
     assert credential_ownership.lacks_label(taken)
-    assert body_of.labelled(taken) == rotated(2)
+    assert body_of.marked(taken, TOKEN) == rotated(2)
     assert not credential_ownership.lacks_label(rotated(2))
     assert not credential_ownership.lacks_label(secret("ci-credential"))
 
