@@ -127,6 +127,12 @@ ALLOWED = [
         INSTALLATION, {"renewBefore": "20m", "suspend": True, "deletionPolicy": "Revoke"}, id="when and what then"
     ),
     pytest.param(USER, {"user": {"seedSecretRef": {"name": "s"}, "login": "alice"}}, id="a seed and a login"),
+    pytest.param(USER, {"user": {"credentialSecretName": "ci-credential"}}, id="its default is written out"),
+    pytest.param(
+        USER | {"user": {"credentialSecretName": "ci-credential"}},
+        {"user": {"credentialSecretName": None}},
+        id="its default is left out again",
+    ),
     pytest.param(
         USER | {"user": {"credentialSecretName": "a"}},
         {"user": {"deviceFlow": {}}},
