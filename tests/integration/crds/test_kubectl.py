@@ -90,6 +90,23 @@ def test_a_token_shows_more_when_there_is_room(
     assert row[-4:] == ["acme", "acme-inc", "3", "token valid until noon"]
 
 
+def test_a_token_of_the_cluster_shows_how_many_namespaces_have_it(
+    store: Callable[..., None], control_plane: ControlPlane, namespace: str
+) -> None:
+    spec = {"appRef": {"name": "acme"}, "installation": {"owner": "acme"}, "namespaces": {"names": ["a", "b"]}}
+    counts = {"wanted": 200, "current": 199, "failed": 1, "summary": "199/200"}
+    store(manifest("ClusterGitHubToken", namespace, spec), status=TOKEN_STATUS | {"namespaces": counts})
+
+    header, row = table(control_plane.kubectl("get", "cght", namespace))
+    wide, more = table(control_plane.kubectl("get", "cght", namespace, "--output=wide"))
+
+    assert header == ["NAME", "READY", "REASON", "KIND", "SECRET", "NAMESPACES", "EXPIRES", "RENEWS", "AGE"]
+    times = ["2099-01-01T01:00:00Z", "2099-01-01T00:40:00Z"]
+    assert row[:-1] == [namespace, "True", "Fresh", "Installation", "ci-token", "199/200", *times]
+    assert wide[len(header) :] == ["APP", "ACCOUNT", "REVISION", "MESSAGE"]
+    assert more[len(header) :] == ["acme", "acme-inc", "3", "token valid until noon"]
+
+
 @pytest.mark.parametrize(("kind", "short"), [("GitHubApp", "gha"), ("ClusterGitHubApp", "cgha")])
 def test_an_app_shows_its_state_in_columns(
     store: Callable[..., None], control_plane: ControlPlane, namespace: str, kind: str, short: str
@@ -106,12 +123,14 @@ def test_an_app_shows_its_state_in_columns(
 
 def test_the_category_lists_all_kinds(store: Callable[..., None], control_plane: ControlPlane, namespace: str) -> None:
     apps = [manifest(kind, namespace, {"appID": 1}) for kind in ("GitHubApp", "ClusterGitHubApp")]
-    store(token("ci"), *apps)
+    of_cluster = {"appRef": {"name": "acme"}, "installation": {"owner": "acme"}, "namespaces": {"names": ["a"]}}
+    store(token("ci"), manifest("ClusterGitHubToken", namespace, of_cluster), *apps)
 
     lines = control_plane.kubectl("get", "github", "--all-namespaces", "--no-headers", "--output=name").split()
 
     assert {
         "githubtoken.githubtoken.dev/ci",
+        f"clustergithubtoken.githubtoken.dev/{namespace}",
         f"githubapp.githubtoken.dev/{namespace}",
         f"clustergithubapp.githubtoken.dev/{namespace}",
     } <= set(lines)

@@ -113,6 +113,42 @@ def test_what_a_renewal_needs_is_signed_before_it(signing: World, vault: Vault) 
         vault.bao.unseal()
 
 
+def test_a_key_moves_into_the_service_and_back_without_a_new_token(signing: World, vault: Vault) -> None:
+    app = signing.register(own_key=True)
+    signing.install(app)
+    name = signing.cluster_app(app, clientSecretSecretRef=None, allowedNamespaces=ALL)
+    assert app.private_key is not None
+    vault.bao.import_key(app.private_key, name)
+    vault.role(keys=(name,))
+    token_of(signing, name)
+    signing.wait_ready()
+
+    def move(revision: int, **spec: object) -> str:
+        """Has the App keep its key elsewhere, and then another token obtained; the key's fingerprint."""
+        signing.change(name, kind="ClusterGitHubApp", **spec)
+        found = signing.wait_for(
+            name,
+            lambda it: (
+                ready_of(it).reason == "Accepted" and it["status"]["observedGeneration"] == it["metadata"]["generation"]
+            ),
+            kind="ClusterGitHubApp",
+        )
+        signing.settle()
+        assert (signing.ready().status, signing.status()["revision"]) == ("True", revision - 1)
+        signing.annotate("ci", refresh_requested_at=str(revision))
+        signing.wait_ready(revision=revision)
+        return str(found["status"]["keyFingerprint"])
+
+    inside = move(2, privateKeySecretRef=None, signer=vault.signer(name))
+    signing.cluster.delete("Secret", signing.home, f"{name}-app")
+    signing.settle()
+    assert signing.ready(name, kind="ClusterGitHubApp").reason == "Accepted"
+    signing.app_secret(app, f"{name}-app", namespace=signing.home)
+    outside = move(3, privateKeySecretRef={"name": f"{name}-app"}, signer=None)
+    assert inside == outside
+    assert len(signing.requests("mint")) == 3
+
+
 def test_a_sealed_vault_is_waited_for(signing: World, vault: Vault) -> None:
     vault.bao.stop()
     vault.bao.start(unseal=False)

@@ -122,6 +122,18 @@ def test_status_and_columns_show_a_token(world: World) -> None:
 
 
 @pytest.mark.only_githubtoken
+def test_what_is_written_and_told_bears_the_operators_name(world: World) -> None:
+    world.ready_token()
+    written = [entry for entry in world.found()["metadata"]["managedFields"] if entry.get("subresource") == "status"]
+    assert [entry["manager"] for entry in written] == ["githubtoken-operator"]
+    world.wait_until(lambda: world.events(reason="Fresh"), "the event")
+    (event,) = world.events(reason="Fresh")
+    reporter = event["source"]["component"], event["reportingComponent"]
+    assert reporter == ("githubtoken-operator", "githubtoken-operator")
+    assert event["involvedObject"]["uid"] == world.found()["metadata"]["uid"]
+
+
+@pytest.mark.only_githubtoken
 def test_an_app_shows_what_github_says_of_it(world: World) -> None:
     app = world.app()
     world.installation_token()
@@ -237,10 +249,10 @@ def test_a_suspended_token_is_kept_and_nobody_is_called_for_it(world: World) -> 
     before = world.data("ci")
     world.change("ci", suspend=True)
     world.wait_for("ci", lambda token: token["status"]["conditions"][0]["message"].startswith("suspended; token valid"))
-    world.delete("GitHubApp", "acme")
     world.annotate("ci", refresh_requested_at="now")
     world.delete("Secret", "ci")
     world.wait_for("ci", bool, kind="Secret")
+    world.delete("GitHubApp", "acme")
     world.settle()
     assert world.data("ci") == before
     assert world.ready().message.startswith("suspended; token valid")
