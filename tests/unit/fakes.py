@@ -29,6 +29,7 @@ from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.kubernetes.stepwise import whole
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.signers.port import Surroundings
+from githubtoken_operator.apps.ground import Clocks, Ground
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.lanes.order import Lanes
@@ -54,7 +55,6 @@ from githubtoken_operator.engine.scheduling.scheduler import Next
 from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.process.composition.runs import runs_on
 from githubtoken_operator.settings import Settings
-from githubtoken_operator.tokens.ground import Clocks, Ground
 from tests.unit.builders import NAMESPACE, NOW
 from tests.unit.signers import FakeSigners
 
@@ -671,31 +671,30 @@ class Process:
         )
         self.lanes: Lanes[Ref] = Lanes()
         self.turns = Turns(self.lanes, monotonic=clock.monotonic, wake=self._wake)
-        runs = runs_on(
-            Ground(
-                settings=Settings(
-                    namespaces=() if clusterwide else (NAMESPACE,),
-                    operator_namespace=NAMESPACE,
-                    allowed_hosts=FORMER_HOSTS,
-                ),
-                clocks=Clocks(
-                    now=clock,
-                    wall=lambda: clock() + world.set_by,
-                    monotonic=clock.monotonic,
-                    boottime=clock.monotonic,
-                ),
-                cluster=self.cluster,
-                github=world.github,
-                metrics=self.metrics,
-                journal=journal,
-                pods=Pods(self.cluster, NAMESPACE, own=pod),
-                fence=Fence(self.leadership, stopping=lambda: self.stopping),
-                watched=self.watched,
-                turns=self.turns,
-                signing=self.signing,
-                wake=self._wake,
-            )
+        self.ground = Ground(
+            settings=Settings(
+                namespaces=() if clusterwide else (NAMESPACE,),
+                operator_namespace=NAMESPACE,
+                allowed_hosts=FORMER_HOSTS,
+            ),
+            clocks=Clocks(
+                now=clock,
+                wall=lambda: clock() + world.set_by,
+                monotonic=clock.monotonic,
+                boottime=clock.monotonic,
+            ),
+            cluster=self.cluster,
+            github=world.github,
+            metrics=self.metrics,
+            journal=journal,
+            pods=Pods(self.cluster, NAMESPACE, own=pod),
+            fence=Fence(self.leadership, stopping=lambda: self.stopping),
+            watched=self.watched,
+            turns=self.turns,
+            signing=self.signing,
+            wake=self._wake,
         )
+        runs = runs_on(self.ground)
         self.app_runs, self.known, self.reconciler = runs.app_runs, runs.known, runs.reconciler
         self.apps, self.checks = self.app_runs._apps, self.app_runs._checks
         self.kinds = self.reconciler._gatherer._kinds

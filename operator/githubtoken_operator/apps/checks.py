@@ -7,12 +7,10 @@ where all that they would find out is that it is not their turn.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.signers.remote_key import RemoteKey
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import Lane
@@ -23,29 +21,20 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import App, AppInfo, PrivateKey
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.turns import Stand, Turns, Waits
+from githubtoken_operator.engine.scheduling.turns import Stand, Waits
 
 logger = logging.getLogger(__name__)
 
 
-class Wake(Protocol):
-    """Makes an object's run due, in `delay` seconds at the latest."""
-
-    def __call__(self, key: Ref, *, delay: float = 0.0) -> None:
-        """What `Scheduler.wake` does."""
-
-
 class Checks:
-    """What GitHub said of each App. `wake` makes an object's run due."""
+    """What GitHub said of each App."""
 
-    def __init__(
-        self, *, apps: Apps, github: GitHub, turns: Turns[Ref], wake: Wake, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, ground: Ground, apps: Apps) -> None:
+        self._github = ground.github
+        self._turns = ground.turns
+        self._wake = ground.wake
+        self._now = ground.clocks.now
         self._apps = apps
-        self._github = github
-        self._turns = turns
-        self._wake = wake
-        self._now = now
         self._checks: dict[Ref, Check] = {}
         self._client_ids: dict[Ref, tuple[tuple[str, str, str], str]] = {}
         self._limits: dict[Ref, tuple[datetime, RateLimited]] = {}

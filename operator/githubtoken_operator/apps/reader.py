@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from githubtoken_operator.adapters import client_certificate, tls
 from githubtoken_operator.adapters.github.jwt import read_private_key
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
-from githubtoken_operator.apps.signing import Signing
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.apps import hosts, signers
 from githubtoken_operator.domain.objects.secrets import decoded_bytes, labels_of
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
@@ -25,8 +25,8 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App, ClientCertificate, PrivateKey, Token
-from githubtoken_operator.engine.cache.objects import Objects, Read, each_once
-from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.cache.objects import Read, each_once
+from githubtoken_operator.engine.cache.watched import Ref
 
 _SEAL = b"githubtoken.dev/seal "
 
@@ -55,24 +55,15 @@ class Resolved:
 
 
 class AppReader:
-    """Reads Apps. `own_namespace` is the operator's."""
+    """Reads Apps."""
 
-    def __init__(
-        self,
-        *,
-        objects: Objects,
-        own_namespace: str,
-        allowed_hosts: Sequence[str],
-        watched: Watched,
-        signing: Signing,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._objects = objects
-        self._signing = signing
-        self._watched = watched
-        self._own_namespace = own_namespace
-        self._allowed_hosts = allowed_hosts
-        self._now = now
+    def __init__(self, ground: Ground) -> None:
+        self._objects = ground.objects
+        self._signing = ground.signing
+        self._watched = ground.watched
+        self._own_namespace = ground.home
+        self._allowed_hosts = ground.settings.allowed_hosts
+        self._now = ground.clocks.now
         self._bundles: weakref.WeakValueDictionary[str, CABundle] = weakref.WeakValueDictionary()
 
     async def read(self, ref: Ref, *, fresh: bool = False) -> Resolved:

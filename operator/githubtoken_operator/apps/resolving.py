@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from weakref import WeakValueDictionary
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.reader import AppReader, Resolved
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref
 
 REUSE: Final = timedelta(seconds=10)
 """So long what was read of an App serves its tokens; a watched change ends it at once."""
@@ -26,18 +26,13 @@ _SWEEP: Final = 64
 
 
 class Apps:
-    """The Apps of the cluster, read.
+    """The Apps of the cluster, read. Where not all namespaces are served, there are no ClusterGitHubApps."""
 
-    Without `clusterwide`, nothing cluster-scoped is read, and there are no ClusterGitHubApps.
-    """
-
-    def __init__(
-        self, *, reader: AppReader, watched: Watched, now: Callable[[], datetime], clusterwide: bool = True
-    ) -> None:
-        self._reader = reader
-        self._watched = watched
-        self._now = now
-        self._clusterwide = clusterwide
+    def __init__(self, ground: Ground) -> None:
+        self._reader = AppReader(ground)
+        self._watched = ground.watched
+        self._now = ground.clocks.now
+        self._clusterwide = ground.clusterwide
         self._resolved: dict[Ref, Resolved] = {}
         self._served: defaultdict[Ref, set[str]] = defaultdict(set)
         self._reading: set[Ref] = set()

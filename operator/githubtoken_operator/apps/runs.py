@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, NotFound, Terminating
-from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.signers.remote_key import RemoteKey
-from githubtoken_operator.apps.checks import Checks, Wake
+from githubtoken_operator.apps.checks import Checks
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.objects.view import AppView
@@ -22,7 +20,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.cache.watched import TOKENS, Ref, Watched
+from githubtoken_operator.engine.cache.watched import TOKENS, Ref
 from githubtoken_operator.engine.scheduling.scheduler import Next
 from githubtoken_operator.engine.scheduling.turns import Waits
 
@@ -36,26 +34,16 @@ logger = logging.getLogger(__name__)
 
 
 class AppRuns:
-    """The runs of Apps. `wake` makes an object's run due."""
+    """The runs of Apps."""
 
-    def __init__(
-        self,
-        *,
-        apps: Apps,
-        checks: Checks,
-        cluster: Cluster,
-        watched: Watched,
-        metrics: Metrics,
-        wake: Wake,
-        now: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, ground: Ground, apps: Apps, checks: Checks) -> None:
+        self._cluster = ground.cluster
+        self._watched = ground.watched
+        self._metrics = ground.metrics
+        self._wake = ground.wake
+        self._now = ground.clocks.now
         self._apps = apps
         self._checks = checks
-        self._cluster = cluster
-        self._watched = watched
-        self._metrics = metrics
-        self._wake = wake
-        self._now = now
         self._digests: dict[Ref, str] = {}
 
     async def run(self, ref: Ref) -> Next | None:

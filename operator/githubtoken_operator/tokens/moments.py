@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from githubtoken_operator.adapters.github.client import GitHub
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered
 
 
 class Moments:
     """Tells the time of the GitHub that a token is of."""
 
-    def __init__(self, github: GitHub, *, now: Callable[[], datetime], boottime: Callable[[], float]) -> None:
-        """`now` is our own clock, `boottime` gives seconds on the one of turns."""
-        self._github = github
-        self.now = now
-        self._booted = now() - timedelta(seconds=boottime())
+    def __init__(self, ground: Ground) -> None:
+        self._github = ground.github
+        self.now = ground.clocks.now
+        """What our own clock shows."""
+        self._booted = self.now() - timedelta(seconds=ground.clocks.boottime())
 
     def timed(self, gathered: Gathered) -> Gathered:
         """The same at this moment. GitHub's answer may just have shown that our clock is off."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 
 from githubtoken_operator.adapters import logs
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound, Terminating
-from githubtoken_operator.adapters.metrics.metrics import Metrics
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.objects.specs import templates
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.view import TokenView
@@ -33,10 +31,10 @@ logger = logging.getLogger(__name__)
 class Recorder:
     """Writes what users see of a GitHubToken."""
 
-    def __init__(self, *, cluster: Cluster, metrics: Metrics, now: Callable[[], datetime]) -> None:
-        self._cluster = cluster
-        self._metrics = metrics
-        self._now = now
+    def __init__(self, ground: Ground) -> None:
+        self._cluster = ground.cluster
+        self._metrics = ground.metrics
+        self._now = ground.clocks.now
 
     async def record(self, gathered: Gathered, memory: Memory, result: Result) -> JSON:
         """Status, then an event for a transition; the object as it is now.

@@ -10,9 +10,7 @@ from typing import cast
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.errors import Conflict, Forbidden, Unavailable
-from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.objects.specs.github_token import Failures, parse_token
 from githubtoken_operator.domain.observed.observation import Observation
@@ -42,9 +40,8 @@ class Desk:
     def __init__(self) -> None:
         self.world = World()
         self.world.api.put(githubtoken_body())
-        self.metrics = Metrics("test")
-        self.metrics.lead(True)
-        self.recorder = Recorder(cluster=Cluster(self.world.api), metrics=self.metrics, now=self.world.clock)
+        process = self.world.start()
+        self.metrics, self.recorder = process.metrics, Recorder(process.ground)
         self.memory = Memory("uid-ci")
 
     def restart(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from githubtoken_operator.apps.checks import Checks
-from githubtoken_operator.apps.reader import AppReader
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.apps.runs import AppRuns
 from githubtoken_operator.engine.cache.watched import TOKENS, Ref
@@ -17,7 +17,6 @@ from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.deletion.ending import Endings
 from githubtoken_operator.tokens.deletion.finalizer import Finalizer
 from githubtoken_operator.tokens.deletion.revocation import Revocations
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.installation.kind import InstallationKind
 from githubtoken_operator.tokens.kind import TokenKinds
 from githubtoken_operator.tokens.personal.kind import PersonalKind
@@ -48,40 +47,14 @@ class Runs:
 
 def runs_on(ground: Ground) -> Runs:
     """The runs of all kinds."""
-    apps, users, known = _apps(ground), UserRoom(ground), Known()
-    checks = Checks(apps=apps, github=ground.github, turns=ground.turns, wake=ground.wake, now=ground.clocks.now)
+    apps, users, known = Apps(ground), UserRoom(ground), Known()
+    checks = Checks(ground, apps)
     kinds: TokenKinds = {
         "Installation": InstallationKind(ground, checks),
         "User": UserKind(ground, users, checks),
         "Personal": PersonalKind(ground),
     }
-    app_runs = AppRuns(
-        apps=apps,
-        checks=checks,
-        cluster=ground.cluster,
-        watched=ground.watched,
-        metrics=ground.metrics,
-        wake=ground.wake,
-        now=ground.clocks.now,
-    )
-    return Runs(app_runs, users, known, _reconciler(ground, apps, kinds, known))
-
-
-def _apps(ground: Ground) -> Apps:
-    settings = ground.settings
-    return Apps(
-        reader=AppReader(
-            objects=ground.objects,
-            own_namespace=settings.operator_namespace,
-            allowed_hosts=settings.allowed_hosts,
-            watched=ground.watched,
-            signing=ground.signing,
-            now=ground.clocks.now,
-        ),
-        watched=ground.watched,
-        now=ground.clocks.now,
-        clusterwide=ground.clusterwide,
-    )
+    return Runs(AppRuns(ground, apps, checks), users, known, _reconciler(ground, apps, kinds, known))
 
 
 def _reconciler(ground: Ground, apps: Apps, kinds: TokenKinds, known: Known) -> Reconciler:

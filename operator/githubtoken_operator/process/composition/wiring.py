@@ -23,6 +23,7 @@ from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.metrics.process_metrics import ProcessMetrics, RunResult
 from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Waiting
 from githubtoken_operator.adapters.signers.port import Surroundings
+from githubtoken_operator.apps.ground import Clocks, Ground
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.runs.due import causes
@@ -36,7 +37,6 @@ from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.process import footprint
 from githubtoken_operator.process.composition.runs import runs_on
 from githubtoken_operator.settings import Settings
-from githubtoken_operator.tokens.ground import Clocks, Ground
 from githubtoken_operator.tokens.user.room import UserRoom
 from githubtoken_operator.watching.embedding import SILENCE
 from githubtoken_operator.watching.intake import Intake

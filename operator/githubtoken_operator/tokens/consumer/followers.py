@@ -16,15 +16,16 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.cluster import KINDS, Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, NotFound
 from githubtoken_operator.adapters.logs import about
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.consumer import mounts, rollout
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.mounts import Mounts
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, RestartTarget
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.tokens.consumer.mounting_pods import MountingPods
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
+from githubtoken_operator.tokens.recorder import Recorder
 
 MOST_ATTEMPTS: Final = 6
 """For one token: after 1, 2, 4, 8 and 16 seconds."""
@@ -51,7 +52,7 @@ class Followers:
     def __init__(self, ground: Ground) -> None:
         self._cluster = ground.cluster
         self._pods = MountingPods(ground.cluster, monotonic=ground.clocks.monotonic)
-        self._recorder = ground.recorder
+        self._recorder = Recorder(ground)
         self._metrics = ground.metrics
         self._now = ground.clocks.now
         self._slots = asyncio.Semaphore(AT_ONCE)

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.consumer import consumer, ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
@@ -20,9 +21,9 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.scheduling.turns import Stand
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Ending, TokenKinds
 from githubtoken_operator.tokens.memory import Memory, app_ref, ref_of, with_place
+from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
 
@@ -32,7 +33,7 @@ class Endings:
     def __init__(self, ground: Ground, *, kinds: TokenKinds, apps: Apps, spreads: Spreads) -> None:
         self._cluster = ground.cluster
         self._turns = ground.turns
-        self._moments = ground.moments
+        self._moments = Moments(ground)
         self._kinds = kinds
         self._apps = apps
         self._spreads = spreads

@@ -13,12 +13,12 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.runs.decide import RECHECK_DENIED
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.tokens.ground import Ground
 
 _VERBS: Final = ("get", "patch")
 """What taking the finalizer off needs once the Role of its namespace is gone."""

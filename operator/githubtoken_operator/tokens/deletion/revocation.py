@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, NotFound
 from githubtoken_operator.adapters.logs import about
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.runs.due.outcomes import Gone, NotItsTurn, Revoking
@@ -25,8 +26,8 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD, Waits
 from githubtoken_operator.tokens.deletion.ending import Endings
 from githubtoken_operator.tokens.deletion.finalizer import Finalizer
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.memory import Memory, ref_of
+from githubtoken_operator.tokens.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Revocations:
     def __init__(self, ground: Ground, *, endings: Endings, finalizer: Finalizer) -> None:
         self._cluster = ground.cluster
         self._home = ground.home
-        self._recorder = ground.recorder
+        self._recorder = Recorder(ground)
         self._metrics = ground.metrics
         self._now = ground.clocks.now
         # The machine's clock, which is the API server's or as good, unless it is set.

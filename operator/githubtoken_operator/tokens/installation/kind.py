@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from githubtoken_operator.apps.checks import Checks
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import MOST_PREDECESSORS, Issued, Predecessor
 from githubtoken_operator.domain.installation import probe, target
@@ -29,11 +30,12 @@ from githubtoken_operator.domain.vocabulary.errors import (
 from githubtoken_operator.domain.vocabulary.model import JSON, App, InstallationToken
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.engine.scheduling.turns import Stand
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.installation.minting import InstallationTokens
 from githubtoken_operator.tokens.installation.revocation import InstallationRevocation
 from githubtoken_operator.tokens.kind import Ending, Gathered, TokenKind
 from githubtoken_operator.tokens.memory import Memory, newer
+from githubtoken_operator.tokens.moments import Moments
+from githubtoken_operator.tokens.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ class InstallationKind(TokenKind):
             github, verify=settings.verify_before_publish, monotonic=ground.clocks.monotonic
         )
         self._revocation = InstallationRevocation(github, allowed_hosts=settings.allowed_hosts)
-        self._moments = ground.moments
-        self._recorder = ground.recorder
+        self._moments = Moments(ground)
+        self._recorder = Recorder(ground)
 
     async def observe(
         self, seen: Observation, resolved: Resolved, memory: Memory, stored: Issued | None, read: Read

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.apps import hosts
@@ -24,7 +25,6 @@ from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, 
 from githubtoken_operator.domain.vocabulary.model import JSON, App, PersonalTokenInfo, Server, Token
 from githubtoken_operator.domain.vocabulary.times import is_ahead
 from githubtoken_operator.engine.cache.objects import Read
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Ending, Gathered, TokenKind
 from githubtoken_operator.tokens.memory import Memory, newer
 

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from datetime import timedelta
 
 from githubtoken_operator.adapters.logs import about
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.runs import doubt
@@ -21,9 +22,9 @@ from githubtoken_operator.domain.vocabulary.errors import NotHonoured, NotSent, 
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduling.turns import Waits
 from githubtoken_operator.tokens.deletion.finalizer import Finalizer
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
+from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.runs.issuing import Issuer
 from githubtoken_operator.tokens.runs.publishing import Publisher
 from githubtoken_operator.tokens.runs.settling import Settlement
@@ -39,7 +40,7 @@ class Actions:
     def __init__(
         self, ground: Ground, *, apps: Apps, turns: TokenTurns, finalizer: Finalizer, spreads: Spreads
     ) -> None:
-        self._moments = ground.moments
+        self._moments = Moments(ground)
         self._issuer = Issuer(ground)
         self._publisher = Publisher(ground, spreads)
         self._settle = Settlement(ground, spreads).settle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.consumer import consumer
@@ -15,16 +16,16 @@ from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.tokens.deletion.finalizer import Finalizer
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered, TokenKind
 from githubtoken_operator.tokens.memory import Memory, app_ref
+from githubtoken_operator.tokens.moments import Moments
 
 
 class Circumstances:
     """Looks around."""
 
     def __init__(self, ground: Ground, *, apps: Apps, finalizer: Finalizer) -> None:
-        self._moments = ground.moments
+        self._moments = Moments(ground)
         self._turns = ground.turns
         self._apps = apps
         self._finalizer = finalizer

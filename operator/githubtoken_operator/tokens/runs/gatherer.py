@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Terminating
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
@@ -21,7 +22,6 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.tokens.consumer.claims import Claims
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered, TokenKinds
 from githubtoken_operator.tokens.memory import Memory, app_ref, with_place
 from githubtoken_operator.tokens.runs.circumstances import Circumstances

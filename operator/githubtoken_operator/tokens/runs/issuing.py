@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.adapters.metrics.metrics import RefreshResult
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotHonoured, TokenError, Transient
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Invalid, Terminating
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.consumer import rollout
 from githubtoken_operator.domain.runs.decide import secret_to_write
 from githubtoken_operator.tokens.consumer import secret
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.spread.spreads import Spreads

@@ -13,6 +13,7 @@ import logging
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound, Terminating
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.runs.decide import acts, decide
 from githubtoken_operator.domain.runs.due.followup import Later, OnEvent, next_run
 from githubtoken_operator.domain.runs.due.outcomes import (
@@ -29,7 +30,6 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.scheduler import Next
 from githubtoken_operator.tokens.deletion.revocation import Revocations
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.runs.acting import Actions

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.runs.due.followup import still_counted
 from githubtoken_operator.domain.runs.due.outcomes import Settled
 from githubtoken_operator.domain.runs.status import Result
 from githubtoken_operator.engine.scheduling.turns import Waits
 from githubtoken_operator.tokens.consumer.followers import Followers
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
+from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
 
@@ -21,7 +22,7 @@ class Settlement:
     """Ends runs."""
 
     def __init__(self, ground: Ground, spreads: Spreads) -> None:
-        self._recorder = ground.recorder
+        self._recorder = Recorder(ground)
         self._metrics = ground.metrics
         self._monotonic = ground.clocks.monotonic
         self._followers = Followers(ground)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer, ownership, spread
 from githubtoken_operator.domain.consumer.consumer import Issued
@@ -27,7 +28,6 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.tokens.consumer.claims import Claims
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.memory import Memory, Spreading
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.telling import Telling
@@ -48,16 +48,9 @@ class Spreads:
         self._watched = ground.watched
         self._home = ground.home
         self._known = known
-        self._telling = Telling(cluster=ground.cluster, recorder=ground.recorder, now=ground.clocks.now)
+        self._telling = Telling(ground)
         self._withdrawing = Withdrawing(ground.cluster, known)
-        self._writing = Writing(
-            cluster=ground.cluster,
-            known=known,
-            watched=ground.watched,
-            claims=claims,
-            telling=self._telling,
-            metrics=ground.metrics,
-        )
+        self._writing = Writing(ground, known, claims)
 
     # --- observe -----------------------------------------------------------------------------------------------------
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import datetime
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.consumer.spread import Distribution
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary import conditions, reasons
@@ -21,10 +20,10 @@ logger = logging.getLogger(__name__)
 class Telling:
     """Makes the events. None of a renewal: there would be one for each namespace."""
 
-    def __init__(self, *, cluster: Cluster, recorder: Recorder, now: Callable[[], datetime]) -> None:
-        self._cluster = cluster
-        self._recorder = recorder
-        self._now = now
+    def __init__(self, ground: Ground) -> None:
+        self._cluster = ground.cluster
+        self._recorder = Recorder(ground)
+        self._now = ground.clocks.now
 
     async def distribution(self, token: GitHubToken, state: Spreading, found: Distribution) -> None:
         """One event about the object where the namespaces are served otherwise than before."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import (
     ApiError,
     Conflict,
@@ -26,7 +26,7 @@ from githubtoken_operator.adapters.kubernetes.errors import (
     NotFound,
     Terminating,
 )
-from githubtoken_operator.adapters.metrics.metrics import Metrics
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
 from githubtoken_operator.domain.objects.secrets import version_of
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
@@ -34,7 +34,7 @@ from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.runs.decide import RECHECK_CONFLICT, RECHECK_DENIED
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.cache.watched import Ref, Watched
+from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.consumer.secret import refused, write
 from githubtoken_operator.tokens.memory import Spreading, ref_of
@@ -66,22 +66,13 @@ class _Order:
 class Writing:
     """Writes the Secrets."""
 
-    def __init__(
-        self,
-        *,
-        cluster: Cluster,
-        known: Known,
-        watched: Watched,
-        claims: Claims,
-        telling: Telling,
-        metrics: Metrics,
-    ) -> None:
-        self._cluster = cluster
+    def __init__(self, ground: Ground, known: Known, claims: Claims) -> None:
+        self._cluster = ground.cluster
+        self._watched = ground.watched
+        self._metrics = ground.metrics
         self._known = known
-        self._watched = watched
         self._claims = claims
-        self._telling = telling
-        self._metrics = metrics
+        self._telling = Telling(ground)
         self._few = asyncio.Semaphore(AT_ONCE)
 
     async def everywhere(self, seen: Observation, present: Spread, state: Spreading, body: dict[str, Any]) -> Spread:

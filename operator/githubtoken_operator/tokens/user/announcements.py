@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.user.credentials.credential import Credential, Intent
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Transient
 from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.tokens.ground import Ground
 
 FOREIGN_INTENT_WAIT: Final = timedelta(seconds=90)
 """Longer than a refresh may take and a holder needs to come back: then its intent is overruled."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.apps.checks import Checks
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.budget import READ
@@ -40,7 +41,6 @@ from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.turns import Stand
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Ending, Gathered, TokenKind
 from githubtoken_operator.tokens.memory import Memory, app_ref
 from githubtoken_operator.tokens.user.room import UserRoom

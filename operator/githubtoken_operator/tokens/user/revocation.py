@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.consumer import ownership
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.runs import deletion
@@ -18,7 +19,6 @@ from githubtoken_operator.domain.user import revocation as words
 from githubtoken_operator.domain.user.credentials import credential_body
 from githubtoken_operator.domain.user.credentials.credential import Credential
 from githubtoken_operator.domain.vocabulary.model import JSON, App, Token
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import Ending
 from githubtoken_operator.tokens.user.credentials import Credentials
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.objects.secrets import annotations_of
 from githubtoken_operator.domain.user.credentials.credential import SEEDS_TAKEN, read_hashes
 from githubtoken_operator.domain.user.credentials.orphans import owner_of
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.observing import UserInputs

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.user.credentials import credential, credential_body
@@ -36,7 +37,6 @@ from githubtoken_operator.domain.vocabulary.errors import (
     TokenError,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON, Answer, App, Token
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.user.credentials import Credentials
 
 

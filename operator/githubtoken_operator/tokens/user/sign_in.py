@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.user import device_flow, kept_flow
@@ -39,7 +40,6 @@ from githubtoken_operator.domain.vocabulary.errors import (
 )
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Token
 from githubtoken_operator.engine.scheduling.pacing import Pacing
-from githubtoken_operator.tokens.ground import Ground
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.storing.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.storing.saving import Savings

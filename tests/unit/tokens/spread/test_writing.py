@@ -13,22 +13,18 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
-from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import LEAST_LEFT, Place, Spread
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.specs.namespaces import Wish
 from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.engine.cache.objects import Objects
-from githubtoken_operator.engine.cache.watched import Watched
 from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.memory import Spreading
-from githubtoken_operator.tokens.recorder import Recorder
 from githubtoken_operator.tokens.spread.known import Known
-from githubtoken_operator.tokens.spread.telling import Telling
 from githubtoken_operator.tokens.spread.writing import AT_ONCE, AT_ONCE_IN_HASTE, Writing
 from tests.unit.builders import NOW, githubtoken, issued, personal_githubtoken, user_githubtoken
+from tests.unit.fakes import World
 
 NAMESPACES = [f"n{number:03}" for number in range(100)]
 HELD = issued(number=1)
@@ -54,16 +50,8 @@ class SlowApiServer(Api):
 
 
 def writing(api: Api) -> Writing:
-    cluster, watched, metrics = Cluster(api), Watched(), Metrics("test")
-    recorder = Recorder(cluster=cluster, metrics=metrics, now=lambda: NOW)
-    return Writing(
-        cluster=cluster,
-        known=Known(),
-        watched=watched,
-        claims=Claims(Objects(cluster, watched), watched),
-        telling=Telling(cluster=cluster, recorder=recorder, now=lambda: NOW),
-        metrics=metrics,
-    )
+    ground = replace(World().start(watching=False).ground, cluster=Cluster(api))
+    return Writing(ground, Known(), Claims(ground.objects, ground.watched))
 
 
 def spread_of(token: GitHubToken) -> GitHubToken:

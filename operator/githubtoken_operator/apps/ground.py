@@ -1,25 +1,30 @@
-"""What the runs of tokens stand on: the cluster, GitHub and the clocks, from which each kind makes its room."""
+"""What all runs stand on: the cluster, GitHub and the clocks, from which each of their parts takes what it needs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics.metrics import Metrics
-from githubtoken_operator.apps.checks import Wake
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.engine.cache.objects import Objects
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.engine.scheduling.fence import Fence
 from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.settings import Settings
-from githubtoken_operator.tokens.moments import Moments
-from githubtoken_operator.tokens.recorder import Recorder
+
+
+class Wake(Protocol):
+    """Makes an object's run due, in `delay` seconds at the latest."""
+
+    def __call__(self, key: Ref, *, delay: float = 0.0) -> None:
+        """What `Scheduler.wake` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +68,3 @@ class Ground:
     def objects(self) -> Objects:
         """How runs read objects."""
         return Objects(self.cluster, self.watched)
-
-    @property
-    def moments(self) -> Moments:
-        """GitHub's time."""
-        return Moments(self.github, now=self.clocks.now, boottime=self.clocks.boottime)
-
-    @property
-    def recorder(self) -> Recorder:
-        """What writes down what users see."""
-        return Recorder(cluster=self.cluster, metrics=self.metrics, now=self.clocks.now)
