@@ -112,7 +112,7 @@ def with_place(token: GitHubToken, memory: Memory) -> GitHubToken:
 
 def ref_of(token: GitHubToken) -> Ref:
     """The object itself."""
-    return Ref(Kind.CLUSTER_TOKEN if token.clusterwide else Kind.TOKEN, *token.labels)
+    return Ref(Kind.CLUSTER_TOKEN if token.clusterwide else Kind.TOKEN, *token.namespaced_name)
 
 
 def app_ref(token: GitHubToken) -> Ref:

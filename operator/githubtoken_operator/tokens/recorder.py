@@ -117,7 +117,7 @@ class Recorder:
             await self._emit(token, warning=True, reason=reason, message=message)
 
     async def _emit(self, token: GitHubToken, *, warning: bool, reason: str, message: str) -> None:
-        where = logs.about(*token.labels) | {"reason": reason}
+        where = logs.about(*token.namespaced_name) | {"reason": reason}
         involved = {"name": token.name, "uid": token.uid} | (
             {} if token.clusterwide else {"namespace": token.namespace}
         )

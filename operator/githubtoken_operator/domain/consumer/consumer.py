@@ -24,8 +24,10 @@ from githubtoken_operator.domain.objects.secrets import (
     ROLE_TOKEN,
     access_token_keys,
     annotations_of,
+    controller_uid,
     decoded,
     encoded,
+    labels_of,
     owner_note,
     revision_of,
 )
@@ -183,14 +185,13 @@ def differs(secret: JSON, desired: JSON) -> bool:
 
     Keys and metadata that others added are theirs: an apply would not remove them.
     """
-    have, want = secret["metadata"], desired["metadata"]
-    controllers = [owner.get("uid") for owner in have.get("ownerReferences") or () if owner.get("controller")]
+    want = desired["metadata"]
     return (
         secret.get("type") != desired["type"]
         or _lacks(secret.get("data") or {}, desired["data"])
-        or _lacks(have.get("labels") or {}, want["labels"])
-        or _lacks(have.get("annotations") or {}, want["annotations"])
-        or any(owner["uid"] not in controllers for owner in want["ownerReferences"])
+        or _lacks(labels_of(secret), want["labels"])
+        or _lacks(annotations_of(secret), want["annotations"])
+        or any(owner["uid"] != controller_uid(secret) for owner in want["ownerReferences"])
         or bool(_written(secret, "f:data") - desired["data"].keys())
         or bool(_written(secret, "f:metadata", "f:labels") - want["labels"].keys())
         or bool(_written(secret, "f:metadata", "f:annotations") - want["annotations"].keys())

@@ -82,7 +82,7 @@ class Followers:
             return outcome.later
         memory.consumer_attempts += 1
         if memory.consumer_attempts < MOST_ATTEMPTS:
-            logger.warning("consumers: %s", outcome.failure, extra=about(*token.labels))
+            logger.warning("consumers: %s", outcome.failure, extra=about(*token.namespaced_name))
             return self._now() + timedelta(seconds=2.0 ** (memory.consumer_attempts - 1))
         message = f"not every consumer was told of the new token, and it is left at that: {outcome.failure}"
         await self._recorder.warn(token, reasons.CONSUMERS_NOT_TOLD, message)

@@ -29,7 +29,7 @@ async def write(cluster: Cluster, token: GitHubToken, body: dict[str, Any], pres
         raise Invalid(0, "it would hold more than 1 MiB: shorten `spec.secret.data`")
     if present is not None and present.get("type") != body["type"]:
         await cluster.delete(Kind.SECRET, present["metadata"])
-        logger.info("deleted the Secret to make it anew with another type", extra=about(*token.labels))
+        logger.info("deleted the Secret to make it anew with another type", extra=about(*token.namespaced_name))
         present = None
     if present is not None:
         meta = present["metadata"]

@@ -82,7 +82,7 @@ class Endings:
     async def _app(self, token: GitHubToken, memory: Memory) -> App:
         """The App as it is, or as it was when this process last used it: it may be deleted together with its tokens."""
         try:
-            resolved = await self._apps.resolve_for(app_ref(token), token.labels[0])
+            resolved = await self._apps.resolve_for(app_ref(token), token.namespaced_name[0])
         except Forbidden:
             if memory.app is None:
                 raise

@@ -53,7 +53,7 @@ class Revocations:
             return Gone()
         deadline = self._deadline(told, memory)
         # What a watch has brought may be older than its end, and that is not told twice.
-        current = await self._cluster.read(ref_of(token).kind, *token.labels)
+        current = await self._cluster.read(ref_of(token).kind, *token.namespaced_name)
         if current is None or current["metadata"]["uid"] != token.uid:
             return Gone()
         body, token = current, parse_token(current, self._home)
@@ -81,7 +81,7 @@ class Revocations:
             return ended
         self._metrics.revoked("success" if left is None else "failed")
         if left is None:
-            logger.info("revoked what it had", extra=about(*token.labels))
+            logger.info("revoked what it had", extra=about(*token.namespaced_name))
         return ended
 
     def _deadline(self, told: datetime, memory: Memory) -> datetime:
@@ -112,7 +112,7 @@ class Revocations:
         if attempts == 1:
             await self._recorder.warn(token, reasons.REVOCATION_DELAYED, message)
         else:
-            logger.info("%s", message, extra=about(*token.labels))
+            logger.info("%s", message, extra=about(*token.namespaced_name))
         retry_after = error.retry_after if isinstance(error, Transient) else None
         now = self._now()
         return Revoking(deletion.next_attempt(now, attempts, retry_after, deadline) - now, deadline - now)

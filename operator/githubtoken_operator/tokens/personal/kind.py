@@ -59,7 +59,7 @@ class PersonalKind(TokenKind):
     def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
         """One of its own, among those of the namespace: whose the token is, is not known before GitHub says so."""
         source = token.personal
-        return Lane(source.server.api_host, f"namespace {token.labels[0]}", token.name) if source else None
+        return Lane(source.server.api_host, f"namespace {token.namespaced_name[0]}", token.name) if source else None
 
     def renewal(self, seen: Observation) -> Renewal | None:
         """GitHub is asked once an hour whether it still accepts the token."""

@@ -120,5 +120,5 @@ class Actions:
         if gathered.resolved.source is None or not await self._apps.changed_since(gathered.app_ref, gathered.resolved):
             return False
         token = gathered.observation.token
-        logger.info("the App was changed meanwhile: trying again", extra=about(*token.labels))
+        logger.info("the App was changed meanwhile: trying again", extra=about(*token.namespaced_name))
         return True

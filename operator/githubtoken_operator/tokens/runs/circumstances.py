@@ -33,7 +33,7 @@ class Circumstances:
     async def gather(self, token: GitHubToken, kind: TokenKind, body: JSON, memory: Memory) -> Gathered:
         """What is known before anything was read that belongs to the object itself. Raises `ApiError`."""
         resolved = (
-            await self._apps.resolve_for(app_ref(token), token.labels[0])
+            await self._apps.resolve_for(app_ref(token), token.namespaced_name[0])
             if kind.of_app and token.invalid is None
             else Resolved(self._moments.now())
         )

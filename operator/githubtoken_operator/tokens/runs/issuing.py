@@ -48,7 +48,7 @@ class Issuer:
         memory.obtained_from = started
         memory.request = memory.answered = token.refresh_requested
         memory.error, memory.inputs = None, ""
-        logger.info("%s because %s", gathered.kind.deed, cause, extra=about(*token.labels))
+        logger.info("%s because %s", gathered.kind.deed, cause, extra=about(*token.namespaced_name))
         return issued
 
     @contextmanager

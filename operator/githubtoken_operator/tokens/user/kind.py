@@ -178,7 +178,7 @@ class UserKind(TokenKind):
                 asked.account_looks -= 1
                 login = await self._github.get_login(gathered.app, seen.issued.access.token)
         except TokenError as error:
-            where = about(*seen.token.labels)
+            where = about(*seen.token.namespaced_name)
             logger.info("it is not known yet whose token this is: %s", error.message, extra=where)
             return False
         asked.account_looks = 0

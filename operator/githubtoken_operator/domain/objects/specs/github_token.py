@@ -121,8 +121,8 @@ class GitHubToken:
         return "ClusterGitHubToken" if self.wish else "GitHubToken"
 
     @property
-    def labels(self) -> tuple[str, str]:
-        """What names the object: its namespace, "" of what is cluster-scoped, and its name."""
+    def namespaced_name(self) -> tuple[str, str]:
+        """Of the object: a ClusterGitHubToken has no namespace ("")."""
         return ("" if self.wish else self.namespace), self.name
 
     @property

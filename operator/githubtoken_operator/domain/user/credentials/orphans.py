@@ -48,7 +48,7 @@ def orphans(secrets: Iterable[JSON], tokens: Iterable[JSON]) -> list[Orphan]:
     """
     parsed = [parse_token(body) for body in tokens]
     kept = {
-        (token.labels[0], token.user.credential, (token.name, token.clusterwide))
+        (token.namespaced_name[0], token.user.credential, (token.name, token.clusterwide))
         for token in parsed
         if token.user is not None
     }
