@@ -16,7 +16,7 @@ from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.listing import none_found
 from githubtoken_operator.commands.shown.refresh_outcome import SUSPENDED, Requested, outcome, standing
 from githubtoken_operator.commands.terminal import options
-from githubtoken_operator.commands.terminal.layout import printable, some
+from githubtoken_operator.commands.terminal.layout import named, printable, some
 from githubtoken_operator.commands.terminal.options import Place
 from githubtoken_operator.commands.terminal.waiting import Progress, until_done
 from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
@@ -112,7 +112,7 @@ class _Refreshing:
         if not chosen:
             click.echo(none_found(self.selection.namespace, self.selection.selector), err=True)
         for namespace, name in chosen:
-            label = f"{namespace}/{name}" if namespace else name
+            label = named(namespace, name)
             request = utc_now().isoformat()
             try:
                 body = await self.session.tokens.annotate(namespace, name, REFRESH_REQUESTED_AT, request)

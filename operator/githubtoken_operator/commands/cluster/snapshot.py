@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from githubtoken_operator.commands.terminal.layout import named
 from githubtoken_operator.domain.objects.specs.github_token import ECHO_LIMIT
 from githubtoken_operator.domain.vocabulary.conditions import (
     NEEDS_HUMAN,
@@ -49,7 +50,7 @@ class Snapshot:
     @property
     def label(self) -> str:
         """`namespace/name`, as the lines of a command name it."""
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return named(self.namespace, self.name)
 
     @property
     def spec(self) -> JSON:

@@ -14,7 +14,7 @@ from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Objects
 from githubtoken_operator.commands.terminal import ages
 from githubtoken_operator.commands.terminal.checks import WORST_FIRST, Check, cut, items, nothing_found, unseen, worst
-from githubtoken_operator.commands.terminal.layout import some
+from githubtoken_operator.commands.terminal.layout import named, some
 from githubtoken_operator.domain.apps import signers
 from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
@@ -60,7 +60,7 @@ def _apps(objects: Objects) -> list[Check]:
 
 def _app(objects: Objects, body: JSON) -> Check:
     app, status = parse_app(body), body.get("status") or {}
-    name = f"{app.kind} {_named(app.namespace, app.name)}"
+    name = f"{app.kind} {named(app.namespace, app.name)}"
     state, reason = ready_of(status)
     if state == "False":
         return Check(name, "failed", ready_in_words(status))
@@ -108,12 +108,13 @@ def _tokens(objects: Objects) -> list[Check]:
 def _unready(token: Snapshot) -> Check | None:
     if token.ready == "True" and not token.needs_human:
         return None
-    return Check(
-        f"GitHubToken {token.label}",
-        "failed" if token.ready == "False" else "warning",
-        token.human_task or token.told,
-        f"`githubtoken status {token.name} -n {token.namespace}` shows where the chain breaks",
-    )
+    told = token.human_task or token.told
+    return Check(f"{token.kind} {token.label}", "failed" if token.ready == "False" else "warning", told, _chain(token))
+
+
+def _chain(token: Snapshot) -> str:
+    of = f"{token.name} -n {token.namespace}" if token.namespace else f"--cluster {token.name}"
+    return f"`githubtoken status {of}` shows where the chain breaks"
 
 
 def _unattended(objects: Objects, token: Snapshot) -> Check | None:
@@ -133,20 +134,18 @@ def _unattended(objects: Objects, token: Snapshot) -> Check | None:
 
 def _cluster_tokens(objects: Objects) -> list[Check]:
     """Nothing where nobody uses them, or where the caller may not see them, as most may not."""
-    judged: list[Check] = []
-    for token in items(objects.cluster_tokens):
-        name, told = f"ClusterGitHubToken {token.name}", token.human_task or token.told
-        look = f"`githubtoken status --cluster {token.name}` shows where the chain breaks"
-        if token.ready != "True" or token.needs_human:
-            judged.append(Check(name, "failed" if token.ready == "False" else "warning", told, look))
-        elif check := _unattended(objects, token):
-            judged.append(check)
-        elif (find_condition(token.status, DISTRIBUTED) or {}).get("status") == "False":
-            judged.append(Check(name, "warning", f"{token.spread} namespaces have it", look))
-        else:
-            judged.append(Check(name, "ok", f"{token.spread} namespaces have it"))
+    judged = [
+        _unready(token) or _unattended(objects, token) or _distributed(token) for token in items(objects.cluster_tokens)
+    ]
     judged.sort(key=lambda check: WORST_FIRST.index(check.state))
     return cut(judged, "ClusterGitHubTokens")
+
+
+def _distributed(token: Snapshot) -> Check:
+    name, says = f"{token.kind} {token.label}", f"{token.spread} namespaces have it"
+    if (find_condition(token.status, DISTRIBUTED) or {}).get("status") == "False":
+        return Check(name, "warning", says, _chain(token))
+    return Check(name, "ok", says)
 
 
 def _of_installations(objects: Objects) -> Sequence[Snapshot]:
@@ -208,7 +207,7 @@ def _labels(objects: Objects) -> Check:
         return Check(name, "ok", f"{len(found)} {of} {'has' if len(found) == 1 else 'have'} a watch by name")
     says = (
         f"{len(found)} Secrets are without `{ROLE}`, and {WATCHED_BY_NAME} have a watch: a change of the others is "
-        f"noticed within a minute: {some([_named(*each) for each in found], _NAMED)}"
+        f"noticed within a minute: {some([named(*each) for each in found], _NAMED)}"
     )
     return Check(name, "warning", says, f"`kubectl label secret NAME {ROLE}=app` (of GitHubTokens: `=seed`)")
 
@@ -217,7 +216,7 @@ def _orphans(objects: Objects) -> Check:
     name, found = "Orphans", items(objects.orphans)
     if check := nothing_found(name, objects.orphans, "every credential Secret has its GitHubToken"):
         return check
-    says = f"credential Secrets without a GitHubToken: {some([_named(it.namespace, it.name) for it in found], _NAMED)}"
+    says = f"credential Secrets without a GitHubToken: {some([named(it.namespace, it.name) for it in found], _NAMED)}"
     return Check(name, "warning", says, "`githubtoken list --orphans -A` says what to do")
 
 
@@ -225,11 +224,7 @@ def _leftovers(objects: Objects) -> Check:
     name, found = "Leftovers", items(objects.leftovers)
     if check := nothing_found(name, objects.leftovers, "no consumer's Secret has outlived its GitHubToken"):
         return check
-    named = [f"{_named(*place)} of {owner.kind} {owner.name}" for place, owner in found]
-    says = f"the object is gone and its Secret is not, whose token may be alive: {some(named, _NAMED)}"
+    theirs = [f"{named(*place)} of {owner.kind} {owner.name}" for place, owner in found]
+    says = f"the object is gone and its Secret is not, whose token may be alive: {some(theirs, _NAMED)}"
     how = "Kubernetes deletes them within moments unless something refuses it: `kubectl delete secret` says what"
     return Check(name, "warning", says, how)
-
-
-def _named(namespace: str, name: str) -> str:
-    return f"{namespace}/{name}" if namespace else name

@@ -15,7 +15,7 @@ from typing import Final
 
 from githubtoken_operator.commands.cluster import rivals
 from githubtoken_operator.commands.migrate.manifests import label, place, sequence
-from githubtoken_operator.commands.terminal.layout import printable
+from githubtoken_operator.commands.terminal.layout import named, printable
 from githubtoken_operator.domain.objects.secrets import ADOPT, ROLE, ROLE_TOKEN
 from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -44,7 +44,7 @@ def _block(body: JSON) -> str:
     kind = str(body.get("kind"))
     namespace, secret = rivals.target(kind, body) or ("", "")
     lines = _of_external_secret(body, secret) if kind == "ExternalSecret" else _of_token(body, namespace, secret)
-    of = printable(f"# Secret {'/'.join(part for part in (namespace, secret) if part)}, of {label(body)}")
+    of = printable(f"# Secret {named(namespace, secret)}, of {label(body)}")
     return "\n".join(["", of, *lines, ""])
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from githubtoken_operator.commands.terminal.layout import printable
+from githubtoken_operator.commands.terminal.layout import named, printable
 from githubtoken_operator.domain.objects.specs import formats
 from githubtoken_operator.domain.objects.specs.github_token import API_VERSION
 from githubtoken_operator.domain.vocabulary.documents import mapping
@@ -53,7 +53,7 @@ def place(body: JSON) -> tuple[str, str]:
 
 def label(body: JSON) -> str:
     """`ExternalSecret team/ci`."""
-    return f"{body.get('kind')} {'/'.join(part for part in place(body) if part)}"
+    return f"{body.get('kind')} {named(*place(body))}"
 
 
 def sequence(value: object) -> Sequence[Any]:

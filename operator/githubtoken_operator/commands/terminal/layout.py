@@ -29,6 +29,11 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def named(namespace: str, name: str) -> str:
+    """`namespace/name`, or the name alone of what is cluster-scoped."""
+    return f"{namespace}/{name}" if namespace else name
+
+
 def some(names: Sequence[str], most: int) -> str:
     """`a, b, c and 7 more`."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
