@@ -22,6 +22,7 @@ from githubtoken_operator.domain.objects.secrets import (
     controller_of,
     controller_uid,
     in_words,
+    is_given,
     is_noted_for,
     labels_of,
     noted_owner,
@@ -33,7 +34,7 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 def conflict(secret: JSON | None, token: GitHubToken, *, abandoned: bool = False) -> str | None:
     """Why the Secret of that name may not be written; None where it is absent, ours, or given to us for adoption.
 
-    `abandoned`: the GitHubToken that `giver` names does not want it any more.
+    `abandoned`: the object that `secrets.giver` names does not want it any more.
     """
     if secret is None:
         return None
@@ -42,16 +43,6 @@ def conflict(secret: JSON | None, token: GitHubToken, *, abandoned: bool = False
         if message := rule(secret, token):
             return f"Secret `{token.secret.name}` {message}"
     return None
-
-
-def giver(secret: JSON | None, token: GitHubToken) -> tuple[str, bool] | None:
-    """The other object that a Secret was kept for, where somebody hands it on; it has to be gone for that.
-
-    Its name, and whether it is a ClusterGitHubToken.
-    """
-    if secret is None or not _is_given(secret) or labels_of(secret).get(ROLE) != ROLE_TOKEN:
-        return None
-    return None if is_noted_for(secret, token) else noted_owner(secret)
 
 
 def outranked(token: GitHubToken, secret: JSON | None, rivals: Iterable[GitHubToken]) -> str | None:
@@ -93,11 +84,7 @@ def is_ours(secret: JSON, token: GitHubToken) -> bool:
 
 def adopts(secret: JSON | None) -> bool:
     """Whether the Secret is or was handed to the operator; it keeps its foreign keys and gets no ownerReference."""
-    return secret is not None and (_is_given(secret) or annotations_of(secret).get(ADOPTED) == "true")
-
-
-def _is_given(secret: JSON) -> bool:
-    return annotations_of(secret).get(ADOPT) == "true"
+    return secret is not None and (is_given(secret) or annotations_of(secret).get(ADOPTED) == "true")
 
 
 _ConflictRule = Callable[[JSON, GitHubToken], str | None]
@@ -155,7 +142,7 @@ def _held_by_a_finalizer(secret: JSON, token: GitHubToken) -> str | None:
 
 
 def _not_given(secret: JSON, _token: GitHubToken) -> str | None:
-    if _is_given(secret):
+    if is_given(secret):
         return None
     return f'was made by somebody else: delete it, name another in `spec.secret.name`, or annotate it `{ADOPT}: "true"`'
 

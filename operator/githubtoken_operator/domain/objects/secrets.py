@@ -164,6 +164,21 @@ def is_noted_for(secret: JSON, token: GitHubToken) -> bool:
     return noted_owner(secret) == (token.name, token.clusterwide)
 
 
+def is_given(secret: JSON) -> bool:
+    """Whether somebody hands it to the operator, by an annotation."""
+    return annotations_of(secret).get(ADOPT) == "true"
+
+
+def giver(secret: JSON | None, token: GitHubToken, role: str) -> tuple[str, bool] | None:
+    """The other object that a Secret in this role was kept for, where somebody hands it on; it has to be gone for that.
+
+    Its name, and whether it is a ClusterGitHubToken.
+    """
+    if secret is None or not is_given(secret) or labels_of(secret).get(ROLE) != role or is_noted_for(secret, token):
+        return None
+    return noted_owner(secret)
+
+
 def in_words(owner: tuple[str, bool]) -> str:
     """The object that `noted_owner` found, for a message."""
     name, clusterwide = owner

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.consumer import ownership
+from githubtoken_operator.domain.objects.secrets import ROLE_TOKEN, giver
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.vocabulary.model import JSON
-from githubtoken_operator.engine.cache.objects import Objects
+from githubtoken_operator.engine.cache.objects import Objects, Read
 from githubtoken_operator.engine.cache.watched import TOKENS, Ref, Watched
 
 
@@ -19,18 +22,10 @@ class Claims:
 
     async def conflict(self, key: Ref, token: GitHubToken, secret: JSON | None) -> str | None:
         """Why `secret`, of the name and in the namespace of `token`, must not be written. Raises `ApiError`."""
-        abandoned = await self._abandoned(token, ownership.giver(secret, token))
+        owner = giver(secret, token, ROLE_TOKEN)
+        abandoned = await is_abandoned(token, owner, self._objects.known, lambda it: it.secret.name)
         refused = ownership.conflict(secret, token, abandoned=abandoned)
         return refused or await self._outranked(key, token, secret)
-
-    async def _abandoned(self, token: GitHubToken, owner: tuple[str, bool] | None) -> bool:
-        """Whether the object `owner` is gone, or keeps its token elsewhere."""
-        if owner is None:
-            return False
-        name, clusterwide = owner
-        kind, namespace = (Kind.CLUSTER_TOKEN, "") if clusterwide else (Kind.TOKEN, token.namespace)
-        body = await self._objects.known(kind, namespace, name)
-        return body is None or parse_token(body).secret.name != token.secret.name
 
     async def _outranked(self, key: Ref, token: GitHubToken, secret: JSON | None) -> str | None:
         """Which other object goes first, where several want one Secret."""
@@ -39,3 +34,14 @@ class Claims:
         bodies = [await self._objects.known(ref.kind, ref.namespace, ref.name) for ref in others]
         rivals = [rival for body in bodies if body is not None and not (rival := parse_token(body)).deleting]
         return ownership.outranked(token, secret, rivals)
+
+
+async def is_abandoned(
+    token: GitHubToken, owner: tuple[str, bool] | None, read: Read, kept_in: Callable[[GitHubToken], str]
+) -> bool:
+    """Whether the object `owner` is gone, or has its own in another Secret than `token`. Raises `ApiError`."""
+    if owner is None:
+        return False
+    name, clusterwide = owner
+    body = await (read(Kind.CLUSTER_TOKEN, "", name) if clusterwide else read(Kind.TOKEN, token.namespace, name))
+    return body is None or kept_in(parse_token(body)) != kept_in(token)

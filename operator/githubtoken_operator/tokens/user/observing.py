@@ -9,8 +9,8 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, labels_of
-from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT, GitHubToken, parse_token
+from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_CREDENTIAL, ROLE_TOKEN, decoded, giver, labels_of
+from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT, GitHubToken
 from githubtoken_operator.domain.objects.specs.sources import UserSource
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.user import OfUser
@@ -22,6 +22,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, UNLIMITED, App, Token
 from githubtoken_operator.engine.cache.objects import Read
+from githubtoken_operator.tokens.consumer.claims import is_abandoned
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.sign_in import SignIns
@@ -48,7 +49,8 @@ class UserInputs:
             # Until it is saved, nothing that the Secret says is the last word.
             self._savings.late.moved(key, secret)
             return replace(seen, trouble=unsaved, own=OfUser(revoked=self._savings.ends_a_token(key))), []
-        abandoned = await _abandoned(token, credential_ownership.giver(secret, token), read)
+        owner = giver(secret, token, ROLE_CREDENTIAL)
+        abandoned = await is_abandoned(token, owner, read, lambda it: credential.key_of(it)[1])
         if conflict := credential_ownership.conflict(secret, token, abandoned=abandoned):
             return replace(seen, conflict=seen.conflict or conflict), []
         if secret is not None and await self._savings.look(key, secret):
@@ -131,15 +133,6 @@ class UserInputs:
                 return refusal
             return Terminal(reasons.CREDENTIAL_MISSING, f"there is no refresh token to start from: {problem}")
         return await self._credentials.hindrance(key, stored, expected)
-
-
-async def _abandoned(token: GitHubToken, owner: tuple[str, bool] | None, read: Read) -> bool:
-    """Whether the object `owner` is gone, or keeps its pair elsewhere."""
-    if owner is None:
-        return False
-    name, clusterwide = owner
-    body = await (read(Kind.CLUSTER_TOKEN, "", name) if clusterwide else read(Kind.TOKEN, token.namespace, name))
-    return body is None or credential.key_of(parse_token(body))[1] != credential.key_of(token)[1]
 
 
 def _of_credential(

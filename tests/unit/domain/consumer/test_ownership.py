@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.domain.consumer import consumer, ownership
-from githubtoken_operator.domain.objects.secrets import ADOPT, ADOPTED, NAME, ROLE
+from githubtoken_operator.domain.objects.secrets import ADOPT, ADOPTED, NAME, ROLE, giver
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from tests.unit.builders import app, githubtoken, issued, published, secret
 
@@ -75,7 +75,7 @@ def test_a_secret_that_is_not_ours_is_refused_with_a_word_of_what_to_do(found: d
 
 def test_what_a_githubtoken_that_is_gone_has_left_can_be_handed_on() -> None:
     left = secret(labels={ROLE: "token"}, annotations={NAME: "web", **GIVEN})
-    assert ownership.giver(left, githubtoken()) == ("web", False)
+    assert giver(left, githubtoken(), "token") == ("web", False)
     assert ownership.conflict(left, githubtoken(), abandoned=True) is None
     controlled = secret(labels={ROLE: "token"}, annotations={NAME: "web", **GIVEN}, owner="uid-web")
     assert "is controlled by another object" in (ownership.conflict(controlled, githubtoken(), abandoned=True) or "")
@@ -91,7 +91,7 @@ def test_what_a_githubtoken_that_is_gone_has_left_can_be_handed_on() -> None:
     ],
 )
 def test_nobody_hands_on_what_was_not_kept_for_another_or_is_not_given(found: dict[str, Any] | None) -> None:
-    assert ownership.giver(found, githubtoken()) is None
+    assert giver(found, githubtoken(), "token") is None
 
 
 def test_that_a_secret_was_adopted_is_remembered_when_the_annotation_goes() -> None:

@@ -10,7 +10,9 @@ from githubtoken_operator.domain.objects.secrets import (
     ROLE_TOKEN,
     annotations_of,
     controller_uid,
+    giver,
     in_words,
+    is_given,
     is_noted_for,
     labels_of,
     noted_owner,
@@ -23,7 +25,7 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 def conflict(secret: JSON | None, token: GitHubToken, *, abandoned: bool = False) -> str | None:
     """Why the Secret may not serve as this GitHubToken's credential; None where it is absent, ours or given to us.
 
-    `abandoned`: the object that `giver` names does not keep its pair there any more.
+    `abandoned`: the object that `secrets.giver` names does not keep its pair there any more.
     """
     if secret is None or token.user is None:
         return None
@@ -35,7 +37,7 @@ def conflict(secret: JSON | None, token: GitHubToken, *, abandoned: bool = False
             f"Secret `{name}` cannot be adopted: it is immutable, not Opaque, controlled by another object, "
             "or made for something else; name another in `spec.user.credentialSecretName`"
         )
-    if _is_given(secret) and (abandoned or giver(secret, token) is None):
+    if is_given(secret) and (abandoned or giver(secret, token, ROLE_CREDENTIAL) is None):
         return None
     if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
         owner = noted_owner(secret)
@@ -49,16 +51,6 @@ def conflict(secret: JSON | None, token: GitHubToken, *, abandoned: bool = False
     )
 
 
-def giver(secret: JSON | None, token: GitHubToken) -> tuple[str, bool] | None:
-    """The other object whose credential somebody hands on, which has to be gone for that.
-
-    Its name, and whether it is a ClusterGitHubToken.
-    """
-    if secret is None or not _is_given(secret) or labels_of(secret).get(ROLE) != ROLE_CREDENTIAL:
-        return None
-    return None if is_noted_for(secret, token) else noted_owner(secret)
-
-
 def lacks_label(secret: JSON) -> bool:
     """Whether it is one of ours by its annotations, and somebody took its label away, by which it is watched."""
     return ROLE not in labels_of(secret) and CLIENT_ID in annotations_of(secret)
@@ -67,10 +59,6 @@ def lacks_label(secret: JSON) -> bool:
 def _is_ours(secret: JSON, token: GitHubToken) -> bool:
     right = labels_of(secret).get(ROLE) == ROLE_CREDENTIAL or lacks_label(secret)
     return right and is_noted_for(secret, token)
-
-
-def _is_given(secret: JSON) -> bool:
-    return annotations_of(secret).get(ADOPT) == "true"
 
 
 def _unadoptable(secret: JSON) -> bool:

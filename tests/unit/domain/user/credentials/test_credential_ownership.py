@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from githubtoken_operator.domain.consumer import ownership
-from githubtoken_operator.domain.objects.secrets import ADOPT, NAME, ROLE
+from githubtoken_operator.domain.objects.secrets import ADOPT, NAME, ROLE, giver
 from githubtoken_operator.domain.user.credentials import credential_body as body_of
 from githubtoken_operator.domain.user.credentials import credential_ownership
 from githubtoken_operator.domain.user.credentials.credential import (
@@ -70,7 +70,7 @@ def test_whose_credential_a_secret_is(body: dict[str, Any] | None, message: str 
 
 def test_the_credential_of_a_githubtoken_that_is_gone_can_be_handed_on() -> None:
     given = secret("ci-credential", labels={ROLE: "credential"}, annotations={NAME: "web", ADOPT: "true"})
-    assert credential_ownership.giver(given, TOKEN) == ("web", False)
+    assert giver(given, TOKEN, "credential") == ("web", False)
     assert credential_ownership.conflict(given, TOKEN, abandoned=True) is None
     assert "credential of GitHubToken `web`" in (credential_ownership.conflict(given, TOKEN) or "")
 
