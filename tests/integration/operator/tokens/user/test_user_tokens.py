@@ -90,6 +90,21 @@ def test_a_credential_is_taken_up_for_its_own_app_and_account_alone(world: World
     assert len(world.requests("refresh")) == 1
 
 
+def test_a_credential_is_handed_on_when_its_githubtoken_is_gone_and_not_before(world: World) -> None:
+    world.ready_user()
+    before = world.data("alice")
+    world.annotate("alice-credential", kind="Secret", adopt="true")
+    kept = {"seedSecretRef": {"name": "alice-seed"}, "credentialSecretName": "alice-credential"}
+    world.token("next", {"appRef": {"name": "acme"}, "user": kept})
+    assert world.called("alice") in world.wait_reason("next", "SecretConflict").message
+    assert world.get("Secret", "next") is None
+    world.delete("GitHubToken", "alice")
+    world.wait_ready("next")
+    assert world.data("next") == before
+    assert world.owner_of(world.get("Secret", "alice-credential") or {}) == "next"
+    assert len(world.requests("refresh")) == 1
+
+
 def test_another_app_is_asked_for_nothing_by_a_token_that_consumers_keep(world: World) -> None:
     world.ready_user()
     before = world.data("alice")
