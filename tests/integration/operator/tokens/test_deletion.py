@@ -110,6 +110,25 @@ def test_a_changed_policy_puts_the_finalizer_on_and_takes_it_off(world: World) -
     assert len(world.requests("mint")) == 1
 
 
+def test_what_is_suspended_or_waits_for_a_human_is_let_go_and_leaves_nothing(world: World) -> None:
+    app = world.app(device_flow=True)
+    installation(world)
+    token = world.data("ci")["token"]
+    world.change("ci", suspend=True)
+    world.wait_for("ci", lambda found: found["status"]["conditions"][0]["message"].startswith("suspended; "))
+    flow = {"appRef": {"name": "acme"}, "user": {"deviceFlow": {}}, "deletionPolicy": "Revoke"}
+    world.token("alice", flow)
+    world.wait_reason("alice", "AwaitingAuthorization")
+    world.data("alice-credential")
+    for name in ("ci", "alice"):
+        world.delete("GitHubToken", name)
+        gone(world, name)
+        assert world.events(name, reason="RevocationFailed") == []
+    assert alive(world, token) == [False]
+    assert world.get("Secret", "alice-credential") is None
+    assert world.requests("revoke_credentials", "delete_token", app=app) == []
+
+
 @pytest.mark.only_githubtoken
 def test_a_namespace_that_goes_takes_its_tokens_along(world: World) -> None:
     world.app()

@@ -207,6 +207,24 @@ def test_a_change_of_how_the_token_is_kept_mints_nothing(world: World, change: d
     assert moved == any(key.startswith("renewBefore") for key in change)
 
 
+def test_fields_that_change_together_cost_one_token(world: World) -> None:
+    world.app()
+    world.installation_token(permissions={"contents": "write"})
+    world.wait_ready()
+    secret = {"formats": ["DockerConfigJSON"], "labels": {"team": "web"}}
+    permissions = {"permissions": {"contents": "read"}}
+    world.change("ci", installation=permissions, secret=secret, renewBefore="10m", deletionPolicy="Retain")
+    status = world.wait_ready(revision=2)["status"]
+    assert status["permissions"]["contents"] == "read"
+    found = world.wait_for("ci", lambda it: it.get("type") == "kubernetes.io/dockerconfigjson", kind="Secret")
+    assert found["metadata"]["labels"] == {"githubtoken.dev/role": "token", "team": "web"}
+    assert "ownerReferences" not in found["metadata"]
+    assert status["tokenSHA256"] == base64.b64encode(bytes.fromhex(sha256(stored(world)))).decode()
+    world.settle()
+    assert (world.ready().status, world.status()["revision"]) == ("True", 2)
+    assert len(world.requests("mint")) == 2
+
+
 def test_a_renew_before_that_is_not_less_than_the_life_is_ignored_and_told_once(world: World) -> None:
     world.app(token_life=60)
     world.token("ci", {"appRef": {"name": "acme"}, "installation": {"owner": world.account}, "renewBefore": "2m"})
@@ -261,6 +279,20 @@ def test_a_suspended_token_is_kept_and_nobody_is_called_for_it(world: World) -> 
     world.change("ci", suspend=False)
     assert "there is no" in world.wait_failing().message
     assert conditions_of(world.found()) == {"NeedsHuman": "AppNotFound"}
+
+
+def test_what_is_asked_of_a_suspended_token_is_had_when_it_goes_on(world: World) -> None:
+    world.ready_token()
+    before = stored(world)
+    world.change("ci", suspend=True, installation={"permissions": {"contents": "read"}}, secret={"labels": {"a": "b"}})
+    # It is not for the present spec.
+    assert "set `spec.suspend` to false" in world.wait_reason("ci", "Suspended").message
+    world.wait_for("ci", lambda secret: secret["metadata"]["labels"].get("a") == "b", kind="Secret")
+    assert stored(world) == before
+    assert conditions_of(world.found()) == {}
+    world.change("ci", suspend=False)
+    assert world.wait_ready(revision=2)["status"]["permissions"]["contents"] == "read"
+    assert len(world.requests("mint")) == 2
 
 
 # --- keeping ---------------------------------------------------------------------------------------------------------
