@@ -89,16 +89,21 @@ class Checks:
 
         It is asked for as a check is, so not within another turn. Raises what a check raises.
         """
-        if app.client_id is None and app.private_key is not None and self._learnt(ref, app) is None:
+        if app.private_key is not None and self.known_client_id(ref, app) is None:
             await self.ensure_checked(ref, asks=asks)
-            if self._learnt(ref, app) is None:
+            if self.known_client_id(ref, app) is None:
                 # It was checked before this process began.
                 with self._turns.turn(asks, _stand(app)):
                     self._learn(ref, app, await self._github.get_app(app))
-        found = app.client_id or self._learnt(ref, app)
+        found = self.known_client_id(ref, app)
         if found is None:
             raise Terminal(reasons.APP_NOT_READY, "user tokens need the App's client id: set its `spec.clientID`")
         return found
+
+    def known_client_id(self, ref: Ref, app: App) -> str | None:
+        """The client id, where nobody has to be asked for it."""
+        proof, learnt = self._client_ids.get(ref, (None, None))
+        return app.client_id or (learnt if proof == app.proof else None)
 
     async def _check(
         self,
@@ -160,10 +165,6 @@ class Checks:
         if left > 0:
             raise RateLimited(error.reason, error.message, retry_after=left)
         del self._limits[ref]
-
-    def _learnt(self, ref: Ref, app: App) -> str | None:
-        proof, found = self._client_ids.get(ref, (None, None))
-        return found if proof == app.proof else None
 
     def _learn(self, ref: Ref, app: App, info: AppInfo) -> None:
         if info.client_id is not None:

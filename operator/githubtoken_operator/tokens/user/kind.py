@@ -105,6 +105,9 @@ class UserKind(TokenKind):
         """The credential Secret, the seed and the sign-in."""
         if seen.token.user is None:
             raise AssertionError("the token is of another kind")
+        if (app := resolved.app) is not None:
+            known = self._checks.known_client_id(app_ref(seen.token), app)
+            resolved = replace(resolved, app=replace(app, client_id=known))
         seen, found = await self._room.inputs.observe(seen, seen.token.user, resolved, stored, read)
         key = credential.key_of(seen.token)
         if (

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_in_words, ready_of
-from tests.unit.builders import app_body, secret, user_body
+from githubtoken_operator.engine.cache.watched import Ref
+from tests.unit.builders import NAMESPACE, app_body, secret, user_body
 from tests.unit.fakes import World
+from tests.unit.keys import pem
 
 APP = "githubapps/acme"
 TOKEN = "githubtokens/ci"
@@ -85,6 +88,19 @@ async def test_who_comes_after_another_of_its_name_is_given_no_pair_but_its_own(
     assert "secrets/ci" not in world.api.objects
     assert "revision" not in world.status()
     assert world.faults.calls.count("refresh") == 1
+
+
+async def test_an_app_that_is_known_by_its_number_is_told_from_another_by_what_github_said_of_it() -> None:
+    world = await ready()
+    world.api.put(secret("other-app", {"private-key.pem": pem()}))
+    key = {"name": "other-app", "key": "private-key.pem"}
+    world.api.put(app_body("other", appID=2, clientID=None, privateKeySecretRef=key))
+    make_anew(world, appRef={"name": "other"})
+    process = world.start()
+    await process.app_runs.run(Ref(Kind.APP, NAMESPACE, "other"))
+    await process.settle()
+    assert ready_of(world.status()) == ("False", reasons.REAUTHORIZATION_REQUIRED)
+    assert "secrets/ci" not in world.api.objects
 
 
 async def test_who_comes_after_another_for_the_same_takes_its_pair_up() -> None:
