@@ -150,7 +150,7 @@ def _parse(text: bytes) -> RSAKey:
         found = rsa_key.numbers(key_text.key_der(text))
         public = RSAPublicNumbers(found.e, found.n)
         numbers = RSAPrivateNumbers(found.p, found.q, found.d, found.dp, found.dq, found.qinv, public)
-        return RSAKey(rsa_key.fingerprint(found), numbers.private_key(unsafe_skip_rsa_key_validation=True))
+        return RSAKey(rsa_key.fingerprint(found.n, found.e), numbers.private_key(unsafe_skip_rsa_key_validation=True))
     except (key_text.NotAKey, rsa_key.Unusable) as error:
         raise _invalid(str(error)) from None
     except (ValueError, UnsupportedAlgorithm):

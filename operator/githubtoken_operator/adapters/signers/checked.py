@@ -9,9 +9,7 @@ be read once more, for a service may give an id anew.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
-from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,10 +18,10 @@ from typing import Final, Protocol, TypeVar
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512, HashAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from githubtoken_operator.adapters.signers import keys
 from githubtoken_operator.adapters.signers.port import CALL_LIMIT, PublicKey, Signed, Signer
+from githubtoken_operator.domain.apps import rsa_key
 from githubtoken_operator.domain.vocabulary.errors import (
     SignerDenied,
     SignerKeyInvalid,
@@ -122,8 +120,8 @@ class CheckedSigner:
 
 def fingerprint(key: PublicKey) -> str:
     """`SHA256:…` of the public key, as GitHub's settings page shows it."""
-    der = key.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return "SHA256:" + b64encode(hashlib.sha256(der).digest()).decode()
+    numbers = key.key.public_numbers()
+    return rsa_key.fingerprint(numbers.n, numbers.e)
 
 
 def _problem(key: PublicKey, text: bytes, signed: Signed) -> str:

@@ -40,10 +40,7 @@ def outcome(seen: Requested) -> Verdict | None:
     """How it ended, or None while it goes on."""
     if seen.after is None or seen.after.uid != seen.before.uid:
         return Verdict(succeeded=False, text="it was deleted meanwhile")
-    for rule in _RULES:
-        if found := rule(seen, seen.after):
-            return found
-    return None
+    return next((found for rule in _RULES if (found := rule(seen, seen.after))), None)
 
 
 def standing(token: Snapshot) -> str:

@@ -64,12 +64,12 @@ def numbers(der: bytes) -> Numbers:
     return found
 
 
-def fingerprint(key: Numbers) -> str:
+def fingerprint(modulus: int, exponent: int) -> str:
     """`SHA256:` and the digest of the public key's DER, as an App's settings page at GitHub shows it.
 
     The DER is RFC 5280's SubjectPublicKeyInfo around RFC 8017's RSAPublicKey.
     """
-    public = _written(_SEQUENCE, _integer(key.n) + _integer(key.e))
+    public = _written(_SEQUENCE, _integer(modulus) + _integer(exponent))
     algorithm = _written(_SEQUENCE, _written(_OBJECT, _RSA) + _written(_NULL, b""))
     der = _written(_SEQUENCE, algorithm + _written(_BITS, b"\0" + public))
     return "SHA256:" + b64encode(hashlib.sha256(der).digest()).decode()

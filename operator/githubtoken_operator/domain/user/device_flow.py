@@ -123,10 +123,7 @@ Step = Ask | Poll | Awaiting | Resting | Ended
 
 def next_step(sign_in: SignIn, now: datetime) -> Step | None:
     """What the device flow does now, first rule that fits; None where there is nothing to do."""
-    for rule in _RULES:
-        if step := rule(sign_in, now):
-            return step
-    return None
+    return next((step for rule in _RULES if (step := rule(sign_in, now))), None)
 
 
 def _requested(sign_in: SignIn, _now: datetime) -> Step | None:

@@ -61,6 +61,7 @@ def _judged(text: bytes | None) -> tuple[str, str]:
     if text is None:
         return "", ""
     try:
-        return rsa_key.fingerprint(rsa_key.numbers(key_text.key_der(text))), ""
+        key = rsa_key.numbers(key_text.key_der(text))
+        return rsa_key.fingerprint(key.n, key.e), ""
     except (key_text.NotAKey, rsa_key.Unusable) as error:
         return "", str(error)

@@ -31,10 +31,7 @@ class Expected:
 
 def refusal(credential: Credential, expected: Expected) -> Terminal | None:
     """Why the refresh token under the key must not be sent; the first rule that fits."""
-    for rule in _REFUSALS:
-        if found := rule(credential, expected):
-            return found
-    return None
+    return next((found for rule in _REFUSALS if (found := rule(credential, expected))), None)
 
 
 def foreign(credential: Credential, expected: Expected) -> Terminal | None:
