@@ -72,8 +72,8 @@ class Spreads:
         refused = [_missing(name) for name in wish.missing(namespaces)]
         places: dict[str, Place] = {}
         for namespace in wish.wanted(namespaces):
-            has = (namespace, token.secret.name) in own
-            if resolved is not None and (refusal := self._refusal(resolved, namespace, has=has)):
+            had = namespace in state.places or (namespace, token.secret.name) in own
+            if resolved is not None and (refusal := self._refusal(resolved, namespace, had=had)):
                 refused.append(refusal)
             else:
                 places[namespace] = self._place(state, token, namespace)
@@ -91,12 +91,12 @@ class Spreads:
             await self._find_held(state, token, seal_key)
         return Spread(tuple(places.values()), tuple(refused), state.published, tuple(left), seal_key, state.sealed)
 
-    def _refusal(self, resolved: Resolved, namespace: str, *, has: bool) -> Failure | None:
+    def _refusal(self, resolved: Resolved, namespace: str, *, had: bool) -> Failure | None:
         """Why the App may not be used there. Of one that cannot be read nothing is known, and nobody loses anything."""
         if resolved.source is None:
             unread = resolved.error or resolved.key_error
             reason, why = (unread.reason, unread.message) if unread else (reasons.APP_NOT_READY, "it cannot be read")
-            return None if has else Failure(namespace, reason, f"nobody can say whether the App admits it: {why}")
+            return None if had else Failure(namespace, reason, f"nobody can say whether the App admits it: {why}")
         labels = self._known.namespaces[namespace].labels
         if resolved.source.allowed_namespaces.admit(namespace, own=self._home, labels=labels):
             return None

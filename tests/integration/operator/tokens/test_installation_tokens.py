@@ -267,10 +267,11 @@ def test_a_suspended_token_is_kept_and_nobody_is_called_for_it(world: World) -> 
     before = world.data("ci")
     world.change("ci", suspend=True)
     world.wait_for("ci", lambda token: token["status"]["conditions"][0]["message"].startswith("suspended; token valid"))
+    world.delete("GitHubApp", "acme")
     world.annotate("ci", refresh_requested_at="now")
+    world.settle()
     world.delete("Secret", "ci")
     world.wait_for("ci", bool, kind="Secret")
-    world.delete("GitHubApp", "acme")
     world.settle()
     assert world.data("ci") == before
     assert world.ready().message.startswith("suspended; token valid")
