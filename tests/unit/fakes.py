@@ -637,6 +637,11 @@ class World:
         found: dict[str, Any] = self.api.objects[f"githubtokens/{name}"]["status"]
         return found
 
+    @property
+    def message(self) -> str:
+        """What `Ready` says, the first condition."""
+        return str(self.status()["conditions"][0]["message"])
+
     def secret(self, name: str = "ci") -> dict[str, Any]:
         return self.api.objects[f"secrets/{name}"]
 

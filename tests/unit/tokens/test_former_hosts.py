@@ -13,7 +13,7 @@ from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.domain.objects.origin import ORIGIN
 from githubtoken_operator.domain.objects.secrets import decoded
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.conditions import find_condition, ready_of
+from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from tests.unit.builders import app_body, personal_body, secret, user_body
 from tests.unit.fakes import NOT_SENT, Process, World, raising
 from tests.unit.tokens.user.storing.test_kept_answers import a_later_version, answering, new_prefix
@@ -58,10 +58,6 @@ def forget(world: World, key: str) -> None:
     world.api.edit(key, lambda body: body["metadata"]["annotations"].pop(ORIGIN, None))
 
 
-def message(world: World) -> str:
-    return str((find_condition(world.status(), "Ready") or {})["message"])
-
-
 def refresh_token(world: World) -> str:
     return decoded(world.api.objects[CREDENTIAL], "refresh_token") or ""
 
@@ -74,8 +70,8 @@ async def test_a_stored_refresh_token_is_not_shown_to_another_host() -> None:
     await process.settle()
     assert mine not in world.github.shown
     assert ready_of(world.status()) == ("False", reasons.REAUTHORIZATION_REQUIRED)
-    assert "`github.com`" in message(world)
-    assert "`acme.ghe.com`" in message(world)
+    assert "`github.com`" in world.message
+    assert "`acme.ghe.com`" in world.message
     assert decoded(world.secret(), "token") == published, "it still lives where it came from"
 
 

@@ -73,7 +73,7 @@ async def test_without_the_right_to_hold_the_object_nothing_is_obtained() -> Non
     await world.start().run()
     assert world.github.minted == []
     assert ready_of(world.status()) == ("False", reasons.MISSING_PERMISSION)
-    assert "deletionPolicy: Revoke" in world.status()["conditions"][0]["message"]
+    assert "deletionPolicy: Revoke" in world.message
 
 
 ROLE_GONE = Forbidden(403, "githubtokens.githubtoken.dev is forbidden")
@@ -95,7 +95,7 @@ async def test_an_operator_of_some_namespaces_holds_nothing_that_it_could_not_le
     assert world.github.minted == []
     assert "finalizers" not in world.api.objects[TOKEN]["metadata"]
     assert ready_of(world.status()) == ("False", reasons.MISSING_PERMISSION)
-    assert "rbac.revocation.enabled" in world.status()["conditions"][0]["message"]
+    assert "rbac.revocation.enabled" in world.message
     world.api.allows = True
     assert due is not None
     world.clock.now = datetime.fromtimestamp(due.due, UTC)

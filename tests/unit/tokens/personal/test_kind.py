@@ -55,10 +55,6 @@ def checks(world: World) -> int:
     return world.faults.calls.count("check")
 
 
-def message(world: World) -> str:
-    return str((find_condition(world.status(), "Ready") or {})["message"])
-
-
 # --- Copying ---------------------------------------------------------------------------------------------------------
 
 
@@ -135,7 +131,7 @@ async def test_a_valid_token_stays_while_the_humans_secret_is_away() -> None:
     world.api.delete("secrets/my-pat")
     await process.run()
     assert ready_of(world.status()) == FRESH
-    assert "refresh failing: there is no Secret `my-pat`" in message(world)
+    assert "refresh failing: there is no Secret `my-pat`" in world.message
     assert needs_human(world.status()) == reasons.CREDENTIAL_MISSING
     assert decoded(world.secret(), "token") == "ghp_one"
 
@@ -162,7 +158,7 @@ async def test_a_host_that_is_not_allowed_gets_nothing() -> None:
     await world.start().run()
     assert checks(world) == 0
     assert ready_of(world.status()) == ("False", reasons.HOST_NOT_ALLOWED)
-    assert "`spec.personal.apiURL` must be on a host that `--allowed-hosts` has" in message(world)
+    assert "`spec.personal.apiURL` must be on a host that `--allowed-hosts` has" in world.message
 
 
 # --- Checking --------------------------------------------------------------------------------------------------------
@@ -218,7 +214,7 @@ async def test_a_suspended_token_is_left_alone() -> None:
     await process.run()
     assert checks(world) == 1
     assert ready_of(world.status()) == FRESH
-    assert message(world).startswith("suspended; token valid until")
+    assert world.message.startswith("suspended; token valid until")
 
 
 @pytest.mark.parametrize("error", [UNAVAILABLE, NOT_SENT], ids=["a bad gateway", "no connection"])
@@ -228,7 +224,7 @@ async def test_a_token_stays_ready_while_github_is_away(error: Exception) -> Non
     world.github.refuses["check"] = error
     await process.run()
     assert ready_of(world.status()) == FRESH
-    assert "refresh failing" in message(world)
+    assert "refresh failing" in world.message
     assert needs_human(world.status()) is None
     assert world.status()["lastCheckTime"] == format_time(NOW)
 
@@ -343,7 +339,7 @@ async def test_an_expired_token_is_said_and_github_is_not_asked() -> None:
     world.clock.advance(HOUR / 2)
     await process.run()
     assert ready_of(world.status()) == ("False", reasons.EXPIRED)
-    assert message(world).startswith(f"the personal token expired at {format_time(NOW + HOUR / 2)}: make another")
+    assert world.message.startswith(f"the personal token expired at {format_time(NOW + HOUR / 2)}: make another")
     assert needs_human(world.status()) == reasons.EXPIRED
     assert checks(world) == 1
     put(world, "ghp_two")
@@ -377,7 +373,7 @@ async def test_the_announcement_is_made_at_its_very_time() -> None:
 
 async def test_a_token_that_does_not_expire_is_checked_all_the_same() -> None:
     world, process = await fresh(expires=None)
-    assert message(world) == "token does not expire"
+    assert world.message == "token does not expire"
     world.clock.advance(HOUR)
     await process.run()
     assert checks(world) == 2

@@ -112,7 +112,7 @@ async def test_a_valid_token_stays_while_its_renewal_fails() -> None:
     await process.run()
     assert ready_of(world.status()) == FRESH
     assert needs_human(world.status()) == reasons.INSTALLATION_SUSPENDED
-    assert "refresh failing: the installation is suspended" in world.status()["conditions"][0]["message"]
+    assert "refresh failing: the installation is suspended" in world.message
     world.clock.advance(timedelta(minutes=15))
     await process.run()
     assert ready_of(world.status()) == ("False", reasons.INSTALLATION_SUSPENDED)
@@ -126,7 +126,7 @@ async def test_a_token_of_an_earlier_spec_is_kept_while_the_new_one_cannot_be_ha
     await world.start().run()
     assert world.secret()["data"] == before
     assert ready_of(world.status()) == ("False", reasons.PERMISSIONS_NOT_GRANTED)
-    assert "of an earlier spec" in world.status()["conditions"][0]["message"]
+    assert "of an earlier spec" in world.message
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ async def test_a_secret_that_would_be_too_large_is_said_and_nothing_is_minted_an
     process = world.start()
     await process.run()
     assert ready_of(world.status()) == ("False", reasons.INVALID_SPEC)
-    assert "more than 1 MiB: shorten `spec.secret.data`" in world.status()["conditions"][0]["message"]
+    assert "more than 1 MiB: shorten `spec.secret.data`" in world.message
     world.clock.advance(timedelta(minutes=2))
     await process.run()
     assert mints(world) == 1

@@ -119,7 +119,7 @@ async def test_a_limit_ends_when_github_says(monkeypatch: pytest.MonkeyPatch, se
 
     monkeypatch.setattr(world.github, "refresh", refuse)
     await world.start().run()
-    assert f"in {seconds} s" in world.status()["conditions"][0]["message"]
+    assert f"in {seconds} s" in world.message
 
 
 # --- The order of writes ---------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ async def test_while_the_lease_is_short_nothing_is_sent_and_it_is_tried_again_wi
     assert due is not None
     assert due.due <= (world.clock.now + timedelta(seconds=1)).timestamp()
     assert world.faults.calls.count("refresh") == sent
-    assert "the operator's Lease was not renewed for seconds" in world.status()["conditions"][0]["message"]
+    assert "the operator's Lease was not renewed for seconds" in world.message
     assert "failedAttempts" not in world.status()
     assert INTENT not in world.api.objects[CREDENTIAL]["metadata"].get("annotations", {})
     process.leadership.short = False

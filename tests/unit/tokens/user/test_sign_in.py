@@ -74,11 +74,6 @@ def stored(world: World) -> credential.Credential:
     return credential.read(world.api.objects[CREDENTIAL])
 
 
-def message(world: World) -> str:
-    text: str = world.status()["conditions"][0]["message"]
-    return text
-
-
 def request_login(world: World, value: str = "now") -> None:
     world.api.edit(
         TOKEN, lambda body: body["metadata"].setdefault("annotations", {}).update({LOGIN_REQUESTED_AT: value})
@@ -111,7 +106,7 @@ async def test_a_code_is_shown_in_status_in_one_event_and_in_the_message() -> No
         "verificationURI": "https://github.com/login/device",
         "expirationTime": "2026-03-01T12:15:00Z",
     }
-    assert "enter the code WDJB-0000" in message(world)
+    assert "enter the code WDJB-0000" in world.message
     assert world.event_reasons == ["AwaitingAuthorization"]
     assert all(part in world.api.events[0]["message"] for part in ("WDJB-0000", "github.com/login/device", "12:15:00"))
     assert [condition["type"] for condition in status["conditions"]] == ["Ready", "NeedsHuman"]
@@ -279,7 +274,7 @@ async def test_after_three_codes_that_nobody_entered_there_is_peace_for_six_hour
     await wait(world, process, timedelta(hours=2))
     assert len(world.github.codes) == 3
     assert ready_of(world.status()) == ("False", "CredentialMissing")
-    assert LOGIN_REQUESTED_AT in message(world)
+    assert LOGIN_REQUESTED_AT in world.message
     assert "deviceFlow" not in world.status()
     await wait(world, process, REST)
     assert len(world.github.codes) == 4
@@ -316,8 +311,8 @@ async def test_a_human_who_says_no_is_asked_again_only_on_request_or_after_six_h
     world.github.deny()
     await wait(world, process, timedelta(hours=1))
     assert ready_of(world.status()) == ("False", "ReauthorizationRequired")
-    assert "access_denied" in message(world)
-    assert LOGIN_REQUESTED_AT in message(world)
+    assert "access_denied" in world.message
+    assert LOGIN_REQUESTED_AT in world.message
     assert len(world.github.codes) == 1
     assert world.event_reasons == ["AwaitingAuthorization", "ReauthorizationRequired"]
     request_login(world)
@@ -343,7 +338,7 @@ async def test_what_is_wrong_with_the_app_is_told_and_not_asked_all_the_time(bef
         world.faults.on(call, raising(Terminal(reason, "mend the App")))
     await wait(world, process, timedelta(hours=1))
     assert ready_of(world.status()) == ("False", reason)
-    assert message(world) == "mend the App"
+    assert world.message == "mend the App"
     assert sum(call.startswith("device_") for call in world.faults.calls[calls:]) < 10
     world.faults.clear()
     request_login(world)
@@ -374,7 +369,7 @@ async def test_the_wrong_accounts_pair_is_revoked_and_never_stored() -> None:
     world.github.enter("bob")
     await wait(world, process, timedelta(hours=1))
     assert ready_of(world.status()) == ("False", "WrongAccount")
-    assert "`bob` signed in" in message(world)
+    assert "`bob` signed in" in world.message
     assert world.github.revoked == {"ghu_pair1", "ghr_pair1"}
     assert "secrets/ci" not in world.api.objects
     assert stored(world).refresh_token is None

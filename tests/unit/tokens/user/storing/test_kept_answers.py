@@ -91,11 +91,6 @@ def has_kept(world: World) -> bool:
     return KEPT_ANSWER in world.api.objects[CREDENTIAL]["data"]
 
 
-def message(world: World) -> str:
-    text: str = world.status()["conditions"][0]["message"]
-    return text
-
-
 @pytest.mark.parametrize("change", FORMS)
 async def test_an_answer_that_is_not_understood_is_kept_in_the_secret_and_in_the_journal(
     change: Change, tmp_path: Path
@@ -106,8 +101,8 @@ async def test_an_answer_that_is_not_understood_is_kept_in_the_secret_and_in_the
     assert process.savings.unsaved == 0
     assert INTENT not in world.api.objects[CREDENTIAL]["metadata"]["annotations"]
     assert ready_of(world.status()) == ("False", reasons.ANSWER_NOT_UNDERSTOOD)
-    assert "update the operator" in message(world)
-    assert "`ci-credential`" in message(world)
+    assert "update the operator" in world.message
+    assert "`ci-credential`" in world.message
     assert [item["reason"] for item in world.status()["conditions"][1:]] == [reasons.ANSWER_NOT_UNDERSTOOD] * 2
     assert world.event_reasons[-1] == reasons.ANSWER_NOT_UNDERSTOOD
 
@@ -263,7 +258,7 @@ async def test_what_a_version_to_come_has_kept_in_its_own_way_is_left_alone() ->
         await process.settle()
     assert has_kept(world)
     assert world.faults.calls.count("refresh") == sent
-    assert "by a later version" in message(world)
+    assert "by a later version" in world.message
 
 
 async def test_a_kept_answer_that_fits_nothing_any_more_is_removed_once() -> None:
@@ -361,7 +356,7 @@ async def test_a_defect_of_the_reader_loses_no_answer_is_told_once_and_heals_wit
             await process.run()
         status, reason = ready_of(world.status())
         assert (status, reason) == ("False", reasons.ANSWER_NOT_UNDERSTOOD)
-        assert "KeyError at test_kept_answers.py:" in world.status()["conditions"][0]["message"]
+        assert "KeyError at test_kept_answers.py:" in world.message
         assert "nobody_masks" not in caplog.text + json.dumps(world.status())
         assert sum(reasons.ANSWER_NOT_UNDERSTOOD in record.message for record in caplog.records) == 1
         assert not [record for record in caplog.records if record.exc_info]

@@ -84,7 +84,7 @@ async def test_a_run_ends_although_its_pair_is_not_saved_and_says_so(error: ApiE
     status, reason = ready_of(world.status())
     assert status != "True"
     assert reason == (reasons.PENDING if isinstance(error, Unavailable) else reasons.MISSING_PERMISSION)
-    text = world.status()["conditions"][0]["message"]
+    text = world.message
     assert error.message in text
     assert "Do not delete the operator's pod" in text
 
@@ -382,7 +382,7 @@ async def test_nothing_is_sent_where_a_pair_has_no_room(free: int) -> None:
     await process.settle()
     assert "refresh" not in world.faults.calls
     assert ready_of(world.status()) == ("False", reasons.MISSING_PERMISSION)
-    assert "Too long" in world.status()["conditions"][0]["message"]
+    assert "Too long" in world.message
     assert process.savings.unsaved == 0
 
 
