@@ -45,15 +45,19 @@ def others(platform: Platform) -> Check:
     name, found = "Other operators", platform.leases.found
     if isinstance(found, ApiError):
         return unseen(name, found)
-    leading = [each["metadata"]["namespace"] for each in found or () if is_held(each, platform)]
-    elsewhere = sorted(set(leading) - {platform.namespace})
+    elsewhere = [place for place in leading(platform) if place != platform.namespace]
     ours = served(items(platform.deployments))
     same = [place for place in elsewhere if _overlap(ours, _of(platform, place))]
-    if same and platform.namespace in leading:
+    if same and platform.namespace in leading(platform):
         says = f"one leads in {some(same, _NAMED)} too, and nothing keeps both from serving the same GitHubTokens"
         return Check(name, "warning", says, "end one of them, or give each its own namespaces (`scope.namespaces`)")
     says = f"one leads in {some(elsewhere, _NAMED)}" if elsewhere else "none leads in another namespace"
     return Check(name, "ok", says)
+
+
+def leading(platform: Platform) -> list[str]:
+    """The namespaces whose Lease somebody holds, as far as the caller may see."""
+    return sorted(each["metadata"]["namespace"] for each in items(platform.leases) if is_held(each, platform))
 
 
 def is_held(lease: JSON, platform: Platform) -> bool:

@@ -73,7 +73,8 @@ def _deployment(platform: Platform) -> Check:
         return unseen(name, found)
     if not found:
         where = f"there is none of the operator in the namespace {platform.namespace}"
-        elsewhere = sorted({body["metadata"]["namespace"] for body in items(platform.elsewhere)})
+        installed = {body["metadata"]["namespace"] for body in items(platform.elsewhere)}
+        elsewhere = sorted(installed.union(operators.leading(platform)) - {platform.namespace})
         say = f"say --operator-namespace {' or '.join(elsewhere)}" if elsewhere else ""
         return Check(name, "warning", where, say or "install it, or say where it is with --operator-namespace")
     judged = [_one_deployment(each) for each in found]

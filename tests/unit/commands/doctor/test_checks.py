@@ -230,9 +230,15 @@ def test_another_operator_of_the_same_namespaces_is_told(changes: dict[str, Any]
     assert bool(check.advice) == (state == "warning")
 
 
-def test_an_operator_in_another_namespace_than_was_said_is_found() -> None:
-    elsewhere = Look("", [deployment(namespace="github")])
-    check = checked(platform=platform(deployments=Look("", []), elsewhere=elsewhere))["Deployment"]
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param({"elsewhere": Look("", [deployment(namespace="github")])}, id="by its Deployment"),
+        pytest.param({"elsewhere": Look("", []), "leases": leading("github")}, id="by its Lease"),
+    ],
+)
+def test_an_operator_in_another_namespace_than_was_said_is_found(found: dict[str, Any]) -> None:
+    check = checked(platform=platform(deployments=Look("", []), **found))["Deployment"]
     assert (check.state, check.advice) == ("warning", "say --operator-namespace github")
 
 
