@@ -247,7 +247,13 @@ matters: who may not read CRDs, as the owner of a namespace, could not install a
 {{- range list "POD_NAME" "POD_UID" "OPERATOR_NAMESPACE" "METRICS_ADDRESS" "HEALTH_ADDRESS" "JOURNAL_DIR" }}
 {{- $own = append $own (printf "GITHUBTOKEN_%s" .) }}
 {{- end }}
+{{- /* Of a name that is there twice helm 3 takes the last, and a server-side apply, as helm 4's, is refused. */}}
+{{- $seen := dict }}
 {{- range .Values.extraEnv }}
+{{- if hasKey $seen .name }}
+{{- fail (printf "extraEnv has %s twice: leave one of them out" .name) }}
+{{- end }}
+{{- $_ := set $seen .name true }}
 {{- if eq .name "GITHUBTOKEN_LEADER_ELECT" }}
 {{- fail (printf "extraEnv has GITHUBTOKEN_LEADER_ELECT: %s" $leader) }}
 {{- else if has .name $own }}

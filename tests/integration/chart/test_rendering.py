@@ -114,6 +114,7 @@ def test_the_manifests_in_deploy_are_what_the_chart_renders(helm: Helm) -> None:
         (["--set=extraArgs={--namespaces,a}"], "extraArgs has --namespaces: set scope.namespaces"),
         (["--set=extraArgs={--health-address=:9000}"], "extraArgs has --health-address, which the chart's rights and"),
         (["--set=extraEnv[0].name=GITHUBTOKEN_LEADER_ELECT"], "extraEnv has GITHUBTOKEN_LEADER_ELECT: two pods run"),
+        (['--set-json=extraEnv=[{"name": "A"}, {"name": "A"}]'], "extraEnv has A twice"),
         (["--set=extraEnv[0].name=POD_NAMESPACE"], "extraEnv has POD_NAMESPACE, which the chart sets itself"),
         (
             ["--set=extraEnv[0].name=GITHUBTOKEN_POD_UID"],
