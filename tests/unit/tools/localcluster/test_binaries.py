@@ -11,7 +11,7 @@ from localcluster.errors import BinariesError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.tools.conftest import ProgramFolder
+    from tests.unit.tools.localcluster.conftest import ProgramFolder
 
 
 @pytest.fixture

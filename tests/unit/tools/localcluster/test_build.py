@@ -21,7 +21,7 @@ from localcluster.errors import BuildError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.tools.conftest import ProgramFolder
+    from tests.unit.tools.localcluster.conftest import ProgramFolder
 
 GO_MOD = "module tools\n\nrequire k8s.io/kubernetes v1.34.4 // indirect\n"
 
