@@ -128,10 +128,20 @@ def gather(helm: Path, folder: Path) -> None:
 
 
 def run(checkov: Path, folder: Path) -> Report:
-    """What checkov finds in that folder's manifests and Dockerfile. Raises `PolicyError`.
+    """What checkov finds in that folder's manifests and Dockerfile, all of which it has read. Raises `PolicyError`."""
+    found = ask(checkov, folder)
+    if passed_over := unread(found, folder):
+        raise PolicyError(f"checkov looked at nothing in {', '.join(passed_over)}")
+    return found
 
-    checkov passes over a file that it cannot read: each one right in the folder must have been looked into.
-    """
+
+def unread(found: Report, folder: Path) -> list[str]:
+    """The files right in the folder that it has not looked into: it passes over one that it cannot read."""
+    return sorted({path.name for path in folder.iterdir() if path.is_file()} - {f[1:] for f in found.files})
+
+
+def ask(checkov: Path, folder: Path) -> Report:
+    """What checkov says of what it could read there. Raises `PolicyError`."""
     if not checkov.exists():
         raise PolicyError(f"`{checkov}` is not there: `make policy` installs it")
     with tempfile.TemporaryDirectory() as home:
@@ -152,10 +162,7 @@ def run(checkov: Path, folder: Path) -> Report:
     # 1 is that checks have failed.
     if result.returncode not in {0, 1}:
         raise PolicyError(f"checkov ended with exit code {result.returncode}:\n{result.stderr[-2000:]}")
-    found = report(result.stdout)
-    if unread := sorted({path.name for path in folder.iterdir() if path.is_file()} - {f[1:] for f in found.files}):
-        raise PolicyError(f"checkov looked at nothing in {', '.join(unread)}")
-    return found
+    return report(result.stdout)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -34,11 +34,12 @@ def test_whatever_it_finds_has_a_reason_to_stay(capsys: pytest.CaptureFixture[st
     assert "checks passed" in said.out
 
 
-def test_it_finds_what_is_wrong(tmp_path: Path) -> None:
+def test_it_finds_what_is_wrong_and_which_file_it_passes_over(tmp_path: Path) -> None:
     (tmp_path / "pod.yaml").write_text(PRIVILEGED)
     (tmp_path / "role.yaml").write_text(READS_ALL)
     (tmp_path / "Dockerfile").write_text("FROM python:latest\nRUN chmod 777 /tmp\n")
-    report = policy.run(policy.CHECKOV, tmp_path)
+    (tmp_path / "torn.yaml").write_text(f"{PRIVILEGED}  containers: [{{")
+    report = policy.ask(policy.CHECKOV, tmp_path)
     found = {(each.check, each.resource.partition(".")[0]) for each in report.findings}
     assert found >= {
         ("CKV_K8S_16", "Pod"),  # privileged
@@ -46,12 +47,6 @@ def test_it_finds_what_is_wrong(tmp_path: Path) -> None:
         ("CKV_K8S_49", "ClusterRole"),  # wildcards
         ("CKV_DOCKER_3", "/Dockerfile"),  # no user
     }
+    assert policy.unread(report, tmp_path) == ["torn.yaml"]
     exempt = policy.exemptions(policy.EXCEPTIONS.read_text())
     assert any("CKV_K8S_16" in line for line in policy.complaints(report.findings, exempt))
-
-
-def test_a_file_that_it_passes_over_is_no_success(tmp_path: Path) -> None:
-    (tmp_path / "pod.yaml").write_text(PRIVILEGED)
-    (tmp_path / "torn.yaml").write_text(f"{PRIVILEGED}  containers: [{{")
-    with pytest.raises(policy.PolicyError, match=r"looked at nothing in torn\.yaml"):
-        policy.run(policy.CHECKOV, tmp_path)

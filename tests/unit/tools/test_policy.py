@@ -70,3 +70,14 @@ def test_one_kind_of_files_is_reported_as_several_are() -> None:
 def test_without_checkov_one_is_told_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="`make policy` installs it"):
         policy.run(tmp_path / "checkov", tmp_path)
+
+
+def test_a_file_that_it_passes_over_is_no_success(tmp_path: Path) -> None:
+    folder, checkov = tmp_path / "folder", tmp_path / "checkov"
+    folder.mkdir()
+    for name in ("a.yaml", "torn.yaml"):
+        (folder / name).touch()
+    checkov.write_text(f"#!/bin/sh\necho '{json.dumps(part(CPU))}'\nexit 1\n")
+    checkov.chmod(0o755)
+    with pytest.raises(PolicyError, match=r"looked at nothing in torn\.yaml"):
+        policy.run(checkov, folder)
