@@ -133,6 +133,10 @@ class ControlPlane:
         """Start kube-apiserver again, with the same port, certificate and tokens, and wait until it is ready."""
         self._start("kube-apiserver", self._api_server_command)
         launch.wait_until_ready(self._processes["kube-apiserver"], f"{self.server}/readyz", self.ca_file)
+        if "kube-controller-manager" in self._processes:
+            # The longer it has found nobody, the later it looks again, up to half a minute.
+            self.kill("kube-controller-manager")
+            self.restart("kube-controller-manager")
 
     def kill(self, program: str) -> None:
         """Kill one of the programs; what etcd has answered is on disk."""

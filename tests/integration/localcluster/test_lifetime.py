@@ -91,7 +91,7 @@ def test_a_restarted_api_server_has_its_address_its_data_and_its_controllers(own
     assert own.server == server
     assert own.get("widget", "survivor")["metadata"]["uid"] == uid
     changed = {name for name, pid in own.pids().items() if pid != before[name]}
-    assert changed == {"kube-apiserver"}
+    assert changed == {"kube-apiserver", "kube-controller-manager"}
     own.kubectl("delete", "widget", "survivor")
     wait_until_collected(own, "survivor")
 
