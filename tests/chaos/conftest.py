@@ -14,7 +14,7 @@ from localcluster.operator_process import NAMESPACE, operator_kubeconfig
 from tests.chaos.faultproxy import FaultProxy
 from tests.chaos.report import write_report
 from tests.chaos.stage import Launch, Row, Stage, behind
-from tests.conftest import REPOSITORY
+from tests.conftest import CRDS, REPOSITORY
 from tests.integration.operator.conftest import RIGHTS, ask_both_kinds
 from tests.integration.operator.stage.cluster import Cluster, new_namespace
 from tests.integration.operator.stage.cluster_world import ClusterWorld
@@ -51,7 +51,7 @@ def rows(request: pytest.FixtureRequest, *, long: bool) -> Iterator[list[Row]]:
 
 @pytest.fixture(scope="session")
 def plane(binaries: Binaries) -> Iterator[ControlPlane]:
-    with ControlPlane(binaries, crds=REPOSITORY / "deploy" / "crds") as plane:
+    with ControlPlane(binaries, crds=CRDS) as plane:
         yield plane
 
 

@@ -21,12 +21,12 @@ from github_simulator.process import SimulatorProcess
 from localcluster import Binaries, ControlPlane
 from localcluster.launch import free_ports
 from localcluster.operator_process import OperatorProcess, start_operator
+from tests.conftest import CRDS, REPOSITORY
 from tests.integration.monitoring.dashboard.shrinking import shrink
 from tests.integration.monitoring.prometheus import Firing, Prometheus, program, running_prometheus
 from tests.integration.operator.stage.cluster import Cluster, new_namespace
 from tests.integration.operator.stage.world import World, world_in
 
-REPOSITORY: Final = Path(__file__).parents[3]
 CHART_FILES: Final = REPOSITORY / "charts" / "githubtoken-operator" / "files"
 ALERTS: Final = CHART_FILES / "alerts.yaml"
 DASHBOARD: Final = CHART_FILES / "dashboard.json"
@@ -100,7 +100,7 @@ def scene_on(binaries: Binaries, folder: Path, namespace: str | None = None) -> 
     """All of it, ready: one replica leads, and Prometheus has scraped both."""
     program("prometheus")
     with ExitStack() as stack:
-        plane = stack.enter_context(ControlPlane(binaries, crds=REPOSITORY / "deploy" / "crds"))
+        plane = stack.enter_context(ControlPlane(binaries, crds=CRDS))
         cluster = Cluster(plane)
         stack.callback(cluster.close)
         simulator = stack.enter_context(SimulatorProcess())

@@ -15,7 +15,7 @@ import pytest
 from github_simulator.process import SimulatorProcess
 from localcluster import Binaries, ControlPlane
 from localcluster.operator_process import OperatorProcess, operator_kubeconfig, running_operator, start_operator
-from tests.conftest import REPOSITORY
+from tests.conftest import CRDS, REPOSITORY
 from tests.integration.operator.stage.cluster import Cluster, new_namespace
 from tests.integration.operator.stage.cluster_world import ClusterWorld
 from tests.integration.operator.stage.world import World, world_in
@@ -50,7 +50,7 @@ def kind_of(request: pytest.FixtureRequest) -> type[World]:
 @pytest.fixture(scope="session")
 def control_plane(binaries: Binaries) -> Iterator[ControlPlane]:
     """Another than that of the tests elsewhere: the shared operator would touch their objects until the worker ends."""
-    with ControlPlane(binaries, crds=REPOSITORY / "deploy" / "crds") as plane:
+    with ControlPlane(binaries, crds=CRDS) as plane:
         yield plane
 
 
@@ -117,10 +117,10 @@ def enterprise(
 # --- an operator of its own, on a control plane where no other runs --------------------------------------------------
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def plane_apart(binaries: Binaries) -> Iterator[ControlPlane]:
-    """One for the module: its tests are one group of xdist, or each worker would start another."""
-    with ControlPlane(binaries, crds=REPOSITORY / "deploy" / "crds") as plane:
+    """Shared by all such tests of a worker. A module whose tests leave it otherwise than they found it has its own."""
+    with ControlPlane(binaries, crds=CRDS) as plane:
         yield plane
 
 
@@ -130,10 +130,15 @@ def cluster_apart(plane_apart: ControlPlane) -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(scope="module")
+def rights(plane_apart: ControlPlane) -> Path:
+    """A kubeconfig with the chart's rights. A module may change these, so each gives them anew."""
+    return operator_kubeconfig(plane_apart, *RIGHTS)
+
+
 @pytest.fixture
-def start(plane_apart: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
+def start(rights: Path, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
     """Starts a process of the operator, with the chart's rights or another kubeconfig; all write one log."""
-    rights = operator_kubeconfig(plane_apart, *RIGHTS)
     with ExitStack() as stack:
 
         def start_one(

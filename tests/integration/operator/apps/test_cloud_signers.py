@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from localcluster.operator_process import OperatorProcess, operator_kubeconfig, running_operator
+from localcluster.operator_process import OperatorProcess, running_operator
 from tests.integration.adapters.signers.conftest import TOKEN, azure_environment, google_environment, make_certificates
 from tests.integration.adapters.signers.services import amazon, azure_cloud, eks, google_cloud, materials, softhsm
 from tests.integration.adapters.signers.services.azure_cloud import Azure
 from tests.integration.adapters.signers.services.google_cloud import GoogleCloud
 from tests.integration.adapters.signers.services.standin import Asked, Said, StandIn
-from tests.integration.operator.conftest import RIGHTS
 from tests.integration.operator.stage.cluster import new_namespace
 from tests.integration.operator.stage.conditions import conditions_of
 from tests.integration.operator.stage.world import world_in
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from github_simulator.process import SimulatorProcess
-    from localcluster import ControlPlane
     from tests.integration.operator.stage.cluster import Cluster
     from tests.integration.operator.stage.world import World
 
@@ -101,11 +101,10 @@ def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clouds]:
 
 @pytest.fixture(scope="module")
 def signing_operator(
-    plane_apart: ControlPlane, clouds: Clouds, tmp_path_factory: pytest.TempPathFactory
+    rights: Path, clouds: Clouds, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
     log = tmp_path_factory.mktemp("operator") / "log"
-    kubeconfig = operator_kubeconfig(plane_apart, *RIGHTS)
-    with running_operator(kubeconfig, log, *clouds.flags, environment=clouds.environment) as operator:
+    with running_operator(rights, log, *clouds.flags, environment=clouds.environment) as operator:
         yield operator
 
 

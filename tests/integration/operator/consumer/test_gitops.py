@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.cas import NO_KEY_USAGE, made
 from tests.integration.operator.fronts import front
 from tests.integration.operator.stage.cluster import new_namespace
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
-
-pytestmark = pytest.mark.xdist_group("apart-gitops")
 
 
 # --- Flux ------------------------------------------------------------------------------------------------------------

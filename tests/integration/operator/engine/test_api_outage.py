@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from localcluster.operator_process import start_operator
 from tests.chaos.faultproxy import FaultProxy, Rule
 from tests.chaos.stage import behind
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
 
     from localcluster import ControlPlane
     from tests.integration.operator.stage.world import World
-
-pytestmark = pytest.mark.xdist_group("apart-slow-api-server")
 
 TOKENS = 40
 BEGAN, ENDED = "the API server answers with 429", "the API server answers again"

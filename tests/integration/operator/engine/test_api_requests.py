@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
+from localcluster import ControlPlane
+from tests.conftest import CRDS
 from tests.integration.operator.tokens.spread.test_cluster_tokens import KIND, fleet_of
 
 if TYPE_CHECKING:
+    from localcluster import Binaries
     from localcluster.operator_process import OperatorProcess
     from tests.integration.operator.stage.world import World
 
@@ -27,6 +30,13 @@ _OF_OBJECTS = {
 _RUNS_OF_CLUSTER_TOKENS = re.compile(r'^githubtoken_runs_total\{kind="ClusterGitHubToken",.*\} (\S+)$', re.MULTILINE)
 FIRST = {"patch secrets": 1, "patch githubtokens/status": 1, "create events": 1}
 RENEWAL = {"patch secrets": 1, "patch githubtokens/status": 1}
+
+
+@pytest.fixture(scope="module")
+def plane_apart(binaries: Binaries) -> Iterator[ControlPlane]:
+    """One that no other module shares: what others left would be counted too."""
+    with ControlPlane(binaries, crds=CRDS) as plane:
+        yield plane
 
 
 def requests(world: World) -> Counter[str]:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     Start = Callable[..., OperatorProcess]
 
-pytestmark = pytest.mark.xdist_group("apart-set-clock")
-
 HOUR = 3600
 LIFE = 48
 """Seconds of a token: its successor comes within a test's patience, and a third of it is left then."""

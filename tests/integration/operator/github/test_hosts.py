@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from github_simulator.process import SimulatorProcess
-from localcluster.operator_process import OperatorProcess, operator_kubeconfig, running_operator
-from tests.integration.operator.conftest import RIGHTS
+from localcluster.operator_process import OperatorProcess, running_operator
 from tests.integration.operator.listeners import Listener, Proxy, Stranger, listening
 from tests.integration.operator.stage.cluster import Cluster, new_namespace
 from tests.integration.operator.stage.world import World, world_in
 
 if TYPE_CHECKING:
-    from localcluster import ControlPlane
+    from pathlib import Path
 
 pytestmark = pytest.mark.xdist_group("hosts")
 
@@ -40,12 +39,11 @@ def proxy() -> Iterator[Listener]:
 
 @pytest.fixture(scope="module")
 def operator_apart(
-    plane_apart: ControlPlane, proxy: Listener, tmp_path_factory: pytest.TempPathFactory
+    rights: Path, proxy: Listener, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
     flags = ("--allowed-hosts", "localhost,*.test,198.51.100.7,2001:db8::7", "--log-level", "debug")
     environment = {"HTTPS_PROXY": proxy.url.replace("://", f"://robot:{PASSWORD}@"), "NO_PROXY": NO_PROXY}
     log = tmp_path_factory.mktemp("hosts") / "log"
-    rights = operator_kubeconfig(plane_apart, *RIGHTS)
     with running_operator(rights, log, *flags, environment=environment) as operator:
         yield operator
 

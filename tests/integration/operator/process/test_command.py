@@ -92,7 +92,6 @@ def test_a_port_in_use_is_told_in_one_line(control_plane: ControlPlane, flag: st
     assert address in line
 
 
-@pytest.mark.xdist_group("apart-command")
 def test_missing_crds_are_told_in_one_line(binaries: Binaries) -> None:
     with ControlPlane(binaries) as bare:
         line = complaint(run(bare.kubeconfig))

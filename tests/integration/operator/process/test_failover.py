@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Replica = Callable[..., OperatorProcess]
 
-pytestmark = [pytest.mark.both_kinds, pytest.mark.xdist_group("apart-failover")]
+pytestmark = pytest.mark.both_kinds
 
 
 @pytest.fixture

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from tests.integration.operator.stage.cluster import Cluster
     from tests.integration.operator.stage.world import World
 
-pytestmark = pytest.mark.xdist_group("apart-namespaces")
-
 RIGHTS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 
 

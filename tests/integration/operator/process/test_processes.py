@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Start = Callable[..., OperatorProcess]
 
-pytestmark = [pytest.mark.both_kinds, pytest.mark.xdist_group("apart-processes")]
+pytestmark = pytest.mark.both_kinds
 
 RBAC, OPTIONAL = RIGHTS
 

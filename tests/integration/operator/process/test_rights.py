@@ -14,8 +14,8 @@ import yaml
 
 from github_simulator.control_client import sha256
 from localcluster import ControlPlane
-from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT, operator_kubeconfig, running_operator
-from tests.conftest import REPOSITORY
+from localcluster.operator_process import NAMESPACE, SERVICE_ACCOUNT, running_operator
+from tests.conftest import CRDS
 from tests.integration.operator.conftest import ALLOWED_HOSTS, RIGHTS
 from tests.integration.operator.pods import make_pod
 from tests.integration.operator.stage.cluster import new_namespace
@@ -54,20 +54,19 @@ def plane_apart(binaries: Binaries, audit_log: Path) -> Iterator[ControlPlane]:
     policy = audit_log.with_name("policy.yaml")
     policy.write_text(yaml.safe_dump(POLICY))
     flags = (f"--audit-log-path={audit_log}", f"--audit-policy-file={policy}")
-    with ControlPlane(binaries, crds=REPOSITORY / "deploy" / "crds", api_server_flags=flags) as plane:
+    with ControlPlane(binaries, crds=CRDS, api_server_flags=flags) as plane:
         yield plane
 
 
 @pytest.fixture
 def apart(
-    plane_apart: ControlPlane, cluster_apart: Cluster, simulator: SimulatorProcess, tmp_path: Path
+    plane_apart: ControlPlane, cluster_apart: Cluster, rights: Path, simulator: SimulatorProcess, tmp_path: Path
 ) -> Iterator[World]:
     """A world whose operator holds a Lease and knows its pod, as the chart's does."""
     know(plane_apart, rollouts_crd())
-    kubeconfig = operator_kubeconfig(plane_apart, *RIGHTS)
     pod = ("--operator-namespace", NAMESPACE, "--pod-name", "operator", "--pod-uid", make_pod(plane_apart, "operator"))
     with (
-        running_operator(kubeconfig, tmp_path / "log", *ALLOWED_HOSTS, "--leader-elect", *pod) as operator,
+        running_operator(rights, tmp_path / "log", *ALLOWED_HOSTS, "--leader-elect", *pod) as operator,
         new_namespace(cluster_apart) as namespace,
         world_in(cluster_apart, simulator, operator, namespace) as world,
     ):

@@ -7,8 +7,6 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import pytest
-
 from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE
 
 if TYPE_CHECKING:
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
-
-pytestmark = pytest.mark.xdist_group("apart-left")
 
 COUNTED: Final = Path(__file__).with_name("counted.py")
 EACH: Final = 5

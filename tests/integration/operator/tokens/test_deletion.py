@@ -139,7 +139,6 @@ def test_a_namespace_that_goes_takes_its_tokens_along(world: World) -> None:
     world.wait_until(lambda: alive(world, token) == [False], "the end of the token")
 
 
-@pytest.mark.xdist_group("apart-deletion")
 def test_a_predecessor_that_a_restart_forgot_is_told_and_no_success(
     apart: World, start: Callable[..., OperatorProcess]
 ) -> None:

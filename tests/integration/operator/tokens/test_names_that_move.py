@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     Start = Callable[..., OperatorProcess]
     Move = Callable[[World, Any], str]
 
-pytestmark = pytest.mark.xdist_group("apart-names-that-move")
-
 
 def rename_repository(world: World, _app: object) -> str:
     world.github.rename_repository(f"{world.account}/website", "site")

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from localcluster import ControlPlane
 from localcluster.operator_process import start_operator
 from tests.chaos.faultproxy import FaultProxy, Rule
 from tests.chaos.stage import behind
-from tests.conftest import REPOSITORY
+from tests.conftest import CRDS
 from tests.integration.operator.stage.cluster import Cluster, new_namespace
 from tests.integration.operator.stage.world import world_in
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from github_simulator.process import SimulatorProcess
-    from localcluster import ControlPlane
+    from localcluster import Binaries
     from tests.integration.operator.stage.world import World
 
 pytestmark = pytest.mark.xdist_group("apart-failing-lists")
@@ -35,6 +36,13 @@ PAGE = 20
 def refusal(code: int, reason: str) -> bytes:
     said = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code}
     return json.dumps({**said, "message": f"the {reason}"}).encode()
+
+
+@pytest.fixture(scope="module")
+def plane_apart(binaries: Binaries) -> Iterator[ControlPlane]:
+    """One that no other module shares: a CRD is taken away."""
+    with ControlPlane(binaries, crds=CRDS) as plane:
+        yield plane
 
 
 @pytest.fixture
@@ -138,6 +146,6 @@ def test_a_kind_that_is_taken_away_and_comes_back_is_served_again(
     world.wait_until(lambda: 'name="before"' not in world.operator.metrics(), "the object to go")
     proxy.cut_watches()
     world.wait_until(lambda: "the list of githubtokens begins anew: 404" in world.log(), "the kind to be missed")
-    plane_apart.install_crds(REPOSITORY / "deploy" / "crds")
+    plane_apart.install_crds(CRDS)
     world.installation_token("after")
     world.wait_ready("after")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from github_simulator.control_client import sha256
-from localcluster.operator_process import operator_kubeconfig, start_operator
+from localcluster.operator_process import start_operator
 from tests.chaos.faultproxy import FaultProxy, Rule
 from tests.chaos.stage import behind
-from tests.integration.operator.conftest import ALLOWED_HOSTS, RIGHTS
+from tests.integration.operator.conftest import ALLOWED_HOSTS
 from tests.integration.operator.stage.cluster import new_namespace
 from tests.integration.operator.stage.world import world_in
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
-
-pytestmark = pytest.mark.xdist_group("apart-identity")
 
 SHA256 = "githubtoken.dev/token-sha256"
 LAG = 6.0
@@ -42,14 +40,10 @@ def api(plane_apart: ControlPlane) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def lagging(
-    plane_apart: ControlPlane,
-    cluster_apart: Cluster,
-    simulator: SimulatorProcess,
-    api: FaultProxy,
-    tmp_path: Path,
+    rights: Path, cluster_apart: Cluster, simulator: SimulatorProcess, api: FaultProxy, tmp_path: Path
 ) -> Iterator[World]:
     """A world whose operator sees the API server through that proxy."""
-    kubeconfig = behind(operator_kubeconfig(plane_apart, *RIGHTS), api, tmp_path / "kubeconfig")
+    kubeconfig = behind(rights, api, tmp_path / "kubeconfig")
     with ExitStack() as stack:
         operator = start_operator(kubeconfig, tmp_path / "log", *ALLOWED_HOSTS, "--log-level", "debug")
         stack.callback(operator.stop)

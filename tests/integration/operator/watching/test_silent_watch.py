@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.integration.operator.stage.cluster import Cluster
     from tests.integration.operator.stage.world import World
 
-pytestmark = [pytest.mark.xdist_group("apart-silent-watch"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 AGE = 'githubtoken_watch_age_seconds{resource="githubtokens"}'
 HEARD_AGAIN = SILENCE + 50

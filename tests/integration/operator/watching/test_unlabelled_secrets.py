@@ -104,7 +104,6 @@ def test_a_label_that_is_taken_away_and_given_back_loses_nothing(world: World) -
         assert world.wait_ready("robot", revision=revision)["status"]["account"] == f"user-{revision}"
 
 
-@pytest.mark.xdist_group("apart-unlabelled")
 @pytest.mark.timeout(600)
 def test_two_hundred_names_have_a_watch_and_what_is_beyond_is_looked_at_each_minute(apart: World) -> None:
     world = apart

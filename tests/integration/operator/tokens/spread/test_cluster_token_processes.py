@@ -6,8 +6,6 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING
 
-import pytest
-
 from github_simulator.control_client import sha256
 from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE
 from tests.integration.operator.stage.conditions import ready_of
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from tests.integration.operator.stage.world import World
 
     Start = Callable[..., OperatorProcess]
-
-pytestmark = pytest.mark.xdist_group("apart-cluster-tokens")
 
 
 def revisions(fleet: Fleet, namespaces: list[str]) -> list[str | None]:

@@ -11,16 +11,25 @@ from typing import TYPE_CHECKING
 import pytest
 
 from github_simulator.control_client import sha256
+from localcluster import ControlPlane
+from tests.conftest import CRDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from localcluster import ControlPlane
+    from localcluster import Binaries
     from localcluster.operator_process import OperatorProcess
     from tests.integration.operator.stage.world import World
 
 pytestmark = [pytest.mark.xdist_group("apart-etcd-restore"), pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def plane_apart(binaries: Binaries) -> Iterator[ControlPlane]:
+    """One that no other module shares: etcd is set back."""
+    with ControlPlane(binaries, crds=CRDS) as plane:
+        yield plane
 
 
 def snapshot(plane: ControlPlane, folder: Path) -> None:

@@ -32,8 +32,6 @@ FORMS = [
     pytest.param({"user_token_tail": "~k"}, id="a new alphabet"),
 ]
 
-apart_only = pytest.mark.xdist_group("apart-kept-answers")
-
 
 def kept_answer(world: World) -> dict[str, Any]:
     """What the credential Secret keeps of GitHub's answer; its tokens are canaries from now on."""
@@ -60,7 +58,6 @@ def renewed_in_another_form(world: World, app: App, form: dict[str, Any]) -> dic
     return kept_answer(world)
 
 
-@apart_only
 @pytest.mark.parametrize("journalled", [True, False], ids=["with the journal", "without a journal"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_later_version_takes_up_at_its_start_what_was_kept(
@@ -180,7 +177,6 @@ def test_what_may_hold_a_pair_is_kept_until_a_newer_sign_in(world: World, answer
     assert world.double_spends() == 0
 
 
-@apart_only
 @pytest.mark.parametrize("form", FORMS)
 def test_a_sign_in_by_device_flow_is_kept_too(apart: World, start: Start, form: dict[str, Any]) -> None:
     app = device_app(apart, **form)

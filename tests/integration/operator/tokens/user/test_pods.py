@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     Replica = Callable[[str], OperatorProcess]
 
-pytestmark = pytest.mark.xdist_group("apart-pods")
-
 INTENT = "githubtoken.dev/refresh-intent"
 LEASE = ("--leader-elect", "--lease-duration", "6s", "--operator-namespace", NAMESPACE)
 

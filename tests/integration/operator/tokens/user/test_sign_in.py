@@ -166,7 +166,6 @@ def test_a_seed_wins_over_a_code_that_is_shown(world: World) -> None:
     assert world.status("alice")["tokenSHA256"] == token
 
 
-@pytest.mark.xdist_group("apart-sign-in")
 def test_a_restart_goes_on_with_the_same_code(apart: World, start: Callable[..., OperatorProcess]) -> None:
     device_app(apart)
     allow(apart)

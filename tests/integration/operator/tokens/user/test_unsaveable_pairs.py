@@ -44,7 +44,6 @@ def is_announced(secret: Object) -> bool:
     return "githubtoken.dev/refresh-intent" in secret.get("metadata", {}).get("annotations", {})
 
 
-@pytest.mark.xdist_group("apart-unsaveable-pairs")
 def test_more_pairs_that_cannot_be_saved_than_there_are_places_hold_nobody_up(
     apart: World, start: Start, tmp_path: Path
 ) -> None:
