@@ -22,7 +22,7 @@ from tests.integration.adapters.signers.services.vaults import running_vault
 from tests.integration.monitoring.failures import FAILURES
 from tests.integration.monitoring.prometheus import Firing
 from tests.integration.monitoring.scene import Scene, alerts, queries, scene_on
-from tests.integration.operator.clocks import SettableClock
+from tests.integration.operator.clocks import HurriedClock, SettableClock
 
 pytestmark = [pytest.mark.xdist_group("monitoring"), pytest.mark.timeout(600)]
 
@@ -186,7 +186,10 @@ def test_watches_that_bring_nothing_fire(scene: Scene, tmp_path: Path) -> None:
     with FaultProxy(scene.plane.server, ca_file=scene.plane.ca_file) as proxy:
         proxy.add(Rule("watch=true", times=None, delay=3600))
         kubeconfig = behind(scene.plane.kubeconfig, proxy, tmp_path / "kubeconfig")
-        deaf = scene.start("deaf", "--no-leader-elect", environment={"KUBECONFIG": str(kubeconfig)})
+        clock = HurriedClock(tmp_path / "clock")
+        environment = {"KUBECONFIG": str(kubeconfig), **clock.environment}
+        deaf = scene.start("deaf", "--no-leader-elect", environment=environment)
+        clock.pass_by(60)
         scene.prometheus.scrape([deaf.metrics_url])
         expected = {"GitHubTokenWatchSilent": {"resource": "githubtokens"}}
         scene.wait_fires("A proxy before the API server swallows what watches bring.", expected)
@@ -203,7 +206,7 @@ def test_a_token_that_could_not_be_revoked_for_five_minutes_fires(scene: Scene, 
     world.wait_ready("kept")
     world.github.fail("revoke_installation_token", app=app, status=502, times=None)
     world.delete("GitHubToken", "kept")
-    clock.set(300 - 45)
+    clock.set(300 - 25)
     hasty = scene.start("hasty", "--no-leader-elect", environment=clock.environment)
     try:
         scene.prometheus.scrape([one.metrics_url for one in (*scene.replicas, hasty)])

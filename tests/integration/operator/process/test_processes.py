@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from github_simulator.control_client import sha256
+from tests.integration.operator.clocks import HurriedClock
 from tests.integration.operator.conftest import RIGHTS
 from tests.integration.operator.stage.cluster import new_namespace
 from tests.integration.operator.stage.world import world_in
@@ -302,9 +304,13 @@ def limited_rules() -> list[dict[str, Any]]:
 
 
 @pytest.mark.only_githubtoken
-def test_a_missing_right_is_named_and_its_grant_heals(apart: World, plane_apart: ControlPlane, start: Start) -> None:
+def test_a_missing_right_is_named_and_its_grant_heals(
+    apart: World, plane_apart: ControlPlane, start: Start, tmp_path: Path
+) -> None:
+    clock = HurriedClock(tmp_path / "clock")
     assert apart.operator.stop() == 0
-    apart.operator = start(plane_apart.service_account_kubeconfig("limited", cluster_rules=limited_rules()))
+    limited = plane_apart.service_account_kubeconfig("limited", cluster_rules=limited_rules())
+    apart.operator = start(limited, environment=clock.environment)
     app = apart.app()
     apart.installation_token()
     apart.user_token(seed=apart.sign_in(app))
@@ -316,8 +322,10 @@ def test_a_missing_right_is_named_and_its_grant_heals(apart: World, plane_apart:
     assert len(apart.requests("mint")) == 1
     assert apart.requests("refresh") == []
     plane_apart.service_account_kubeconfig("limited", cluster_rules=rules())
-    apart.wait_ready(within=120)
-    apart.wait_ready("alice", within=120)
+    # What a human must mend is looked at again after a minute.
+    clock.pass_by(60)
+    apart.wait_ready()
+    apart.wait_ready("alice")
     assert len(apart.requests("mint")) == 1
     assert apart.double_spends() == 0
 
