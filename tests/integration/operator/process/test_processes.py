@@ -17,9 +17,11 @@ from github_simulator.control_client import sha256
 from tests.integration.operator.clocks import HurriedClock
 from tests.integration.operator.conftest import RIGHTS
 from tests.integration.operator.stage.cluster import new_namespace
+from tests.integration.operator.stage.cluster_world import ClusterWorld
 from tests.integration.operator.stage.world import world_in
 
 if TYPE_CHECKING:
+    from github_simulator.control_client import App
     from github_simulator.process import SimulatorProcess
     from localcluster import ControlPlane
     from localcluster.operator_process import OperatorProcess
@@ -255,31 +257,53 @@ def test_sigterm_cuts_off_a_mint_that_can_be_begun_anew(apart: World, start: Sta
 # --- the API server --------------------------------------------------------------------------------------------------
 
 
-def test_a_minute_without_api_server_loses_and_spends_nothing(apart: World, plane_apart: ControlPlane) -> None:
-    """Tokens fall due meanwhile, and one rotation is between GitHub's answer and its place in the store."""
-    app = apart.app(token_life=30, user_token_life=30)
-    caught = apart.register()
-    apart.app_secret(caught, "caught-app")
-    apart.github_app(caught, "caught")
+@pytest.mark.only_githubtoken
+def test_a_minute_without_api_server_loses_and_spends_nothing(
+    apart: World, plane_apart: ControlPlane, cluster_apart: Cluster, simulator: SimulatorProcess
+) -> None:
+    """Tokens of both kinds fall due meanwhile, and one rotation of each is between GitHub's answer and the store."""
+    with (
+        new_namespace(cluster_apart) as other,
+        world_in(cluster_apart, simulator, apart.operator, other, ClusterWorld) as shared,
+    ):
+        worlds = apart, shared
+        due = [due_in_half_a_minute(world) for world in worlds]
+        caught = [rotating(world) for world in worlds]
+        for world, (_, fault) in zip(worlds, caught, strict=True):
+            world.wait_until(struck(world, fault), "the refresh")
+        plane_apart.stop_api_server()
+        time.sleep(60)
+        assert apart.operator.process.poll() is None
+        plane_apart.start_api_server()
+        for world, names, (app, _) in zip(worlds, due, caught, strict=True):
+            world.wait_ready("caught", within=120)
+            for name in names:
+                world.wait_ready(name, revision=2, within=120)
+            assert len(world.requests("refresh", app=app)) == 1
+            assert world.double_spends() == 0
+        assert apart.operator.process.poll() is None
+
+
+def due_in_half_a_minute(world: World) -> list[str]:
+    """Tokens that are ready, and expire in half a minute."""
+    app = world.app(token_life=30, user_token_life=30)
     for number in range(3):
-        apart.installation_token(f"ci-{number}")
-        apart.user_token(f"user-{number}", seed=apart.sign_in(app, f"user-{number}"))
+        world.installation_token(f"ci-{number}")
+        world.user_token(f"user-{number}", seed=world.sign_in(app, f"user-{number}"))
     names = [f"{kind}-{number}" for kind in ("ci", "user") for number in range(3)]
     for name in names:
-        apart.wait_ready(name)
-    fault = apart.github.fail("refresh", app=caught, delay=3)
-    apart.user_token("caught", app="caught", seed=apart.sign_in(caught))
-    apart.wait_until(struck(apart, fault), "the refresh")
-    plane_apart.stop_api_server()
-    time.sleep(60)
-    assert apart.operator.process.poll() is None
-    plane_apart.start_api_server()
-    apart.wait_ready("caught", within=120)
-    for name in names:
-        apart.wait_ready(name, revision=2, within=120)
-    assert len(apart.requests("refresh", app=caught)) == 1
-    assert apart.double_spends() == 0
-    assert apart.operator.process.poll() is None
+        world.wait_ready(name)
+    return names
+
+
+def rotating(world: World) -> tuple[App, int]:
+    """An App whose one user token is had by a slow refresh, and that fault."""
+    app = world.register()
+    world.app_secret(app, "caught-app")
+    world.github_app(app, "caught")
+    fault = world.github.fail("refresh", app=app, delay=5)
+    world.user_token("caught", app="caught", seed=world.sign_in(app))
+    return app, fault
 
 
 # --- rights ----------------------------------------------------------------------------------------------------------
