@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Start = Callable[..., OperatorProcess]
 
 HOUR = 3600
-LIFE = 48
+LIFE = 30
 """Seconds of a token: its successor comes within a test's patience, and a third of it is left then."""
 
 

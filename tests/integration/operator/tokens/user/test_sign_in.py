@@ -42,7 +42,7 @@ def wait_code(world: World, name: str = "alice", *, other_than: str = "", **opti
 
 
 def test_a_human_enters_the_code_and_the_token_renews_itself(world: World) -> None:
-    device_app(world, user_token_life=30)
+    device_app(world, user_token_life=18)
     allow(world)
     code = wait_code(world)
     status = world.status("alice")
