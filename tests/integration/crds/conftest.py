@@ -5,32 +5,47 @@ Most questions are asked with `dryRun=All`, which runs the whole admission and s
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import yaml
 
+from tests.conftest import CRDS
+
 if TYPE_CHECKING:
     from localcluster import ControlPlane
-
-REPOSITORY = Path(__file__).parents[3]
 
 Object = Mapping[str, Any]
 
 
 ALL_NAMESPACES: Object = {"namespaces": {"selector": {}}}
+APP: Object = {"name": "acme"}
 
 
 def fits_the_cluster(spec: Any) -> bool:  # noqa: ANN401 - as a case of a test has it
     """Whether a ClusterGitHubToken has all of the fields of this spec of a GitHubToken."""
     return "restartTargets" not in spec and "kind" not in (spec.get("appRef") or {})
+
+
+def manifest(kind: str, spec: Object, name: str = "t") -> dict[str, Any]:
+    """An object of ours; `t` is what Secrets of the same name are refused by."""
+    return {"apiVersion": "githubtoken.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def installation(**fields: object) -> dict[str, Any]:
+    """The spec of an installation's token."""
+    return {"appRef": APP, "installation": fields}
+
+
+def base64_of(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +143,7 @@ def namespace(api: API) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def crds() -> dict[str, Any]:
     """The CRDs by kind."""
-    parsed = [yaml.safe_load(path.read_text()) for path in sorted((REPOSITORY / "deploy" / "crds").glob("*.yaml"))]
+    parsed = [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml"))]
     return {crd["spec"]["names"]["kind"]: crd for crd in parsed}
 
 

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.crds.conftest import ALL_NAMESPACES, fits_the_cluster
+from tests.integration.crds.conftest import ALL_NAMESPACES, APP, base64_of, fits_the_cluster, installation, manifest
 
 if TYPE_CHECKING:
     from tests.integration.crds.conftest import API
 
 pytestmark = pytest.mark.every_kubernetes
 
-APP = {"name": "acme"}
 SECRET_REF = {"name": "s"}
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-
-
-def manifest(kind: str, spec: dict[str, Any], name: str = "example") -> dict[str, Any]:
-    return {"apiVersion": "githubtoken.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-
-def installation(**fields: object) -> dict[str, Any]:
-    return {"appRef": APP, "installation": fields}
-
-
-def base64_of(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 def keys(count: int, length: int) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localcluster import KubectlError
+from tests.integration.crds.conftest import manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,12 +36,8 @@ TOKEN_STATUS = {
 APP_STATUS = {"slug": "acme-bot", "owner": "acme-inc", "conditions": [READY | {"reason": "Accepted"}]}
 
 
-def manifest(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": "githubtoken.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-
 def token(name: str, app: str = "acme") -> dict[str, Any]:
-    return manifest("GitHubToken", name, {"appRef": {"name": app}, "installation": {"owner": "acme"}})
+    return manifest("GitHubToken", {"appRef": {"name": app}, "installation": {"owner": "acme"}}, name)
 
 
 @pytest.fixture
@@ -95,7 +92,7 @@ def test_a_token_of_the_cluster_shows_how_many_namespaces_have_it(
 ) -> None:
     spec = {"appRef": {"name": "acme"}, "installation": {"owner": "acme"}, "namespaces": {"names": ["a", "b"]}}
     counts = {"wanted": 200, "current": 199, "failed": 1, "summary": "199/200"}
-    store(manifest("ClusterGitHubToken", namespace, spec), status=TOKEN_STATUS | {"namespaces": counts})
+    store(manifest("ClusterGitHubToken", spec, namespace), status=TOKEN_STATUS | {"namespaces": counts})
 
     header, row = table(control_plane.kubectl("get", "cght", namespace))
     wide, more = table(control_plane.kubectl("get", "cght", namespace, "--output=wide"))
@@ -112,7 +109,7 @@ def test_an_app_shows_its_state_in_columns(
     store: Callable[..., None], control_plane: ControlPlane, namespace: str, kind: str, short: str
 ) -> None:
     # Named after the namespace, so that the cluster-scoped kind is new as well.
-    store(manifest(kind, namespace, {"appID": 1}), status=APP_STATUS)
+    store(manifest(kind, {"appID": 1}, namespace), status=APP_STATUS)
 
     header, row = table(control_plane.kubectl("get", short, namespace, f"--namespace={namespace}", "--output=wide"))
 
@@ -122,9 +119,9 @@ def test_an_app_shows_its_state_in_columns(
 
 
 def test_the_category_lists_all_kinds(store: Callable[..., None], control_plane: ControlPlane, namespace: str) -> None:
-    apps = [manifest(kind, namespace, {"appID": 1}) for kind in ("GitHubApp", "ClusterGitHubApp")]
+    apps = [manifest(kind, {"appID": 1}, namespace) for kind in ("GitHubApp", "ClusterGitHubApp")]
     of_cluster = {"appRef": {"name": "acme"}, "installation": {"owner": "acme"}, "namespaces": {"names": ["a"]}}
-    store(token("ci"), manifest("ClusterGitHubToken", namespace, of_cluster), *apps)
+    store(token("ci"), manifest("ClusterGitHubToken", of_cluster, namespace), *apps)
 
     lines = control_plane.kubectl("get", "github", "--all-namespaces", "--no-headers", "--output=name").split()
 
@@ -150,7 +147,7 @@ def test_one_token_is_named_by_short_name_plural_or_singular(
 def test_deleting_all_tokens_leaves_the_apps(
     store: Callable[..., None], control_plane: ControlPlane, namespace: str
 ) -> None:
-    apps = [manifest(kind, namespace, {"appID": 1}) for kind in ("GitHubApp", "ClusterGitHubApp")]
+    apps = [manifest(kind, {"appID": 1}, namespace) for kind in ("GitHubApp", "ClusterGitHubApp")]
     store(token("ci"), token("cd"), *apps)
 
     control_plane.kubectl("delete", "githubtoken", "--all", f"--namespace={namespace}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.crds.conftest import ALL_NAMESPACES
+from tests.integration.crds.conftest import ALL_NAMESPACES, manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,16 +91,11 @@ def stored(request: pytest.FixtureRequest, api: API, namespace: str) -> Iterator
     """One stored object of each kind."""
     kind = request.param
     # The name of the namespace, so that the cluster-scoped kind is new to each test as well.
-    manifest = {
-        "apiVersion": "githubtoken.dev/v1alpha1",
-        "kind": kind,
-        "metadata": {"name": namespace},
-        "spec": SPECS[kind],
-    }
-    answer = api.create(manifest, namespace, dry_run=False)
+    body = manifest(kind, SPECS[kind], namespace)
+    answer = api.create(body, namespace, dry_run=False)
     assert answer.accepted, answer.body["message"]
     yield answer.body
-    api.delete(manifest, namespace)
+    api.delete(body, namespace)
 
 
 def test_a_new_object_does_not_count_as_seen(stored: dict[str, Any]) -> None:
@@ -108,15 +103,11 @@ def test_a_new_object_does_not_count_as_seen(stored: dict[str, Any]) -> None:
 
 
 def test_a_status_in_what_a_user_applies_is_not_believed(api: API) -> None:
-    manifest = {
-        "apiVersion": "githubtoken.dev/v1alpha1",
-        "kind": "GitHubToken",
-        "metadata": {"name": "t"},
-        "spec": SPECS["GitHubToken"],
-        "status": {"observedGeneration": 1, "conditions": [condition()]},
-    }
+    status = {"observedGeneration": 1, "conditions": [condition()]}
 
-    assert api.create(manifest).body["status"] == {"observedGeneration": -1}
+    answer = api.create(manifest("GitHubToken", SPECS["GitHubToken"]) | {"status": status})
+
+    assert answer.body["status"] == {"observedGeneration": -1}
 
 
 def test_the_whole_status_can_be_written(api: API, namespace: str, stored: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.crds.conftest import ALL_NAMESPACES, fits_the_cluster
+from tests.integration.crds.conftest import ALL_NAMESPACES, APP, fits_the_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +20,6 @@ KIND = "the kind of token (`user`, `installation`, `personal`) is immutable"
 SECRET_NAME = "`spec.secret.name` (default: `metadata.name`) is immutable"
 CREDENTIAL = "`spec.user.credentialSecretName` is immutable"
 
-APP = {"name": "acme"}
 INSTALLATION = {"appRef": APP, "installation": {"owner": "acme"}}
 USER = {"appRef": APP, "user": {}}
 PERSONAL = {"personal": {"secretRef": {"name": "s"}}}

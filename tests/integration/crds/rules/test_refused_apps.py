@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.crds.conftest import manifest
 from tests.integration.crds.rules.signers import EXCLUSIVE, REFUSED
 
 if TYPE_CHECKING:
@@ -189,16 +190,12 @@ NAMESPACES = [
 ]
 
 
-def app(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": "githubtoken.dev/v1alpha1", "kind": kind, "metadata": {"name": "a"}, "spec": spec}
-
-
 @pytest.mark.parametrize("kind", ["GitHubApp", "ClusterGitHubApp"])
 @pytest.mark.parametrize(("spec", "field", "message"), BOTH_KINDS)
 def test_a_wrong_app_is_refused_and_told_why(
     api: API, kind: str, spec: dict[str, Any], field: str, message: str
 ) -> None:
-    answer = api.create(app(kind, spec))
+    answer = api.create(manifest(kind, spec))
 
     assert answer.code == 422
     assert [text for where, text in answer.causes if where == field and message in text]
@@ -208,7 +205,7 @@ def test_a_wrong_app_is_refused_and_told_why(
 def test_a_wrong_choice_of_namespaces_is_refused_and_told_why(
     api: API, allowed: dict[str, Any], field: str, message: str
 ) -> None:
-    answer = api.create(app("ClusterGitHubApp", ID | {"allowedNamespaces": allowed}))
+    answer = api.create(manifest("ClusterGitHubApp", ID | {"allowedNamespaces": allowed}))
 
     path = f"spec.allowedNamespaces.{field}".removesuffix(".")
     assert answer.code == 422
@@ -216,7 +213,7 @@ def test_a_wrong_choice_of_namespaces_is_refused_and_told_why(
 
 
 def test_an_app_of_a_namespace_cannot_allow_namespaces(api: API) -> None:
-    answer = api.create(app("GitHubApp", ID | {"allowedNamespaces": {"from": "All"}}))
+    answer = api.create(manifest("GitHubApp", ID | {"allowedNamespaces": {"from": "All"}}))
 
     assert 'unknown field "spec.allowedNamespaces"' in answer.body["message"]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.crds.conftest import ALL_NAMESPACES, fits_the_cluster
+from tests.integration.crds.conftest import ALL_NAMESPACES, APP, base64_of, fits_the_cluster, installation, manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.every_kubernetes
 
-APP = {"name": "acme"}
 SECRET_REF = {"name": "s"}
 
 ONE_KIND = (
@@ -59,10 +57,6 @@ PERSONAL_IS_SECRET = (
 ARGO_CD = "'ArgoCDRepository' needs `installation.owner` or `installation.repository`"
 
 
-def installation(**fields: object) -> dict[str, Any]:
-    return {"appRef": APP, "installation": fields}
-
-
 def user(**fields: object) -> dict[str, Any]:
     return {"appRef": APP, "user": fields}
 
@@ -87,10 +81,6 @@ def row(part: Callable[..., dict[str, Any]], field: str, message: str, what: str
     """The part of a spec with these fields, and what is said of one of them, or of the part itself ("")."""
     path = ".".join(step for step in (PATHS.get(part, "spec"), field) if step)
     return pytest.param(part(**fields), path, message, id=what)
-
-
-def base64_of(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 KINDS_AND_APPS = [
@@ -530,13 +520,9 @@ NAMESPACE_CASES = [
 ]
 
 
-def token(spec: dict[str, Any], name: str = "t", kind: str = "GitHubToken") -> dict[str, Any]:
-    return {"apiVersion": "githubtoken.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-
 @pytest.mark.parametrize(("spec", "field", "message"), CASES)
 def test_a_wrong_token_is_refused_and_told_why(api: API, spec: dict[str, Any], field: str, message: str) -> None:
-    answer = api.create(token(spec))
+    answer = api.create(manifest("GitHubToken", spec))
 
     assert answer.code == 422
     assert [text for where, text in answer.causes if where == field and text.endswith(message)]
@@ -544,7 +530,7 @@ def test_a_wrong_token_is_refused_and_told_why(api: API, spec: dict[str, Any], f
 
 @pytest.mark.parametrize(("spec", "field", "message"), OF_THE_CLUSTER)
 def test_so_is_one_of_the_cluster(api: API, spec: dict[str, Any], field: str, message: str) -> None:
-    answer = api.create(token({**ALL_NAMESPACES, **spec}, kind="ClusterGitHubToken"))
+    answer = api.create(manifest("ClusterGitHubToken", {**ALL_NAMESPACES, **spec}))
 
     assert answer.code == 422
     assert [text for where, text in answer.causes if where == field and text.endswith(message)]
@@ -554,7 +540,7 @@ def test_so_is_one_of_the_cluster(api: API, spec: dict[str, Any], field: str, me
 def test_a_wrong_choice_of_namespaces_is_refused_and_told_why(
     api: API, namespaces: object, field: str, message: str
 ) -> None:
-    answer = api.create(token({**installation(id=1), "namespaces": namespaces}, kind="ClusterGitHubToken"))
+    answer = api.create(manifest("ClusterGitHubToken", {**installation(id=1), "namespaces": namespaces}))
 
     assert answer.code == 422
     assert [text for where, text in answer.causes if where == field and text.endswith(message)]
@@ -562,17 +548,17 @@ def test_a_wrong_choice_of_namespaces_is_refused_and_told_why(
 
 @pytest.mark.parametrize("spec", UNFIT_NAMES)
 def test_a_wrong_owner_or_repository_gets_one_message_only(api: API, spec: dict[str, Any]) -> None:
-    assert len(api.create(token(spec)).causes) == 1
+    assert len(api.create(manifest("GitHubToken", spec)).causes) == 1
 
 
 def test_a_long_name_of_a_user_token_needs_a_name_for_the_credential(api: API) -> None:
-    answer = api.create(token(user(), name="n" * 243))
+    answer = api.create(manifest("GitHubToken", user(), name="n" * 243))
 
     assert answer.causes == {LONG_NAME}
 
 
 def test_a_long_name_of_a_user_token_is_fine_with_a_name_for_the_credential(api: API) -> None:
-    assert api.create(token(user(credentialSecretName="pair"), name="n" * 253)).accepted
+    assert api.create(manifest("GitHubToken", user(credentialSecretName="pair"), name="n" * 253)).accepted
 
 
 LONG_NAME = (
@@ -582,17 +568,17 @@ LONG_NAME = (
 
 
 def test_a_field_that_does_not_exist_is_refused(api: API) -> None:
-    answer = api.create(token(installation(id=1) | {"renewbefore": "20m"}))
+    answer = api.create(manifest("GitHubToken", installation(id=1) | {"renewbefore": "20m"}))
 
     assert answer.code == 400
     assert 'unknown field "spec.renewbefore"' in answer.body["message"]
 
 
 def test_a_token_without_a_spec_is_refused(api: API) -> None:
-    manifest = token({})
-    del manifest["spec"]
+    bare = manifest("GitHubToken", {})
+    del bare["spec"]
 
-    assert api.create(manifest).causes == {("spec", "Required value")}
+    assert api.create(bare).causes == {("spec", "Required value")}
 
 
 def test_every_rule_has_a_token_that_breaks_it(rules: Callable[..., set[tuple[str, str]]]) -> None:
@@ -613,7 +599,7 @@ def test_every_rule_has_a_token_that_breaks_it(rules: Callable[..., set[tuple[st
 def test_a_token_of_the_cluster_has_no_app_and_no_workloads_of_a_namespace(
     api: API, spec: dict[str, Any], field: str
 ) -> None:
-    answer = api.create(token({**installation(id=1), **ALL_NAMESPACES, **spec}, kind="ClusterGitHubToken"))
+    answer = api.create(manifest("ClusterGitHubToken", {**installation(id=1), **ALL_NAMESPACES, **spec}))
 
     assert answer.code == 400
     assert f'unknown field "{field}"' in answer.body["message"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.crds.conftest import manifest
 from tests.integration.crds.rules.signers import ACCEPTED, EXCLUSIVE, REFUSED, VAULT, vault
 
 if TYPE_CHECKING:
@@ -15,12 +16,7 @@ pytestmark = pytest.mark.every_kubernetes
 
 
 def app(kind: str = "ClusterGitHubApp", **spec: object) -> dict[str, Any]:
-    return {
-        "apiVersion": "githubtoken.dev/v1alpha1",
-        "kind": kind,
-        "metadata": {"name": "a"},
-        "spec": {"appID": 1, **spec},
-    }
+    return manifest(kind, {"appID": 1, **spec})
 
 
 @pytest.mark.parametrize("signer", ACCEPTED)
