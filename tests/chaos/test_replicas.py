@@ -25,31 +25,27 @@ LEASE: Final = 6.0
 FLAGS: Final = ("--lease-duration", f"{LEASE:.0f}s")
 
 
-def leads(operator: OperatorProcess) -> bool:
-    return "githubtoken_leader 1.0" in operator.metrics()
-
-
 def started_at_once(stage: Stage) -> list[OperatorProcess]:
     """Two replicas in place of the stage's operator, of which one leads."""
     assert stage.world.operator.stop() == 0
     both = [stage.launch(stage.folder / f"journal-{name}", *FLAGS, ready=False) for name in ("a", "b")]
     for operator in both:
         operator.wait_ready()
-    stage.world.wait_until(lambda: leads(both[0]) != leads(both[1]), "a leader")
+    stage.world.wait_until(lambda: both[0].leads != both[1].leads, "a leader")
     return both
 
 
 def pair_of_replicas(stage: Stage) -> tuple[OperatorProcess, OperatorProcess]:
     """The leader and the standby, in place of the stage's operator, the leader first."""
     both = started_at_once(stage)
-    first, second = both if leads(both[0]) else reversed(both)
+    first, second = both if both[0].leads else reversed(both)
     stage.world.operator = second
     return first, second
 
 
 def successor_after(stage: Stage, standby: OperatorProcess) -> float:
     """The monotonic time at which the standby leads."""
-    stage.world.wait_until(lambda: leads(standby), "the standby to lead")
+    stage.world.wait_until(lambda: standby.leads, "the standby to lead")
     return time.monotonic()
 
 
@@ -61,7 +57,7 @@ def test_two_replicas_that_start_at_once_mint_and_refresh_nothing_twice(stage: S
         stage.world.user_token(f"mass-{number}", seed=stage.world.sign_in(stage.app, f"mass-{number}"))
     begun = time.monotonic()
     both = started_at_once(stage)
-    stage.world.operator = both[0] if leads(both[0]) else both[1]
+    stage.world.operator = both[0] if both[0].leads else both[1]
     for number in range(each):
         stage.world.wait_ready(f"ci-{number}", within=240)
         stage.world.wait_ready(f"mass-{number}", within=240)
@@ -94,7 +90,7 @@ def test_a_leader_whose_pod_goes_with_github_s_answer_is_not_waited_for(stage: S
         stage.launch(stage.folder / f"journal-{name}", *FLAGS, "--pod-name", name, "--pod-uid", uid)
         for name, uid in pods.items()
     )
-    assert leads(leader)
+    assert leader.leads
     stage.world.operator = leader
     name = stage.new_token()
     stage.world.github.fail("refresh", drop=True, when="after")
@@ -130,7 +126,7 @@ def test_a_frozen_leader_that_wakes_up_spends_nothing_more(stage: Stage) -> None
     leader.process.send_signal(signal.SIGSTOP)
     begun = time.monotonic()
     stage.rotate(name)
-    stage.world.wait_until(lambda: leads(standby), "the standby to lead")
+    stage.world.wait_until(lambda: standby.leads, "the standby to lead")
     stage.world.wait_until(lambda: stage.rotated(name), "the rotation by the successor")
     time.sleep(max(0.0, 2 * LEASE - (time.monotonic() - begun)))
     stored = stage.world.get("Secret", f"{name}-credential")
@@ -147,14 +143,14 @@ def test_a_leader_cut_off_from_the_api_server_refreshes_nothing(stage: Stage, pl
     with FaultProxy(plane.server, ca_file=plane.ca_file) as own:
         kubeconfig = behind(operator_kubeconfig(plane, *RIGHTS), own, stage.folder / "cut.kubeconfig")
         leader = stage.launch(stage.folder / "journal-a", *FLAGS, kubeconfig=kubeconfig)
-        stage.world.wait_until(lambda: leads(leader), "a leader")
+        stage.world.wait_until(lambda: leader.leads, "a leader")
         stage.world.operator = standby = stage.launch(stage.folder / "journal-b", *FLAGS)
         name = stage.new_token()
         own.add(Rule("", times=None, drop=True))
         own.cut_watches()
         begun = time.monotonic()
         stage.rotate(name)
-        stage.world.wait_until(lambda: leads(standby), "the standby to lead")
+        stage.world.wait_until(lambda: standby.leads, "the standby to lead")
         stage.ends(name, ENDED, row=(GROUP, "the leader is cut off from the API server, not from GitHub"), since=begun)
         assert leader.process.wait(60) != 0
     assert len(stage.world.requests("refresh")) == 1

@@ -63,6 +63,11 @@ class OperatorProcess:
             text: bytes = page.read()
         return text.decode()
 
+    @property
+    def leads(self) -> bool:
+        """Whether it holds the Lease, as its metrics say."""
+        return "githubtoken_leader 1.0" in self.metrics()
+
     def stop(self, *, within: float = 60.0) -> int:
         """Ends it by SIGTERM and returns its exit code; kills it where it does not end."""
         if self.process.poll() is None:

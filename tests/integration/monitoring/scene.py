@@ -136,7 +136,7 @@ def scene_on(binaries: Binaries, folder: Path, namespace: str | None = None) -> 
         replicas = [start(name, "--leader-elect") for name in ("first", "second")]
         namespace = stack.enter_context(new_namespace(cluster, namespace))
         world = stack.enter_context(world_in(cluster, simulator, replicas[0], namespace))
-        world.wait_until(lambda: any("githubtoken_leader 1.0" in one.metrics() for one in replicas), "a leader")
+        world.wait_until(lambda: any(one.leads for one in replicas), "a leader")
         urls = [replica.metrics_url for replica in replicas]
         prometheus = stack.enter_context(running_prometheus(folder, shrink(alerts(), FACTOR), urls))
         world.wait_until(lambda: len(prometheus.query("githubtoken_leader")) == len(replicas), "a scrape of both")

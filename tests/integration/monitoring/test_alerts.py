@@ -258,7 +258,7 @@ def test_an_api_server_that_is_gone_in_the_middle_of_a_rotation_fires(scene: Sce
     world = scene.world
     fault = world.github.fail("refresh", delay=3)
     world.annotate("alice", refresh_requested_at="in vain")
-    world.wait_until(lambda: all(found["id"] != fault for found in world.github.faults()), "a refresh")
+    world.wait_struck(fault, "a refresh")
     scene.plane.stop_api_server()
     try:
         scene.wait_fires(

@@ -103,7 +103,7 @@ class Fleet:
 
     def _leader_killed(self) -> None:
         scene = self._scene
-        leader = next(one for one in scene.replicas if "githubtoken_leader 1.0" in one.metrics())
+        leader = next(one for one in scene.replicas if one.leads)
         leader.kill()
         scene.replicas.remove(leader)
         scene.replicas.append(scene.start("third", "--leader-elect"))

@@ -32,7 +32,7 @@ def test_runs_that_wait_for_the_api_server_do_not_cost_the_lease(
         apart.operator = start_operator(behind(plane_apart.kubeconfig, proxy, tmp_path / "slow"), log, *flags)
         try:
             apart.operator.wait_ready()
-            apart.wait_until(lambda: "githubtoken_leader 1.0" in apart.operator.metrics(), "a leader")
+            apart.wait_until(lambda: apart.operator.leads, "a leader")
             slow = proxy.add(Rule(r"^(?!.*(/leases|watch=))", times=None, delay=SLOW))
             for number in range(TOKENS):
                 # Its Secret is not there: each look asks the API server and nobody else.
@@ -40,7 +40,7 @@ def test_runs_that_wait_for_the_api_server_do_not_cost_the_lease(
             apart.wait_until(slow.struck.is_set, "the runs")
             before = renewals(proxy)
             apart.wait_until(lambda: renewals(proxy) >= before + RENEWALS, "the Lease to be renewed beside them")
-            assert "githubtoken_leader 1.0" in apart.operator.metrics()
+            assert apart.operator.leads
             assert "the Lease was not renewed" not in log.read_text()
         finally:
             assert apart.operator.stop() == 0

@@ -40,25 +40,21 @@ def replica(plane_apart: ControlPlane, apart: World, tmp_path: Path) -> Iterator
         yield start
 
 
-def leads(operator: OperatorProcess) -> bool:
-    return "githubtoken_leader 1.0" in operator.metrics()
-
-
 def test_one_of_two_replicas_writes_and_the_other_takes_over(apart: World, replica: Replica) -> None:
     app = apart.app(token_life=3600, user_token_life=3600)
     first, second = (replica(name, "--leader-elect") for name in ("first", "second"))
-    apart.wait_until(lambda: leads(first) != leads(second), "a leader")
+    apart.wait_until(lambda: first.leads != second.leads, "a leader")
     apart.installation_token()
     apart.user_token(seed=apart.sign_in(app))
     apart.wait_ready()
     apart.wait_ready("alice")
     apart.wait_for("alice", lambda token: token["status"].get("account"))
-    leader, standby = (first, second) if leads(first) else (second, first)
+    leader, standby = (first, second) if first.leads else (second, first)
     assert "githubtoken_ready_status{" not in standby.metrics()
     apart.settle(1)
     requests = len(apart.requests())
     leader.kill()
-    apart.wait_until(lambda: leads(standby), "the standby to lead")
+    apart.wait_until(lambda: standby.leads, "the standby to lead")
     apart.wait_until(lambda: standby.metrics().count("githubtoken_issued_timestamp_seconds{") == 2, "its metrics")
     assert len(apart.requests()) == requests
     apart.annotate("alice", refresh_requested_at="now")
@@ -70,7 +66,7 @@ def test_one_of_two_replicas_writes_and_the_other_takes_over(apart: World, repli
 @pytest.mark.only_githubtoken
 def test_a_process_without_election_says_who_leads_beside_it(apart: World, replica: Replica) -> None:
     leader = replica("first", "--leader-elect")
-    apart.wait_until(lambda: leads(leader), "a leader")
+    apart.wait_until(lambda: leader.leads, "a leader")
     replica("second", "--no-leader-elect")
     said = "holds the Lease in default, and with --no-leader-elect this process works beside it"
     assert said in apart.log()
@@ -82,11 +78,11 @@ def test_a_process_without_election_says_who_leads_beside_it(apart: World, repli
 
 def test_a_released_lease_is_taken_at_once(apart: World, replica: Replica) -> None:
     leader = replica("first", "--leader-elect")
-    apart.wait_until(lambda: leads(leader), "a leader")
+    apart.wait_until(lambda: leader.leads, "a leader")
     standby = replica("second", "--leader-elect")
-    assert not leads(standby)
+    assert not standby.leads
     assert leader.stop() == 0
-    apart.wait_until(lambda: leads(standby), "the standby to lead")
+    apart.wait_until(lambda: standby.leads, "the standby to lead")
     apart.operator = standby
 
 
@@ -95,7 +91,7 @@ def pair_of_replicas(apart: World, replica: Replica) -> tuple[OperatorProcess, O
     """A leader and a standby, which gets the Lease within the patience of a test only where it is released."""
     flags = ("--leader-elect", "--lease-duration", "10m")
     leader = replica("first", *flags)
-    apart.wait_until(lambda: leads(leader), "a leader")
+    apart.wait_until(lambda: leader.leads, "a leader")
     apart.operator = leader
     return leader, replica("second", *flags)
 
@@ -109,9 +105,9 @@ def test_the_lease_is_released_while_a_mint_is_unanswered(
     # Longer than the patience of a test: whoever leads before it is over has not waited for it.
     fault = apart.github.fail("mint", app=app, delay=120)
     apart.installation_token()
-    apart.wait_until(lambda: all(found["id"] != fault for found in apart.github.faults()), "a mint")
+    apart.wait_struck(fault, "a mint")
     assert leader.stop() == 0
-    apart.wait_until(lambda: leads(standby), "the standby to lead")
+    apart.wait_until(lambda: standby.leads, "the standby to lead")
     apart.operator = standby
     apart.wait_ready()
     assert apart.github.token_is_alive(sha256(apart.data("ci")["token"]))
@@ -126,9 +122,9 @@ def test_the_lease_is_not_released_while_a_refresh_is_unanswered(
     seed = apart.sign_in(app)
     fault = apart.github.fail("refresh", app=app, delay=5)
     apart.user_token(seed=seed)
-    apart.wait_until(lambda: all(found["id"] != fault for found in apart.github.faults()), "a refresh")
+    apart.wait_struck(fault, "a refresh")
     leader.process.send_signal(signal.SIGTERM)
-    apart.wait_until(lambda: leads(standby), "the standby to lead")
+    apart.wait_until(lambda: standby.leads, "the standby to lead")
     # What the first one sent is in the store, and the second had nothing to send.
     pair = apart.data("alice-credential")
     assert pair["refresh_token"] != seed
@@ -148,8 +144,7 @@ def test_a_container_killed_with_an_unsaved_pair_finds_it_in_its_journal(
     apart.wait_ready("alice")
     fault = apart.github.fail("refresh", app=app, delay=3)
     apart.annotate("alice", refresh_requested_at="now")
-    # A fault that strikes once is gone from the list when it has struck.
-    apart.wait_until(lambda: all(found["id"] != fault for found in apart.github.faults()), "a refresh")
+    apart.wait_struck(fault, "a refresh")
     plane_apart.stop_api_server()
     try:
         apart.wait_until(lambda: "githubtoken_journal_entries 1.0" in operator.metrics(), "the journal's entry")

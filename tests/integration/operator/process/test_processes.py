@@ -35,11 +35,6 @@ pytestmark = pytest.mark.both_kinds
 RBAC, OPTIONAL = RIGHTS
 
 
-def struck(world: World, fault: int) -> Callable[[], bool]:
-    """Whether a request has met this fault, which strikes once and is gone then."""
-    return lambda: all(found["id"] != fault for found in world.github.faults())
-
-
 # --- the operator ----------------------------------------------------------------------------------------------------
 
 
@@ -107,7 +102,7 @@ def test_sigterm_during_a_refresh_saves_the_pair(apart: World, start: Start, slo
     seed = apart.sign_in(app)
     fault = apart.github.fail("refresh", app=app, **slowness)
     apart.user_token(seed=seed)
-    apart.wait_until(struck(apart, fault), "the refresh")
+    apart.wait_struck(fault, "the refresh")
     apart.operator.process.send_signal(signal.SIGTERM)
     assert apart.operator.process.wait(60) == 0
     pair = apart.data("alice-credential")
@@ -197,7 +192,7 @@ def test_the_seed_applied_again_around_a_rotation_and_a_restart_changes_nothing(
     apply()
     fault = apart.github.fail("refresh", app=app, delay=3)
     apart.annotate("alice", refresh_requested_at="now")
-    apart.wait_until(struck(apart, fault), "the refresh")
+    apart.wait_struck(fault, "the refresh")
     apply()
     apart.wait_ready("alice", revision=2)
     apart.wait_for("alice", lambda token: token["status"].get("lastHandledRefreshAt") == "now")
@@ -222,7 +217,7 @@ def test_a_new_seed_wins_over_a_refresh_that_is_in_flight(apart: World) -> None:
     apart.wait_ready("alice")
     fault = apart.github.fail("refresh", app=app, delay=3)
     apart.annotate("alice", refresh_requested_at="now")
-    apart.wait_until(struck(apart, fault), "the refresh")
+    apart.wait_struck(fault, "the refresh")
     apart.seed("alice", apart.sign_in(app, "bob"))
     apart.wait_for("alice", lambda token: token["status"].get("account") == "bob")
     apart.wait_ready("alice")
@@ -245,7 +240,7 @@ def test_sigterm_cuts_off_a_mint_that_can_be_begun_anew(apart: World, start: Sta
     app = apart.app()
     fault = apart.github.fail("mint", app=app, delay=60)
     apart.installation_token()
-    apart.wait_until(struck(apart, fault), "the mint")
+    apart.wait_struck(fault, "the mint")
     # In less than the mint takes.
     assert apart.operator.stop(within=45) == 0
     assert apart.get("Secret", "ci") is None
@@ -270,7 +265,7 @@ def test_a_minute_without_api_server_loses_and_spends_nothing(
         due = [due_in_half_a_minute(world) for world in worlds]
         caught = [rotating(world) for world in worlds]
         for world, (_, fault) in zip(worlds, caught, strict=True):
-            world.wait_until(struck(world, fault), "the refresh")
+            world.wait_struck(fault, "the refresh")
         plane_apart.stop_api_server()
         time.sleep(60)
         assert apart.operator.process.poll() is None

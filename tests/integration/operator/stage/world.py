@@ -196,6 +196,10 @@ class World(Belongings):
             assert time.monotonic() < deadline, f"{what} did not come about"
             time.sleep(POLL)
 
+    def wait_struck(self, fault: int, what: str) -> None:
+        """Waits until a request has met this fault, which strikes once and is gone then."""
+        self.wait_until(lambda: all(found["id"] != fault for found in self.github.faults()), what)
+
     def settle(self, seconds: float = 1.5) -> None:
         """Gives the operator time to do what it must not do."""
         time.sleep(seconds)

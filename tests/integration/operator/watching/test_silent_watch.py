@@ -50,7 +50,7 @@ def balanced(
         kubeconfig.write_text(json.dumps(config))
         operator = start(kubeconfig, "--leader-elect")
         with world_in(cluster_apart, simulator, operator, name) as world:
-            world.wait_until(lambda: "githubtoken_leader 1.0" in operator.metrics(), "a leader")
+            world.wait_until(lambda: operator.leads, "a leader")
             yield world, between
 
 

@@ -74,7 +74,7 @@ def die_in_a_rotation(world: World, **fault: Any) -> str:  # noqa: ANN401 - the 
 def succeed(world: World, replica: Replica) -> None:
     """Another replica takes the Lease of the dead one."""
     world.operator = replica(f"second-{world.namespace}")
-    world.wait_until(lambda: "githubtoken_leader 1.0" in world.operator.metrics(), "the successor to lead")
+    world.wait_until(lambda: world.operator.leads, "the successor to lead")
 
 
 def is_handled(token: dict[str, Any]) -> bool:
