@@ -12,16 +12,15 @@ from githubtoken_operator.engine.cache.packing import LONGEST, RENEWED_AFTER, Pa
 from tests.unit.builders import githubtoken_body
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-OBJECTS = st.dictionaries(
-    st.text(), st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
-)
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+OBJECTS = st.dictionaries(st.text(), VALUES, max_size=4)
 
 
 def size(packed: Any) -> int:  # noqa: ANN401 - what is kept of an object
     return len(packed._deflated)
 
 
-@given(st.lists(OBJECTS, max_size=20))
+@given(st.lists(OBJECTS, max_size=3))
 def test_each_object_comes_back_as_it_was(objects: list[dict[str, Any]]) -> None:
     packing = Packing()
     packed = [packing.pack(each) for each in objects]
