@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from dataclasses import astuple, replace
+from functools import cache
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -23,7 +24,9 @@ from githubtoken_operator.domain.apps.rsa_key import Numbers, Unusable
 from tests.unit import keys
 
 
+@cache
 def private() -> rsa.RSAPrivateKey:
+    """Loading it tests its primes, which takes longer than all that is done with it."""
     key = load_pem_private_key(keys.pem().encode(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
     return key
