@@ -394,6 +394,11 @@ def test_of_two_githubtokens_with_one_secret_the_first_keeps_it(world: World) ->
     assert world.ready("first").status == "True"
     # One that may be for other namespaces too has its token before it finds that a name is taken in one.
     assert len(world.requests("mint")) == 1 + world.shared
+    world.delete("GitHubToken", "first")
+    # The garbage collector learns of a new kind of owner every 30 seconds.
+    world.wait_ready("second", within=90)
+    assert world.owner_of(secret_of(world, "shared")) == "second"
+    assert world.data("shared")["token"] != before["token"]
 
 
 @pytest.mark.only_githubtoken

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from github_simulator.control_client import App, sha256
+from tests.integration.operator.stage.conditions import conditions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +94,28 @@ def test_a_human_who_says_no_is_asked_again_on_request(world: World) -> None:
     world.annotate("alice", login_requested_at="again")
     world.github.approve(wait_code(world, other_than=first), "alice")
     assert world.wait_ready("alice")["status"]["lastHandledLoginAt"] == "again"
+
+
+def test_who_is_signed_in_may_ask_for_a_code_and_leave_it(world: World) -> None:
+    device_app(world, device_code_life=5)
+    allow(world)
+    world.github.approve(wait_code(world), "alice")
+    world.wait_ready("alice")
+    world.annotate("alice", login_requested_at="x" * 100)
+    code = wait_code(world)
+    ready = world.ready("alice")
+    assert (ready.status, ready.reason) == ("True", "Fresh")
+    assert f"enter the code {code}" in ready.message
+    assert conditions_of(world.found("alice")) == {"NeedsHuman": "AwaitingAuthorization"}
+    # Nobody enters it, and none follows.
+    status = world.wait_for("alice", lambda token: "deviceFlow" not in token["status"])["status"]
+    assert (status["lastHandledLoginAt"], status["revision"]) == ("x" * 64, 1)
+    assert conditions_of(world.found("alice")) == {}
+    world.settle()
+    assert len(world.requests("device_code")) == 2
+    world.annotate("alice", login_requested_at="again")
+    world.github.approve(wait_code(world), "alice")
+    world.wait_ready("alice", revision=2)
 
 
 @pytest.mark.parametrize(
