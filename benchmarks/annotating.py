@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any, Final
 
+from githubtoken_operator.adapters.kubernetes.access.access import of_process
 from githubtoken_operator.adapters.kubernetes.api import Api
 
 AT_ONCE: Final = 32
@@ -22,7 +23,7 @@ async def main(plan: dict[str, Any]) -> dict[str, float]:
     where = f"/apis/githubtoken.dev/v1alpha1/namespaces/{plan['namespace']}/githubtokens"
     began, changed = time.monotonic(), 0
     places = asyncio.Semaphore(AT_ONCE)
-    async with await Api.connect(connections=AT_ONCE) as api:
+    async with Api((await of_process()).configuration, connections=AT_ONCE) as api:
 
         async def annotate(number: int) -> None:
             async with places:

@@ -20,6 +20,7 @@ import httpx
 
 from githubtoken_operator.adapters.github.jwt import app_jwt, load_private_key
 from githubtoken_operator.adapters.github.transport import make_transport
+from githubtoken_operator.adapters.kubernetes.access.access import of_process
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.domain.installation import probe
 from githubtoken_operator.domain.vocabulary.model import App, Server
@@ -92,7 +93,8 @@ async def main(plan: dict[str, Any]) -> dict[str, float]:
     ]
     writes = as_the_operator if plan["whole"] else two_applies
     limit = asyncio.Semaphore(CONCURRENCY)
-    async with await Api.connect() as api, httpx.AsyncClient(transport=make_transport(None)) as http:
+    access = await of_process()
+    async with Api(access.configuration) as api, httpx.AsyncClient(transport=make_transport(None)) as http:
 
         async def one(number: int) -> None:
             app, item = apps[number % len(apps)]

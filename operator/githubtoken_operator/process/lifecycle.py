@@ -28,9 +28,9 @@ from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEN
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.http_server import serving
 from githubtoken_operator.adapters.journal import Journal
+from githubtoken_operator.adapters.kubernetes.access.access import of_process
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.adapters.kubernetes.commands import access
 from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
 from githubtoken_operator.adapters.metrics.metrics import Metrics
@@ -91,14 +91,13 @@ async def run(settings: Settings) -> None:
         background = stack.enter_context(Background(stop))
         background.start("heartbeat", health.beat())
         journal = stack.enter_context(closing(Journal(settings.journal_dir)))
-        asked = metrics.process.asked
-        if (other := access.acts_as()) is not None:
-            raise CannotStart(f"the kubeconfig acts as `{other}`, which the operator cannot: take one without `as`")
+        access = await of_process()
+        connect = partial(Api, access.configuration, renew=access.renew, tell=metrics.process.asked)
         # Each run asks for one thing after the other; the rest is for what happens beside the runs.
         connections = 2 * settings.concurrency + AT_ONCE
-        api = await stack.enter_async_context(await Api.connect(connections=connections, tell=asked))
+        api = await stack.enter_async_context(connect(connections=connections))
         # A watch keeps its connection; there are never so many that runs wait for one.
-        watching = await stack.enter_async_context(await Api.connect(connections=2 * WATCHED_BY_NAME, tell=asked))
+        watching = await stack.enter_async_context(connect(connections=2 * WATCHED_BY_NAME))
         github = await stack.enter_async_context(
             aclosing(
                 GitHub(
@@ -116,7 +115,7 @@ async def run(settings: Settings) -> None:
             )
         )
         await _require_crds(Cluster(api), served(clusterwide=not settings.namespaces))
-        leadership = await _leadership(settings, api, metrics, stack)
+        leadership = await _leadership(settings, api, connect, metrics, stack)
         metrics.process.watch_lease(lambda: leadership.seconds_left)
         pods = Pods(Cluster(api), settings.operator_namespace, own=await own_pod(Cluster(api), settings.pod))
         parts = wire(
@@ -152,17 +151,21 @@ async def run(settings: Settings) -> None:
             for name, task in parts.tasks():
                 background.start(name, task)
             logger.info("started, version %s; %s", __version__, _scope(settings))
-            await embedding.watch(parts.intake, settings.namespaces, end=leading.end, stop=stop, ready=ready)
+            await embedding.watch(
+                parts.intake, settings.namespaces, access=access, end=leading.end, stop=stop, ready=ready
+            )
         logger.info("ended: everything in flight was finished")
 
 
-async def _leadership(settings: Settings, api: Api, metrics: Metrics, stack: AsyncExitStack) -> Leadership:
+async def _leadership(
+    settings: Settings, api: Api, connect: Callable[..., Api], metrics: Metrics, stack: AsyncExitStack
+) -> Leadership:
     """The Lease, which is not held yet, or what stands for it where nobody is elected."""
     if not settings.leader_elect:
         await tell_of_a_leader(api, settings.operator_namespace)
         return Uncontested()
     # A connection of its own: whatever the runs ask for, the Lease is renewed as long as it is answered.
-    own = await stack.enter_async_context(await Api.connect(connections=1, tell=metrics.process.asked))
+    own = await stack.enter_async_context(connect(connections=1))
     duration = settings.lease_duration
     return Lease(own, settings.operator_namespace, duration=duration, tell=metrics.process.renewed)
 

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import kopf
 
+from githubtoken_operator.adapters.kubernetes.access.access import Access
 from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import ROLE
@@ -47,6 +48,7 @@ async def watch(
     listener: Listener,
     namespaces: Sequence[str],
     *,
+    access: Access,
     end: Callable[[], Awaitable[None]],
     stop: asyncio.Event,
     ready: asyncio.Event,
@@ -69,7 +71,7 @@ async def watch(
 
     with listening(listener):
         running = kopf.operator(
-            registry=registry(served(clusterwide=not namespaces), end=ended),
+            registry=registry(served(clusterwide=not namespaces), access=access, end=ended),
             settings=settings(),
             clusterwide=not namespaces,
             namespaces=namespaces,
@@ -117,15 +119,15 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-def registry(kinds: Iterable[Kind], *, end: Callable[[], Awaitable[None]]) -> kopf.OperatorRegistry:
+def registry(kinds: Iterable[Kind], *, access: Access, end: Callable[[], Awaitable[None]]) -> kopf.OperatorRegistry:
     """What kopf is to watch; it waits for `end` before it ends."""
     handlers = kopf.OperatorRegistry()
 
-    sign_in = connection.Login()
+    sign_in = connection.Login(access)
 
     @kopf.on.login(registry=handlers)
-    async def login(**kwargs: Any) -> connection.Access | None:
-        return await sign_in(**kwargs)
+    async def login(**_: Any) -> connection.Session:
+        return await sign_in()
 
     def watched_elsewhere(**_: Any) -> None:
         """Is never called: kopf watches what has a handler, and what comes is taken before it gets here."""

@@ -2,49 +2,58 @@ from __future__ import annotations
 
 import json
 import ssl
-from base64 import b64encode
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
-import kopf
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from kubernetes.aio import client
 
+from githubtoken_operator.adapters.kubernetes.access.access import Access
 from githubtoken_operator.watching import connection
 from tests.cas import made
 
 
+def access(token: str = "Bearer made-up", **fields: object) -> Access:
+    configuration = client.Configuration(host="https://cluster", api_key={"BearerToken": token})
+    for name, value in fields.items():
+        setattr(configuration, name, value)
+    return Access(configuration, "team")
+
+
+def test_kopf_connects_as_our_own_client_does() -> None:
+    found = connection.Connection.of(
+        access(ssl_ca_cert="ca", cert_file="c", key_file="k", verify_ssl=False, proxy="http://p")
+    )
+    assert (found.server, found.scheme, found.token) == ("https://cluster", "Bearer", "made-up")
+    assert (found.ca_path, found.certificate_path, found.private_key_path) == ("ca", "c", "k")
+    assert (found.insecure, found.proxy_url) == (True, "http://p")
+
+
 @pytest.mark.parametrize(
-    ("environ", "server"),
+    ("token", "headers"),
     [
-        ({"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}, "https://10.96.0.1:443"),
-        ({"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "6443"}, "https://[fd00::1]:6443"),
-        ({"KUBERNETES_SERVICE_PORT": "443"}, "https://kubernetes.default.svc"),
-        ({}, "https://kubernetes.default.svc"),
+        ("bearer of-a-pod", {"Authorization": "bearer of-a-pod"}),
+        ("Basic bWU6cGFzcw==", {"Authorization": "Basic bWU6cGFzcw=="}),
+        ("", {}),
     ],
-    ids=["IPv4", "IPv6", "no host", "outside a pod"],
+    ids=["of a pod", "name and password", "a client certificate alone"],
 )
-def test_in_a_pod_the_api_server_is_reached_without_dns(environ: dict[str, str], server: str) -> None:
-    found = kopf.ConnectionInfo(server="https://kubernetes.default.svc", token="made-up", ca_path="ca.crt")
-    chosen = connection.at_service_address(found, environ)
-    assert chosen == replace(found, server=server)
+def test_kopf_has_the_credential_of_our_own_client(token: str, headers: dict[str, str]) -> None:
+    assert connection.Connection.of(access(token)).as_http_headers() == headers
 
 
 @pytest.mark.every_python
 @pytest.mark.parametrize("comment", ["", "# Société Générale\n"], ids=["plain", "with a comment in UTF-8"])
-def test_kopf_trusts_the_clusters_ca_as_our_own_client_does(comment: str) -> None:
-    found = kopf.ConnectionInfo(server="https://cluster", ca_data=b64encode(comment.encode() + made().ca_pem).decode())
-    context = connection.Connection.like(found).as_ssl_context()
+def test_kopf_trusts_the_clusters_ca_as_our_own_client_does(comment: str, tmp_path: Path) -> None:
+    (tmp_path / "ca").write_bytes(comment.encode() + made().ca_pem)
+    context = connection.Connection.of(access(ssl_ca_cert=str(tmp_path / "ca"))).as_ssl_context()
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.get_ca_certs(binary_form=True) == [ssl.PEM_cert_to_DER_cert(made().ca_pem.decode())]
-
-
-def test_a_ca_that_is_none_is_left_to_kopfs_own_complaint() -> None:
-    found = kopf.ConnectionInfo(server="https://cluster", ca_data=b64encode(b"no certificate").decode())
-    assert connection.Connection.like(found).ca_data == found.ca_data
 
 
 LIST = {"kind": "SecretList", "items": [{"metadata": {"name": "ci", "managedFields": [{}]}, "data": {"token": "Z2hz"}}]}
@@ -61,9 +70,8 @@ async def answered(body: object, *, status: int = 200, content_type: str = "appl
     app = web.Application()
     app.router.add_get("/", handle)
     async with TestServer(app) as server:
-        found = kopf.ConnectionInfo(server=str(server.make_url("/")), token="made-up")
-        access = connection.Access.opened(connection.Connection.like(found))
-        async with access.aiohttp_session as session, session.get(access.server) as answer:
+        opened = connection.Session.opened(connection.Connection.of(access(host=str(server.make_url("/")))))
+        async with opened.aiohttp_session as session, session.get(opened.server) as answer:
             return await answer.json()
 
 
@@ -80,34 +88,26 @@ async def test_kopf_gets_a_refusal_as_it_is() -> None:
 
 
 async def test_refused_credentials_are_tried_again_after_a_pause_and_new_ones_at_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    tokens = iter(("first", "first", "first", "second", "third"))
+    found, tokens = access("Bearer first"), iter(("first", "first", "second", "third"))
     pauses: list[float] = []
-    opened: list[connection.Access] = []
+    opened: list[connection.Session] = []
 
-    def found(**_: object) -> connection.Connection:
-        return connection.Connection(server="https://cluster", token=next(tokens))
+    async def renew() -> None:
+        found.configuration.api_key["BearerToken"] = f"Bearer {next(tokens)}"
 
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr(connection, "login", found)
-    login = connection.Login(sleep=sleep)
+    login = connection.Login(replace(found, renew=renew), sleep=sleep)
     for paused in (0, 1, 1, 1):
-        access = await login()
-        assert access is not None
+        session = await login()
         # kopf shuns what equals anything that was refused.
-        assert access not in opened
-        opened.append(access)
+        assert session not in opened
+        opened.append(session)
         assert len(pauses) == paused
-        await access.aiohttp_session.close()
+        await session.aiohttp_session.close()
+    assert next(tokens, None) is None
     assert len(caplog.records) == 1
     assert "first" not in caplog.text
-
-
-async def test_who_is_nobody_has_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "login", lambda **_: None)
-    login = connection.Login()
-    assert await login() is None
-    assert await login() is None

@@ -11,7 +11,9 @@ from typing import cast
 import kopf
 import pytest
 from kopf._cogs.aiokits import aiotasks
+from kubernetes.aio import client
 
+from githubtoken_operator.adapters.kubernetes.access.access import Access
 from githubtoken_operator.engine.cache.watched import WATCHED, served
 from githubtoken_operator.watching import embedding
 from githubtoken_operator.watching.watches import Listener
@@ -62,12 +64,15 @@ async def test_a_task_that_failed_is_complained_of(
     assert bool(caplog.records) is complains
 
 
+NOBODY = Access(client.Configuration(), "")
+
+
 async def never() -> None:
     """The end of a process that does not end here."""
 
 
 def watched_kinds(*, clusterwide: bool) -> set[str]:
-    registry = embedding.registry(served(clusterwide=clusterwide), end=never)
+    registry = embedding.registry(served(clusterwide=clusterwide), access=NOBODY, end=never)
     selectors = [handler.selector for handler in registry._watching._handlers]
     return {str(selector.any_name) for selector in selectors if selector is not None}
 
@@ -79,7 +84,7 @@ def test_an_operator_of_some_namespaces_watches_nothing_of_the_cluster() -> None
 
 
 def test_nothing_that_writes_to_users_objects_is_registered() -> None:
-    registry = embedding.registry(WATCHED, end=never)
+    registry = embedding.registry(WATCHED, access=NOBODY, end=never)
     assert not registry._changing._handlers
     assert not registry._spawning._handlers
     assert not registry._indexing._handlers
@@ -107,7 +112,7 @@ async def test_a_kopf_that_does_not_end_after_the_hand_over_is_left(
     """It waits without end for a watch of its own that took no notice of being cancelled."""
     ended = asyncio.Event()
     monkeypatch.setattr(embedding, "ENDS_WITHIN", 0)
-    monkeypatch.setattr(embedding, "registry", lambda _kinds, *, end: end)
+    monkeypatch.setattr(embedding, "registry", lambda *_, end, **__: end)
 
     async def operator(*, registry: Callable[[], Awaitable[None]], **_: object) -> None:
         await registry()
@@ -119,7 +124,7 @@ async def test_a_kopf_that_does_not_end_after_the_hand_over_is_left(
 
     monkeypatch.setattr(kopf, "operator", operator)
     listener = cast("Listener", None)
-    watching = embedding.watch(listener, (), end=end, stop=asyncio.Event(), ready=asyncio.Event())
+    watching = embedding.watch(listener, (), access=NOBODY, end=end, stop=asyncio.Event(), ready=asyncio.Event())
     if hangs:
         with pytest.raises(embedding.WatchesHang, match="did not end within"):
             await watching

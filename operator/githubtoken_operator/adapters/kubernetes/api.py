@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
+from copy import copy
 from functools import lru_cache
 from http import HTTPStatus
 from types import TracebackType
@@ -28,8 +28,6 @@ REQUEST_TIMEOUT: Final = 20.0
 """Seconds for a whole request. The API server's own limit for non-watch requests is 60."""
 CONNECTIONS: Final = 32
 """At once, where nobody says another number."""
-READ_AGAIN: Final = 5.0
-"""Seconds at least between two looks for a new token after the API server refused the one there was."""
 _CHUNK: Final = 500
 """Objects in one answer to a list."""
 LARGE_PAGE: Final = 20
@@ -46,7 +44,7 @@ Heard = Callable[[int, str | None], None]
 
 
 class Api:
-    """A connection pool to one API server, made from the in-cluster ServiceAccount or a kubeconfig."""
+    """A connection pool to one API server."""
 
     def __init__(
         self,
@@ -60,6 +58,8 @@ class Api:
 
         Raises `ApiError` where the files that TLS needs are none.
         """
+        # Others may be made of it: all have its token, and each the rest for itself.
+        configuration = copy(configuration)
         configuration.connection_pool_maxsize = connections
         # A proxy is the kubeconfig's to name, as for kopf. Else aiohttp reads ~/.netrc in a thread at each request.
         session = configuration.client_session_kwargs = {
@@ -90,17 +90,6 @@ class Api:
             context = self._rest.ssl_context
             session["connector"] = ProxyConnector.from_url(socks, rdns=True, ssl=context, limit=connections)
             self._failures += (ProxyConnectionError, ProxyError, ProxyTimeoutError, EOFError)
-
-    @classmethod
-    async def connect(cls, *, connections: int = CONNECTIONS, tell: Told = lambda *_: None) -> Self:
-        """Raises `ApiError` where neither a ServiceAccount nor a usable kubeconfig is there."""
-        configuration = client.Configuration()
-        try:
-            await _load_default(configuration)
-        except config.ConfigException as error:
-            where = "run it in a pod with a ServiceAccount, or set KUBECONFIG to a usable file"
-            raise ApiError(0, f"no access to a cluster: {where} ({error})") from error
-        return cls(configuration, connections=connections, tell=tell, renew=_looking_again(configuration))
 
     async def __aenter__(self) -> Self:
         return self
@@ -269,28 +258,6 @@ def request_of(method: str, path: str) -> tuple[str, str]:
 def _query(items: tuple[tuple[str, str], ...]) -> str:
     """Writing one takes a fiftieth of a first token, and all writes have the same two."""
     return "?" + urlencode(items)
-
-
-def _looking_again(configuration: client.Configuration) -> Callable[[], Awaitable[None]]:
-    """Reads the token anew. The library does so each minute in a pod, by the wall clock, and elsewhere never."""
-    looked = time.monotonic()
-
-    async def look() -> None:
-        nonlocal looked
-        if time.monotonic() - looked < READ_AGAIN:
-            return
-        looked = time.monotonic()
-        with suppress(config.ConfigException, OSError):
-            await _load_default(configuration)
-
-    return look
-
-
-async def _load_default(configuration: client.Configuration) -> None:
-    try:
-        config.load_incluster_config(client_configuration=configuration)
-    except config.ConfigException:
-        await config.load_kube_config(client_configuration=configuration)
 
 
 async def _parsed(status: int, raw: bytes, keep: Callable[[Any], Any]) -> dict[str, Any]:

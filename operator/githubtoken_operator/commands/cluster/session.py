@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 
 import click
 
-from githubtoken_operator.adapters.kubernetes.commands import access
+from githubtoken_operator.adapters.kubernetes.access.access import of_user
+from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.commands.inspection import Inspection
 from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
 from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
@@ -81,6 +82,6 @@ def in_cluster(place: Place, work: Callable[[Session], Awaitable[T]]) -> T:
 
 
 async def _connected(place: Place, work: Callable[[Session], Awaitable[T]]) -> T:
-    api, namespace = await access.connect(kubeconfig=place.kubeconfig, context=place.context)
-    async with api:
-        return await work(Session(Tokens(api), Inspection(api), Survey(api), place.namespace or namespace))
+    access = await of_user(kubeconfig=place.kubeconfig, context=place.context)
+    async with Api(access.configuration, renew=access.renew) as api:
+        return await work(Session(Tokens(api), Inspection(api), Survey(api), place.namespace or access.namespace))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,8 @@ import pytest
 from kubernetes.aio import client
 from kubernetes.aio.config import ConfigException
 
-from githubtoken_operator.adapters.kubernetes import api as module
+from githubtoken_operator.adapters.kubernetes.access import renewal
+from githubtoken_operator.adapters.kubernetes.access.renewal import read_again
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.errors import Unavailable
 
@@ -64,28 +66,21 @@ async def test_a_token_that_cannot_be_read_is_an_api_server_that_cannot_be_asked
             await api.request("GET", "/x")
 
 
-def loading(monkeypatch: pytest.MonkeyPatch, *tokens: str) -> list[str]:
-    """What a look for a token finds, one after the other; the list of what was not found yet."""
+def loading(of: client.Configuration, *tokens: str) -> tuple[Callable[[], Awaitable[None]], list[str]]:
+    """Finds a token at each look, one after the other; and those that were not found yet."""
     left = list(tokens)
 
-    async def load(of: client.Configuration) -> None:
+    async def load() -> None:
         of.api_key["BearerToken"] = left.pop(0)
 
-    monkeypatch.setattr(module, "_load_default", load)
-    return left
+    return load, left
 
 
-@pytest.fixture
-def settings() -> client.Configuration:
-    return configuration()
-
-
-async def test_after_a_refusal_the_token_is_read_anew(
-    settings: client.Configuration, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "READ_AGAIN", -1.0)
-    left = loading(monkeypatch, "Bearer other", "Bearer new")
-    async with Api(settings, renew=module._looking_again(settings)) as api:
+async def test_after_a_refusal_the_token_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewal, "READ_AGAIN", -1.0)
+    settings = configuration()
+    load, left = loading(settings, "Bearer other", "Bearer new")
+    async with Api(settings, renew=read_again(load)) as api:
         server = Server(api, monkeypatch)
         with pytest.raises(Unavailable):
             await api.request("GET", "/x")
@@ -95,13 +90,25 @@ async def test_after_a_refusal_the_token_is_read_anew(
     assert left == []
 
 
-async def test_refusals_in_a_row_are_not_a_look_each(
-    settings: client.Configuration, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left = loading(monkeypatch, "Bearer new")
-    async with Api(settings, renew=module._looking_again(settings)) as api:
+async def test_refusals_in_a_row_are_not_a_look_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = configuration()
+    load, left = loading(settings, "Bearer new")
+    async with Api(settings, renew=read_again(load)) as api:
         server = Server(api, monkeypatch)
         with pytest.raises(Unavailable):
             await api.request("GET", "/x")
     assert server.seen == ["Bearer old"] * 2
     assert left == ["Bearer new"]
+
+
+async def test_connections_of_one_access_have_one_token_and_each_its_own_limits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = configuration()
+    async with Api(settings, connections=1) as one, Api(settings, connections=7) as other:
+        assert one._configuration.connection_pool_maxsize == 1
+        servers = [Server(api, monkeypatch) for api in (one, other)]
+        settings.api_key["BearerToken"] = "Bearer new"
+        for api in (one, other):
+            await api.request("GET", "/x")
+    assert [server.seen for server in servers] == [["Bearer new"]] * 2

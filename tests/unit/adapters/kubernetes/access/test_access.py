@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kubernetes.aio.config import incluster_config
 
-from githubtoken_operator.adapters.kubernetes.commands import access
+from githubtoken_operator.adapters.kubernetes.access import access, renewal
+from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 
 CANARY = "s3cret-token"
@@ -54,14 +56,14 @@ def write(path: Path, content: object) -> str:
 
 async def place(**options: str | None) -> tuple[str, str]:
     """Server and namespace."""
-    api, namespace = await access.connect(**options)
-    async with api:
-        return api.server, namespace
+    found = await access.of_user(**options)
+    async with Api(found.configuration) as api:
+        return api.server, found.namespace
 
 
 async def complaint(**options: str | None) -> str:
     with pytest.raises(ApiError) as caught:
-        await access.connect(**options)
+        await access.of_user(**options)
     assert CANARY not in str(caught.value)
     assert CANARY not in repr(caught.value.__cause__)
     return caught.value.message
@@ -187,6 +189,47 @@ async def test_in_a_pod_without_a_kubeconfig_it_is_the_pods_own_cluster(
     assert await place() == ("https://10.0.0.1:443", "team")
     path = write(home / "config", kubeconfig("a", current="a"))
     assert await place(kubeconfig=path) == ("http://a", "default")
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "says"),
+    [
+        pytest.param({"as": "alice"}, {}, "acts as `alice`, which the operator cannot", id="as somebody else"),
+        pytest.param({}, {"tls-server-name": "b"}, "`tls-server-name` is one that the operator's watches", id="a name"),
+        pytest.param({}, {"proxy-url": "socks5://127.0.0.1"}, "`proxy-url` is one that the operator's", id="SOCKS"),
+    ],
+)
+async def test_what_its_watches_cannot_do_is_refused_to_the_operator(
+    home: Path, monkeypatch: pytest.MonkeyPatch, user: Mapping[str, Any], cluster: Mapping[str, Any], says: str
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", of_user(home, user, cluster))
+    with pytest.raises(ApiError, match=re.escape(says)):
+        await access.of_process()
+
+
+async def test_the_operator_is_the_pod_first_and_has_its_token_anew(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "READ_AGAIN", -1.0)
+    write(home / ".kube" / "config", kubeconfig("a", current="a"))
+    found = await access.of_process()
+    assert (found.configuration.host, found.namespace) == ("http://a", "default")
+    changed = kubeconfig("a", current="a")
+    changed["users"][0]["user"]["token"] = "another"
+    write(home / ".kube" / "config", changed)
+    assert found.renew is not None
+    await found.renew()
+    assert found.configuration.api_key["BearerToken"] == "Bearer another"
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", write(home / "token", "pods-token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", certifi.where())
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    found = await access.of_process()
+    assert found.configuration.host == "https://10.0.0.1:443"
+    write(home / "token", "the-next")
+    assert found.renew is not None
+    await found.renew()
+    assert found.configuration.api_key["BearerToken"] == "bearer the-next"
 
 
 # --- As whom ---------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from githubtoken_operator.adapters.kubernetes.commands import shape
+from githubtoken_operator.adapters.kubernetes.access import shape
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time

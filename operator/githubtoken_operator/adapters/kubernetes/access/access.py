@@ -1,9 +1,9 @@
-"""Which cluster a user's command asks, as whom, and in which namespace: what kubectl would do.
+"""Which API server is asked, as whom, and in which namespace: a user's command as kubectl would, the operator likewise.
 
-The order is kubectl's: `--kubeconfig`, else the files in `KUBECONFIG`, else `~/.kube/config`; where none of them is
-there, the ServiceAccount of the pod. What a kubeconfig asks for and cannot be had is refused: a command never acts with
-other rights than those that were asked for. The loader's own errors are not shown: they quote the file, which holds
-secrets.
+A command's order is kubectl's: `--kubeconfig`, else the files in `KUBECONFIG`, else `~/.kube/config`; where none of
+them is there, the ServiceAccount of the pod. The operator's is the ServiceAccount first. What a kubeconfig asks for and
+cannot be had is refused: nobody ever acts with other rights than those that were asked for. The loader's own errors are
+not shown: they quote the file, which holds secrets.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import os
 import re
 import sys
 from base64 import b64encode
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,9 +22,10 @@ from kubernetes.aio import client, config
 from kubernetes.aio.config.kube_config import KubeConfigLoader
 from multidict import CIMultiDict
 
-from githubtoken_operator.adapters.kubernetes.api import Api
-from githubtoken_operator.adapters.kubernetes.commands.exec_plugin import ExecCredential, ExecPlugin, exec_plugin
-from githubtoken_operator.adapters.kubernetes.commands.kubeconfig import Chosen, Kubeconfig, impersonation
+from githubtoken_operator.adapters.kubernetes.access import id_token
+from githubtoken_operator.adapters.kubernetes.access.exec_plugin import ExecCredential, exec_plugin
+from githubtoken_operator.adapters.kubernetes.access.kubeconfig import Chosen, Kubeconfig, impersonation
+from githubtoken_operator.adapters.kubernetes.access.renewal import Renewal, read_again
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 
 PROXIES: Final = ("http", "https", "socks5")
@@ -33,33 +35,65 @@ _POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/name
 _TOKEN: Final = re.compile(r"[!-~]+")
 
 
-async def connect(*, kubeconfig: str | None = None, context: str | None = None) -> tuple[Api, str]:
-    """The API server, and the namespace of commands that name none. Raises `ApiError` with a line that says what to do.
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An API server, and as whom it is asked; `namespace` is that of whoever names none.
+
+    All connections that are made by it have one credential, which `renew` gets anew for all of them.
+    """
+
+    configuration: client.Configuration = field(repr=False)
+    namespace: str
+    renew: Callable[[], Awaitable[None]] | None = None
+
+
+async def of_user(*, kubeconfig: str | None = None, context: str | None = None) -> Access:
+    """That of a user's command. Raises `ApiError` with a line that says what to do.
 
     `kubeconfig` is one path or several, as in `KUBECONFIG`.
     """
     configuration = client.Configuration()
-    asked = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    asked = kubeconfig or _usual()
     paths = _files(asked)
     if not paths and not kubeconfig and not context and (namespace := _of_pod(configuration)):
-        return Api(configuration), namespace
+        return Access(configuration, namespace)
     if not paths:
         raise ApiError(0, f"no access to a cluster: there is no kubeconfig at {asked}; set KUBECONFIG or --kubeconfig")
-    chosen = Kubeconfig.read(paths).choose(context)
-    renewing = await _of_kubeconfig(configuration, chosen, ":".join(paths))
-    return Api(configuration, renew=renewing.again if renewing else None), chosen.namespace
+    return await _of_kubeconfig(configuration, Kubeconfig.read(paths).choose(context), ":".join(paths))
 
 
-def acts_as() -> str | None:
-    """Whom the kubeconfig that `githubtoken run` would take acts as; None for nobody else, or in a pod.
+async def of_process() -> Access:
+    """That of the operator. Raises `ApiError`, also for what its watches cannot do as the kubeconfig has it."""
+    configuration = client.Configuration()
+    if namespace := _of_pod(configuration):
 
-    Raises `ApiError` for a kubeconfig that cannot be read.
-    """
-    paths = _files(os.environ.get("KUBECONFIG") or "~/.kube/config")
-    if not paths or _of_pod(client.Configuration()):
-        return None
-    headers = impersonation(Kubeconfig.read(paths).choose(None).user)
-    return headers[0][1] if headers else None
+        async def load_token() -> None:
+            _of_pod(configuration)
+
+        return Access(configuration, namespace, read_again(load_token))
+    asked = _usual()
+    if not (paths := _files(asked)):
+        where = f"run it in a pod with a ServiceAccount, or set KUBECONFIG to a usable file: there is none at {asked}"
+        raise ApiError(0, f"no access to a cluster: {where}")
+    chosen = Kubeconfig.read(paths).choose(None)
+    if headers := impersonation(chosen.user):
+        raise ApiError(0, f"the kubeconfig acts as `{headers[0][1]}`, which the operator cannot: take one without `as`")
+    for name, refused in (
+        ("tls-server-name", bool(chosen.cluster.get("tls-server-name"))),
+        ("proxy-url", _scheme(chosen.cluster.get("proxy-url") or "") == "socks5"),
+    ):
+        if refused:
+            raise ApiError(0, f"the kubeconfig's `{name}` is one that the operator's watches cannot use: leave it out")
+    found = await _of_kubeconfig(configuration, chosen, ":".join(paths))
+
+    async def load_file() -> None:
+        await _of_kubeconfig(configuration, Kubeconfig.read(paths).choose(None), ":".join(paths))
+
+    return replace(found, renew=read_again(found.renew or load_file))
+
+
+def _usual() -> str:
+    return os.environ.get("KUBECONFIG") or "~/.kube/config"
 
 
 def _files(paths: str) -> list[str]:
@@ -76,8 +110,8 @@ def _of_pod(configuration: client.Configuration) -> str | None:
     return _POD_NAMESPACE.read_text() if _POD_NAMESPACE.exists() else "default"
 
 
-async def _of_kubeconfig(configuration: client.Configuration, chosen: Chosen, paths: str) -> _Renewing | None:
-    """Makes the configuration the chosen context's; what renews its credential, where a plugin gives it."""
+async def _of_kubeconfig(configuration: client.Configuration, chosen: Chosen, paths: str) -> Access:
+    """Makes the configuration the chosen context's. The credential of a plugin is renewed by it."""
     cluster, user = dict(chosen.cluster), dict(chosen.user)
     headers = impersonation(user)
     if (scheme := _scheme(cluster.get("proxy-url") or "http:")) not in PROXIES:
@@ -93,6 +127,8 @@ async def _of_kubeconfig(configuration: client.Configuration, chosen: Chosen, pa
     credential = await plugin.run(terminal=sys.stdin.isatty()) if plugin else None
     if credential is not None:
         user |= _as_user(credential)
+    elif provider == "oidc":
+        user["token"] = id_token.of(user.pop("auth-provider"))
     elif user.get("tokenFile"):
         user["token"] = _token_of(Path(user.pop("tokenFile")))
     if user.get("token") and not _TOKEN.fullmatch(user["token"]):
@@ -109,10 +145,10 @@ async def _of_kubeconfig(configuration: client.Configuration, chosen: Chosen, pa
         raise ApiError(0, f"the kubeconfig {paths} {what}: see `kubectl config view`") from None
     configuration.client_session_kwargs = {"headers": CIMultiDict(headers)}
     if plugin is None or credential is None:
-        return None
-    renewing = _Renewing(configuration, plugin, credential)
-    configuration.refresh_api_key_hook = renewing.before_a_request  # type: ignore[assignment]
-    return renewing
+        return Access(configuration, chosen.namespace)
+    renewal = Renewal(configuration, plugin, credential)
+    configuration.refresh_api_key_hook = renewal.before_a_request  # type: ignore[assignment]
+    return Access(configuration, chosen.namespace, renewal.again)
 
 
 def _scheme(url: str) -> str:
@@ -121,27 +157,6 @@ def _scheme(url: str) -> str:
         return urlsplit(url).scheme
     except ValueError:
         return ""
-
-
-class _Renewing:
-    """A plugin's token, which is got anew when it ends, or when the API server does not take it any more."""
-
-    def __init__(self, configuration: client.Configuration, plugin: ExecPlugin, credential: ExecCredential) -> None:
-        self._configuration = configuration
-        self._plugin = plugin
-        self._credential = credential
-
-    async def before_a_request(self, _: client.Configuration) -> None:
-        """Called for each request."""
-        expires = self._credential.expires
-        if expires is not None and expires <= datetime.now(UTC):
-            await self.again()
-
-    async def again(self) -> None:
-        """Runs the plugin once more. A certificate of its own stays the first one until the command ends."""
-        self._credential = await self._plugin.run(terminal=sys.stdin.isatty())
-        if self._credential.token is not None:
-            self._configuration.api_key["BearerToken"] = f"Bearer {self._credential.token}"
 
 
 def _as_user(credential: ExecCredential) -> dict[str, Any]:

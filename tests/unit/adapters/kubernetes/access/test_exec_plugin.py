@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.commands.exec_plugin import VERSIONS, ExecCredential, exec_plugin
+from githubtoken_operator.adapters.kubernetes.access.exec_plugin import VERSIONS, ExecCredential, exec_plugin
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 
 CANARY = "s3cret-token"

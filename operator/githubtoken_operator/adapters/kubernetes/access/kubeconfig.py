@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import yaml
 
-from githubtoken_operator.adapters.kubernetes.commands import shape
+from githubtoken_operator.adapters.kubernetes.access import shape
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.domain.vocabulary.model import JSON
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.commands.kubeconfig import impersonation
+from githubtoken_operator.adapters.kubernetes.access.kubeconfig import impersonation
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 
 

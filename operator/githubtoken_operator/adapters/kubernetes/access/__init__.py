@@ -1,0 +1,1 @@
+"""How an API server is reached: which, as whom, and by what credential."""
