@@ -130,6 +130,8 @@ def test_the_manifests_in_deploy_are_what_the_chart_renders(helm: Helm) -> None:
         (["--set=trustedCA.configMap=ca", "--set=trustedCA.key=../ca.crt"], "/trustedCA/key"),
         (["--set=metrics.podMonitor.scrapeTimeout=40s"], "podMonitor.scrapeTimeout is longer than its interval"),
         (["--set=metrics=null"], "missing property 'metrics'"),
+        # As with `--reuse-values` of a release from before there was this value: names would not be resolved any more.
+        (["--set=networkPolicy.dnsPorts=null"], "missing property 'dnsPorts'"),
         (["--set=operator.leaseDuration=null"], "missing property 'leaseDuration'"),
         (["--set=signers.vault=null"], "missing property 'vault'"),
         (
