@@ -7,6 +7,7 @@ is not loopback through a proxy with a password, except what `NO_PROXY` spares. 
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -134,6 +135,25 @@ def test_a_private_ca_that_is_not_given_is_not_trusted(world_at: InWorld, server
         assert world.requests() == []
         world.change("acme", kind="GitHubApp", caBundle=bundle(server))
         world.wait_ready()
+
+
+def test_a_personal_token_of_an_enterprise_server_is_checked_by_the_ca_in_its_own_spec(
+    world_at: InWorld, server: SimulatorProcess
+) -> None:
+    with world_at(server) as world:
+        token = world.made_by_hand()
+        world.secret("robot-pat", {"token": token}, role="seed")
+        here = {"apiURL": by_name(server.api_url), "webURL": by_name(server.web_url)}
+        source = {"secretRef": {"name": "robot-pat"}, **here}
+        world.token("robot", {"personal": source, "secret": {"formats": ["Env", "DockerConfigJSON"]}})
+        assert "check `caBundle`" in world.wait_reason("robot", "GitHubUnavailable").message
+        world.change("robot", personal={"caBundle": bundle(server)})
+        status = world.wait_ready("robot")["status"]
+        assert (status["account"], status["kind"]) == ("alice", "Personal")
+        assert not status.keys() & {"failedAttempts", "lastFailureTime", "nextAttemptTime"}
+        data, host = world.data("robot"), by_name(server.web_url).removeprefix("https://")
+        assert (data["GH_ENTERPRISE_TOKEN"], data["GH_HOST"]) == (token, host)
+        assert list(json.loads(data[".dockerconfigjson"])["auths"]) == [f"containers.{host}"]
 
 
 def test_a_bundle_without_certificates_is_told_of_the_app(world_at: InWorld, server: SimulatorProcess) -> None:
