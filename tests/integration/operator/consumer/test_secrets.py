@@ -296,6 +296,11 @@ def test_a_retained_secret_outlives_its_githubtoken_and_serves_its_successor(wor
     world.token("ci", spec)
     world.wait_ready()
     assert world.data("ci") == before
+    world.change("ci", deletionPolicy="Delete")
+    found = world.wait_for("ci", lambda secret: secret["metadata"].get("ownerReferences"), kind="Secret")
+    (owner,) = found["metadata"]["ownerReferences"]
+    assert owner["uid"] == world.found("ci")["metadata"]["uid"]
+    assert "blockOwnerDeletion" not in owner
     assert len(world.requests("mint")) == 1
 
 

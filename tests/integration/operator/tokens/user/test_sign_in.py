@@ -64,6 +64,21 @@ def test_a_human_enters_the_code_and_the_token_renews_itself(world: World) -> No
     assert [event["reason"] for event in world.events("alice")] == ["AwaitingAuthorization", "Fresh"]
 
 
+def test_an_oauth_app_is_asked_for_the_scopes_and_says_which_it_gave(world: World) -> None:
+    device_app(world, kind="oauth-app")
+    allow(world, deviceFlow={"scopes": ["repo", "read:org"]})
+    world.github.approve(wait_code(world), "alice")
+    world.wait_ready("alice")
+    (asked,) = world.requests("device_code")
+    assert asked.body["scope"] == "read:org repo"
+    data = world.data("alice")
+    assert data["token"].startswith("gho_")
+    # Such a token does not expire.
+    assert data.keys() == {"token", "type", "scope", "created"}
+    assert data["scope"] == "read:org,repo"
+    assert world.ready("alice").message == "token does not expire"
+
+
 def test_no_poll_comes_too_early(world: World) -> None:
     device_app(world, device_interval=2)
     allow(world)
