@@ -78,6 +78,9 @@ def _deployment(platform: Platform) -> Check:
         say = f"say --operator-namespace {' or '.join(elsewhere)}" if elsewhere else ""
         return Check(name, "warning", where, say or "install it, or say where it is with --operator-namespace")
     judged = [_one_deployment(each) for each in found]
+    if len(found) > 1:
+        says = f"{', '.join(each['metadata']['name'] for each in found)} have one Lease: one of them works at a time"
+        judged.append(Check("Deployments", "warning", says, "give each release a namespace of its own"))
     return next((check for state in ("failed", "warning") for check in judged if check.state == state), judged[0])
 
 

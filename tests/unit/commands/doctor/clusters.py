@@ -25,10 +25,16 @@ ACCEPTED = {"conditions": [condition("Ready", "True", "Accepted", "GitHub accept
 CRDS = packaged()
 
 
-def deployment(*arguments: str, replicas: int = 2, ready: int = 2, namespace: str = SYSTEM) -> dict[str, Any]:
+def deployment(
+    *arguments: str,
+    replicas: int = 2,
+    ready: int = 2,
+    namespace: str = SYSTEM,
+    name: str = "githubtoken-operator",
+) -> dict[str, Any]:
     container = {"name": "operator", "args": ["run", *arguments]}
     return {
-        "metadata": {"name": "githubtoken-operator", "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {"replicas": replicas, "template": {"spec": {"containers": [container]}}},
         "status": {"readyReplicas": ready},
     }

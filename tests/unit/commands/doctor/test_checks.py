@@ -128,6 +128,12 @@ def going_crd() -> dict[str, Any]:
             "failed",
             "is scaled to 0, so no token is renewed",
         ),
+        (
+            {"deployments": Look("", [deployment(), deployment(name="second")])},
+            "Deployments",
+            "warning",
+            "githubtoken-operator, second have one Lease: one of them works at a time",
+        ),
         ({"deployments": Look("", DENIED)}, "Deployment", "unknown", "not readable for you (User x cannot get it)"),
         (
             {"replicas": Look("", [replica(), replica("b", waiting="CrashLoopBackOff")])},
