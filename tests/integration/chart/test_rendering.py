@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
 
 import manifests
 from githubtoken_operator.cli import cli
-from tests.integration.chart.conftest import CHART, VALUES, name_of, render, run, values_file
+from githubtoken_operator.domain.user.pod import Pod
+from githubtoken_operator.settings import Settings
+from tests.integration.chart.conftest import CHART, VALUES, Rendered, name_of, render, run, values_file
 
 if TYPE_CHECKING:
     from localcluster.helm import Helm
@@ -185,6 +188,36 @@ def test_the_operator_is_told_what_the_values_say(helm: Helm) -> None:
         "--more",
     ]
     assert {"name": "GITHUBTOKEN_GRACE_PERIOD", "value": "120s"} in operator["env"]
+
+
+def told(rendered: Rendered) -> dict[str, Any]:
+    """The settings that the command reads out of the operator's container. Raises where it takes one of them not."""
+    [operator] = [
+        container
+        for deployment in rendered.of_kind("Deployment")
+        for container in deployment["spec"]["template"]["spec"]["containers"]
+        if container["name"] == "operator"
+    ]
+    first, *flags = (each.replace("$(POD_NAMESPACE)", "tokens") for each in operator["args"])
+    assert first == "run"
+    of_the_pod = {"GITHUBTOKEN_POD_NAME": "operator-a", "GITHUBTOKEN_POD_UID": "0f6d3d5e-7f3a-4a6e-9a53-9df2a1e5a5f0"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**{each["name"]: each.get("value", "") for each in operator["env"]}, **of_the_pod}.items():
+            patch.setenv(name, value)
+        command = cli.get_command(click.Context(cli), "run")
+        assert command is not None
+        return command.make_context("run", flags).params
+
+
+@pytest.mark.parametrize("values", VALUES, ids=name_of)
+def test_the_command_takes_what_the_chart_tells_it(helm: Helm, values: Path | None) -> None:
+    settings = Settings(**told(render(helm, *values_file(values))))
+    assert settings.pod == Pod("tokens", "operator-a", "0f6d3d5e-7f3a-4a6e-9a53-9df2a1e5a5f0")
+
+
+def test_the_defaults_of_the_values_are_those_of_the_flags(helm: Helm) -> None:
+    changed = {field for field, value in told(render(helm)).items() if value != getattr(Settings(), field)}
+    assert changed == {"operator_namespace", "pod_name", "pod_uid", "journal_dir", "grace_period"}
 
 
 def test_the_operator_is_known_by_a_label_that_no_value_changes(helm: Helm) -> None:
