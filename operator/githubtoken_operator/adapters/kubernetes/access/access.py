@@ -75,7 +75,7 @@ async def of_process() -> Access:
     if not (paths := _files(asked)):
         where = f"run it in a pod with a ServiceAccount, or set KUBECONFIG to a usable file: there is none at {asked}"
         raise ApiError(0, f"no access to a cluster: {where}")
-    chosen = Kubeconfig.read(paths).choose(None)
+    chosen = Kubeconfig.read(paths).choose(None, otherwise="set one by `kubectl config use-context`")
     if headers := impersonation(chosen.user):
         raise ApiError(0, f"the kubeconfig acts as `{headers[0][1]}`, which the operator cannot: take one without `as`")
     for name, refused in (

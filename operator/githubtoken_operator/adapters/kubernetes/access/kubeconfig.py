@@ -72,13 +72,16 @@ class Kubeconfig:
                 raise _broken(path, f"cannot be read ({error.strerror})") from None
         return cls(paths, current, sections)
 
-    def choose(self, context: str | None) -> Chosen:
-        """The context of that name, by default the current one. Raises `ApiError` with the names that there are."""
+    def choose(self, context: str | None, *, otherwise: str = "give --context") -> Chosen:
+        """The context of that name, by default the current one. Raises `ApiError` with the names that there are.
+
+        `otherwise` is what to do where none is current.
+        """
         files, contexts = ":".join(self.paths), self.sections["contexts"]
         there = ", ".join(f"`{name}`" for name in sorted(contexts)) or "none"
         name = context or self.current
         if not name:
-            raise ApiError(0, f"the kubeconfig {files} has no current context: give --context (there are: {there})")
+            raise ApiError(0, f"the kubeconfig {files} has no current context: {otherwise} (there are: {there})")
         if name not in contexts:
             raise ApiError(0, f"the kubeconfig {files} has no context `{name}` (there are: {there})")
         found, _ = contexts[name]

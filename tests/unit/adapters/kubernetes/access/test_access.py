@@ -207,6 +207,14 @@ async def test_what_its_watches_cannot_do_is_refused_to_the_operator(
         await access.of_process()
 
 
+async def test_to_an_operator_without_a_current_context_it_is_said_how_to_set_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", write(home / "config", kubeconfig("a")))
+    with pytest.raises(ApiError, match=r"set one by `kubectl config use-context` \(there are: `a`\)"):
+        await access.of_process()
+
+
 async def test_the_operator_is_the_pod_first_and_has_its_token_anew(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
