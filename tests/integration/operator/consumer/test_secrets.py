@@ -329,23 +329,27 @@ def test_a_secret_of_somebody_else_is_left_alone_until_it_is_given_to_us(world: 
     assert world.data("ci")["theirs"] == "precious"
 
 
-OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "theirs", "uid": "d8b2ff17-0000-4000-8000-000000000000"}
-
 NOT_ADOPTABLE = [
     pytest.param({"immutable": True}, "is immutable", id="an immutable one"),
     pytest.param({"type": "kubernetes.io/basic-auth"}, "has the type", id="one of another type"),
     pytest.param({"labels": {f"{PREFIX}role": "app"}}, "has the role `app`", id="an App's"),
     pytest.param({"labels": {f"{PREFIX}role": "credential"}}, "has the role `credential`", id="a credential"),
+    pytest.param({"controller": "theirs"}, "is controlled by another object", id="one that something else controls"),
 ]
 
 
 @pytest.mark.parametrize(("shape", "says"), NOT_ADOPTABLE)
 def test_some_secrets_are_never_adopted(world: World, shape: dict[str, Any], says: str) -> None:
-    annotations = {f"{PREFIX}adopt": "true", **shape.get("annotations", {})}
+    metadata = {"name": "ci", "labels": shape.get("labels", {}), "annotations": {f"{PREFIX}adopt": "true"}}
+    if name := shape.get("controller"):
+        world.secret(name, {"a": "b"})
+        uid = secret_of(world, name)["metadata"]["uid"]
+        owner = {"apiVersion": "v1", "kind": "Secret", "name": name, "uid": uid, "controller": True}
+        metadata["ownerReferences"] = [owner]
     manifest = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": "ci", "labels": shape.get("labels", {}), "annotations": annotations},
+        "metadata": metadata,
         "type": shape.get("type", "Opaque"),
         "immutable": shape.get("immutable", False),
         "data": {"username": "dGhlaXJz", "password": "dGhlaXJz"},
