@@ -10,12 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Final
 
 import click
 
 from githubtoken_operator.adapters.clock import utc_now
-from githubtoken_operator.commands.cluster.session import Session, in_cluster
+from githubtoken_operator.adapters.kubernetes.errors import ApiError
+from githubtoken_operator.commands.cluster.session import Session, complaint, in_cluster
+from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal import ages, layout, options
 from githubtoken_operator.commands.terminal.layout import Format, document
 from githubtoken_operator.commands.terminal.options import Parsed, Place
@@ -76,7 +79,7 @@ def plan(
     per_minute: int,
     **thought: Any,  # noqa: ANN401 - what `thought_of` takes
 ) -> None:
-    """Say how many tokens GitHub lets an App have, and which would expire.
+    """Say how many tokens GitHub lets an App have, and which would expire; with -A of ClusterGitHubTokens too.
 
     \b
     githubtoken plan
@@ -94,6 +97,7 @@ def plan(
 
     async def work(session: Session) -> None:
         found = await session.search(None if all_namespaces else session.namespace, selector)
+        found += await _clusterwide(session, selector) if all_namespaces else []
         groups = grouped((parse_token(token.body) for token in found), utc_now(), per_minute)
         if not groups:
             click.echo("There is no GitHubToken that GitHub is asked for here.", err=True)
@@ -101,6 +105,17 @@ def plan(
         show(groups, output)
 
     in_cluster(place, work)
+
+
+async def _clusterwide(session: Session, selector: str | None) -> list[Snapshot]:
+    """The ClusterGitHubTokens, which take from the limits of the same Apps; none where they may not be seen."""
+    try:
+        return await session.search("", selector)
+    except ApiError as error:
+        if error.status not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            raise
+        click.echo(f"ClusterGitHubTokens are not counted: {complaint(error)}", err=True)
+        return []
 
 
 def thought_of(
@@ -150,7 +165,7 @@ def planned(token: GitHubToken, now: datetime) -> Planned:
     known = token.status.get("installation") or {}
     selector = token.installation.selector if token.installation else ""
     return Planned(
-        name=f"{token.namespace}/{token.name}",
+        name="/".join(part for part in (token.namespace, token.name) if part),
         installation=f"{known['id']}" if "id" in known else selector,
         life=USER_LIFE if token.user is not None else LIFE,
         renew_before=token.renew_before,

@@ -103,3 +103,28 @@ def test_what_is_not_there_and_what_goes_with_nothing(githubtoken: Commands) -> 
     assert githubtoken("refresh", "--cluster", "nope", "-n", "demo").code == 2
     assert githubtoken("list", "--cluster", "-A").code == 2
     assert "There is no ClusterGitHubToken that matches" in githubtoken("list", "--cluster", "-l", "no=such").err
+
+
+def test_a_plan_of_all_namespaces_counts_them_with_the_tokens_of_their_app(world: World, githubtoken: Commands) -> None:
+    fleet = fleet_of(world)
+    fleet.wait_token(fleet.namespace("a"))
+    source = {"appRef": {"kind": "ClusterGitHubApp", "name": fleet.app}, "installation": {"owner": world.account}}
+    world.token("beside", source)
+    world.wait_ready("beside")
+    found = json.loads(githubtoken("plan", "-A", "-o", "json").out)["apps"]
+    counted = {app["app"]: app["tokens"] for app in found}
+    assert counted[f"ClusterGitHubApp {fleet.app}"] == 2
+    alone = json.loads(Commands(githubtoken.kubeconfig, world.namespace)("plan", "-o", "json").out)["apps"]
+    assert [(app["app"], app["tokens"]) for app in alone] == [(f"ClusterGitHubApp {fleet.app}", 1)]
+
+
+def test_a_plan_says_what_it_may_not_count(world: World, githubtoken: Commands) -> None:
+    may_list = {"apiGroups": ["githubtoken.dev"], "resources": ["githubtokens"], "verbs": ["list"]}
+    plane = world.cluster.control_plane
+    account = plane.service_account_kubeconfig("planner", namespace=world.namespace, cluster_rules=[may_list])
+    world.app()
+    world.installation_token()
+    ended = Commands(account)("plan", "-A")
+    assert ended.code == 0
+    assert ended.err.startswith("ClusterGitHubTokens are not counted: ")
+    assert f"GitHubApp {world.namespace}/acme" in ended.out
