@@ -70,11 +70,6 @@ def github_tokens() -> list[Manifest]:
     ]
 
 
-def as_list(manifests: list[Manifest]) -> Manifest:
-    """One List, to be applied at once."""
-    return {"apiVersion": "v1", "kind": "List", "items": manifests}
-
-
 def in_short(manifest: Manifest) -> str:
     """The manifest as YAML without what goes without saying."""
     shown = {"kind": manifest["kind"], "metadata": {"name": manifest["metadata"]["name"]}, "spec": manifest["spec"]}

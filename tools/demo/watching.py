@@ -39,7 +39,7 @@ def apply_all(stage: Stage, console: Console) -> None:
     for manifest in applied:
         console.block(manifests.in_short(manifest))
     stage.cluster.kubectl("create", "namespace", NAMESPACE)
-    stage.cluster.apply(manifests.as_list([*secrets, *applied]))
+    stage.cluster.apply(*secrets, *applied)
 
 
 def watch(stage: Stage, console: Console, seconds: int | None) -> list[Tally]:

@@ -175,11 +175,6 @@ def namespaces() -> list[Manifest]:
     ]
 
 
-def as_list(manifests: list[Manifest]) -> Manifest:
-    """One List, to be applied at once."""
-    return {"apiVersion": "v1", "kind": "List", "items": manifests}
-
-
 def _object(
     version: str, kind: str, name: str, namespace: str = NAMESPACE, **fields: Manifest | dict[str, str]
 ) -> Manifest:

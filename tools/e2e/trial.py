@@ -126,7 +126,7 @@ def _apply(stage: Stage, control: Control) -> None:
     # Consumers that go on with a dead token are what is looked at, and no attack.
     control.settings(failed_login_limit=0, rate_limit=1_000_000)
     github = stage.release.github()
-    stage.cluster.apply(manifests.as_list(manifests.namespaces()))
+    stage.cluster.apply(*manifests.namespaces())
     objects = manifests.consumer_objects(github)
     for name, subject in {subject.app: subject for subject in SUBJECTS}.items():
         life = PACES[subject.propagation].life
@@ -135,11 +135,11 @@ def _apply(stage: Stage, control: Control) -> None:
         pair = control.sign_in(app, manifests.USER)
         objects += manifests.app_objects(name, app, pair, github, shared=subject.shared)
     objects += [manifests.github_token(subject, ACCOUNT) for subject in SUBJECTS]
-    stage.cluster.apply(manifests.as_list(objects))
+    stage.cluster.apply(*objects)
     _wait(stage.cluster, NAMESPACE, *(f"{subject.resource}/{subject.name}" for subject in SUBJECTS))
     pods = [(subject, *place) for subject in SUBJECTS for place in subject.pods]
     made = [manifests.consumer_pod(name, subject, github, namespace) for subject, namespace, name in pods]
-    stage.cluster.apply(manifests.as_list(made))
+    stage.cluster.apply(*made)
     for _, namespace, name in pods:
         _wait(stage.cluster, namespace, f"pod/{name}")
         until(partial(_has_called, stage.cluster, namespace, name), f"the pod {name} had called GitHub")

@@ -173,10 +173,11 @@ class ControlPlane:
         answer: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "--output=json"))
         return answer
 
-    def apply(self, manifest: Mapping[str, Any], *, within: float = _KUBECTL_TIMEOUT_SECONDS) -> None:
-        """Apply an object, or a List of them, server-side; `within` so many seconds."""
+    def apply(self, *manifests: Mapping[str, Any], within: float = _KUBECTL_TIMEOUT_SECONDS) -> None:
+        """Apply objects, or one List of them, server-side; `within` so many seconds."""
         options = ("--server-side", "--force-conflicts", "--filename=-")
-        self.kubectl("apply", *options, stdin=json.dumps(manifest), within=within)
+        whole = manifests[0] if len(manifests) == 1 else {"apiVersion": "v1", "kind": "List", "items": manifests}
+        self.kubectl("apply", *options, stdin=json.dumps(whole), within=within)
 
     def install_crds(self, path: Path) -> None:
         """Apply a file or folder of CRDs and wait until the API server serves them."""

@@ -118,7 +118,7 @@ def files(rendered: Rendered, name: str) -> dict[str, bytes]:
 
 
 def apply(control_plane: ControlPlane, objects: list[Object]) -> None:
-    control_plane.apply({"apiVersion": "v1", "kind": "List", "items": objects})
+    control_plane.apply(*objects)
 
 
 def test_a_token_comes_about_end_to_end_as_helm_test_shows_it(
