@@ -25,6 +25,7 @@ class Background:
         self._stop = stop
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = ""
+        self._over = False
 
     def __enter__(self) -> Self:
         return self
@@ -37,6 +38,14 @@ class Background:
         if self._ended and error is None:
             raise TaskEnded(self._ended)
 
+    async def end(self) -> None:
+        """Ends all of them, before what they ask by is closed."""
+        self._over = True
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
     def start(self, name: str, coroutine: Coroutine[None, None, None], *, ends: bool = False) -> asyncio.Task[None]:
         """Runs `coroutine` until the process ends; only one that `ends` may return before. None may raise."""
 
@@ -45,7 +54,7 @@ class Background:
             if error is not None:
                 logger.error("the task `%s` failed", name, exc_info=error)
                 self._end(f"the task `{name}` failed with {type(error).__name__} (see the log)")
-            elif not ends and not self._stop.is_set():
+            elif not (ends or self._over or self._stop.is_set()):
                 self._end(f"the task `{name}` ended by itself")
 
         task = asyncio.create_task(coroutine, name=name)

@@ -135,6 +135,7 @@ async def run(settings: Settings) -> None:
         background.start("savings", credentials.savings.late.run())
         recovery = credentials.store.recover(settings.namespaces, begun=format_time(utc_now()))
         background.start("recovery", recovery, ends=True)
+        stack.push_async_callback(background.end)
         stack.push_async_callback(parts.finish, _last_saves(settings.grace_period))
         if leadership.contested:
             # A standby is ready to take over.

@@ -163,11 +163,11 @@ class NamedSecrets:
         for turn in itertools.cycle(range(TURNS)):
             await self._sleep(LOOK_EVERY / TURNS)
             for ref in self._wanted():
-                if hash(ref) % TURNS == turn and ref not in self._tasks:
+                if hash(ref) % TURNS == turn and ref not in self._tasks and not self._ended:
                     await self._look(ref)
 
     async def end(self) -> None:
-        """Ends all watches; none begins after that."""
+        """Ends all watches; none begins after that, and nothing is looked at."""
         self._ended = True
         tasks = tuple(self._tasks.values())
         self._tasks.clear()

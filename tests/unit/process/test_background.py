@@ -76,6 +76,25 @@ async def test_a_task_that_ends_because_the_process_does_is_in_order() -> None:
         await asyncio.sleep(0)
 
 
+async def test_they_are_over_before_what_they_ask_by_is_closed() -> None:
+    is_open, asked = True, []
+
+    async def asks() -> None:
+        while True:
+            asked.append(is_open)
+            await asyncio.sleep(0)
+
+    with Background(stop := asyncio.Event()) as background:
+        background.start("looks", asks())
+        await asyncio.sleep(0)
+        await background.end()
+        is_open = False
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert set(asked) == {True}
+    assert not stop.is_set()
+
+
 async def test_at_the_end_the_tasks_are_cancelled() -> None:
     with Background(asyncio.Event()) as background:
         task = background.start("heartbeat", forever())

@@ -198,6 +198,18 @@ async def test_a_secret_that_nothing_names_any_more_is_followed_no_longer() -> N
         assert (scene.named.watched, scene.named.looked_at) == (0, 0)
 
 
+async def test_nothing_is_asked_once_the_process_ends() -> None:
+    scene = Scene(watches=1)
+    for name in ("watched", "looked-at"):
+        scene.named.names(Ref(Kind.TOKEN, NAMESPACE, name), {"personal": {"secretRef": {"name": name}}})
+    async with running(scene):
+        await scene.after(2)
+        asked = len(scene.source.lists), len(scene.source.glances)
+        await scene.named.end()
+        await scene.after(2 * LOOK_EVERY)
+        assert (len(scene.source.lists), len(scene.source.glances)) == asked
+
+
 async def test_what_has_no_place_is_looked_at_each_minute_until_a_place_is_free() -> None:
     scene = Scene(watches=2)
     for number in range(4):
