@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from tests.integration.operator.stage.cluster import Object
     from tests.integration.operator.stage.world import World
 
-SECRETS = ("acme-app", "alice-seed", "alice-credential", "alice", "ci")
+SECRETS = ("acme-app", "alice", "alice-credential", "alice-seed", "ci")
+"""By their names, as they are listed. A seed that is there before the credential is taken, and it is spent."""
 TOKENS = ("alice", "ci")
 
 
