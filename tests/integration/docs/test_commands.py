@@ -90,8 +90,9 @@ NAMES: Final = {
     "NAME": "ci",
     "REGISTRY": "registry.example.com",
     "NUMBER": "1",
+    "timeoutSeconds=90": "timeoutSeconds=1",
 }
-"""What a reader replaces."""
+"""What a reader replaces; the last is a watch that a reader has the time to look at."""
 WRONG: Final = "{apiVersion: githubtoken.dev/v1alpha1, kind: GitHubToken, metadata: {name: x}, spec: {wrong: 1}}"
 OBJECTS: Final = """
 apiVersion: githubtoken.dev/v1alpha1
