@@ -2,7 +2,8 @@
 
 For each token: POST access_tokens, server-side apply of a Secret, server-side apply of a second small object (a
 ConfigMap in place of a status). One JWT per App, no probe, no reads, no decisions. Or, with `whole`, the five requests
-that the operator sends: the mint, the probe, the Secret, the status of the GitHubToken, an event; it has no watch.
+that the operator sends: the mint, the probe (unless it is left out), the Secret, the status of the GitHubToken, an
+event; it has no watch.
 Prints one JSON object.
 """
 
@@ -85,7 +86,7 @@ def _secret(meta: dict[str, str], token: str) -> dict[str, Any]:
 
 
 async def main(plan: dict[str, Any]) -> dict[str, float]:
-    """`plan`: `started` (Unix seconds), `api_url`, `namespace`, `count`, `whole`, `apps` (id, installation, key)."""
+    """`plan`: `started` (Unix seconds), `api_url`, `namespace`, `count`, `whole`, `probe`, `apps` with their keys."""
     url = plan["api_url"]
     apps = [
         (App(item["id"], None, Server(url, url), private_key=load_private_key(item["private_key"].encode())), item)
@@ -103,7 +104,7 @@ async def main(plan: dict[str, Any]) -> dict[str, float]:
                 bearer = {"Authorization": f"Bearer {app_jwt(app, datetime.now(UTC))}"}
                 answer = await http.post(url + path, headers=bearer)
                 token = answer.raise_for_status().json()["token"]
-                if plan["whole"]:
+                if plan["probe"]:
                     bearer = {"Authorization": f"Bearer {token}"}
                     (await http.get(url + probe.path({"metadata": "read"}), headers=bearer)).raise_for_status()
                 for method, path, body in writes(plan["namespace"], number, token):

@@ -130,18 +130,18 @@ def _measure(setting: Setting, tokens: int, *, bare: bool, short: bool) -> dict[
         made.apply(tokens)
         if bare and not short:
             say("  the bare loop")
-            found["bare_loop"] = _bare_loop(made, tokens, whole=False)
+            found["bare_loop"] = _bare_loop(made, tokens)
         say("  the first tokens")
         found["first"], found["repair_seconds"] = _first(made, tokens)
         say("  a restart")
         found["restart"] = _restart(made, tokens)
     if short:
         return found
-    if bare:
+    for name, probe in (("bare_requests", True), ("bare_requests_without_probe", False)) if bare else ():
         with setting.world() as made:
             made.apply(tokens)
-            say("  the operator's requests without an operator")
-            found["bare_requests"] = _bare_loop(made, tokens, whole=True)
+            say(f"  the operator's requests without an operator{'' if probe else ', and without the probe'}")
+            found[name] = _bare_loop(made, tokens, whole=True, probe=probe)
     with setting.world() as made:
         made.apply(tokens)
         say("  the first tokens without the probe")
@@ -151,8 +151,11 @@ def _measure(setting: Setting, tokens: int, *, bare: bool, short: bool) -> dict[
 
 def _ratios(size: dict[str, Any]) -> dict[str, float]:
     """What travels between machines."""
-    now, bare, requests = size["now"], size["now"]["bare_loop"], size["now"]["bare_requests"]
+    now = size["now"]
+    bare, requests, unprobed = (now[f"bare_{which}"] for which in ("loop", "requests", "requests_without_probe"))
     found = {
+        "bare_requests_seconds_to_bare_loop": requests["seconds"] / bare["seconds"],
+        "bare_requests_without_probe_seconds_to_bare_loop": unprobed["seconds"] / bare["seconds"],
         "seconds_to_bare_requests": now["first"]["seconds"] / requests["seconds"],
         "cpu_seconds_to_bare_requests": now["first"]["cpu_seconds"] / requests["cpu_seconds"],
         "seconds_to_bare_loop": now["first"]["seconds"] / bare["seconds"],
@@ -167,13 +170,14 @@ def _ratios(size: dict[str, Any]) -> dict[str, float]:
     return {name: round(value, 2) for name, value in found.items()}
 
 
-def _bare_loop(made: World, tokens: int, *, whole: bool) -> dict[str, float]:
+def _bare_loop(made: World, tokens: int, *, whole: bool = False, probe: bool = False) -> dict[str, float]:
     """The work without an operator: `whole` with each request that the operator sends."""
     plan = {
         "api_url": made.simulator.api_url,
         "namespace": NAMESPACE,
         "count": tokens,
         "whole": whole,
+        "probe": probe,
         "apps": [
             {"id": app.id, "installation": installed.id, "private_key": app.private_key} for app, installed in made.apps
         ],
