@@ -93,9 +93,9 @@ def test_an_app_that_is_made_anew_under_its_name_inherits_no_refusal(world: Worl
     world.wait_reason("acme", "AuthenticationFailed", kind="GitHubApp")
     world.delete("GitHubApp", "acme")
     world.github_app(app)
-    # Sooner than a refused App is looked at again.
-    world.wait_ready("acme", kind="GitHubApp", within=20)
-    world.wait_ready("ci", within=20)
+    # Sooner than the minute after which a refused App is looked at again.
+    world.wait_ready("acme", kind="GitHubApp", within=45)
+    world.wait_ready("ci", within=45)
 
 
 def test_a_restart_writes_nothing_to_an_app(apart: World, start: Start) -> None:
