@@ -75,7 +75,8 @@ async def of_process() -> Access:
     if not (paths := _files(asked)):
         where = f"run it in a pod with a ServiceAccount, or set KUBECONFIG to a usable file: there is none at {asked}"
         raise ApiError(0, f"no access to a cluster: {where}")
-    chosen = Kubeconfig.read(paths).choose(None, otherwise="set one by `kubectl config use-context`")
+    read = Kubeconfig.read(paths)
+    context, chosen = read.current, read.choose(None, otherwise="set one by `kubectl config use-context`")
     if headers := impersonation(chosen.user):
         raise ApiError(0, f"the kubeconfig acts as `{headers[0][1]}`, which the operator cannot: take one without `as`")
     for name, refused in (
@@ -87,7 +88,11 @@ async def of_process() -> Access:
     found = await _of_kubeconfig(configuration, chosen, ":".join(paths))
 
     async def load_file() -> None:
-        await _of_kubeconfig(configuration, Kubeconfig.read(paths).choose(None), ":".join(paths))
+        """The credential alone, and of the same cluster: whoever's file it is may work with another one by now."""
+        again = Kubeconfig.read(paths).choose(context)
+        if again.cluster.get("server") == chosen.cluster.get("server"):
+            fresh = await _of_kubeconfig(client.Configuration(), again, ":".join(paths))
+            configuration.api_key.update(fresh.configuration.api_key)
 
     return replace(found, renew=read_again(found.renew or load_file))
 

@@ -215,6 +215,25 @@ async def test_to_an_operator_without_a_current_context_it_is_said_how_to_set_on
         await access.of_process()
 
 
+@pytest.mark.parametrize("server", ["http://b", "http://elsewhere"], ids=["another context", "another server"])
+async def test_the_operator_never_gets_the_credential_of_another_cluster(
+    home: Path, monkeypatch: pytest.MonkeyPatch, server: str
+) -> None:
+    monkeypatch.setattr(renewal, "READ_AGAIN", -1.0)
+    write(home / ".kube" / "config", kubeconfig("a", current="a"))
+    found = await access.of_process()
+    changed = kubeconfig("a", "b", current="b")
+    changed["users"].append({"name": "other", "user": {"token": "of-another-cluster"}})
+    changed["contexts"][1]["context"]["user"] = "other"
+    if server != "http://b":
+        changed["clusters"][0]["cluster"]["server"] = server
+        changed["contexts"][0]["context"]["user"] = "other"
+    write(home / ".kube" / "config", changed)
+    assert found.renew is not None
+    await found.renew()
+    assert (found.configuration.host, found.configuration.api_key["BearerToken"]) == ("http://a", f"Bearer {CANARY}")
+
+
 async def test_the_operator_is_the_pod_first_and_has_its_token_anew(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
