@@ -120,8 +120,8 @@ class AppRuns:
             error = key.trouble
         status = appcheck.build_status(resolved.source, check=check, error=error, tokens=users, now=self._now())
         await self._record(ref, resolved.body, status)
-        if ready_of(resolved.source.status)[1] in reasons.OF_SIGNERS and ready_of(status)[1] not in reasons.OF_SIGNERS:
-            # It signs again. They back off, and read that it is so before they are asked to be less patient.
+        if appcheck.mended(resolved.source.status, status):
+            # They read that it is so before they are asked to be less patient.
             self._apps.drop(ref)
             for token in tokens:
                 self._wake(token)

@@ -142,3 +142,21 @@ async def test_a_refused_app_says_why_and_is_looked_at_again() -> None:
     assert due.due == (world.clock.now + timedelta(minutes=1)).timestamp()
     assert ready_of(app_status(world)) == ("False", reasons.AUTHENTICATION_FAILED)
     assert world.event_reasons == [reasons.AUTHENTICATION_FAILED]
+
+
+async def test_an_app_that_github_accepts_again_wakes_its_tokens_once() -> None:
+    world = world_with()
+    world.api.put(githubtoken_body())
+    world.github.refuses["get_app"] = Terminal(reasons.AUTHENTICATION_FAILED, "another App's key")
+    process = world.start()
+    await process.run()
+    await process.app_runs.run(ACME)
+    del world.github.refuses["get_app"]
+    process.woken.clear()
+    world.clock.advance(timedelta(minutes=1))
+    await process.app_runs.run(ACME)
+    assert woken(process) == [token_ref()]
+    await process.app_runs.run(ACME)
+    assert woken(process) == [token_ref()]
+    await process.run()
+    assert ready_of(world.status()) == ("True", reasons.FRESH)

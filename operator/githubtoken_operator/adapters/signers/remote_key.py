@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -120,7 +119,10 @@ class RemoteKey:
         raise SignerUnavailable("the service that signs for the App has not signed yet", retry_after=COME_BACK)
 
     async def bearer_of_another_key(self, issuer: str, now: datetime, refused: str) -> str | None:
-        """A web token by the key that signs now, after GitHub refused `refused`; None where that is the same."""
+        """A web token by the key that signs now, after GitHub refused `refused`; None where that is the same.
+
+        Raises `Transient` where the service has not answered yet: then nobody knows which key signs.
+        """
         kept = self._of(issuer, now)
         before = next((each.key_id for each in kept.made if each.text == refused), self._key_id)
         now_seconds = self._monotonic()
@@ -128,11 +130,15 @@ class RemoteKey:
             return None
         self._doubted, signed = now_seconds, kept.made
         kept.made = ()
-        with suppress(Transient, Terminal):
+        try:
             await self._attempts.wait(self._fill)
-        made = web_tokens.in_use(kept.made, self._time(kept))
-        if made is None:
-            kept.made = signed
+        except (Transient, Terminal):
+            if self._attempts.running is not None:
+                raise
+        finally:
+            made = web_tokens.in_use(kept.made, self._time(kept))
+            if made is None:
+                kept.made = signed
         return made.text if made is not None and made.key_id != before else None
 
     async def aclose(self) -> None:

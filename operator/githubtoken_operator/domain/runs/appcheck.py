@@ -22,7 +22,7 @@ from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.due import schedule
 from githubtoken_operator.domain.runs.status import shown
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.conditions import READY, conditions, find_condition
+from githubtoken_operator.domain.vocabulary.conditions import READY, conditions, find_condition, ready_of
 from githubtoken_operator.domain.vocabulary.errors import KeptOut, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import AppInfo
 from githubtoken_operator.domain.vocabulary.times import format_time, is_ahead, parse_time
@@ -143,3 +143,13 @@ def build_status(
             "lastCheckTime": format_time(check.at),
         }
     return {key: value for key, value in status.items() if value is not None}
+
+
+def mended(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether its tokens have to be told of a new status, where no event of the cluster tells them: they back off.
+
+    So it is where GitHub accepts what it refused, and where a service signs again, whatever GitHub says of that.
+    """
+    (was, why), (state, reason) = ready_of(before), ready_of(after)
+    signs_again = why in reasons.OF_SIGNERS and reason not in reasons.OF_SIGNERS
+    return signs_again or (was == "False" and state == "True")

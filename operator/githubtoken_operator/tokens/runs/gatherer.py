@@ -85,6 +85,9 @@ class Gatherer:
             seen = replace(seen, denied=denied)
         renewal = kind.renewal(seen)
         digest = hashlib.sha256("/".join(inputs).encode()).hexdigest()
+        if seen.failures.next is not None:
+            # With what another process tried is not known: what its successor finds first counts as that.
+            memory.inputs = memory.inputs or digest
         token = seen.token
         asked = token.refresh_pending and memory.request != token.refresh_requested
         asked = asked or self._circumstances.is_its_turn(key)

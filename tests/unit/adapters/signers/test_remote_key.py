@@ -22,6 +22,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
     SignerThrottled,
     SignerUnavailable,
     TokenError,
+    Transient,
 )
 from tests.unit.fakes import Clock
 from tests.unit.keys import pem
@@ -294,6 +295,25 @@ async def test_github_refuses_the_key_that_still_signs_and_once_a_minute_that_is
         assert await stage.key.bearer_of_another_key(ISSUER, stage.timer.clock(), refused) is None
 
     assert stage.signatures == 4
+
+
+async def test_until_a_slow_service_has_answered_nobody_says_that_the_key_is_still_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = await stage.bearer()
+    stage.signer.keys["v2"], stage.signer.signs = private_key("another"), "v2"
+    await stage.timer.advance(20)
+    monkeypatch.setattr(attempts, "PATIENCE", 0.0)
+    stage.signer.hang = asyncio.Event()
+
+    with pytest.raises(Transient) as told:
+        await stage.key.bearer_of_another_key(ISSUER, stage.timer.clock(), refused)
+    assert (told.value.reason, told.value.retry_after) == (reasons.PENDING, 1.0)
+    assert await stage.bearer() == refused
+    stage.signer.hang.set()
+    await stage.timer.advance(1)
+
+    assert claims(await stage.bearer(), "another")["iss"] == ISSUER
 
 
 async def test_a_refusal_while_the_service_is_away_takes_no_web_token_away(stage: Stage) -> None:

@@ -12,6 +12,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import needs_human, ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.vocabulary.times import format_time
+from tests.unit.apps.worlds import KEY_SECRET
 from tests.unit.fakes import (
     API_AWAY,
     World,
@@ -190,6 +191,24 @@ async def test_a_mended_app_is_tried_at_once() -> None:
     world.api.put(held)
     process.apps.forget(token_ref())
     world.clock.advance(timedelta(seconds=11))
+    await process.run()
+    assert_published(world)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_what_is_mended_is_tried_at_once_also_by_a_process_that_saw_no_attempt_fail(*, restarted: bool) -> None:
+    world = declared()
+    world.github.refuses["mint"] = Terminal(reasons.INSTALLATION_SUSPENDED, "the installation is suspended")
+    process = world.start()
+    await process.run()
+    if restarted:
+        process = world.start()
+        await process.run()
+    del world.github.refuses["mint"]
+    await process.run()
+    assert mints(world) == 1
+    world.api.edit("secrets/acme-app", lambda it: it["data"].update(encoded({"client-secret": "another"})))
+    process.apps.forget(KEY_SECRET)
     await process.run()
     assert_published(world)
 
