@@ -77,7 +77,7 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         metrics = Metrics(__version__, host_label=partial(hosts.admitted_by, allowed=settings.allowed_hosts))
         health = _Health(metrics.process.lagged)
-        metrics.process.watch_loop(health.silence)
+        metrics.process.watch("githubtoken_event_loop_silence_seconds", health.silence)
         stack.enter_context(
             serving(
                 metrics_address=settings.metrics_address,
@@ -116,7 +116,7 @@ async def run(settings: Settings) -> None:
         )
         await _require_crds(Cluster(api), served(clusterwide=not settings.namespaces))
         leadership = await _leadership(settings, api, connect, metrics, stack)
-        metrics.process.watch_lease(lambda: leadership.seconds_left)
+        metrics.process.watch("githubtoken_lease_seconds_left", lambda: leadership.seconds_left)
         pods = Pods(Cluster(api), settings.operator_namespace, own=await own_pod(Cluster(api), settings.pod))
         parts = wire(
             settings,
@@ -130,7 +130,7 @@ async def run(settings: Settings) -> None:
             stop=stop,
         )
         credentials = parts.users.credentials
-        metrics.process.watch_journal(lambda: credentials.savings.unsaved)
+        metrics.process.watch("githubtoken_journal_entries", lambda: credentials.savings.unsaved)
         credentials.savings.resume()
         background.start("savings", credentials.savings.late.run())
         recovery = credentials.store.recover(settings.namespaces, begun=format_time(utc_now()))

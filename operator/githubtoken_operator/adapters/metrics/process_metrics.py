@@ -1,7 +1,7 @@
 """Series of the process itself: its runs, its event loop, its Lease, its watches, and what it asks of the API server.
 
 Labels are bounded by what there is in the code, but for pauses: those are as many as Apps that GitHub limits now. All
-methods may be called from any thread. What is given to `watch_…` is read at each scrape, in the scrape's thread.
+methods may be called from any thread. What is given to `watch` is read at each scrape, in the scrape's thread.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Wa
 
 NO_ANSWER: Final = "none"
 """The `code` label of a request that was not answered."""
+
+Reading = float | Mapping[str, int] | None
+"""A number, or several by a label; None where it is not known."""
 
 RunResult = Literal["done", "interrupted", "crashed"]
 """How a run ended: as it should, because somebody else wrote or the API server refused, or by a defect of ours."""
@@ -125,17 +128,9 @@ class ProcessMetrics:
         """Note that GitHub asked for a pause of so many seconds; without `app`, for the namespace's personal tokens."""
         self._pauses.note((host, namespace, app), self._monotonic() + seconds)
 
-    def watch_scheduler(
-        self,
-        *,
-        pending: Callable[[], int],
-        overdue: Callable[[], int],
-        waiting: Callable[[], Mapping[str, int]] = dict,
-    ) -> None:
-        """How many keys wait, how many of them are due and not started, and how many wait for what."""
-        self._sources.numbers["githubtoken_scheduler_pending"] = pending
-        self._sources.numbers["githubtoken_scheduler_overdue"] = overdue
-        self._sources.counts["githubtoken_scheduler_waiting"] = waiting
+    def watch(self, name: str, source: Callable[[], Reading]) -> None:
+        """Give `name`, one of `_SOURCES`, what the source says at each scrape."""
+        self._sources.add(name, source)
 
     def watch_turns(
         self, waiting: Callable[[], Iterable[Waiting]], unanswered: Callable[[], Iterable[Unanswered]]
@@ -143,60 +138,42 @@ class ProcessMetrics:
         """Who waits for a turn at GitHub, and who is not answered there."""
         self._waiting.source, self._waiting.unanswered = waiting, unanswered
 
-    def watch_journal(self, entries: Callable[[], int]) -> None:
-        """How many rotated pairs wait to be stored."""
-        self._sources.numbers["githubtoken_journal_entries"] = entries
 
-    def watch_orphans(self, count: Callable[[], int | None]) -> None:
-        """How many credential Secrets no GitHubToken has any more; None until all lists are complete."""
-        self._sources.numbers["githubtoken_orphaned_credentials"] = count
-
-    def watch_named(self, ways: Callable[[], Mapping[str, int]]) -> None:
-        """How many Secrets without the label are named, by the way in which their changes are noticed."""
-        self._sources.counts["githubtoken_unlabelled_secrets"] = ways
-
-    def watch_lease(self, seconds_left: Callable[[], float | None]) -> None:
-        """For how long the Lease is held even if no renewal succeeds any more; None where it is not held."""
-        self._sources.numbers["githubtoken_lease_seconds_left"] = seconds_left
-
-    def watch_loop(self, silence: Callable[[], float]) -> None:
-        """For how long the event loop has not moved."""
-        self._sources.numbers["githubtoken_event_loop_silence_seconds"] = silence
+_SOURCES: Final[Mapping[str, tuple[str, str]]] = {
+    "githubtoken_scheduler_pending": ("Objects that wait for their time or their turn.", ""),
+    "githubtoken_scheduler_overdue": ("Objects whose time has come and that wait for a turn.", ""),
+    "githubtoken_scheduler_waiting": ("Objects that wait, by what their next run is for.", "next"),
+    "githubtoken_journal_entries": ("Rotated pairs that are not stored yet.", ""),
+    "githubtoken_orphaned_credentials": ("Credential Secrets that no GitHubToken has any more.", ""),
+    "githubtoken_unlabelled_secrets": (
+        "Secrets without the label that objects name, by how their changes are noticed.",
+        "noticed",
+    ),
+    "githubtoken_lease_seconds_left": ("For how long the Lease is held even if no renewal succeeds any more.", ""),
+    "githubtoken_event_loop_silence_seconds": ("For how long the event loop has not moved.", ""),
+}
+"""What others keep: its meaning, and the label by which there are several of it, or ""."""
 
 
 class _Sources(Collector):
     """Numbers that others keep, read at scrape time; a source that was not given, or knows none, has no series."""
 
-    _MEANINGS: Final = {
-        "githubtoken_scheduler_pending": "Objects that wait for their time or their turn.",
-        "githubtoken_scheduler_overdue": "Objects whose time has come and that wait for a turn.",
-        "githubtoken_journal_entries": "Rotated pairs that are not stored yet.",
-        "githubtoken_orphaned_credentials": "Credential Secrets that no GitHubToken has any more.",
-        "githubtoken_lease_seconds_left": "For how long the Lease is held even if no renewal succeeds any more.",
-        "githubtoken_event_loop_silence_seconds": "For how long the event loop has not moved.",
-    }
-    _COUNTED: Final = {
-        "githubtoken_scheduler_waiting": ("next", "Objects that wait, by what their next run is for."),
-        "githubtoken_unlabelled_secrets": (
-            "noticed",
-            "Secrets without the label that objects name, by how their changes are noticed.",
-        ),
-    }
-
     def __init__(self) -> None:
-        self.numbers: dict[str, Callable[[], float | None]] = {}
-        self.counts: dict[str, Callable[[], Mapping[str, int]]] = {}
+        self._given: dict[str, tuple[str, str, Callable[[], Reading]]] = {}
+
+    def add(self, name: str, source: Callable[[], Reading]) -> None:
+        self._given[name] = (*_SOURCES[name], source)
 
     def collect(self) -> Iterator[Metric]:
-        for name, source in self.numbers.items():
-            if (value := source()) is not None:
-                yield GaugeMetricFamily(name, self._MEANINGS[name], value=value)
-        for name, counted in self.counts.items():
-            label, meaning = self._COUNTED[name]
-            family = GaugeMetricFamily(name, meaning, labels=(label,))
-            for each, count in sorted(counted().items()):
-                family.add_metric((each,), count)
-            yield family
+        for name, (meaning, label, source) in self._given.items():
+            found = source()
+            if isinstance(found, Mapping):
+                family = GaugeMetricFamily(name, meaning, labels=(label,))
+                for each, count in sorted(found.items()):
+                    family.add_metric((each,), count)
+                yield family
+            elif found is not None:
+                yield GaugeMetricFamily(name, meaning, value=found)
 
 
 class _Watches(Collector):

@@ -168,12 +168,14 @@ def wire(
         named=named,
     )
     named.tell = intake.found
-    metrics.process.watch_named(lambda: {"watch": named.watched, "look": named.looked_at})
-    metrics.process.watch_scheduler(
-        pending=lambda: scheduler.pending, overdue=lambda: scheduler.overdue, waiting=scheduler.causes
-    )
+    watch = metrics.process.watch
+    watch("githubtoken_unlabelled_secrets", lambda: {"watch": named.watched, "look": named.looked_at})
+    watch("githubtoken_scheduler_pending", lambda: scheduler.pending)
+    watch("githubtoken_scheduler_overdue", lambda: scheduler.overdue)
+    watch("githubtoken_scheduler_waiting", scheduler.causes)
+    # Before all lists are complete, nobody knows.
+    watch("githubtoken_orphaned_credentials", lambda: runs.users.orphans() if first_lists.complete.is_set() else None)
     metrics.process.watch_turns(lambda: _waiting(turns, metrics), lambda: _unanswered(turns, metrics))
-    metrics.process.watch_orphans(lambda: runs.users.orphans() if first_lists.complete.is_set() else None)
     return Parts(scheduler, turns, api_outage, signing, runs.users, intake, first_lists, named)
 
 

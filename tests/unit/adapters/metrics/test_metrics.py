@@ -18,6 +18,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from githubtoken_operator.adapters.metrics import process_metrics
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Waiting
 from githubtoken_operator.domain.objects.view import AppView, TokenView
@@ -91,9 +92,6 @@ def with_everything() -> Metrics:
     metrics.rate_limit("api.github.com", "12345", "678", 4999)
     metrics.clock_skew("api.github.com", 0.5)
     metrics.signer_request("vault", "ok", 0.002)
-    metrics.process.watch_scheduler(pending=lambda: 1, overdue=lambda: 0, waiting=lambda: {"renewal": 1})
-    metrics.process.watch_journal(lambda: 0)
-    metrics.process.watch_orphans(lambda: 1)
     metrics.show(AppView("GitHubApp", "team-a", "acme", "False", "PrivateKeyMissing"))
     metrics.process.ran("GitHubToken", "done", "renewal", 0.1)
     metrics.process.asked("get", "secrets", 200, 0.01)
@@ -105,9 +103,9 @@ def with_everything() -> Metrics:
         lambda: [Waiting("team-a", "web", 12.5, "api.github.com", "team-a", "acme")],
         lambda: [Unanswered("api.github.com", "team-a", "acme", 12.5)],
     )
-    metrics.process.watch_named(lambda: {"watch": 2})
-    metrics.process.watch_lease(lambda: 9.5)
-    metrics.process.watch_loop(lambda: 0.1)
+    counted = {"githubtoken_scheduler_waiting", "githubtoken_unlabelled_secrets"}
+    for name in process_metrics._SOURCES:
+        metrics.process.watch(name, (lambda: {"renewal": 1}) if name in counted else (lambda: 1))
     return metrics
 
 
@@ -361,9 +359,8 @@ def test_a_clock_skew_keeps_its_sign() -> None:
 def test_sources_are_read_at_each_scrape() -> None:
     metrics = leading_metrics()
     waiting = [1, 2, 3]
-    metrics.process.watch_scheduler(pending=lambda: len(waiting), overdue=lambda: 1)
+    metrics.process.watch("githubtoken_scheduler_pending", lambda: len(waiting))
     assert values(metrics, "githubtoken_scheduler_pending") == [3]
-    assert values(metrics, "githubtoken_scheduler_overdue") == [1]
     waiting.clear()
     assert values(metrics, "githubtoken_scheduler_pending") == [0]
 
@@ -371,7 +368,7 @@ def test_sources_are_read_at_each_scrape() -> None:
 def test_the_journal_has_a_series_only_where_there_is_a_journal() -> None:
     metrics = leading_metrics()
     assert values(metrics, "githubtoken_journal_entries") == []
-    metrics.process.watch_journal(lambda: 2)
+    metrics.process.watch("githubtoken_journal_entries", lambda: 2)
     assert values(metrics, "githubtoken_journal_entries") == [2]
 
 
