@@ -24,11 +24,10 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from githubtoken_operator.adapters.metrics.object_metrics import AppSeries, TokenSeries
+from githubtoken_operator.adapters.metrics.object_metrics import ObjectSeries
 from githubtoken_operator.adapters.metrics.process_metrics import NO_ANSWER, ProcessMetrics, series
 from githubtoken_operator.adapters.metrics.recent import Recent
 from githubtoken_operator.domain.objects.specs.sources import KindName
-from githubtoken_operator.domain.objects.view import AppView, TokenView
 
 RefreshResult = Literal["success", "transient", "terminal"]
 """How a renewal ended: a new token, a failure that time heals, or one that needs a human."""
@@ -75,8 +74,10 @@ class Metrics:
         # Creation times as series of their own would double the number of counters and are used by nobody here.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it without types
         self.registry: Final = CollectorRegistry()
-        self._tokens = TokenSeries()
-        self._apps = AppSeries()
+        self._objects = ObjectSeries()
+        self.show: Final = self._objects.show
+        self.shows: Final = self._objects.shows
+        self.forget: Final = self._objects.forget
         self._rate_limits = Recent(
             "githubtoken_github_rate_limit_remaining",
             "Requests left of the primary rate limit, as GitHub said within the last hour.",
@@ -91,7 +92,7 @@ class Metrics:
             window=_CLOCK_SKEW_WINDOW,
             monotonic=monotonic,
         )
-        for collector in (self._tokens, self._apps, self._rate_limits, self._clock_skews):
+        for collector in (self._objects, self._rate_limits, self._clock_skews):
             self.registry.register(collector)
         self.process: Final = ProcessMetrics(self.registry, monotonic=monotonic)
         ProcessCollector(registry=self.registry)
@@ -156,24 +157,6 @@ class Metrics:
             for result in _RESULTS:
                 self._refreshes.labels(kind, result)
 
-    # --- Single objects ---
-
-    def show(self, view: TokenView | AppView) -> None:
-        """Export this state of an object in place of its earlier one."""
-        if isinstance(view, TokenView):
-            self._tokens.show(view)
-        else:
-            self._apps.show(view)
-
-    def shows(self, *labels: str) -> bool:
-        """Whether there is a view of a GitHubToken (its namespace and name) or an App (kind, namespace and name)."""
-        return self._tokens.shows(*labels) or self._apps.shows(*labels)
-
-    def forget(self, *labels: str) -> None:
-        """Drop the series of an object that is gone, named as in `shows`; one that is not known is none the worse."""
-        self._tokens.forget(*labels)
-        self._apps.forget(*labels)
-
     # --- The work ---
 
     def refreshed(self, kind: KindName, result: RefreshResult) -> None:
@@ -199,7 +182,7 @@ class Metrics:
     def lead(self, leading: bool) -> None:  # noqa: FBT001 - the one thing that is set
         """Say whether this replica leads. Series of single objects are exported only while it does."""
         self._leader.set(leading)
-        self._tokens.exported = self._apps.exported = leading
+        self._objects.exported = leading
 
     # --- The signers' observer ---
 

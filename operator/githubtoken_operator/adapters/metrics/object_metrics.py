@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from operator import attrgetter
 from threading import Lock
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -28,60 +28,42 @@ Labels = tuple[str, ...]
 View = TokenView | AppView
 
 
-V = TypeVar("V", bound=View)
-
-
-class _Objects(Generic[V]):
-    """The views of one sort of object, by the labels that name it."""
+class ObjectSeries(Collector):
+    """The series of all GitHubTokens and Apps, by the labels that name each; of what is cluster-scoped one is empty."""
 
     def __init__(self) -> None:
         self.exported = False
-        self._views: dict[Labels, V] = {}
+        self._views: dict[Labels, View] = {}
         self._lock = Lock()
 
-    def show(self, view: V) -> None:
+    def show(self, view: View) -> None:
         """Exports this state in place of the object's earlier one."""
         with self._lock:
             self._views[view.labels] = view
 
     def shows(self, *labels: str) -> bool:
-        """Whether there is a view of the object."""
+        """Whether there is a view of a GitHubToken (its namespace and name) or an App (kind, namespace and name)."""
         return labels in self._views
 
     def forget(self, *labels: str) -> None:
-        """Drops the series of an object; one that is not known is none the worse."""
+        """Drops the series of an object that is gone, named as in `shows`; one that is not known is none the worse."""
         with self._lock:
             self._views.pop(labels, None)
 
-    def _exported(self) -> tuple[V, ...]:
-        if not self.exported:
-            return ()
-        with self._lock:
-            return tuple(self._views.values())
-
-
-class TokenSeries(_Objects[TokenView], Collector):
-    """The series of all GitHubTokens."""
-
     def collect(self) -> Iterator[Metric]:
         """One family after the other: each is rendered and freed before the next, which matters at 10,000 objects."""
-        views = self._exported()
+        with self._lock:
+            views = tuple(self._views.values()) if self.exported else ()
+        tokens = [view for view in views if isinstance(view, TokenView)]
+        apps = [view for view in views if isinstance(view, AppView)]
         for name, meaning, moment in _TIMES:
-            yield _times(name, meaning, moment, views)
-        yield _ready("githubtoken_ready_status", _OBJECT, views)
-        yield _needs_human("githubtoken_needs_human", _OBJECT, views)
-        yield _info(views)
-        yield _namespaces(views)
-
-
-class AppSeries(_Objects[AppView], Collector):
-    """The series of all GitHubApps and ClusterGitHubApps."""
-
-    def collect(self) -> Iterator[Metric]:
-        """Of ClusterGitHubApps the namespace is empty."""
-        views = self._exported()
-        yield _ready("githubtoken_app_ready_status", _APP, views)
-        yield _needs_human("githubtoken_app_needs_human", _APP, views)
+            yield _times(name, meaning, moment, tokens)
+        yield _ready("githubtoken_ready_status", _OBJECT, tokens)
+        yield _needs_human("githubtoken_needs_human", _OBJECT, tokens)
+        yield _info(tokens)
+        yield _namespaces(tokens)
+        yield _ready("githubtoken_app_ready_status", _APP, apps)
+        yield _needs_human("githubtoken_app_needs_human", _APP, apps)
 
 
 _TIMES: Final[tuple[tuple[str, str, Callable[[TokenView], datetime | None]], ...]] = (
