@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import yaml
-
-from githubtoken_operator.commands.terminal.layout import named, printable
+from githubtoken_operator.commands.terminal.layout import document, named, printable
 from githubtoken_operator.domain.objects.specs import formats
 from githubtoken_operator.domain.objects.specs.github_token import API_VERSION
 from githubtoken_operator.domain.vocabulary.documents import mapping
@@ -35,7 +33,7 @@ class Equivalent:
         """The manifest with its comments."""
         comments = [f"Instead of {self.of}.", *self.differs]
         told = "".join(f"# {printable(line)}\n" for line in comments)
-        return told + yaml.safe_dump(self.body, sort_keys=False, allow_unicode=True)
+        return f"{told}{document(self.body, 'yaml')}\n"
 
 
 def manifest(kind: str, namespace: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ What comes from the cluster can do nothing to a terminal.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
@@ -48,7 +49,21 @@ def document(content: JSON, form: Format) -> str:
     """An object for programs, without a line end behind it."""
     if form == "json":
         return json.dumps(content, indent=4, ensure_ascii=False)
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False).rstrip("\n")
+    return yaml.dump(content, Dumper=_ForKubectl, allow_unicode=True, sort_keys=False).rstrip("\n")
+
+
+class _ForKubectl(yaml.SafeDumper):
+    """Also quotes texts that are plain to PyYAML, and a number or a bool to kubectl: `1e3`, `0819`, `0o17`, `y`.
+
+    findings/yaml-text-becomes-number.sh shows them.
+    """
+
+
+_ForKubectl.add_implicit_resolver(
+    "!read-otherwise",
+    re.compile(r"(?:[-+]?[0-9_.]+(?:[eE][-+]?[0-9_]+)?|[-+]?0_*[xXoObB][-+]?[0-9a-fA-F_]+|[yYnN])\Z"),
+    list("-+._0123456789yYnN"),
+)
 
 
 def plain(body: JSON) -> dict[str, Any]:

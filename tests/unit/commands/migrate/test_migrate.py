@@ -247,6 +247,11 @@ def test_all_manifests_are_one_stream_with_apps_first_and_comments_above() -> No
     assert stream.startswith("---\n# Instead of GithubAccessToken team/acme.\napiVersion: githubtoken.dev/v1alpha1\n")
 
 
+def test_a_name_that_kubectl_would_read_as_a_number_is_quoted() -> None:
+    text = Equivalent({"kind": "GitHubToken", "metadata": {"name": "1e3", "namespace": "0819"}}, "it").text
+    assert text.endswith("metadata:\n  name: '1e3'\n  namespace: '0819'\n")
+
+
 def test_adoption_frees_the_secret_before_it_is_given() -> None:
     text = adoption.commands([generator(), external_secret(target={"name": "ci-token"})])
     assert text.splitlines()[4:] == [
