@@ -147,12 +147,20 @@ class AppRuns:
             return
         try:
             await self._cluster.apply_status(ref.kind, meta, status)
-            state, reason = ready_of(status)
-            if (state, reason) != ready_of(before):
-                about = {key: meta[key] for key in ("name", "namespace", "uid") if key in meta}
-                text = status["conditions"][0]["message"]
-                warning = state == "False"
-                await self._cluster.emit(ref.kind, about, warning=warning, reason=reason, message=text, now=self._now())
         except (Conflict, NotFound):
             # It was changed or deleted meanwhile: look again.
             self._wake(ref)
+            return
+        if ready_of(status) != ready_of(before):
+            await self._tell(ref, meta, status)
+
+    async def _tell(self, ref: Ref, meta: JSON, status: JSON) -> None:
+        """An event; its loss must not keep the run from its end, where the App's tokens are woken."""
+        (state, reason), text = ready_of(status), status["conditions"][0]["message"]
+        about = {key: meta[key] for key in ("name", "namespace", "uid") if key in meta}
+        try:
+            await self._cluster.emit(
+                ref.kind, about, warning=state == "False", reason=reason, message=text, now=self._now()
+            )
+        except ApiError as error:
+            logger.warning("%s: an event was not written: %s", ref, error.message)

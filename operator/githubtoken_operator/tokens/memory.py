@@ -42,10 +42,10 @@ _Part = TypeVar("_Part")
 class Memory:
     """What one run leaves for the next of the same object. Losing it, as a restart does, costs nothing but a look.
 
-    `held` is the token last seen, from which a deleted Secret is restored, where its kind keeps it. `error` and
-    `inputs` are of the last failed attempt; `request` is the refresh request that the last attempt was made for,
-    `answered` the last one that got its token. `began` is when the attempt did, in monotonic seconds, whose token
-    GitHub is not seen to accept yet, `obtained_from` when that did whose token is not in the consumer's Secret yet.
+    `held` is the token last seen, from which a deleted Secret is restored, where its kind keeps it. `error` is how the
+    last attempt failed, `answered` the last refresh request that got its token. `began` is when the attempt did, in
+    monotonic seconds, whose token GitHub is not seen to accept yet, `obtained_from` when that did whose token is not in
+    the consumer's Secret yet.
     `app` is the App as it was when this object might last use it, also after it went.
     `published` is the mark of a token that this process published and of which not all consumers were told yet,
     `touched` is the mark of the token that all pods were touched for, `told_consumers` of which token which consumers
@@ -59,8 +59,6 @@ class Memory:
     held: Issued | None = None
     granted: Granted | None = None
     error: TokenError | None = None
-    inputs: str = ""
-    request: str | None = None
     answered: str | None = None
     began: float | None = None
     obtained_from: float | None = None

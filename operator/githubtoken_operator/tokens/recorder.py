@@ -23,7 +23,7 @@ from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory, Told, ref_of
 
 ANY: str = "*"
-"""An earlier process saw a failure whose reason status does not tell; any failure counts as the same one."""
+"""An earlier process saw a failure of which status tells no reason: any that calls no human counts as the same."""
 
 logger = logging.getLogger(__name__)
 
@@ -136,11 +136,12 @@ class Recorder:
 
 def _told_by(written: JSON) -> Told:
     """What events have said, as far as status shows after a restart."""
-    failing = conditions.needs_human(written) or (ANY if written.get("failedAttempts") else "")
+    needed = conditions.needs_human(written) or ""
+    failing = ANY if written.get("failedAttempts") and needed in {"", reasons.EXPIRES_SOON} else needed
     return Told(*conditions.ready_of(written), failing)
 
 
 def _same(before: Told, after: Told) -> bool:
-    if before.failing == ANY and after.failing:
+    if before.failing == ANY and after.failing and after.failing not in reasons.HUMAN_NEEDED:
         return (before.ready, before.reason) == (after.ready, after.reason)
     return before == after

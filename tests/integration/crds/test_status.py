@@ -39,6 +39,7 @@ FULL_STATUS = {
         "repositorySelection": "selected",
         "failedAttempts": 1,
         "lastFailureTime": TIME,
+        "lastFailureInputs": "0" * 64,
         "nextAttemptTime": TIME,
         "deviceFlow": {
             "userCode": "WDJB-MJHT",

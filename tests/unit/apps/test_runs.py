@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.apps.runs import RECHECK_MISSING
 from githubtoken_operator.domain.objects.secrets import encoded
+from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal
@@ -123,7 +124,7 @@ async def test_an_app_that_is_gone_is_forgotten() -> None:
     assert await app_runs.run(ACME) is None
 
 
-@pytest.mark.parametrize("call", ["GET githubapps/acme", "PATCH githubapps/acme/status", "POST events"])
+@pytest.mark.parametrize("call", ["GET githubapps/acme", "PATCH githubapps/acme/status"])
 async def test_while_the_api_server_is_away_an_app_comes_back(call: str) -> None:
     world = world_with()
     app_runs = world.start(watching=False).app_runs
@@ -159,4 +160,44 @@ async def test_an_app_that_github_accepts_again_wakes_its_tokens_once() -> None:
     await process.app_runs.run(ACME)
     assert woken(process) == [token_ref()]
     await process.run()
+    assert ready_of(world.status()) == ("True", reasons.FRESH)
+
+
+async def test_an_event_that_is_lost_keeps_no_token_from_being_woken() -> None:
+    world = world_with()
+    world.api.put(githubtoken_body())
+    world.github.refuses["get_app"] = Terminal(reasons.AUTHENTICATION_FAILED, "another App's key")
+    process = world.start()
+    await process.run()
+    await process.app_runs.run(ACME)
+    del world.github.refuses["get_app"]
+    process.woken.clear()
+    world.clock.advance(timedelta(minutes=1))
+    world.faults.once("POST events", raising(API_AWAY))
+    assert await process.app_runs.run(ACME) is None
+    assert woken(process) == [token_ref()]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_token_that_failed_before_its_app_was_called_refused_is_tried_when_that_is_over(
+    *, restarted: bool
+) -> None:
+    world, process = await used_by_a_token()
+    refusal = Terminal(reasons.AUTHENTICATION_FAILED, "another App's key")
+    world.github.refuses |= {"mint": refusal, "get_app": refusal}
+    world.clock.advance(timedelta(minutes=61))
+    for state in ("False", "True"):
+        process.woken.clear()
+        for _ in range(doubt.BELIEVED):
+            if state == "False":
+                await process.run()
+            due = await process.app_runs.run(ACME)
+            if ready_of(app_status(world))[0] == state:
+                break
+            assert due is not None
+            world.clock.now = datetime.fromtimestamp(due.due, UTC)
+        world.github.refuses.clear()
+    assert woken(process) == [token_ref()]
+    assert datetime.fromisoformat(world.status()["nextAttemptTime"]) > world.clock.now
+    await (world.start() if restarted else process).run()
     assert ready_of(world.status()) == ("True", reasons.FRESH)

@@ -108,6 +108,9 @@ async def test_an_event_is_made_on_a_transition_only(
             ["InstallationSuspended", "InstallationNotFound"],
             id="another reason is said",
         ),
+        pytest.param(
+            [(AWAY, True), (SUSPENDED, True)], ["GitHubUnavailable", "InstallationSuspended"], id="a human is called"
+        ),
         pytest.param([(SUSPENDED, False), (None, True)], ["InstallationSuspended", "Fresh"], id="healed is said"),
         pytest.param([(AWAY, True), (None, True)], ["GitHubUnavailable", "Fresh"], id="a renewal that went well again"),
     ],

@@ -7,6 +7,7 @@ nothing is kept but what that needs: whole pods are some 8 KB each.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from githubtoken_operator.domain.consumer.consumer import Issued
@@ -17,6 +18,8 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 
 SYNCED_REVISION: Final = PREFIX + "synced-revision"
 """On a pod: a new value makes kubelet sync its volumes now."""
+BROUGHT_WITHIN: Final = timedelta(minutes=2)
+"""kubelet looks at a pod's volumes by itself every minute or minute and a half."""
 SELECTED: Final = "status.phase!=Succeeded,status.phase!=Failed,spec.nodeName!="
 """The field selector of pods that a kubelet has and that have not ended.
 
@@ -47,6 +50,11 @@ def mounts_of(pod: JSON) -> Mounts | None:
         return None
     meta = pod["metadata"]
     return Mounts(meta["name"], secrets, annotations_of(pod).get(SYNCED_REVISION), meta["namespace"])
+
+
+def may_lag(issued: Issued, now: datetime) -> bool:
+    """Whether kubelet may not have brought this token into all pods by itself yet."""
+    return now - issued.access.created < BROUGHT_WITHIN
 
 
 def must_touch(mounts: Mounts, secret: str, issued: Issued) -> bool:

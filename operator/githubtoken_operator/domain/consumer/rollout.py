@@ -58,6 +58,12 @@ def all_have_it(token: GitHubToken, issued: Issued) -> bool:
     return token.seen and told == (issued.revision, issued.access.token.sha256_base64)
 
 
+def is_behind(token: GitHubToken, issued: Issued) -> bool:
+    """Whether status says that the workloads have a token from before this one; of those just named it says nothing."""
+    told = token.status.get("restartedRevision")
+    return told is not None and told < issued.revision
+
+
 def restart(workload: JSON, name: str, issued: Issued, *, renewed: bool, now: datetime) -> Patch | Postponed | None:
     """What to do to the workload for the token of GitHubToken `name`; None where its pods have it.
 

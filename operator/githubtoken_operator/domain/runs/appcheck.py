@@ -22,7 +22,7 @@ from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.due import schedule
 from githubtoken_operator.domain.runs.status import shown
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.conditions import READY, conditions, find_condition, ready_of
+from githubtoken_operator.domain.vocabulary.conditions import READY, conditions, find_condition, needs_human, ready_of
 from githubtoken_operator.domain.vocabulary.errors import KeptOut, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import AppInfo
 from githubtoken_operator.domain.vocabulary.times import format_time, is_ahead, parse_time
@@ -30,6 +30,8 @@ from githubtoken_operator.domain.vocabulary.times import format_time, is_ahead, 
 CHECK_EVERY: Final = timedelta(hours=1)
 LOOKED_AT_AGAIN: Final = timedelta(minutes=1)
 """An App that worked is asked about this often while GitHub refuses it, so that its tokens can be renewed in time."""
+OF_APPS: Final = reasons.OF_SIGNERS | {reasons.AUTHENTICATION_FAILED}
+"""For what a human is called where an App is refused, whose acceptance may mend it."""
 WORKED_LATELY: Final = 2 * CHECK_EVERY
 """So long after it was last accepted; by then the tokens that it got have died."""
 
@@ -79,12 +81,18 @@ class Check:
 
 
 def remembered(source: GitHubApp) -> Check | None:
-    """The check that status speaks of."""
+    """The check that status speaks of.
+
+    Of a refused App it still says what is known of it from when it worked, and since when its refusal is believed.
+    """
     status = source.status
     at, ready = parse_time(status.get("lastCheckTime")), find_condition(status, READY)
     if at is None or ready is None:
         return None
-    refused = ready["status"] == "False" and ready["reason"] == reasons.AUTHENTICATION_FAILED
+    refused = ready["status"] == "False" and ready["reason"] not in reasons.OF_SIGNERS
+    worked: datetime | None = at
+    if refused:
+        worked = parse_time(ready["lastTransitionTime"]) if "slug" in status else None
     return Check(
         uid=source.uid,
         generation=int(status.get("observedGeneration", -1)),
@@ -94,8 +102,8 @@ def remembered(source: GitHubApp) -> Check | None:
         owner=status.get("owner"),
         permissions=status.get("permissions"),
         error=Terminal(ready["reason"], ready["message"]) if refused else None,
-        failures=1 if refused else 0,
-        worked=None if refused else at,
+        failures=(doubt.BELIEVED if worked else 1) if refused else 0,
+        worked=worked,
     )
 
 
@@ -135,12 +143,14 @@ def build_status(
         "conditions": conditions(source.status, ready, needs_human, generation=source.generation, now=now),
     }
     if check is not None:
+        # Of a refusal that is not believed nothing is remembered: the next process asks again, and not an hour later.
+        counts = check.worked if check.doubtful and check.worked else check.at
         status |= {
             "slug": shown(check.slug),
             "owner": shown(check.owner),
             "permissions": dict(check.permissions) if check.permissions else None,
             "keyFingerprint": check.fingerprint,
-            "lastCheckTime": format_time(check.at),
+            "lastCheckTime": format_time(counts),
         }
     return {key: value for key, value in status.items() if value is not None}
 
@@ -153,3 +163,13 @@ def mended(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     (was, why), (state, reason) = ready_of(before), ready_of(after)
     signs_again = why in reasons.OF_SIGNERS and reason not in reasons.OF_SIGNERS
     return signs_again or (was == "False" and state == "True")
+
+
+def mended_since(failed: datetime, app: Mapping[str, Any], token: Mapping[str, Any]) -> bool:
+    """Whether the App has become ready since an attempt failed, of which `token` does not say that it failed otherwise.
+
+    Both are statuses, so that every process comes to the same. `failed` is by the clock that the App's is written by.
+    """
+    ready = find_condition(app, READY)
+    since = parse_time(ready.get("lastTransitionTime")) if ready is not None and ready["status"] == "True" else None
+    return since is not None and since >= failed.replace(microsecond=0) and needs_human(token) in {None, *OF_APPS}

@@ -90,6 +90,7 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
         status |= {
             "failedAttempts": result.failures.attempts,
             "lastFailureTime": _time(result.failures.last),
+            "lastFailureInputs": result.failures.inputs or None,
             "nextAttemptTime": _time(result.failures.next),
         }
     spread = result.distribution

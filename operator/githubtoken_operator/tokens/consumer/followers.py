@@ -70,10 +70,13 @@ class Followers:
         if memory.told_consumers == wanted:
             return None
         outcome = _Outcome()
-        if token.immediate and new and memory.touched != mark:
+        # A process before this one may have died between the Secret and the pods.
+        lags = memory.told_consumers is None and mounts.may_lag(issued, gathered.observation.now)
+        if token.immediate and (new or lags) and memory.touched != mark:
             await self._touch_pods(gathered, issued, memory, outcome)
         for target in token.restart_targets:
-            await self._restart(token, target, issued, memory, outcome, renewed=new or token.seen)
+            renewed = new or rollout.is_behind(token, issued)
+            await self._restart(token, target, issued, memory, outcome, renewed=renewed)
         if not outcome.failure:
             memory.consumer_attempts = 0
             if outcome.later is None:

@@ -77,7 +77,7 @@ class Actions:
 
     async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> Outcome | JSON:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
-        await self._issuer.prove(gathered, memory)
+        await self._issuer.prove(gathered)
         with self._turns.turn(gathered, gathered.kind.points(memory)):
             try:
                 issued = await self._issuer.obtain(gathered, memory, cause)
@@ -109,10 +109,10 @@ class Actions:
         if error.reason == reasons.PENDING:
             return await self._settle(gathered, memory, error)
         error = doubt.doubted(seen, error)
-        memory.error, memory.inputs = error, gathered.inputs
+        memory.error = error
         if isinstance(error, NotSent | OutcomeUnknown):
             self._turns.reserve(gathered)
-        failed = gathered.failed(error, count_failure(seen, error), memory)
+        failed = gathered.failed(error, count_failure(seen, error, gathered.inputs), memory)
         return await (self._publish if publish else self._settle)(failed, memory, error)
 
     async def _app_changed(self, gathered: Gathered) -> bool:

@@ -15,6 +15,7 @@ from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
+from githubtoken_operator.domain.runs import appcheck
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal
@@ -62,7 +63,7 @@ class Gatherer:
         self._objects.depends(key, [*(_inputs_of_app(token) if kind.of_app else ()), *secrets, *consumers])
         around = await self._circumstances.gather(token, kind, body, memory)
         seen, resolved = around.observation, around.resolved
-        inputs = [resolved.digest, *ready_of(resolved.source.status)] if resolved.source else []
+        inputs = [resolved.digest] if resolved.source else []
         stored: Issued | None = None
         try:
             if token.clusterwide:
@@ -84,14 +85,10 @@ class Gatherer:
             denied = Terminal(reasons.MISSING_PERMISSION, f"the API server refuses a read: {error.message}")
             seen = replace(seen, denied=denied)
         renewal = kind.renewal(seen)
-        digest = hashlib.sha256("/".join(inputs).encode()).hexdigest()
-        if seen.failures.next is not None:
-            # With what another process tried is not known: what its successor finds first counts as that.
-            memory.inputs = memory.inputs or digest
-        token = seen.token
-        asked = token.refresh_pending and memory.request != token.refresh_requested
-        asked = asked or self._circumstances.is_its_turn(key)
-        due, retry_now = renewal.due if renewal else None, seen.retry_now or asked or memory.inputs not in ("", digest)
+        digest = hashlib.sha256("/".join([*inputs, *_wishes(seen.token)]).encode()).hexdigest()
+        failed_with = seen.failures.inputs
+        mended = failed_with != "" and (failed_with != digest or _app_is_mended(around))
+        due, retry_now = renewal.due if renewal else None, mended or self._circumstances.is_its_turn(key)
         seen = replace(seen, due=due, retry_now=retry_now)
         return replace(around, observation=seen, stored=stored, renewal=renewal, inputs=digest)
 
@@ -112,6 +109,22 @@ class Gatherer:
 def _place_of(token: GitHubToken) -> tuple[Kind, str, str]:
     """Where the consumer's Secret is."""
     return Kind.SECRET, token.namespace, token.secret.name
+
+
+def _app_is_mended(around: Gathered) -> bool:
+    """Whether the App is ready, and was not when the last attempt failed, though nothing of it was changed."""
+    seen, app = around.observation, around.resolved.source
+    if app is None or seen.failures.last is None:
+        return False
+    ahead = seen.now - around.local_time
+    return appcheck.mended_since(seen.failures.last - ahead, app.status, seen.token.status)
+
+
+def _wishes(token: GitHubToken) -> tuple[str, str]:
+    """What is asked for by annotations and was not answered yet."""
+    refresh = token.refresh_requested if token.refresh_pending else None
+    login = token.login_requested if token.login_pending else None
+    return refresh or "", login or ""
 
 
 def _inputs_of_app(token: GitHubToken) -> list[Ref]:

@@ -1,4 +1,4 @@
-"""Obtains tokens: counts the attempts, times them, and notes which refresh request they answer.
+"""Obtains tokens: counts the attempts, times them, and notes which refresh request was answered.
 
 How a token is obtained is each kind's own (`kind`); what comes of it is published and recorded by `reconciler`.
 """
@@ -28,9 +28,9 @@ class Issuer:
         self._metrics = ground.metrics
         self._monotonic = ground.clocks.monotonic
 
-    async def prove(self, gathered: Gathered, memory: Memory) -> None:
+    async def prove(self, gathered: Gathered) -> None:
         """Sees that GitHub accepts the credential, before an attempt counts among its. Raises `TokenError`."""
-        with self._attempt(gathered, memory):
+        with self._attempt(gathered):
             await gathered.kind.prove(gathered)
 
     async def obtain(self, gathered: Gathered, memory: Memory, cause: str) -> Issued | None:
@@ -39,28 +39,26 @@ class Issuer:
         started = self._monotonic() if memory.began is None else memory.began
         memory.began = None
         try:
-            with self._attempt(gathered, memory):
+            with self._attempt(gathered):
                 issued = await gathered.kind.obtain(gathered, memory)
         except NotHonoured:
             memory.began = started
             raise
         self._metrics.refreshed(token.kind, "success")
         memory.obtained_from = started
-        memory.request = memory.answered = token.refresh_requested
-        memory.error, memory.inputs = None, ""
+        memory.answered, memory.error = token.refresh_requested, None
         logger.info("%s because %s", gathered.kind.deed, cause, extra=about(*token.namespaced_name))
         return issued
 
     @contextmanager
-    def _attempt(self, gathered: Gathered, memory: Memory) -> Iterator[None]:
-        """Counts a failure, and that it was made for the refresh request, if there is one."""
+    def _attempt(self, gathered: Gathered) -> Iterator[None]:
+        """Counts a failure."""
         token, started = gathered.observation.token, self._monotonic()
         try:
             yield
         except NotHonoured:
             raise
         except TokenError as error:
-            memory.request = token.refresh_requested
             if error.reason != reasons.PENDING:
                 result: RefreshResult = "transient" if isinstance(error, Transient) else "terminal"
                 self._metrics.refreshed(token.kind, result)

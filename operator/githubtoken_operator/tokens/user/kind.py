@@ -53,13 +53,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Asked:
-    """What was asked of humans and of GitHub about them.
+    """What was asked of GitHub about humans.
 
-    `login` is the request that a device code was last asked for. `account_looks` is how often GitHub may still be asked
-    whose token it is, None where that was not thought of yet.
+    `account_looks` is how often it may still be asked whose token it is, None where that was not thought of yet.
     """
 
-    login: str | None = None
     account_looks: int | None = None
 
 
@@ -116,8 +114,6 @@ class UserKind(TokenKind):
             and self._room.credentials.savings.ended(key, stored.access.token)
         ):
             seen = replace(seen, own=replace(OfUser.of(seen.own), revoked=True))
-        if seen.token.login_pending and memory.of(Asked).login != seen.token.login_requested:
-            seen = replace(seen, retry_now=True)
         return seen, found
 
     async def step(self, gathered: Gathered, memory: Memory, step: Step) -> Standing | None:
@@ -213,7 +209,6 @@ class UserKind(TokenKind):
                 return Awaiting(step.flow, delay)
             return Transient(reasons.PENDING, "many sign-ins of this App are under way", retry_after=delay)
         if isinstance(step, Ask):
-            memory.of(Asked).login = token.login_requested
             await self._room.sign_ins.ask(token, app, step)
         else:
             await self._poll(gathered, app, step)

@@ -12,7 +12,7 @@ from githubtoken_operator.domain.objects.specs.github_app import GitHubApp
 from githubtoken_operator.domain.runs import appcheck, doubt
 from githubtoken_operator.domain.runs.appcheck import CHECK_EVERY, WORKED_LATELY, Check
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.conditions import find_condition
+from githubtoken_operator.domain.vocabulary.conditions import conditions, find_condition
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import AppInfo
 from tests.unit.builders import NOW, githubapp
@@ -99,6 +99,56 @@ def test_a_restart_asks_nothing_anew(check: Check) -> None:
     assert known.is_due(APP, "SHA256:other", NOW)
     assert (known.error is None) is (check.error is None)
     assert known.slug == check.slug
+
+
+def refusals(number: int) -> Check:
+    """An App that worked, and was refused so often when it was looked at again."""
+    check = ACCEPTED
+    for count in range(number):
+        check = appcheck.refused(APP, KEY, NOW + CHECK_EVERY + timedelta(minutes=count), REFUSAL, check)
+    return check
+
+
+@pytest.mark.parametrize("number", [1, doubt.BELIEVED - 1])
+def test_of_a_refusal_that_is_not_believed_a_restart_asks_again_and_not_an_hour_later(number: int) -> None:
+    check = refusals(number)
+    known = restarted(check)
+    assert known is not None
+    assert known.is_due(APP, KEY, check.at)
+    assert "GitHub refuses what it accepted before" in str(status(appcheck.refused(APP, KEY, NOW, REFUSAL, known)))
+
+
+def test_an_app_that_worked_is_looked_at_every_minute_also_after_a_restart() -> None:
+    check = refusals(doubt.BELIEVED)
+    before = replace(APP, status=status(refusals(doubt.BELIEVED - 1)))
+    after = appcheck.build_status(before, check=check, error=None, tokens=2, now=check.at)
+    known = appcheck.remembered(replace(APP, status=after))
+    assert known is not None
+    assert (known.doubtful, known.error is None) == (False, False)
+    assert known.next_look == check.at + timedelta(minutes=1)
+    assert replace(known, at=check.at + WORKED_LATELY).next_look == known.at + WORKED_LATELY + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("state", "since", "human", "mended"),
+    [
+        pytest.param("True", timedelta(seconds=1), reasons.AUTHENTICATION_FAILED, True, id="it is accepted again"),
+        pytest.param("True", timedelta(0), reasons.AUTHENTICATION_FAILED, True, id="within the same second"),
+        pytest.param("True", timedelta(seconds=1), reasons.SIGNER_DENIED, True, id="it signs again"),
+        pytest.param("True", timedelta(seconds=1), None, True, id="no human was called"),
+        pytest.param("True", -timedelta(seconds=1), reasons.AUTHENTICATION_FAILED, False, id="it was ready then"),
+        pytest.param("False", timedelta(seconds=1), reasons.AUTHENTICATION_FAILED, False, id="it is refused since"),
+        pytest.param("True", timedelta(seconds=1), reasons.INSTALLATION_SUSPENDED, False, id="that was not why"),
+    ],
+)
+def test_whether_an_app_is_mended_since_an_attempt_failed(
+    state: str, since: timedelta, human: str | None, *, mended: bool
+) -> None:
+    app = {"conditions": conditions({}, (state, "", ""), None, generation=1, now=NOW + since)}
+    needed = (human, "") if human is not None else None
+    token = {"conditions": conditions({}, ("False", "", ""), needed, generation=1, now=NOW)}
+    assert appcheck.mended_since(NOW + timedelta(milliseconds=300), app, token) is mended
+    assert not appcheck.mended_since(NOW, {}, token)
 
 
 def test_an_app_that_was_never_checked_is_not_remembered_so() -> None:

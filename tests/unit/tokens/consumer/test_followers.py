@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -122,6 +123,22 @@ async def test_a_target_that_is_named_later_waits_for_the_next_token() -> None:
     assert restarted_at(world) is None
     await renew(world, world.start())
     assert restarted_at(world) == format_time(world.clock.now)
+
+
+@pytest.mark.parametrize("fault", [API_AWAY, Killed()], ids=["API server away", "killed"])
+async def test_a_target_that_is_named_later_is_not_restarted_where_it_could_not_be_marked_at_first(
+    fault: BaseException,
+) -> None:
+    world, process = await published()
+    await renew(world, process)
+    world.api.edit("githubtokens/ci", lambda it: it["spec"].update(restartTargets=[WEB]))
+    world.api.edit("githubtokens/ci", lambda it: it["metadata"].update(generation=2))
+    world.faults.once("GET deployments/web", raising(fault))
+    with suppress(Killed):
+        await process.settle()
+    await world.start().settle()
+    assert restarted_at(world) is None
+    assert world.status()["restartedRevision"] == 2
 
 
 async def test_two_restarts_of_one_workload_are_a_minute_apart() -> None:
@@ -277,6 +294,30 @@ async def test_while_a_restart_has_to_wait_no_pod_is_touched_again() -> None:
     touches = world.faults.calls.count("PATCH pods/web-1/status")
     await process.run()
     assert world.faults.calls.count("PATCH pods/web-1/status") == touches == 3
+
+
+async def test_wherever_the_process_dies_pods_are_touched_for_the_new_token() -> None:
+    world, process = await published(propagation="Immediate")
+    first = len(world.faults.reached)
+    world.clock.advance(timedelta(minutes=40))
+    await process.run()
+    for number in range(len(world.faults.reached) - first):
+        world, process = await published(propagation="Immediate")
+        world.clock.advance(timedelta(minutes=40))
+        world.faults.at(number, raising(Killed()))
+        with pytest.raises(Killed):
+            await process.run()
+        await world.start().run()
+        assert touched(world, "web-1") not in {None, "1"}, number
+
+
+async def test_after_a_restart_no_pods_are_looked_for_that_kubelet_has_synced_since() -> None:
+    world, process = await published(propagation="Immediate")
+    await renew(world, process)
+    world.clock.advance(timedelta(minutes=2))
+    calls = len(world.faults.calls)
+    await world.start().settle()
+    assert "GET pods" not in world.faults.calls[calls:]
 
 
 async def test_a_pod_that_went_meanwhile_holds_up_nothing() -> None:

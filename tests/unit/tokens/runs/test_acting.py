@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -20,6 +20,11 @@ from tests.unit.fakes import (
     token_ref,
 )
 from tests.unit.tokens.installed import FRESH, STATUS, annotate, assert_published, declared, fresh, mints, respec
+
+
+def another_client_secret(world: World) -> None:
+    world.api.edit("secrets/acme-app", lambda it: it["data"].update(encoded({"client-secret": "another"})))
+
 
 # --- Requests --------------------------------------------------------------------------------------------------------
 
@@ -195,20 +200,53 @@ async def test_a_mended_app_is_tried_at_once() -> None:
     assert_published(world)
 
 
-@pytest.mark.parametrize("restarted", [False, True])
-async def test_what_is_mended_is_tried_at_once_also_by_a_process_that_saw_no_attempt_fail(*, restarted: bool) -> None:
+@pytest.mark.parametrize("restarted", ["never", "before", "meanwhile", "after an upgrade"])
+async def test_what_is_mended_is_tried_at_once_whichever_process_saw_the_attempt_fail(restarted: str) -> None:
     world = declared()
     world.github.refuses["mint"] = Terminal(reasons.INSTALLATION_SUSPENDED, "the installation is suspended")
     process = world.start()
     await process.run()
-    if restarted:
+    if restarted == "before":
         process = world.start()
-        await process.run()
     del world.github.refuses["mint"]
     await process.run()
     assert mints(world) == 1
-    world.api.edit("secrets/acme-app", lambda it: it["data"].update(encoded({"client-secret": "another"})))
+    another_client_secret(world)
+    if restarted == "after an upgrade":
+        # The version before this one did not note what an attempt was made with.
+        world.api.edit("githubtokens/ci", lambda it: it["status"].pop("lastFailureInputs"))
+    process = process if restarted in {"never", "before"} else world.start()
     process.apps.forget(KEY_SECRET)
+    await process.run()
+    if restarted == "after an upgrade":
+        assert mints(world) == 1
+        world.clock.advance(timedelta(minutes=1))
+        await process.run()
+    assert_published(world)
+
+
+async def test_a_refresh_request_skips_our_own_back_off_once_also_after_a_restart() -> None:
+    world = declared()
+    world.github.refuses["mint"] = Terminal(reasons.INSTALLATION_SUSPENDED, "the installation is suspended")
+    await world.start().run()
+    annotate(world, "now")
+    for _ in range(3):
+        await world.start().run()
+    assert mints(world) == 2
+
+
+@pytest.mark.parametrize("wish", [lambda world: annotate(world, "now"), another_client_secret])
+async def test_a_limit_that_github_stated_is_kept_to_also_by_the_next_process(wish: Callable[[World], None]) -> None:
+    world = declared()
+    world.github.refuses["mint"] = RateLimited(reasons.RATE_LIMITED, "slow down", retry_after=600)
+    await world.start().run()
+    wish(world)
+    process = world.start()
+    due = await process.run()
+    assert mints(world) == 1
+    assert due is not None
+    world.clock.now = datetime.fromtimestamp(due.due, UTC)
+    del world.github.refuses["mint"]
     await process.run()
     assert_published(world)
 

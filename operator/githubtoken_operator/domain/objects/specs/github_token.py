@@ -65,11 +65,15 @@ class RestartTarget:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """What status remembers of failed attempts; all empty after a success."""
+    """What status remembers of failed attempts; all empty after a success.
+
+    `inputs` is a digest of what the last one was made with, "" where that is not known or could mend nothing.
+    """
 
     attempts: int = 0
     last: datetime | None = None
     next: datetime | None = None
+    inputs: str = ""
 
 
 NO_FAILURES: Final = Failures()
@@ -152,6 +156,7 @@ class GitHubToken:
             attempts=int(self.status.get("failedAttempts", 0)),
             last=parse_time(self.status.get("lastFailureTime")),
             next=parse_time(self.status.get("nextAttemptTime")),
+            inputs=str(self.status.get("lastFailureInputs", "")),
         )
 
     @property

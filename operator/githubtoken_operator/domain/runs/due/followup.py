@@ -34,7 +34,7 @@ from githubtoken_operator.domain.runs.due.outcomes import (
 )
 from githubtoken_operator.domain.user.device_flow import Awaiting, Ended, Resting
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, Transient
+from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError, Transient
 
 RETRY_CONFLICT: Final = timedelta(milliseconds=200)
 RETRY_API: Final = timedelta(seconds=2)
@@ -124,8 +124,11 @@ def next_run(outcome: Outcome) -> Later | OnEvent:
             return _after(outcome)
 
 
-def count_failure(seen: Observation, error: TokenError) -> Failures:
-    """The failures so far with this one, and when to try again."""
+def count_failure(seen: Observation, error: TokenError, inputs: str) -> Failures:
+    """The failures so far with this one, which was made with these `inputs`, and when to try again.
+
+    A limit of GitHub's is mended by time alone, whatever of them changes.
+    """
     attempts = seen.failures.attempts + 1
     again = schedule.next_attempt(
         now=seen.now,
@@ -134,7 +137,7 @@ def count_failure(seen: Observation, error: TokenError) -> Failures:
         retry_after=stated_wait(error),
         expires=seen.issued.access.expires_at if seen.issued else None,
     )
-    return Failures(attempts, seen.now, again)
+    return Failures(attempts, seen.now, again, "" if isinstance(error, RateLimited) else inputs)
 
 
 def still_counted(seen: Observation, standing: Standing | None) -> Failures:

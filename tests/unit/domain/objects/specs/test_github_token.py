@@ -112,9 +112,10 @@ def test_failures_are_read_from_status_so_that_a_restart_goes_on_waiting() -> No
             "failedAttempts": 3,
             "lastFailureTime": "2026-03-01T12:00:00Z",
             "nextAttemptTime": "2026-03-01T12:00:20Z",
+            "lastFailureInputs": "what it was made with",
         }
     )
-    assert token.failures == Failures(3, NOW, NOW + timedelta(seconds=20))
+    assert token.failures == Failures(3, NOW, NOW + timedelta(seconds=20), "what it was made with")
 
 
 @pytest.mark.parametrize(

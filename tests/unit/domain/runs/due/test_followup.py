@@ -107,12 +107,13 @@ def wait(outcome: Outcome) -> timedelta:
     ],
 )
 def test_a_first_failure_is_counted_and_tried_again(error: TokenError, wait: timedelta) -> None:
-    assert count_failure(observation(), error) == Failures(1, NOW, NOW + wait)
+    inputs = "" if error is LIMITED else "what it was made with"
+    assert count_failure(observation(), error, "what it was made with") == Failures(1, NOW, NOW + wait, inputs)
 
 
 def test_a_further_failure_counts_on() -> None:
     seen = observation(failures=Failures(3, NOW - HOUR, NOW))
-    assert count_failure(seen, UNAVAILABLE) == Failures(4, NOW, NOW + 40 * SECOND)
+    assert count_failure(seen, UNAVAILABLE, "") == Failures(4, NOW, NOW + 40 * SECOND)
 
 
 # --- One outcome after the other -------------------------------------------------------------------------------------
@@ -299,5 +300,5 @@ def test_attempts_get_denser_as_expiry_nears(attempts: int, left: timedelta) -> 
     assert token.access.expires_at is not None
     now = token.access.expires_at - left
     seen = observation(issued=token, now=now, failures=Failures(attempts, NOW, now))
-    ended = Result(token, Granted(), NOW, UNAVAILABLE, count_failure(seen, UNAVAILABLE))
+    ended = Result(token, Granted(), NOW, UNAVAILABLE, count_failure(seen, UNAVAILABLE, ""))
     assert wait(Settled(seen, ended, NOW)) <= max(left / 3, schedule.SHORTEST_RETRY) + SECOND
