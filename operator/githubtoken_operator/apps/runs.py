@@ -109,9 +109,8 @@ class AppRuns:
             return None
         error = resolved.error or (resolved.key_error if resolved.source.private_key else None)
         await self._ask(ref, error)
-        key, check, users = resolved.key, self._checks.last(ref), self._watched.users(ref)
-        concerned = check is not None and key is not None and check.concerns(resolved.source, key.fingerprint)
-        check = check if concerned and error is None else None
+        key, users = resolved.key, self._watched.users(ref)
+        check = self._known(ref, resolved) if error is None else None
         if isinstance(key, RemoteKey) and resolved.app is not None and error is None:
             # Of one that no token uses, too, it is found out whether it signs again.
             if users or key.trouble is not None:
@@ -127,12 +126,25 @@ class AppRuns:
                 self._wake(token)
         return self._again(ref, resolved, error, check)
 
+    def _known(self, ref: Ref, resolved: Resolved) -> Check | None:
+        """What GitHub said last of the App as it is, also to an earlier process.
+
+        Until a service that has the key says which it is, that is taken to be the same.
+        """
+        check = self._checks.last(ref) or (appcheck.remembered(resolved.source) if resolved.source else None)
+        if check is None or resolved.key is None or resolved.source is None:
+            return None
+        return check if check.concerns(resolved.source, resolved.key.fingerprint or check.fingerprint) else None
+
     def _again(self, ref: Ref, resolved: Resolved, error: TokenError | None, check: Check | None) -> Next | None:
-        unanswered = check is None and resolved.key is not None
+        now, unanswered = self._now(), False
+        if (key := resolved.key) is not None:
+            overdue = check is not None and check.error is not None and check.next_look <= now
+            unanswered = check is None or not key.fingerprint or overdue
         if unanswered and error is None and (end_of_limit := self._checks.limited_until(ref)) is not None:
             due = end_of_limit
         elif error is not None or resolved.client_secret_error is not None or unanswered:
-            due = self._now() + RECHECK_MISSING
+            due = now + RECHECK_MISSING
         elif check is not None and check.error is not None:
             due = check.next_look
         else:

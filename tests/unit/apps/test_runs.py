@@ -13,11 +13,11 @@ from githubtoken_operator.domain.objects.secrets import encoded
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
-from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.engine.cache.watched import Ref
 from tests.unit.apps.worlds import ACME, app_status, looks, world_with
 from tests.unit.builders import app_body, githubtoken_body, secret
-from tests.unit.fakes import API_AWAY, Process, World, raising, token_ref
+from tests.unit.fakes import API_AWAY, NOT_SENT, Process, World, raising, token_ref
 from tests.unit.keys import pem
 
 
@@ -201,3 +201,29 @@ async def test_a_token_that_failed_before_its_app_was_called_refused_is_tried_wh
     assert datetime.fromisoformat(world.status()["nextAttemptTime"]) > world.clock.now
     await (world.start() if restarted else process).run()
     assert ready_of(world.status()) == ("True", reasons.FRESH)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize(
+    ("error", "wait"),
+    [
+        pytest.param(NOT_SENT, RECHECK_MISSING, id="no answer"),
+        pytest.param(RateLimited(reasons.RATE_LIMITED, "slow down", retry_after=40), timedelta(seconds=40), id="limit"),
+    ],
+)
+async def test_a_refused_app_of_which_github_says_no_more_stays_so_and_is_not_asked_about_without_a_pause(
+    error: TokenError, wait: timedelta, *, restarted: bool
+) -> None:
+    world = world_with()
+    world.github.refuses["get_app"] = Terminal(reasons.AUTHENTICATION_FAILED, "another App's key")
+    process = world.start()
+    await process.app_runs.run(ACME)
+    world.clock.advance(timedelta(minutes=1))
+    world.github.refuses["get_app"] = error
+    process = world.start() if restarted else process
+    for _ in range(3):
+        due = await process.app_runs.run(ACME)
+        assert due is not None
+        assert due.due == (world.clock.now + wait).timestamp()
+        assert ready_of(app_status(world)) == ("False", reasons.AUTHENTICATION_FAILED)
+    assert looks(world) == 2

@@ -11,6 +11,7 @@ import pytest
 
 from githubtoken_operator.adapters.github.jwt import load_private_key
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.signers import attempts
 from githubtoken_operator.adapters.signers.remote_key import RemoteKey
 from githubtoken_operator.domain.apps.signers import AWSKey
 from githubtoken_operator.domain.vocabulary.conditions import needs_human, ready_of
@@ -98,6 +99,39 @@ async def test_a_restart_asks_github_nothing_where_the_same_key_signs() -> None:
         await ended(process)
 
     assert world.faults.calls.count("get_app") == 1
+
+
+@pytest.mark.parametrize("trouble", ["it is slow", "it is away"])
+async def test_neither_is_it_asked_where_the_service_does_not_say_at_first_which_key_it_has(
+    trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer = FakeSigner()
+    world = world_with(signer)
+    process = world.start()
+    await process.app_runs.run(ACME)
+    await ended(process)
+    written = status(world)
+    process = world.start()
+    if trouble == "it is slow":
+        monkeypatch.setattr(attempts, "PATIENCE", 0.0)
+        signer.hang = asyncio.Event()
+    else:
+        signer.error = SignerUnavailable("away")
+    due = await process.app_runs.run(ACME)
+    assert due is not None
+    assert status(world)["lastCheckTime"] == written["lastCheckTime"]
+    assert world.event_reasons == ["Accepted", *(["SignerUnavailable"] if signer.error else [])]
+
+    if signer.hang is not None:
+        signer.hang.set()
+        await asyncio.sleep(0.01)
+    signer.error = None
+    world.clock.advance(timedelta(seconds=10))
+    assert await process.app_runs.run(ACME) is None
+    assert {**status(world), "conditions": []} == {**written, "conditions": []}
+    assert ready_of(status(world)) == ("True", "Accepted")
+    assert world.faults.calls.count("get_app") == 1
+    await ended(process)
 
 
 async def test_an_app_that_is_not_used_costs_no_signature_ahead() -> None:
