@@ -89,7 +89,7 @@ class AppReader:
         return Terminal(
             reasons.APP_NOT_ALLOWED,
             f"ClusterGitHubApp `{source.name}` may not be used from namespace `{namespace}`: ask who administers it to "
-            "admit the namespace in its `spec.allowedNamespaces`, or use a GitHubApp",
+            "admit the namespace in its `spec.allowedNamespaces`, or make the GitHubToken anew with a GitHubApp",
         )
 
     async def _labels(self, namespace: str) -> Mapping[str, str]:
@@ -194,10 +194,12 @@ class AppReader:
 
 def _not_found(ref: Ref) -> Terminal:
     where = " in this namespace" if ref.namespace else ""
+    # Who forgets the kind means an App of the cluster.
+    kind = " (`kind: ClusterGitHubApp` for one of the whole cluster)" if ref.namespace else ""
     return Terminal(
         reasons.APP_NOT_FOUND,
-        f"there is no {ref.kind} `{ref.name}`{where}: create it, or make the GitHubToken anew with another "
-        "`spec.appRef.name`",
+        f"there is no {ref.kind} `{ref.name}`{where}: create it, or make this object anew with another "
+        f"`spec.appRef`{kind}",
     )
 
 

@@ -56,7 +56,9 @@ class Apps:
         if ref.kind is Kind.APP:
             return await self.resolve(ref)
         if not self._clusterwide:
-            message = f"this operator serves namespaces only: use a GitHubApp instead of {ref}"
+            message = (
+                f"this operator serves namespaces only: make the GitHubToken anew with a GitHubApp instead of {ref}"
+            )
             return Resolved(self._now(), error=Terminal(reasons.APP_NOT_ALLOWED, message))
         resolved = await self.resolve(ref)
         if not namespace or resolved.source is None:

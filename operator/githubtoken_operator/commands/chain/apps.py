@@ -22,7 +22,8 @@ def app(chain: Chain) -> Check | None:
     name = f"{chain.wanted.app_kind} {chain.app.name}"
     found = chain.app.found
     if isinstance(found, ApiError) or found is None:
-        missing = Check(name, "failed", "is not there", "create it, or make the GitHubToken anew with another `appRef`")
+        anew = f"create it, or make the {chain.token.kind} anew with another `spec.appRef`"
+        missing = Check(name, "failed", "is not there", anew)
         return broken(chain, "app", name) or (unseen(name, found) if isinstance(found, ApiError) else missing)
     status = found.get("status") or {}
     state, told = ready_of(status)[0], ready_in_words(status)

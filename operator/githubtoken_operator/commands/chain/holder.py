@@ -71,7 +71,8 @@ def secret(chain: Chain) -> Check | None:
     def foreign(secret: SecretLook) -> Check | None:
         if secret.annotations.get(note) == token.name:
             return None
-        return Check(name, "failed", f"was not written for this {token.kind}", "name another in `spec.secret.name`")
+        anew = f"make the {token.kind} anew with another `spec.secret.name`"
+        return Check(name, "failed", f"was not written for this {token.kind}", anew)
 
     def older(secret: SecretLook) -> Check | None:
         has = secret.annotations.get(REVISION)

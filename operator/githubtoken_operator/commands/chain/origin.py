@@ -56,11 +56,12 @@ def credential(chain: Chain) -> Check | None:
     if at_fault := broken(chain, "sign-in", name):
         return at_fault
     ends = ages.shown(status.get("refreshTokenExpirationTime"), chain.now)
+    anew = f"make the {chain.token.kind} anew with another `spec.user.credentialSecretName`"
     rules = (
         lambda secret: (
             None
             if secret.labels.get(ROLE) == ROLE_CREDENTIAL and secret.annotations.get(note) == chain.token.name
-            else Check(name, "failed", "was not made for this GitHubToken", "name another `user.credentialSecretName`")
+            else Check(name, "failed", f"was not made for this {chain.token.kind}", anew)
         ),
         lambda _: Check(name, "ok", f"is there; the sign-in ends {ends}" if ends else "is there"),
     )

@@ -58,7 +58,12 @@ def outranked(token: GitHubToken, secret: JSON | None, rivals: Iterable[GitHubTo
         return None
     _, first = min(ahead, key=lambda item: item[0])
     wanted = f"Secret `{token.secret.name}` is also wanted by {first.object_kind} `{first.name}`, which was there first"
-    return f"{wanted}: make this one anew with another `spec.secret.name`"
+    return f"{wanted}: {_anew(token)}"
+
+
+def _anew(token: GitHubToken) -> str:
+    """How it gets a Secret of another name, which cannot be changed."""
+    return f"make this {token.object_kind} anew with another `spec.secret.name`"
 
 
 def _rank(token: GitHubToken) -> tuple[str, str, str]:
@@ -90,14 +95,14 @@ def adopts(secret: JSON | None) -> bool:
 _ConflictRule = Callable[[JSON, GitHubToken], str | None]
 
 
-def _immutable(secret: JSON, _token: GitHubToken) -> str | None:
-    return "is immutable: delete it, or name another in `spec.secret.name`" if secret.get("immutable") else None
+def _immutable(secret: JSON, token: GitHubToken) -> str | None:
+    return f"is immutable: delete it, or {_anew(token)}" if secret.get("immutable") else None
 
 
-def _kept_for_something_else(secret: JSON, _token: GitHubToken) -> str | None:
+def _kept_for_something_else(secret: JSON, token: GitHubToken) -> str | None:
     role = labels_of(secret).get(ROLE)
     if role in (ROLE_CREDENTIAL, ROLE_APP):
-        return f"has the role `{role}` and is never given to consumers: name another in `spec.secret.name`"
+        return f"has the role `{role}` and is never given to consumers: {_anew(token)}"
     return None
 
 
@@ -111,23 +116,25 @@ def _predecessor(secret: JSON, token: GitHubToken) -> str | None:
 def _another_githubtoken(secret: JSON, token: GitHubToken) -> str | None:
     owner = noted_owner(secret)
     if labels_of(secret).get(ROLE) == ROLE_TOKEN and owner is not None and not is_noted_for(secret, token):
-        return (
-            f"belongs to {in_words(owner)}: name another in `spec.secret.name`, or, if that one is gone, annotate "
-            f'the Secret `{ADOPT}: "true"`'
-        )
+        given = f'if that one is gone, annotate the Secret `{ADOPT}: "true"`'
+        return f"belongs to {in_words(owner)}: {_anew(token)}, or, {given}"
     return None
 
 
 def _controlled(secret: JSON, token: GitHubToken) -> str | None:
     if controller_uid(secret) not in (None, token.uid):
-        return "is controlled by another object: name another in `spec.secret.name`"
+        return f"is controlled by another object: {_anew(token)}"
     return None
 
 
 def _another_type(secret: JSON, token: GitHubToken) -> str | None:
-    if secret.get("type") != token.secret.type:
-        return f"has the type `{secret.get('type')}`, which must be `{token.secret.type}`: delete it, or name another"
-    return None
+    has = secret.get("type")
+    if has == token.secret.type:
+        return None
+    ask = (
+        "set `spec.secret.type: Opaque`, " if has == "Opaque" and "DockerConfigJSON" not in token.secret.formats else ""
+    )
+    return f"has the type `{has}`, which must be `{token.secret.type}`: delete it, {ask}or {_anew(token)}"
 
 
 def _adopted_with_another_type(secret: JSON, token: GitHubToken) -> str | None:
@@ -141,10 +148,10 @@ def _held_by_a_finalizer(secret: JSON, token: GitHubToken) -> str | None:
     return None
 
 
-def _not_given(secret: JSON, _token: GitHubToken) -> str | None:
+def _not_given(secret: JSON, token: GitHubToken) -> str | None:
     if is_given(secret):
         return None
-    return f'was made by somebody else: delete it, name another in `spec.secret.name`, or annotate it `{ADOPT}: "true"`'
+    return f'was made by somebody else: delete it, {_anew(token)}, or annotate it `{ADOPT}: "true"`'
 
 
 _CONFLICTS: Final[Sequence[_ConflictRule]] = (

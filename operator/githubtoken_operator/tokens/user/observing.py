@@ -102,7 +102,12 @@ class UserInputs:
         """The seed, or what is wrong with it."""
         where = user.seed
         if where is None:
-            return None, "nobody has signed in" if user.device_flow else "set `spec.user.seedSecretRef`"
+            how = (
+                "nobody has signed in"
+                if user.device_flow
+                else "set `spec.user.deviceFlow`, or `spec.user.seedSecretRef`"
+            )
+            return None, how
         secret = await read(Kind.SECRET, token.namespace, where.name)
         if secret is None:
             return None, f"there is no Secret `{where.name}`: create it with a refresh token under `{where.key}`"

@@ -164,6 +164,18 @@ def test_a_secret_of_ours_whose_type_cannot_be_changed_is_said(body: dict[str, A
     assert ownership.conflict(body, githubtoken()) is None
 
 
+@pytest.mark.parametrize(
+    ("formats", "asks"),
+    [
+        pytest.param(["BasicAuth"], True, id="where the formats allow it"),
+        pytest.param(["DockerConfigJSON"], False, id="where they do not"),
+    ],
+)
+def test_an_opaque_secret_that_is_handed_over_can_be_taken_as_it_is(formats: list[str], *, asks: bool) -> None:
+    said = ownership.conflict(secret(annotations=GIVEN), githubtoken(secret={"formats": formats})) or ""
+    assert ("set `spec.secret.type: Opaque`" in said) is asks
+
+
 # --- Several that want one -------------------------------------------------------------------------------------------
 
 

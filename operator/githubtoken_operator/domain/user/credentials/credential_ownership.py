@@ -30,25 +30,23 @@ def conflict(secret: JSON | None, token: GitHubToken, *, abandoned: bool = False
     if secret is None or token.user is None:
         return None
     name = token.user.credential
+    anew = f"make this {token.object_kind} anew with another `spec.user.credentialSecretName`"
     if _is_ours(secret, token):
         return f"Secret `{name}` is immutable: delete it and sign in again" if secret.get("immutable") else None
     if _unadoptable(secret):
         return (
             f"Secret `{name}` cannot be adopted: it is immutable, not Opaque, controlled by another object, "
-            "or made for something else; name another in `spec.user.credentialSecretName`"
+            f"or made for something else; {anew}"
         )
     if is_given(secret) and (abandoned or giver(secret, token, ROLE_CREDENTIAL) is None):
         return None
     if labels_of(secret).get(ROLE) == ROLE_CREDENTIAL:
         owner = noted_owner(secret)
         return (
-            f"Secret `{name}` is the credential of {in_words(owner) if owner else 'another object'}: name another in "
-            f'`spec.user.credentialSecretName`, or, if that one is gone, annotate the Secret `{ADOPT}: "true"`'
+            f"Secret `{name}` is the credential of {in_words(owner) if owner else 'another object'}: {anew}, "
+            f'or, if that one is gone, annotate the Secret `{ADOPT}: "true"`'
         )
-    return (
-        f"Secret `{name}` was made by somebody else: delete it, name another in `spec.user.credentialSecretName`, "
-        f'or annotate it `{ADOPT}: "true"`'
-    )
+    return f'Secret `{name}` was made by somebody else: delete it, {anew}, or annotate it `{ADOPT}: "true"`'
 
 
 def lacks_label(secret: JSON) -> bool:
