@@ -16,7 +16,8 @@ IMMUTABLE: Final = re.compile(r"`spec\.(secret\.name|user\.credentialSecretName|
 def texts(path: Path) -> list[str]:
     """The texts of a module, with a name in the place of what is put into them; without docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    found, seen = [], set()
+    found: list[str] = []
+    seen: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr):
             seen.update(map(id, ast.walk(node.value) if isinstance(node.value, ast.Constant) else ()))

@@ -53,20 +53,26 @@ class Kubeconfig:
         for path in paths:
             try:
                 content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+                if not isinstance(content, Mapping):
+                    raise _broken(path, "is not usable: it must be an object with `clusters`, `users` and `contexts`")
                 if wrong := shape.fault(content.get("current-context"), str, "current-context"):
                     raise _broken(path, f"is not usable: {wrong}")
                 current = current or content.get("current-context")
                 for section, kind in _SECTIONS.items():
                     if wrong := shape.fault(content.get(section), ({"name": str},), section):
                         raise _broken(path, f"is not usable: {wrong}")
-                    for entry in content.get(section) or ():
+                    for number, entry in enumerate(content.get(section) or ()):
+                        if lacks := next((name for name in ("name", kind) if name not in entry), None):
+                            raise _broken(path, f"is not usable: `{section}[{number}]` has no `{lacks}`")
                         if wrong := shape.fault(entry[kind], _SHAPES[section], kind):
                             raise _broken(path, f"is not usable: {wrong}")
                         found = _resolved(entry[kind] or {}, Path(path).parent)
                         sections[section].setdefault(entry["name"], (found, Path(path).parent))
             except (yaml.YAMLError, RecursionError):
                 raise _broken(path, "is not YAML") from None
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
+            except UnicodeDecodeError:
+                raise _broken(path, "is not YAML: it is no text in UTF-8") from None
+            except (TypeError, ValueError) as error:
                 raise _broken(path, f"is not usable ({type(error).__name__})") from None
             except OSError as error:
                 raise _broken(path, f"cannot be read ({error.strerror})") from None

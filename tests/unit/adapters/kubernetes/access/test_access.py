@@ -157,17 +157,24 @@ async def test_without_any_file_it_says_where_it_looked(home: Path) -> None:
     ("content", "says"),
     [
         pytest.param(f"token: {CANARY}: {{", "is not YAML", id="not YAML"),
-        pytest.param([CANARY], "is not usable", id="a list"),
+        pytest.param([CANARY], "is not usable: it must be an object", id="a list"),
+        pytest.param(CANARY, "is not usable: it must be an object", id="a token"),
+        pytest.param(7, "is not usable: it must be an object", id="a number"),
+        pytest.param(
+            {"clusters": [{"cluster": {}}]}, "is not usable: `clusters[0]` has no `name`", id="no name at all"
+        ),
         pytest.param({"clusters": 3}, "is not usable: `clusters` must be a list", id="no list"),
         pytest.param({"users": [CANARY]}, "is not usable: `users[0]` must be an object", id="no objects"),
         pytest.param({"contexts": [{"name": 7}]}, "is not usable: `contexts[0].name` must be text", id="no name"),
         pytest.param(
             {**kubeconfig("a", current="a"), "users": [{"name": "me", "token": CANARY}]},
-            "is not usable",
+            "is not usable: `users[0]` has no `user`",
             id="a token in the wrong place",
         ),
         pytest.param(
-            {"current-context": "a", "contexts": [{"name": "a", "token": CANARY}]}, "is not usable", id="no context"
+            {"current-context": "a", "contexts": [{"name": "a", "token": CANARY}]},
+            "is not usable: `contexts[0]` has no `context`",
+            id="no context",
         ),
     ],
 )
@@ -176,6 +183,12 @@ async def test_a_file_that_cannot_be_used_is_told_without_its_content(home: Path
     line = await complaint(kubeconfig=path)
     assert line.startswith(f"the kubeconfig {path} {says}")
     assert line.endswith("see `kubectl config view`")
+
+
+async def test_a_file_that_is_no_text_is_told(home: Path) -> None:
+    path = home / "config"
+    path.write_bytes(b"\xff\xfe\x00" + CANARY.encode())
+    assert (await complaint(kubeconfig=str(path))).startswith(f"the kubeconfig {path} is not YAML: it is no text")
 
 
 async def test_in_a_pod_without_a_kubeconfig_it_is_the_pods_own_cluster(
