@@ -55,7 +55,7 @@ def private_key(chain: Chain) -> Check | None:
         ),
         lambda secret: Check(name, "ok", f"parses; fingerprint {secret.fingerprint}"),
     )
-    return of_secret(chain, "private key", name, chain.private_key, rules)
+    return of_secret(chain, "private key", name, chain.private_key, rules, at_home=not source.namespace)
 
 
 def signer(chain: Chain) -> Check | None:
@@ -84,4 +84,4 @@ def client_secret(chain: Chain) -> Check | None:
         return broken(chain, "client secret", "Client secret")
     name = f"Client secret {ref.key} in Secret {ref.name}"
     rules = (lambda secret: of_key(name, ref, secret), lambda _: Check(name, "ok", "is there"))
-    return of_secret(chain, "client secret", name, chain.client_secret, rules)
+    return of_secret(chain, "client secret", name, chain.client_secret, rules, at_home=not source.namespace)

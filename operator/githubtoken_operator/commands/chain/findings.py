@@ -68,15 +68,24 @@ def of_secret(
     rules: Sequence[Callable[[SecretLook], Check | None]],
     *,
     missing: str = "create it",
+    at_home: bool = False,
 ) -> Check:
-    """What the rules say of a Secret that is there; `missing` is what to do where it is not."""
+    """What the rules say of a Secret that is there; `missing` is what to do where it is not.
+
+    One that is `at_home` was looked for where the operator is said to be, which nobody but the caller knows.
+    """
     found = seen.found if seen else None
     if isinstance(found, SecretLook):
         check = first(rules, found) or Check(name, "ok", "is there")
         return check if check.state == "failed" else broken(chain, link, name) or check
     if at_fault := broken(chain, link, name):
         return at_fault
-    return unseen(name, found) if found is not None else Check(name, "failed", "the Secret is not there", missing)
+    if found is not None:
+        return unseen(name, found)
+    if not at_home:
+        return Check(name, "failed", "the Secret is not there", missing)
+    elsewhere = f"{missing}, or say --operator-namespace where the operator is in another"
+    return Check(name, "unknown", f"the Secret is not in the namespace {chain.home}", elsewhere)
 
 
 def of_key(name: str, ref: KeyRef, secret: SecretLook) -> Check | None:

@@ -40,7 +40,8 @@ def source(chain: Chain) -> Check | None:
     )
     if not needed and chain.source.found is None:
         return Check(name, "ok", "is not there any more, and not needed while the sign-in lasts")
-    return of_secret(chain, "" if wanted.user else "source", name, chain.source, rules)
+    link = "" if wanted.user else "source"
+    return of_secret(chain, link, name, chain.source, rules, at_home=not chain.token.namespace)
 
 
 def credential(chain: Chain) -> Check | None:
@@ -66,4 +67,5 @@ def credential(chain: Chain) -> Check | None:
         lambda _: Check(name, "ok", f"is there; the sign-in ends {ends}" if ends else "is there"),
     )
     missing = "the operator makes it from the seed, or when somebody signs in"
-    return of_secret(chain, "sign-in", name, seen, rules, missing=missing)
+    at_home = not chain.token.namespace
+    return of_secret(chain, "sign-in", name, seen, rules, missing=missing, at_home=at_home)

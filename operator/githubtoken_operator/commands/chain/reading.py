@@ -24,6 +24,7 @@ class Chain:
     """All that was read at one moment; None for a link that this GitHubToken has not, or that is not known to be.
 
     Of a ClusterGitHubToken the Secret and what uses it are those of `view`, one of its namespaces; none without one.
+    `home` is where the operator is said to be, and so what is cluster-scoped has its Secrets.
     """
 
     token: Snapshot
@@ -37,6 +38,7 @@ class Chain:
     workloads: Sequence[tuple[str, Look[JSON]]]
     now: datetime
     view: str = ""
+    home: str = ""
 
     @property
     def wanted(self) -> GitHubToken:
@@ -83,7 +85,7 @@ async def read(
         pods_there(),
         asyncio.gather(*(workload(each.kind, each.name) for each in wanted.restart_targets if view)),
     )
-    return Chain(token, app, *secrets, consumer, pods, workloads, now, view)
+    return Chain(token, app, *secrets, consumer, pods, workloads, now, view, operator_namespace)
 
 
 def _parsed(app: Look[JSON] | None) -> GitHubApp | None:

@@ -72,7 +72,12 @@ def _app(objects: Objects, body: JSON) -> Check:
     if app.private_key is None:
         return Check(name, "ok", f"{reason}: it names no private key")
     where = app.namespace or objects.operator_namespace
-    return _key(name, reason, app, objects.keys.get((where, app.private_key.name, app.private_key.key)))
+    key = objects.keys.get((where, app.private_key.name, app.private_key.key))
+    if key is not None and key.found is None and not app.namespace:
+        # The operator has read it, so it is in another namespace than was asked for.
+        says = f"{reason}; there is no Secret {app.private_key.name} in the namespace {where}"
+        return Check(name, "unknown", says, "say --operator-namespace where the operator is in another")
+    return _key(name, reason, app, key)
 
 
 def _key(name: str, reason: str, app: GitHubApp, seen: object) -> Check:

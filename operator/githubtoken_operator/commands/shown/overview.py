@@ -45,7 +45,8 @@ def overview(seen: Seen) -> str:
 
 def _app(seen: Seen) -> str:
     ref = seen.token.spec.get("appRef")
-    return f"{ref.get('kind', 'GitHubApp')} {ref['name']}" if ref else ""
+    kind = "GitHubApp" if seen.token.namespace else "ClusterGitHubApp"
+    return f"{ref.get('kind', kind)} {ref['name']}" if ref else ""
 
 
 def _source(seen: Seen) -> str:

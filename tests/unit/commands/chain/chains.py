@@ -33,6 +33,7 @@ def chain(token: Snapshot | None = None, **changes: Any) -> Chain:  # noqa: ANN4
         "pods": Look("pods", []),
         "workloads": (),
         "now": NOW,
+        "home": "githubtoken-system",
     }
     return Chain(**{**whole, **changes})
 

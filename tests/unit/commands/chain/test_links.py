@@ -108,6 +108,14 @@ def test_a_private_key_that_cannot_be_used_says_why(secret: object, state: str, 
     assert (check.state, check.says) == (state, says)
 
 
+def test_a_key_that_is_not_where_the_operator_is_said_to_be_may_be_where_it_is() -> None:
+    accepted = {**cluster_app_body(), "status": ACCEPTED}
+    token = snapshot(status={"account": "acme"}, appRef={"kind": "ClusterGitHubApp", "name": "acme"})
+    check = walked(token, app=Look("acme", accepted), private_key=Look("acme-app", None))[PRIVATE_KEY]
+    assert (check.state, check.says) == ("unknown", "the Secret is not in the namespace githubtoken-system")
+    assert check.advice == "create it, or say --operator-namespace where the operator is in another"
+
+
 def test_an_app_that_names_no_key_cannot_mint() -> None:
     app = {**app_body(privateKeySecretRef=None), "status": ACCEPTED}
     check = walked(app=Look("acme", app), private_key=None)["Private key"]

@@ -396,6 +396,14 @@ def test_an_app_whose_key_is_with_a_service_says_so(ready: tuple[str, ...], stat
     assert (found["ClusterGitHubApp acme"].state, found["ClusterGitHubApp acme"].says) == (state, says)
 
 
+def test_a_key_that_is_not_where_the_operator_is_said_to_be_is_not_called_missing() -> None:
+    body, key = {**cluster_app_body(), "status": ACCEPTED}, ("githubtoken-system", "acme-app", "private-key.pem")
+    found = objects(apps=Look("", []), cluster_apps=Look("", [body]), keys={key: Look("", None)})
+    check = checked(objects=found)["ClusterGitHubApp acme"]
+    assert check.state == "unknown"
+    assert check.says == "Accepted; there is no Secret acme-app in the namespace githubtoken-system"
+
+
 def test_a_githubtoken_that_is_not_ready_has_a_line_and_points_to_its_chain() -> None:
     refused = snapshot(
         status={"conditions": needing_human("PermissionsNotGranted", "grant it")},

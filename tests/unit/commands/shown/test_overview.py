@@ -40,6 +40,14 @@ def line(label: str, text: str) -> str:
     return found[0] if found else ""
 
 
+def test_the_app_is_named_by_its_kind() -> None:
+    token = snapshot(appRef={"kind": "ClusterGitHubApp", "name": "acme"})
+    assert line("App", page(token)) == "ClusterGitHubApp acme"
+    body = githubtoken_body(appRef={"name": "acme"})
+    del body["metadata"]["namespace"]
+    assert line("App", page(Snapshot(body))) == "ClusterGitHubApp acme"
+
+
 def test_a_ready_token_is_shown_with_its_secret_times_conditions_and_events() -> None:
     granted = {"account": "acme", "permissions": {"metadata": "read", "contents": "write"}}
     token = snapshot(status={**granted, "issuedTime": at(-timedelta(minutes=18))})
