@@ -90,7 +90,8 @@ class Intake:
         """What is known now of a Secret that has no label of ours and is named."""
         if secret is not None:
             self._take(ref, secret)
-        elif self._watched.is_delivered(ref):
+        elif self._watched.is_delivered(ref) or self._watched.is_seen(ref):
+            # It may have gone after it was read, and before its watch began.
             self._gone(ref)
 
     def _show(self, ref: Ref, body: JSON) -> None:

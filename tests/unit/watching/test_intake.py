@@ -226,3 +226,19 @@ async def test_what_is_found_of_a_secret_without_the_label_wakes_whom_it_concern
     assert kopf_.woken == [APP] * 3
     kopf_.intake.found(key, None)
     assert kopf_.woken == [APP] * 3
+
+
+async def test_a_secret_without_the_label_that_goes_before_its_watch_begins_wakes_whoever_has_read_it() -> None:
+    kopf_ = Kopf()
+    key = Ref(Kind.SECRET, NAMESPACE, "acme-app")
+    kopf_.watched.depends(APP, [key])
+    kopf_.watched.depends(TOKEN, [CONSUMER])
+    with kopf_.watched.run_of(APP):
+        kopf_.watched.saw(key, secret("acme-app", {"a": "1"}))
+    for _ in range(2):
+        kopf_.intake.found(key, None)
+    assert kopf_.woken == [APP]
+    with kopf_.watched.run_of(APP):
+        kopf_.watched.saw(key, None)
+    kopf_.intake.found(key, None)
+    assert kopf_.woken == [APP]

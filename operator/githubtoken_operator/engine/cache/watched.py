@@ -156,6 +156,10 @@ class Watched:
         """Whether a watch brought the object, and nothing told of its end."""
         return ref in self._delivered[ref.kind]
 
+    def is_seen(self, ref: Ref) -> bool:
+        """Whether some key has read the object by itself, and has decided on its being there."""
+        return any(self._seen_by(key).get(ref, _ABSENT) != _ABSENT for key in self.dependents(ref))
+
     def delivered(self, kind: Kind) -> tuple[Ref, ...]:
         """All of that kind."""
         return tuple(self._delivered[kind])

@@ -27,7 +27,7 @@ from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.user.credentials import credential
 from githubtoken_operator.domain.user.device_flow import Ask, Awaiting, Poll
-from githubtoken_operator.domain.user.revocation import given_up
+from githubtoken_operator.domain.user.revocation import given_up, is_called_dead
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     NotUnderstood,
@@ -108,12 +108,10 @@ class UserKind(TokenKind):
             resolved = replace(resolved, app=replace(app, client_id=known))
         seen, found = await self._room.inputs.observe(seen, seen.token.user, resolved, stored, read)
         key = credential.key_of(seen.token)
-        if (
-            stored is not None
-            and seen.issued is None
-            and self._room.credentials.savings.ended(key, stored.access.token)
-        ):
-            seen = replace(seen, own=replace(OfUser.of(seen.own), revoked=True))
+        if stored is not None and seen.issued is None:
+            ended = self._room.credentials.savings.ended(key, stored.access.token)
+            if ended or is_called_dead(seen.token, stored.access.token):
+                seen = replace(seen, own=replace(OfUser.of(seen.own), revoked=True))
         return seen, found
 
     async def step(self, gathered: Gathered, memory: Memory, step: Step) -> Standing | None:

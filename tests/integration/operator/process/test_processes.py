@@ -93,6 +93,22 @@ def test_a_restart_goes_on_waiting_where_it_was(apart: World, start: Start) -> N
     assert len(apart.events()) == 1
 
 
+@pytest.mark.only_githubtoken
+def test_what_is_mended_while_no_operator_runs_is_tried_by_the_next_one_at_once(apart: World, start: Start) -> None:
+    app = apart.app(installed=False)
+    installation = apart.install(app)
+    apart.github.suspend(installation)
+    apart.installation_token()
+    apart.wait_reason("ci", "InstallationSuspended")
+    planned = apart.status()["nextAttemptTime"]
+    assert apart.operator.stop() == 0
+    apart.github.unsuspend(installation)
+    apart.secret_key("acme-app", "client-secret", "another")
+    apart.operator = start()
+    apart.wait_ready()
+    assert apart.status()["issuedTime"] < planned
+
+
 @pytest.mark.parametrize(
     "slowness",
     [pytest.param({"delay": 4}, id="before the answer"), pytest.param({"body_delay": 4}, id="in the answer")],

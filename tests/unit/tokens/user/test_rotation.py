@@ -464,6 +464,44 @@ async def test_a_refused_token_is_marked_and_never_sent_again_not_even_after_a_r
     assert world.faults.calls.count("refresh") == sent
 
 
+async def refused_and_deleted() -> World:
+    world = await running()
+    world.github.live.clear()
+    await world.start().settle()
+    world.api.delete(CREDENTIAL)
+    return world
+
+
+async def rotated_while_it_was_deleted() -> World:
+    world = await running()
+    world.api.delete("secrets/alice-seed")
+    world.faults.once("refresh", lambda: world.api.delete(CREDENTIAL), moment=AFTER)
+    await world.start().settle()
+    return world
+
+
+@pytest.mark.parametrize("end", [refused_and_deleted, rotated_while_it_was_deleted])
+async def test_a_dead_token_whose_credential_is_gone_is_called_ready_by_no_later_process(end: Beginning) -> None:
+    world = await end()
+    world.api.objects.pop("secrets/alice-seed", None)
+    for _ in range(3):
+        await world.start().settle()
+        assert ready_of(world.status()) == ("False", reasons.CREDENTIAL_MISSING)
+    sign_in_by_hand(world)
+    await world.start().settle()
+    assert_settled(world)
+
+
+async def test_a_token_that_lives_is_ready_though_its_credential_is_gone() -> None:
+    world = await running()
+    world.api.delete("secrets/alice-seed")
+    world.api.delete(CREDENTIAL)
+    for _ in range(3):
+        await world.start().settle()
+        assert ready_of(world.status()) == ("True", "Fresh")
+        assert "refresh failing: there is no refresh token to start from" in world.message
+
+
 async def test_a_refusal_counts_for_nothing_where_somebody_else_has_won_meanwhile() -> None:
     world = await running()
 
