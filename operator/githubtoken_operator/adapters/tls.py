@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import OrderedDict
 from typing import Final
 
 import aiohttp
 
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
+from githubtoken_operator.domain.vocabulary.newest import Newest
 
 _KEPT: Final = 256
-_problems: Final[OrderedDict[str, str | None]] = OrderedDict()
+_problems: Final[Newest[str, str | None]] = Newest(_KEPT)
 """What was found of bundles, by digest; a miss costs a look and nothing else."""
 
 
@@ -52,12 +52,10 @@ def add(context: ssl.SSLContext, bundle: CABundle) -> None:
 
 async def problem_of(bundle: CABundle) -> str | None:
     """Why the bundle cannot be used, as the end of "`caBundle` …"; looked at once for each digest, beside the loop."""
-    if bundle.digest not in _problems:
-        _problems[bundle.digest] = await asyncio.to_thread(_problem, bundle)
-        while len(_problems) > _KEPT:
-            _problems.popitem(last=False)
-    _problems.move_to_end(bundle.digest)
-    return _problems[bundle.digest]
+    known = bundle.digest in _problems
+    found = _problems[bundle.digest] if known else await asyncio.to_thread(_problem, bundle)
+    _problems[bundle.digest] = found
+    return found
 
 
 def refusal(error: BaseException) -> str | None:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -18,6 +17,7 @@ from githubtoken_operator.adapters.github.sending import Call, Sender
 from githubtoken_operator.domain.github.refusals import app_refusals
 from githubtoken_operator.domain.github.reply import http_date
 from githubtoken_operator.domain.vocabulary.model import Answer, App
+from githubtoken_operator.domain.vocabulary.newest import Newest
 
 _KEPT: Final = 4096
 """Apps of which it is remembered that their host knows them by number; one that is forgotten costs a request."""
@@ -30,7 +30,7 @@ class AsApp:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._by_number: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._by_number: Newest[tuple[str, str, str], None] = Newest(_KEPT)
 
     async def ask(
         self, app: App, operation: str, path: str, parse: Callable[[Answer], T], *, post: bytes | None = None
@@ -55,8 +55,6 @@ class AsApp:
         # A server that knows no client ids is asked by the number from now on; the client id stays that of OAuth.
         found = await self._timed(replace(app, client_id=None), call, parse)
         self._by_number[whose] = None
-        while len(self._by_number) > _KEPT:
-            self._by_number.popitem(last=False)
         return found
 
     async def _timed(self, app: App, call: Call, parse: Callable[[Answer], T]) -> T:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -31,6 +30,7 @@ from githubtoken_operator.domain.apps.web_tokens import ISSUED_BEFORE, LIFE
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.domain.vocabulary.newest import Newest
 
 REUSED_FOR: Final = 300
 """Seconds for which one web token serves all requests of its App."""
@@ -51,7 +51,7 @@ class RSAKey:
 
 
 _keys: WeakValueDictionary[bytes, RSAKey] = WeakValueDictionary()
-_web_tokens: OrderedDict[tuple[str, str, str], tuple[int, str]] = OrderedDict()
+_web_tokens: Newest[tuple[str, str, str], tuple[int, str]] = Newest(_KEPT)
 
 
 async def read_private_key(text: bytes) -> RSAKey:
@@ -135,9 +135,6 @@ def _sign(app: App, key: RSAKey, now: datetime) -> str:
 
 def _keep(app: App, now: datetime, text: str) -> str:
     _web_tokens[app.proof] = (int(now.timestamp()), text)
-    _web_tokens.move_to_end(app.proof)
-    while len(_web_tokens) > _KEPT:
-        _web_tokens.popitem(last=False)
     return text
 
 

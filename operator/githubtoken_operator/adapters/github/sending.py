@@ -32,6 +32,7 @@ from githubtoken_operator.domain.user.entry import LARGEST_BODY
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Concern, NotSent, OutcomeUnknown, TokenError
 from githubtoken_operator.domain.vocabulary.model import Answer, Server
+from githubtoken_operator.domain.vocabulary.newest import Newest
 
 LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes; a token with 500 repositories of full description is well below."""
@@ -129,7 +130,7 @@ class Sender:
         self._set_by = set_by
         self._user_agent = user_agent
         self._send_limit = send_limit
-        self._heard: dict[str, _Heard] = {}
+        self._heard: Newest[str, _Heard] = Newest(_MOST_HOSTS)
 
     async def aclose(self) -> None:
         """Closes all connections; what is under way fails."""
@@ -212,11 +213,9 @@ class Sender:
             # Without one a good pair could not be stored; the host's time as it was last known is next best.
             said = format_datetime(self.time_at(host).astimezone(UTC), usegmt=True)
             return replace(answer, headers={**answer.headers, "date": said})
-        before = self._heard.pop(host, None)
+        before = self._heard.get(host)
         skew = (before.skew if before else Skew()).read(date - now)
         self._heard[host] = _Heard(call.server, call.url, skew)
-        while len(self._heard) > _MOST_HOSTS:
-            del self._heard[next(iter(self._heard))]
         self.observer.clock_skew(host, (self._set_by() - skew.value).total_seconds())
         return answer
 

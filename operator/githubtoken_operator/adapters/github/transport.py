@@ -31,6 +31,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import ClientCertificate
+from githubtoken_operator.domain.vocabulary.newest import Newest
 
 CONNECTIONS_PER_HOST: Final = 100
 """As many concurrent requests as GitHub allows; the lanes let fewer go. A host that hangs takes those of no other."""
@@ -85,7 +86,7 @@ class GitHubTransport(httpx.AsyncBaseTransport):
         self._trust = trust
         self._ca_file = ca_file
         self._shows = shows
-        self._proxies: dict[_Origin, httpx.Proxy | None] = {}
+        self._proxies: Newest[_Origin, httpx.Proxy | None] = Newest(_MOST_ORIGINS)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -133,8 +134,6 @@ class GitHubTransport(httpx.AsyncBaseTransport):
         """The proxy for that origin. The environment of a process does not change."""
         origin = (url.scheme, url.host, url.port)
         if origin not in self._proxies:
-            if len(self._proxies) >= _MOST_ORIGINS:
-                self._proxies.clear()
             named = _proxy(*origin)
             self._proxies[origin] = httpx.Proxy(named) if named else None
         return self._proxies[origin]

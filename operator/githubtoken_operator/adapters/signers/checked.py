@@ -29,6 +29,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
     SignerUnavailable,
     TokenError,
 )
+from githubtoken_operator.domain.vocabulary.newest import Newest
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ class CheckedSigner:
         self._signer = signer
         self._backend = backend
         self._observer = observer
-        self._keys: dict[str, PublicKey] = {}
+        self._keys: Newest[str, PublicKey] = Newest(_KEPT)
 
     async def sign(self, text: bytes) -> Verified:
         """Signs, and verifies. Raises `SignerUnavailable`, `SignerDenied` or `SignerKeyInvalid`."""
@@ -95,8 +96,6 @@ class CheckedSigner:
         key = await self._call(lambda: self._signer.public_key(key_id))
         key = keys.judged(key.key_id[:_LONGEST_ID], key.key)
         self._keys[key_id or key.key_id] = key
-        while len(self._keys) > _KEPT:
-            del self._keys[next(iter(self._keys))]
         return key
 
     async def _call(self, call: Callable[[], Awaitable[T]]) -> T:

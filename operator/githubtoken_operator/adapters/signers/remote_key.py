@@ -23,6 +23,7 @@ from githubtoken_operator.adapters.signers.checked import CheckedSigner, fingerp
 from githubtoken_operator.domain.apps import web_tokens
 from githubtoken_operator.domain.apps.web_tokens import WebToken
 from githubtoken_operator.domain.vocabulary.errors import SignerUnavailable, Terminal, TokenError, Transient
+from githubtoken_operator.domain.vocabulary.newest import Newest
 
 LOOKED_AFTER: Final = 5400.0
 """Seconds after its last use for which the next web token is signed ahead: more than an installation token's life."""
@@ -67,7 +68,7 @@ class RemoteKey:
         self._changed = changed
         self._sleep = sleep
         self._signer: CheckedSigner | None = None
-        self._kept: dict[str, _Kept] = {}
+        self._kept: Newest[str, _Kept] = Newest(_MOST_ISSUERS)
         self._fingerprint = ""
         self._key_id = ""
         self._doubted = float("-inf")
@@ -228,11 +229,8 @@ class RemoteKey:
         return self._monotonic() - kept.used <= LOOKED_AFTER
 
     def _of(self, issuer: str, now: datetime) -> _Kept:
-        kept = self._kept.pop(issuer, None) or _Kept()
-        self._kept[issuer] = kept
+        kept = self._kept[issuer] = self._kept.get(issuer) or _Kept()
         kept.ahead, kept.used = now - self._now(), self._monotonic()
-        while len(self._kept) > _MOST_ISSUERS:
-            del self._kept[next(iter(self._kept))]
         return kept
 
     def _time(self, kept: _Kept) -> int:

@@ -30,6 +30,7 @@ from githubtoken_operator.domain.objects.secrets import (
     without_bookkeeping,
 )
 from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.domain.vocabulary.newest import Newest
 from githubtoken_operator.engine.cache.packing import Packed, Packing
 
 REMEMBERED_ENDS: Final = 1000
@@ -45,7 +46,7 @@ class Store:
     def __init__(self, kinds: Collection[Kind]) -> None:
         self._objects: dict[Kind, dict[Name, _Kept]] = {kind: {} for kind in kinds}
         self._packing = {kind: Packing() for kind in kinds}
-        self._ends: defaultdict[Kind, dict[Name, str]] = defaultdict(dict)
+        self._ends: defaultdict[Kind, Newest[Name, str]] = defaultdict(lambda: Newest(REMEMBERED_ENDS))
         self._complete: set[Kind] = set()
 
     def complete(self, kind: Kind) -> None:
@@ -108,11 +109,7 @@ class Store:
             return False
         objects.pop(name, None)
         if end := version or (kept.version if kept else ""):
-            ends = self._ends[kind]
-            ends.pop(name, None)
-            ends[name] = end
-            if len(ends) > REMEMBERED_ENDS:
-                del ends[next(iter(ends))]
+            self._ends[kind][name] = end
         return True
 
     def _packed(self, kind: Kind, body: JSON) -> Packed | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
+
+from githubtoken_operator.domain.vocabulary.newest import Newest
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -18,8 +19,7 @@ class Lately(Generic[K, V]):
 
     def __init__(self, monotonic: Callable[[], float], *, most: int = MOST) -> None:
         self._monotonic = monotonic
-        self._most = most
-        self._kept: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._kept: Newest[K, tuple[float, V]] = Newest(most)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -32,9 +32,6 @@ class Lately(Generic[K, V]):
     def put(self, key: K, value: V) -> None:
         """Keeps it as of now."""
         self._kept[key] = self._monotonic(), value
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
 
     def drop(self, key: K) -> None:
         """Forgets it, if it is there."""

@@ -15,6 +15,7 @@ from githubtoken_operator.adapters.clock import wait
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.vocabulary.errors import Concern, RateLimited, TokenError
+from githubtoken_operator.domain.vocabulary.newest import Newest
 
 K = TypeVar("K")
 
@@ -63,7 +64,7 @@ class Turns(Generic[K]):
         self.lanes = lanes
         self._paused = paused
         self._told: dict[K, TokenError | None] = {}
-        self._owners: dict[tuple[str, str], tuple[str, str]] = {}
+        self._owners: Newest[tuple[str, str], tuple[str, str]] = Newest(_MOST_OWNERS)
         self._monotonic = monotonic
         self._wake = wake
         self._changed = asyncio.Event()
@@ -131,8 +132,6 @@ class Turns(Generic[K]):
 
     def owned(self, lane: Lane, owner: tuple[str, str]) -> None:
         """Says namespace and name of the App that uses the lane, as metrics call it."""
-        if len(self._owners) >= _MOST_OWNERS:
-            self._owners.clear()
         self._owners[lane.host, lane.credential] = owner
 
     def owner(self, lane: Lane) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import Token
+from githubtoken_operator.domain.vocabulary.newest import Newest
 
 MOST: Final = 2 * REMEMBERED
 """Seeds that are known of one Secret: those that it names, and those that it named just before."""
@@ -30,7 +31,7 @@ class Seeds:
     def __init__(self) -> None:
         self._takers: defaultdict[str, set[SecretKey]] = defaultdict(set)
         self._taken: defaultdict[SecretKey, dict[str, None]] = defaultdict(dict)
-        self._spent: defaultdict[SecretKey, dict[str, None]] = defaultdict(dict)
+        self._spent: defaultdict[SecretKey, Newest[str, None]] = defaultdict(lambda: Newest(REMEMBERED))
 
     def note(self, key: SecretKey, hashes: Sequence[str]) -> None:
         """Adds what a credential Secret says that it took."""
@@ -46,10 +47,7 @@ class Seeds:
 
     def spend(self, key: SecretKey, sha256: str) -> None:
         """GitHub gave a pair for the seed: nobody can use it again, also when the credential Secret is deleted."""
-        spent = self._spent[key]
-        spent[sha256] = None
-        while len(spent) > REMEMBERED:
-            del spent[next(iter(spent))]
+        self._spent[key][sha256] = None
 
     def release(self, key: SecretKey) -> None:
         """No GitHubToken names the credential Secret any more."""
