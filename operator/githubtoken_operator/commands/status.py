@@ -10,8 +10,8 @@ from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.commands.chain.links import links
 from githubtoken_operator.commands.chain.reading import read
 from githubtoken_operator.commands.cluster.session import Session, in_cluster
-from githubtoken_operator.commands.cluster.surroundings import Surroundings, events_about
-from githubtoken_operator.commands.shown.overview import Seen, overview
+from githubtoken_operator.commands.cluster.surroundings import events_about, events_json, secret_json
+from githubtoken_operator.commands.shown.overview import overview
 from githubtoken_operator.commands.terminal import options
 from githubtoken_operator.commands.terminal.layout import Format, document, plain
 from githubtoken_operator.commands.terminal.options import Place
@@ -44,16 +44,14 @@ def status(
 
     async def work(session: Session) -> bool:
         token = await session.find(name, clusterwide=clusterwide)
-        now = utc_now()
-        seen = await read(session.inspection, token, operator_namespace, now, view=place.namespace or "")
-        secret = seen.secret.found if seen.secret else None
-        around = Surroundings(secret, await events_about(session.tokens, token))
-        chain = links(seen)
+        seen = await read(session.inspection, token, operator_namespace, utc_now(), view=place.namespace or "")
+        events, checks = await events_about(session.tokens, token), links(seen)
         if output:
-            walked = {"chain": [check.as_json for check in chain]}
-            click.echo(document({**plain(token.body), **around.as_json, **walked}, output))
+            secret = secret_json(seen.secret.found if seen.secret else None)
+            around = {"secret": secret, "events": events_json(events), "chain": [check.as_json for check in checks]}
+            click.echo(document({**plain(token.body), **around}, output))
         else:
-            click.echo(overview(Seen(token, around, chain, now, seen.view)))
+            click.echo(overview(seen, checks, events))
         return token.ready == "True"
 
     ready = in_cluster(place, work)

@@ -39,19 +39,6 @@ class Happening:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """The Secret, or None where there is none, and the events, oldest first; where reading failed, the refusal."""
-
-    secret: SecretLook | ApiError | None
-    events: tuple[Happening, ...] | ApiError
-
-    @property
-    def as_json(self) -> dict[str, Any]:
-        """For `-o json`."""
-        return {"secret": _secret_json(self.secret), "events": _events_json(self.events)}
-
-
 async def events_about(tokens: Tokens, token: Snapshot) -> tuple[Happening, ...] | ApiError:
     """The latest events, oldest first, or why they cannot be read."""
     try:
@@ -66,7 +53,8 @@ def revision_of(secret: SecretLook) -> str | None:
     return secret.annotations.get(REVISION) if {NAME, CLUSTER_NAME} & secret.annotations.keys() else None
 
 
-def _secret_json(secret: SecretLook | ApiError | None) -> dict[str, Any]:
+def secret_json(secret: SecretLook | ApiError | None) -> dict[str, Any]:
+    """The Secret for `-o json`, or the refusal; None is that there is none."""
     if isinstance(secret, ApiError):
         return {"error": secret.message}
     if secret is None:
@@ -74,7 +62,8 @@ def _secret_json(secret: SecretLook | ApiError | None) -> dict[str, Any]:
     return {"exists": True, "type": secret.type, "keys": list(secret.keys), "revision": revision_of(secret)}
 
 
-def _events_json(events: tuple[Happening, ...] | ApiError) -> Any:  # noqa: ANN401 - a list, or an object with the error
+def events_json(events: tuple[Happening, ...] | ApiError) -> Any:  # noqa: ANN401 - a list, or an object with the error
+    """The same of the events."""
     if isinstance(events, ApiError):
         return {"error": events.message}
     return [asdict(event) for event in events]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.commands.cluster.snapshot import Snapshot
-from githubtoken_operator.commands.cluster.surroundings import Surroundings, revision_of
+from githubtoken_operator.commands.chain.reading import Chain
+from githubtoken_operator.commands.cluster.surroundings import Happening, revision_of
 from githubtoken_operator.commands.terminal import ages, checks, layout
 from githubtoken_operator.commands.terminal.checks import Check
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -20,42 +19,31 @@ _INDENT: Final = "  "
 _GAP: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Everything that is shown, read at one moment; the Secret is that of the namespace `view`."""
-
-    token: Snapshot
-    around: Surroundings
-    chain: Sequence[Check]
-    now: datetime
-    view: str = ""
-
-
-def overview(seen: Seen) -> str:
+def overview(seen: Chain, links: Sequence[Check], events: Sequence[Happening] | ApiError) -> str:
     """The page, without a line end behind it. Lines without content are left out."""
     pairs = [(f"{label}:", text) for label, line in _LINES if (text := line(seen))]
     width = max(len(label) for label, _ in pairs) + _GAP
     lines = [label.ljust(width) + layout.printable(text) for label, text in pairs]
-    chain = textwrap.indent(checks.as_table(seen.chain), _INDENT)
-    return "\n".join([*lines, "Conditions:", _conditions(seen), "Chain:", chain, "Events:", _events(seen)])
+    chain = textwrap.indent(checks.as_table(links), _INDENT)
+    return "\n".join([*lines, "Conditions:", _conditions(seen), "Chain:", chain, "Events:", _events(events, seen.now)])
 
 
 # --- Lines -----------------------------------------------------------------------------------------------------------
 
 
-def _app(seen: Seen) -> str:
+def _app(seen: Chain) -> str:
     ref = seen.token.spec.get("appRef")
     kind = "GitHubApp" if seen.token.namespace else "ClusterGitHubApp"
     return f"{ref.get('kind', kind)} {ref['name']}" if ref else ""
 
 
-def _source(seen: Seen) -> str:
+def _source(seen: Chain) -> str:
     spec = seen.token.spec
     ref = spec.get("personal", {}).get("secretRef") or spec.get("user", {}).get("seedSecretRef")
     return f"{ref.get('key', 'token')} of Secret {ref['name']}" if ref else ""
 
 
-def _sign_in(seen: Seen) -> str:
+def _sign_in(seen: Chain) -> str:
     code = seen.token.status.get("deviceFlow")
     if not code:
         return ""
@@ -63,20 +51,21 @@ def _sign_in(seen: Seen) -> str:
     return f"enter the code {code.get('userCode')} at {code.get('verificationURI')}; it expires {until}"
 
 
-def _unseen(seen: Seen) -> str:
+def _unseen(seen: Chain) -> str:
     if seen.token.status.get("observedGeneration") == seen.token.body["metadata"].get("generation"):
         return ""
     return "the operator has not looked at the present spec yet: is it running?"
 
 
-def _suspended(seen: Seen) -> str:
+def _suspended(seen: Chain) -> str:
     return "yes: set `spec.suspend` to false to renew it" if seen.token.suspended else ""
 
 
-def _secret(seen: Seen) -> str:
-    name, secret = seen.token.secret, seen.around.secret
-    if not (seen.token.namespace or seen.view):
+def _secret(seen: Chain) -> str:
+    name = seen.token.secret
+    if seen.secret is None:
         return name
+    secret = seen.secret.found
     if isinstance(secret, ApiError):
         return f"{name} (not readable for you: {secret.message})"
     if secret is None:
@@ -85,32 +74,32 @@ def _secret(seen: Seen) -> str:
     return f"{name} ({secret.type}, {f'revision {revision}' if revision else 'not written by the operator'})"
 
 
-def _keys(seen: Seen) -> str:
-    secret = seen.around.secret
-    return "" if secret is None or isinstance(secret, ApiError) else ", ".join(secret.keys) or layout.NOTHING
+def _keys(seen: Chain) -> str:
+    secret = seen.secret.seen if seen.secret else None
+    return "" if secret is None else ", ".join(secret.keys) or layout.NOTHING
 
 
-def _failures(seen: Seen) -> str:
+def _failures(seen: Chain) -> str:
     status = seen.token.status
     if not (attempts := status.get("failedAttempts")):
         return ""
     return f"{attempts}, the last one {ages.shown(status.get('lastFailureTime'), seen.now)}"
 
 
-def _permissions(seen: Seen) -> str:
+def _permissions(seen: Chain) -> str:
     granted: JSON = seen.token.status.get("permissions") or {}
     return ", ".join(f"{name}: {level}" for name, level in sorted(granted.items()))
 
 
-def _status(field: str) -> Callable[[Seen], str]:
+def _status(field: str) -> Callable[[Chain], str]:
     return lambda seen: str(seen.token.status.get(field, ""))
 
 
-def _time(field: str) -> Callable[[Seen], str]:
+def _time(field: str) -> Callable[[Chain], str]:
     return lambda seen: ages.shown(seen.token.status.get(field), seen.now)
 
 
-_LINES: Final[Sequence[tuple[str, Callable[[Seen], str]]]] = (
+_LINES: Final[Sequence[tuple[str, Callable[[Chain], str]]]] = (
     ("Name", lambda seen: seen.token.name),
     ("Namespace", lambda seen: seen.token.namespace),
     ("Created", lambda seen: ages.shown(seen.token.body["metadata"].get("creationTimestamp"), seen.now)),
@@ -139,7 +128,7 @@ _LINES: Final[Sequence[tuple[str, Callable[[Seen], str]]]] = (
 # --- Tables ----------------------------------------------------------------------------------------------------------
 
 
-def _conditions(seen: Seen) -> str:
+def _conditions(seen: Chain) -> str:
     found = seen.token.status.get("conditions") or ()
     rows = [
         (item["type"], item["status"], _age(item.get("lastTransitionTime"), seen.now), item["reason"], item["message"])
@@ -148,12 +137,11 @@ def _conditions(seen: Seen) -> str:
     return _indented(("TYPE", "STATUS", "SINCE", "REASON", "MESSAGE"), rows)
 
 
-def _events(seen: Seen) -> str:
-    events = seen.around.events
+def _events(events: Sequence[Happening] | ApiError, now: datetime) -> str:
     if isinstance(events, ApiError):
         return f"{_INDENT}not readable for you: {events.message}"
     rows = [
-        (_age(it.time, seen.now), it.type, it.reason, it.message + (f" ({it.count} times)" if it.count > 1 else ""))
+        (_age(it.time, now), it.type, it.reason, it.message + (f" ({it.count} times)" if it.count > 1 else ""))
         for it in events
     ]
     return _indented(("LAST SEEN", "TYPE", "REASON", "MESSAGE"), rows)

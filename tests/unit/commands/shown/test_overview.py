@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +10,11 @@ import pytest
 from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
-from githubtoken_operator.commands.cluster.surroundings import Happening, Surroundings
-from githubtoken_operator.commands.shown.overview import Seen, overview
-from githubtoken_operator.commands.terminal.checks import Check
-from githubtoken_operator.commands.terminal.layout import document
-from tests.unit.builders import NOW, githubtoken_body
+from githubtoken_operator.commands.cluster.surroundings import Happening, events_json, secret_json
+from githubtoken_operator.commands.shown.overview import overview
+from githubtoken_operator.commands.terminal.checks import Check, Look
+from tests.unit.builders import githubtoken_body
+from tests.unit.commands.chain.chains import chain
 from tests.unit.commands.snapshots import at, needing_human, snapshot
 
 OURS = {"githubtoken.dev/name": "ci", "githubtoken.dev/revision": "3"}
@@ -30,7 +29,7 @@ def page(
     secret: SecretLook | Forbidden | None = SECRET,
     events: tuple[Happening, ...] | Forbidden = (EVENT,),
 ) -> str:
-    return overview(Seen(token or snapshot(), Surroundings(secret, events), CHAIN, NOW))
+    return overview(chain(token or snapshot(), secret=Look("ci", secret)), CHAIN, events)
 
 
 def line(label: str, text: str) -> str:
@@ -157,5 +156,5 @@ def test_an_event_has_a_time_and_a_count_whichever_api_made_it(event: dict[str, 
 
 def test_for_programs_the_refusals_stand_where_the_facts_would() -> None:
     denied = {"error": DENIED.message}
-    assert json.loads(document(Surroundings(DENIED, DENIED).as_json, "json")) == {"secret": denied, "events": denied}
-    assert Surroundings(None, ()).as_json == {"secret": {"exists": False}, "events": []}
+    assert (secret_json(DENIED), events_json(DENIED)) == (denied, denied)
+    assert (secret_json(None), events_json(())) == ({"exists": False}, [])
