@@ -116,7 +116,8 @@ def remote_key(vault: Vault, key: signers.SignerKey) -> RemoteKey:
 def memory() -> dict[str, Any]:
     """Megabytes that importing each backend adds to the operator's process."""
     found: dict[str, Any] = {}
-    for name, module in (("none", "port"), *((each.name, each.module) for each in BACKENDS.values())):
+    modules = ((each.name, each.signer.partition(":")[0]) for each in BACKENDS.values())
+    for name, module in (("none", "port"), *modules):
         program = [sys.executable, "-c", _MEMORY.format(module=module), name]
         taken = [
             [

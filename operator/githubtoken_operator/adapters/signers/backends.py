@@ -1,6 +1,6 @@
 """Which module signs for which field of `spec.signer`.
 
-A sixth service is one row here, one module with `make`, and its value in `domain.apps.signers`. A module, and with it
+A sixth service is one row here, one class in a module, and its value in `domain.apps.signers`. The module, and with it
 its libraries, is imported when the first App names its field; each is an extra of the distribution.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Final
 
 from githubtoken_operator.adapters.signers.port import Signer, Surroundings
@@ -19,22 +19,22 @@ from githubtoken_operator.domain.vocabulary.errors import Terminal
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """`name` is the label of the metrics; `module`, in `services`, has `make(key, surroundings) -> Signer`.
+    """`name` is the label of the metrics; `signer` the class in `services` that is made of a key and `Surroundings`.
 
     `extra` is that of the distribution which brings its libraries; none where it needs none.
     """
 
     name: str
-    module: str
+    signer: str
     extra: str | None = None
 
 
 BACKENDS: Final[dict[type[SignerKey], Backend]] = {
-    VaultKey: Backend("vault", "vault"),
-    AWSKey: Backend("awsKMS", "aws_kms", extra="aws"),
-    GCPKey: Backend("gcpKMS", "gcp_kms", extra="gcp"),
-    AzureKey: Backend("azureKeyVault", "azure_key_vault", extra="azure"),
-    PKCS11Key: Backend("pkcs11", "pkcs11", extra="pkcs11"),
+    VaultKey: Backend("vault", "vault:VaultSigner"),
+    AWSKey: Backend("awsKMS", "aws_kms:AWSKMS", extra="aws"),
+    GCPKey: Backend("gcpKMS", "gcp_kms:CloudKMS", extra="gcp"),
+    AzureKey: Backend("azureKeyVault", "azure_key_vault:KeyVault", extra="azure"),
+    PKCS11Key: Backend("pkcs11", "pkcs11:PKCS11Signer", extra="pkcs11"),
 }
 """By the value of the field; `Backend.name` is the field's."""
 
@@ -49,12 +49,12 @@ async def open_signer(key: SignerKey, surroundings: Surroundings) -> Signer:
     backend = backend_of(key)
     try:
         # Some of the libraries take a quarter of a second to import.
-        module = await asyncio.to_thread(import_module, f"{__package__}.services.{backend.module}")
+        make = await asyncio.to_thread(resolve_name, f"{__package__}.services.{backend.signer}")
     except ImportError as error:
         raise Terminal(
             reasons.INVALID_SPEC,
             f"`spec.signer.{backend.name}` needs libraries that this operator has not: install "
             f"`githubtoken-operator[{backend.extra or backend.name}]`, or use the image, which has them ({error.name})",
         ) from error
-    signer: Signer = module.make(key, surroundings)
+    signer: Signer = make(key, surroundings)
     return signer

@@ -25,6 +25,7 @@ from githubtoken_operator.domain.vocabulary.errors import (
 from tests.integration.adapters.signers.conftest import TOKEN
 from tests.integration.adapters.signers.services import amazon, eks, materials
 from tests.integration.adapters.signers.services.standin import Asked, Said, StandIn
+from tests.integration.adapters.signers.stage import surroundings
 
 pytestmark = pytest.mark.xdist_group("signer-awsKMS")
 
@@ -75,7 +76,7 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def at(url: str, name: str = "alias/acme", region: str | None = amazon.REGION) -> AWSKMS:
-    return AWSKMS(AWSKey(name, region, url))
+    return AWSKMS(AWSKey(name, region, url), surroundings(Path("/none")))
 
 
 async def refusal(signer: AWSKMS) -> TokenError:

@@ -60,7 +60,7 @@ def _lose_sessions(hsm: SoftHSM) -> None:
 
 def signer(hsm: SoftHSM, label: str = "app", *, pin_file: Path | None = None, token: str = softhsm.TOKEN) -> Signer:
     files = {"pkcs11_module": hsm.module, "pkcs11_pin_file": pin_file or hsm.pin_file}
-    return backend.make(PKCS11Key(token, label), surroundings(Path("/none"), **files))
+    return backend.PKCS11Signer(PKCS11Key(token, label), surroundings(Path("/none"), **files))
 
 
 async def test_a_wrong_pin_is_tried_once_until_the_file_changes(
@@ -171,12 +171,12 @@ async def test_a_library_that_is_none_is_told_without_a_crash(hsm: SoftHSM, tmp_
     files = {"pkcs11_module": tmp_path / "library.so", "pkcs11_pin_file": hsm.pin_file}
 
     with pytest.raises(SignerUnavailable):
-        await backend.make(PKCS11Key("acme", "app"), surroundings(tmp_path, **files)).sign(materials.text())
+        await backend.PKCS11Signer(PKCS11Key("acme", "app"), surroundings(tmp_path, **files)).sign(materials.text())
 
 
 def test_without_the_flags_the_object_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(Terminal) as refused:
-        backend.make(PKCS11Key("acme", "app"), surroundings(tmp_path))
+        backend.PKCS11Signer(PKCS11Key("acme", "app"), surroundings(tmp_path))
 
     assert refused.value.reason == reasons.INVALID_SPEC
     assert "--pkcs11-module" in refused.value.message

@@ -42,16 +42,10 @@ _ARN: Final = re.compile(r"arn:[a-z0-9-]+:kms:([a-z0-9-]+):")
 _STATUS: Final = re.compile(r"non 200 response (\d{3}) ")
 
 
-def make(key: AWSKey, surroundings: Surroundings) -> AWSKMS:
-    """A signer that has asked nobody yet. The CAs are botocore's own, or those of `AWS_CA_BUNDLE`."""
-    del surroundings
-    return AWSKMS(key)
-
-
 class AWSKMS:
-    """One key, or what an alias points to."""
+    """One key, or what an alias points to. The CAs are botocore's own, or those of `AWS_CA_BUNDLE`."""
 
-    def __init__(self, key: AWSKey) -> None:
+    def __init__(self, key: AWSKey, _surroundings: Surroundings) -> None:
         self._key = key
         self._thread = OneThread("aws-kms")
         self._client: Any = None

@@ -42,11 +42,6 @@ RESOURCES: Final = (
 """What a token can be for, by the end of the vault's host."""
 
 
-def make(key: AzureKey, surroundings: Surroundings) -> KeyVault:
-    """A signer that has asked nobody yet."""
-    return KeyVault(key, surroundings)
-
-
 class KeyVault:
     """One key, in the version that is pinned or in its newest."""
 

@@ -44,11 +44,6 @@ _STATUS: Final = re.compile(r"[Ss]tatus: (\d{3})\b")
 """What the metadata server answered, in google-auth's words."""
 
 
-def make(key: GCPKey, surroundings: Surroundings) -> CloudKMS:
-    """A signer that has asked nobody yet."""
-    return CloudKMS(key, surroundings)
-
-
 class CloudKMS:
     """One version of one key."""
 

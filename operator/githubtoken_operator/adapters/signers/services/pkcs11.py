@@ -52,25 +52,19 @@ _STALE: Final = frozenset(
 """What is said where the HSM was away meanwhile: the module is to begin anew."""
 
 
-def make(key: PKCS11Key, surroundings: Surroundings) -> Token:
-    """A signer that has not touched the module yet. `Terminal(InvalidSpec)` where the flags are not set."""
-    if surroundings.pkcs11_module is None or surroundings.pkcs11_pin_file is None:
-        raise Terminal(
-            reasons.INVALID_SPEC,
-            "`spec.signer.pkcs11` needs the operator's flags `--pkcs11-module` and `--pkcs11-pin-file`: set the "
-            "chart's `signers.pkcs11`",
-        )
-    module = _modules.setdefault(surroundings.pkcs11_module, _Module(surroundings.pkcs11_module))
-    return Token(key, module, surroundings.pkcs11_pin_file)
+class PKCS11Signer:
+    """One private key on a token. `Terminal(InvalidSpec)` where the flags are not set that its module needs."""
 
-
-class Token:
-    """One private key on a token."""
-
-    def __init__(self, key: PKCS11Key, module: _Module, pin_file: Path) -> None:
+    def __init__(self, key: PKCS11Key, surroundings: Surroundings) -> None:
+        if surroundings.pkcs11_module is None or surroundings.pkcs11_pin_file is None:
+            raise Terminal(
+                reasons.INVALID_SPEC,
+                "`spec.signer.pkcs11` needs the operator's flags `--pkcs11-module` and `--pkcs11-pin-file`: set the "
+                "chart's `signers.pkcs11`",
+            )
         self._key = key
-        self._module = module
-        self._pin_file = pin_file
+        self._module = _modules.setdefault(surroundings.pkcs11_module, _Module(surroundings.pkcs11_module))
+        self._pin_file = surroundings.pkcs11_pin_file
 
     async def sign(self, text: bytes) -> Signed:
         """Signs it; see the port."""

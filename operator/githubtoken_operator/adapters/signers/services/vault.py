@@ -63,11 +63,6 @@ class _Login:
     who: str
 
 
-def make(key: VaultKey, surroundings: Surroundings) -> VaultSigner:
-    """The signer for a key; it has asked nobody yet."""
-    return VaultSigner(key, surroundings)
-
-
 def token_file(folder: Path, audience: str) -> Path:
     """Where the chart projects the token for an audience."""
     return folder / _AUDIENCE_IN_PATH.sub("_", audience)
