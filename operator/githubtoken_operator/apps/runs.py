@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, NotFound, Terminating
@@ -16,6 +15,7 @@ from githubtoken_operator.domain.objects.view import AppView
 from githubtoken_operator.domain.runs import appcheck
 from githubtoken_operator.domain.runs.appcheck import Check
 from githubtoken_operator.domain.runs.due import causes
+from githubtoken_operator.domain.runs.due.schedule import RECHECK_MISSING
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import TokenError
@@ -23,9 +23,6 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import TOKENS, Ref
 from githubtoken_operator.engine.scheduling.scheduler import Next
 from githubtoken_operator.engine.scheduling.turns import Waits
-
-RECHECK_MISSING: Final = timedelta(seconds=10)
-"""A key Secret may have no watch and so make no event: while one is missing it is looked for again."""
 
 COUNT_AFTER: Final = 5.0
 """Seconds that the count of an App's tokens waits, so that many that come together are counted once."""

@@ -34,8 +34,6 @@ LIFE: Final = timedelta(hours=1)
 """Of an installation token."""
 LONGEST_LIFE: Final = timedelta(days=365)
 """More than any token that is renewed has."""
-LEAST_RENEW_BEFORE: Final = timedelta(minutes=2)
-"""What the schema lets a spec have."""
 USER_LIFE: Final = timedelta(hours=8)
 """Of a user token."""
 USER_REQUESTS: Final = 2000 / 60
@@ -135,8 +133,8 @@ def thought_of(
         raise click.UsageError("--life must be more than a minute")
     if lives > LONGEST_LIFE:
         raise click.UsageError(f"--life must be at most {format_duration(LONGEST_LIFE)}")
-    if renew_before is not None and renew_before < LEAST_RENEW_BEFORE:
-        raise click.UsageError(f"--renew-before must be at least {format_duration(LEAST_RENEW_BEFORE)}, as in a spec")
+    if renew_before is not None and renew_before < forecast.SHORTEST:
+        raise click.UsageError(f"--renew-before must be at least {format_duration(forecast.SHORTEST)}, as in a spec")
     if renew_before is not None and renew_before >= lives:
         raise click.UsageError(f"--renew-before must be less than the life, {format_duration(lives)}")
     name = f"each of {apps} Apps" if apps and apps > 1 else "one App"

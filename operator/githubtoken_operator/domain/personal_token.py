@@ -18,6 +18,7 @@ from githubtoken_operator.domain.objects.secrets import ROLE, ROLE_SEED, decoded
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.specs.sources import PersonalSource
 from githubtoken_operator.domain.vocabulary import reasons
+from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, PersonalTokenInfo, Token
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
@@ -82,10 +83,7 @@ def last_check(token: GitHubToken, held: Issued | None) -> tuple[datetime | None
     """When GitHub last accepted the held token, and whether it has refused it since, as status tells it."""
     if held is None or token.status.get("tokenSHA256") != held.access.token.sha256_base64:
         return None, False
-    refused = any(
-        (item["type"], item["status"], item["reason"]) == ("Ready", "False", reasons.AUTHENTICATION_FAILED)
-        for item in token.status.get("conditions", ())
-    )
+    refused = ready_of(token.status) == ("False", reasons.AUTHENTICATION_FAILED)
     return parse_time(token.status.get("lastCheckTime")), refused
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
-from githubtoken_operator.apps.runs import RECHECK_MISSING
 from githubtoken_operator.domain.objects.secrets import encoded
 from githubtoken_operator.domain.runs import doubt
+from githubtoken_operator.domain.runs.due.schedule import RECHECK_MISSING
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError

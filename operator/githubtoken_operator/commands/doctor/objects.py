@@ -16,6 +16,7 @@ from githubtoken_operator.commands.terminal import ages
 from githubtoken_operator.commands.terminal.checks import WORST_FIRST, Check, cut, items, nothing_found, unseen, worst
 from githubtoken_operator.commands.terminal.layout import named, some
 from githubtoken_operator.domain.apps import signers
+from githubtoken_operator.domain.installation.policy import LEVELS
 from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.vocabulary import reasons
@@ -23,7 +24,6 @@ from githubtoken_operator.domain.vocabulary.conditions import DISTRIBUTED, find_
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
-_LEVELS: Final = ("read", "write", "admin")
 _LATE: Final = timedelta(minutes=5)
 """A renewal may wait so long for its turn, or for a GitHub that is away, without a word."""
 _NAMED: Final = 5
@@ -197,7 +197,7 @@ def _not_granted(token: Snapshot) -> str:
 
 
 def _rank(level: str | None) -> int:
-    return _LEVELS.index(level) if level in _LEVELS else -1
+    return LEVELS.index(level) if level in LEVELS else -1
 
 
 # --- Secrets ---------------------------------------------------------------------------------------------------------

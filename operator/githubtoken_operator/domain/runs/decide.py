@@ -22,8 +22,6 @@ from githubtoken_operator.domain.vocabulary.times import is_ahead
 
 RECHECK_CONFLICT: Final = timedelta(seconds=15)
 """Annotating somebody else's Secret makes no event for us, so it is looked at again."""
-RECHECK_MISSING: Final = timedelta(seconds=10)
-"""The same for a Secret that is not there and may appear without our label."""
 RECHECK_DENIED: Final = timedelta(minutes=1)
 """Granting the operator a right makes no event for it either."""
 

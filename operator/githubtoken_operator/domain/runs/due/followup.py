@@ -18,7 +18,7 @@ from typing import Final
 from githubtoken_operator.domain.objects.specs.github_token import Failures
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.standing import Queued, Standing
-from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING
+from githubtoken_operator.domain.runs.decide import RECHECK_DENIED
 from githubtoken_operator.domain.runs.due import causes, schedule, urgency
 from githubtoken_operator.domain.runs.due.outcomes import (
     Gone,
@@ -213,7 +213,7 @@ def _second_look(ended: Settled) -> _Times:
     elif standing is None:
         return
     elif seen.own.refused or (standing.reason in RECHECKED and seen.token.source.given is not None):
-        yield seen.now + RECHECK_MISSING, causes.LOOK
+        yield seen.now + schedule.RECHECK_MISSING, causes.LOOK
     elif standing is seen.trouble and standing.reason == reasons.MISSING_PERMISSION:
         # An API server that has just started refuses everything until it has read the roles.
         yield seen.now + RECHECK_DENIED, causes.LOOK

@@ -26,6 +26,8 @@ LAST_RETRY_TERMINAL: Final = timedelta(minutes=30)
 """What a human must mend at GitHub (a suspended installation, say) is looked at again after 1, 2, 4 … minutes, and
 more often while a token is left that could still be renewed: GitHub's incidents speak as its refusals do."""
 SHORTEST_RETRY: Final = timedelta(seconds=2)
+RECHECK_MISSING: Final = timedelta(seconds=10)
+"""A Secret that is not there may come without our label, and so without an event: it is looked for again."""
 REFRESH_TOKEN_MARGIN: Final = timedelta(days=7)
 """A refresh token that has less than this (or a third of its life) left makes renewal due."""
 

@@ -16,7 +16,7 @@ from githubtoken_operator.domain.observed.own import NOTHING
 from githubtoken_operator.domain.observed.personal import OfPersonal
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Queued, Standing
 from githubtoken_operator.domain.observed.user import OfUser
-from githubtoken_operator.domain.runs.decide import RECHECK_DENIED, RECHECK_MISSING
+from githubtoken_operator.domain.runs.decide import RECHECK_DENIED
 from githubtoken_operator.domain.runs.due import causes, schedule
 from githubtoken_operator.domain.runs.due.followup import (
     AWAITED,
@@ -171,7 +171,7 @@ def test_short_of_lease_is_tried_again_within_a_second(*, held: bool) -> None:
 
 @pytest.mark.parametrize("error", [MISSING, WRONG], ids=["missing", "of another account"])
 def test_a_seed_that_may_come_without_our_label_is_looked_for(error: TokenError) -> None:
-    assert wait(settled(result(error=error, held=False))) == RECHECK_MISSING
+    assert wait(settled(result(error=error, held=False))) == schedule.RECHECK_MISSING
     # Where there is no seed, what was changed is ours, and labelled.
     without = githubtoken(user={"deviceFlow": {}})
     assert next_run(settled(result(error=error, held=False), observation(without))) == OnEvent(Event.CREDENTIAL_CHANGED)
