@@ -98,6 +98,10 @@ class API:
     def delete(self, manifest: Object, namespace: str = "default") -> Answer:
         return self._send("DELETE", self._path(manifest, namespace, named=True), {}, dry_run=False)
 
+    def delete_all(self, kind: str, namespace: str) -> Answer:
+        """Delete all objects of ours of that kind in a namespace."""
+        return self._send("DELETE", self._path(manifest(kind, {}), namespace, named=False), {}, dry_run=False)
+
     def openapi(self) -> dict[str, Any]:
         """The published description of our group, which `kubectl explain` reads."""
         schemas: dict[str, Any] = self._client.get("/openapi/v3/apis/githubtoken.dev/v1alpha1").json()
@@ -132,12 +136,12 @@ def api(control_plane: ControlPlane) -> Iterator[API]:
 
 @pytest.fixture
 def namespace(api: API) -> Iterator[str]:
-    """A new namespace, made without kubectl: these tests are many and each takes milliseconds."""
+    """A new namespace, made without kubectl and left empty: these tests are many and each takes milliseconds."""
     name = f"crds-{secrets.token_hex(4)}"
-    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    assert api.create(manifest, dry_run=False).accepted
+    assert api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, dry_run=False).accepted
     yield name
-    api.delete(manifest)
+    for kind in ("GitHubToken", "GitHubApp"):
+        assert api.delete_all(kind, name).accepted
 
 
 @pytest.fixture(scope="session")

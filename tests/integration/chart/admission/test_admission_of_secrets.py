@@ -86,7 +86,7 @@ def account(control_plane: ControlPlane, namespace: str) -> Iterator[Account]:
     where = f"--namespace={namespace}"
     if control_plane.get("githubtokens", where)["items"]:
         control_plane.kubectl("patch", "ght", "ci", where, "--type=merge", release)
-    if control_plane.get("clustergithubtokens")["items"]:
+    if control_plane.kubectl("get", "cght", "everywhere", "--ignore-not-found"):
         control_plane.kubectl("patch", "cght", "everywhere", "--type=merge", release)
         control_plane.kubectl("delete", "cght", "everywhere")
 

@@ -134,7 +134,7 @@ def test_an_operator_is_found_under_another_name_and_in_another_namespace(world:
 
 def test_an_operator_that_leads_in_another_namespace_too_is_told(world: World, doctor: Doctor) -> None:
     installed(world)
-    with new_namespace(world.cluster) as other:
+    with new_namespace(world.cluster, deleted=True) as other:
         leads(world, other)
         check = doctor()["Other operators"]
     assert check["state"] == "warning"

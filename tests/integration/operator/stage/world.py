@@ -19,7 +19,7 @@ from github_simulator.process import SimulatorProcess
 from githubtoken_operator.domain.vocabulary.redaction import redact
 from localcluster.operator_process import OperatorProcess
 from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE, Belongings
-from tests.integration.operator.stage.cluster import POLL, WITHIN, Cluster, Object
+from tests.integration.operator.stage.cluster import POLL, WITHIN, Cluster, Object, empty
 from tests.integration.operator.stage.conditions import Ready, ready_of
 from tests.integration.operator.stage.leaks import find_secrets
 
@@ -267,7 +267,7 @@ def world_in(
         for name in world.cluster_tokens:
             cluster.delete("ClusterGitHubToken", "", name)
         for name in world.namespaces:
-            cluster.delete("Namespace", "", name)
+            empty(cluster, name)
         for name in world.cluster_apps:
             cluster.delete("ClusterGitHubApp", "", name)
         for secret in cluster.list("Secret", home):
