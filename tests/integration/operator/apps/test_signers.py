@@ -49,6 +49,15 @@ def signing(
     assert "Traceback" not in world.log(), "the log has a traceback"
 
 
+@pytest.fixture
+def hurried(signing: World, vault: Vault, start: Callable[..., OperatorProcess], tmp_path: Path) -> HurriedClock:
+    """The clock of that operator, which is started once more with it."""
+    clock = HurriedClock(tmp_path / "clock")
+    assert signing.operator.stop() == 0
+    signing.operator = start(None, "--signer-tokens", str(vault.tokens), environment=clock.environment)
+    return clock
+
+
 def signed_app(world: World, vault: Vault, *, key: str | None = None, **spec: Any) -> tuple[App, str]:  # noqa: ANN401
     """An App at the simulator, its key in OpenBao, and a ClusterGitHubApp that names it there."""
     app = world.register(own_key=True)
@@ -175,7 +184,9 @@ def test_a_sealed_vault_is_waited_for(signing: World, vault: Vault) -> None:
     assert accepted(signing, name)
 
 
-def test_a_policy_that_lacks_a_right_is_for_a_human_and_its_cure_is_found(signing: World, vault: Vault) -> None:
+def test_a_policy_that_lacks_a_right_is_for_a_human_and_its_cure_is_found(
+    signing: World, vault: Vault, hurried: HurriedClock
+) -> None:
     _, name = signed_app(signing, vault)
     vault.role(keys=())
     token_of(signing, name)
@@ -184,6 +195,8 @@ def test_a_policy_that_lacks_a_right_is_for_a_human_and_its_cure_is_found(signin
     assert conditions_of(signing.found()) == dict.fromkeys(("NeedsHuman", "Stalled"), "SignerDenied")
     signing.wait_reason(name, "SignerDenied", kind="ClusterGitHubApp")
     vault.role(keys=(name,))
+    # What a human must mend is looked at again after a minute.
+    hurried.pass_by(60)
     signing.wait_ready(within=120)
     assert conditions_of(signing.found()) == {}
 
@@ -200,11 +213,8 @@ def test_a_key_that_the_service_made_is_unknown_to_github_and_the_message_says_s
 
 
 def test_a_version_that_is_added_is_taken_up_without_a_restart(
-    signing: World, vault: Vault, start: Callable[..., OperatorProcess], tmp_path: Path
+    signing: World, vault: Vault, hurried: HurriedClock
 ) -> None:
-    clock = HurriedClock(tmp_path / "clock")
-    assert signing.operator.stop() == 0
-    signing.operator = start(None, "--signer-tokens", str(vault.tokens), environment=clock.environment)
     app, name = signed_app(signing, vault, key=pem())
     token_of(signing, name)
     signing.wait_reason("ci", "AuthenticationFailed")
@@ -212,7 +222,7 @@ def test_a_version_that_is_added_is_taken_up_without_a_restart(
     assert app.private_key is not None
     vault.bao.import_key(app.private_key, name, version=True)
     # GitHub's refusal makes it look once a minute at most whether another key signs by now.
-    clock.pass_by(60)
+    hurried.pass_by(60)
     signing.annotate("ci", refresh_requested_at="now")
     signing.wait_ready()
     assert accepted(signing, name)
