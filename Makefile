@@ -32,7 +32,7 @@ LOCK_FLAGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help venv tools oldest helm node kms programs pythons lint policy test chaos e2e alerts dashboard demo bench \
+.PHONY: help venv tools oldest helm node kms programs pythons lint policy test prepared chaos e2e alerts dashboard demo bench \
 	bench-scale bench-cluster bench-fairness bench-storms manifests \
 	docs docs-serve sbom krew lock clean
 
@@ -93,8 +93,12 @@ $(POLICY): $(READY) tools/checkov.lock
 		--requirement tools/checkov.lock
 	@touch $@
 
-test: lint tools oldest helm kms programs pythons $(POLICY) ## run everything that decides whether a change is good; pytest's result comes last
+test: ## run everything that decides whether a change is good; pytest's result comes last
+	@$(MAKE) --no-print-directory --jobs=2 prepared
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
+
+# At the same time, since mypy keeps one core busy for a minute, and pip mostly waits.
+prepared: lint tools oldest helm kms programs pythons $(POLICY)
 
 chaos: tools ## break everything in the middle of a rotation: docs/fault-matrix.md; ROUNDS=1000 kills at random moments
 	$(BIN)/pytest $(if $(ROUNDS),tests/chaos/test_random_kills.py --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)),tests/chaos --long)
