@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from githubtoken_operator.adapters import tls
+from githubtoken_operator.adapters import tls, unanswered
 from githubtoken_operator.domain.apps import proxies
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 
@@ -70,6 +70,4 @@ def _ahead(answer: aiohttp.ClientResponse, began: datetime, ended: datetime) -> 
 def _words(error: Exception) -> str:
     if isinstance(error, asyncio.TimeoutError):
         return f"no answer within {WITHIN:.0f} s"
-    reason = getattr(error, "os_error", None)
-    # The error's own text could repeat a proxy's password.
-    return f"{type(error).__name__}{f' ({reason.strerror})' if reason and reason.strerror else ''}"
+    return unanswered.why_exactly(error)

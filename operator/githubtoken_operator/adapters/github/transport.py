@@ -23,7 +23,7 @@ from typing import Final
 import aiohttp
 import httpx
 
-from githubtoken_operator.adapters import client_certificate, tls
+from githubtoken_operator.adapters import client_certificate, tls, unanswered
 from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.domain.apps import proxies
 from githubtoken_operator.domain.apps.hosts import is_enterprise_server
@@ -47,19 +47,6 @@ _NOT_SENT: Final = (
     aiohttp.ClientHttpProxyError,
     aiohttp.InvalidURL,
     aiohttp.NonHttpUrlClientError,
-)
-# The first that fits; the more special ones stand first.
-_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (aiohttp.ClientConnectorDNSError, "its name cannot be resolved"),
-    (aiohttp.ClientConnectorSSLError, "TLS cannot be agreed on"),
-    (aiohttp.ClientProxyConnectionError, "the proxy does not answer"),
-    (aiohttp.ClientHttpProxyError, "the proxy refuses the connection"),
-    (aiohttp.ClientConnectorError, "it accepts no connection"),
-    (aiohttp.ConnectionTimeoutError, "no connection was made in time"),
-    (aiohttp.ServerDisconnectedError, "it closed the connection"),
-    (ConnectionResetError, "it reset the connection"),
-    (aiohttp.ClientOSError, "it reset the connection"),
-    (aiohttp.ClientPayloadError, "the answer is cut off"),
 )
 _ENDED: Final = ("it closed the connection", "it reset the connection")
 _RAISED: Final = (aiohttp.ClientError, OSError, ValueError)
@@ -178,8 +165,7 @@ def _timeout(connect: float | None, read: float | None, pool: float | None) -> a
 
 
 def _meaning(raised: BaseException) -> httpx.TransportError:
-    # The words are ours: aiohttp's text may repeat what the server sent.
-    words = next((words for kind, words in _WORDS if isinstance(raised, kind)), type(raised).__name__)
+    words = unanswered.why(raised)
     if refused := tls.refusal(raised):
         words = f"{refused}, check `caBundle`"
     elif demand := client_certificate.demand(raised):

@@ -19,7 +19,7 @@ import aiohttp
 from kubernetes.aio import client, config
 from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 
-from githubtoken_operator.adapters import tls
+from githubtoken_operator.adapters import tls, unanswered
 from githubtoken_operator.adapters.kubernetes import stepwise
 from githubtoken_operator.adapters.kubernetes.apply import APPLY, as_yaml
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Unavailable, error_of
@@ -202,7 +202,7 @@ class Api:
         return answer
 
     def _unreachable(self, error: Exception) -> Unavailable:
-        why = tls.refusal(error) or type(error).__name__
+        why = tls.refusal(error) or unanswered.why_exactly(error)
         return Unavailable(0, f"the API server cannot be reached at {self.server}: {why}")
 
     async def _authenticate(self, headers: dict[str, str]) -> None:
