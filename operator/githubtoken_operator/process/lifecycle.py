@@ -98,22 +98,7 @@ async def run(settings: Settings) -> None:
         api = await stack.enter_async_context(connect(connections=connections))
         # A watch keeps its connection; there are never so many that runs wait for one.
         watching = await stack.enter_async_context(connect(connections=2 * WATCHED_BY_NAME))
-        github = await stack.enter_async_context(
-            aclosing(
-                GitHub(
-                    Sender(
-                        now=utc_now,
-                        set_by=set_by,
-                        observer=metrics,
-                        user_agent=f"githubtoken-operator/{__version__}",
-                        send_limit=send_limit(settings.lease_duration),
-                        transport_for=partial(
-                            make_transport, ca_file=CAFile(settings.ca_file) if settings.ca_file is not None else None
-                        ),
-                    )
-                )
-            )
-        )
+        github = await stack.enter_async_context(aclosing(GitHub(_sender(settings, metrics))))
         await _require_crds(Cluster(api), served(clusterwide=not settings.namespaces))
         leadership = await _leadership(settings, api, connect, metrics, stack)
         metrics.process.watch("githubtoken_lease_seconds_left", lambda: leadership.seconds_left)
@@ -156,6 +141,19 @@ async def run(settings: Settings) -> None:
                 parts.intake, settings.namespaces, access=access, end=leading.end, stop=stop, ready=ready
             )
         logger.info("ended: everything in flight was finished")
+
+
+def _sender(settings: Settings, metrics: Metrics) -> Sender:
+    """Who sends requests to GitHub."""
+    ca_file = CAFile(settings.ca_file) if settings.ca_file is not None else None
+    return Sender(
+        now=utc_now,
+        set_by=set_by,
+        observer=metrics,
+        user_agent=f"githubtoken-operator/{__version__}",
+        send_limit=send_limit(settings.lease_duration),
+        transport_for=partial(make_transport, ca_file=ca_file),
+    )
 
 
 async def _leadership(
