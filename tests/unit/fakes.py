@@ -32,8 +32,10 @@ from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.apps.ground import Clocks, Ground
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.github.device_answers import DeviceCode
+from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.objects.secrets import ROLE, labels_of, trimmed
+from githubtoken_operator.domain.objects.specs.github_token import parse_token
 from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, TokenRefused
 from githubtoken_operator.domain.vocabulary.model import (
@@ -55,6 +57,7 @@ from githubtoken_operator.engine.scheduling.scheduler import Next
 from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.process.composition.runs import runs_on
 from githubtoken_operator.settings import Settings
+from githubtoken_operator.tokens.memory import app_ref
 from tests.unit.builders import NAMESPACE, NOW
 from tests.unit.signers import FakeSigners
 
@@ -759,6 +762,11 @@ class Process:
         for body in () if self.world.api.watcher == self._event else self.world.api.objects.values():
             if body["kind"] == "GitHubToken":
                 self.watched.deliver(token_ref(body["metadata"]["name"]), body)
+
+    async def lane(self, name: str = "ci") -> Lane:
+        """Where a GitHubToken stands in line at GitHub."""
+        token = parse_token(self.world.api.objects[f"githubtokens/{name}"])
+        return self.kinds[token.kind].lane(token, (await self.apps.resolve(app_ref(token))).app)
 
     async def run(self, name: str = "ci") -> Next | None:
         """One run for a GitHubToken."""

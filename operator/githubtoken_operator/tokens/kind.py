@@ -94,10 +94,10 @@ class TokenKind(ABC):
         return app.server if app else None
 
     @abstractmethod
-    def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
+    def lane(self, token: GitHubToken, app: App | None) -> Lane:
         """Where obtaining the token stands in line, by nothing that somebody could claim for another.
 
-        None where that is not known: the App cannot be used.
+        `NOWHERE` where that is not known.
         """
 
     def trouble(self, resolved: Resolved) -> TokenError | None:
@@ -165,8 +165,8 @@ class Gathered:
     """The observation, what only acting on it needs, and the objects that were read.
 
     `stored` is the token in the consumer's Secret; `renewal` is of the token that is held. `local_time` is our clock
-    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure. `host` is the one that
-    obtaining a token talks to, "" where the App is not known. `kind` is what its kind of token does.
+    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure.
+    `kind` is what its kind of token does.
     """
 
     observation: Observation
@@ -177,7 +177,6 @@ class Gathered:
     stored: Issued | None
     renewal: Renewal | None
     inputs: str
-    host: str = ""
 
     @property
     def key(self) -> Ref:
@@ -197,6 +196,11 @@ class Gathered:
         if self.observation.spec_hash is None:
             raise Terminal(reasons.APP_NOT_READY, "the App cannot be used")
         return self.observation.spec_hash
+
+    @property
+    def lane(self) -> Lane:
+        """Where obtaining the token stands in line."""
+        return self.kind.lane(self.observation.token, self.resolved.app)
 
     @property
     def app_ref(self) -> Ref:

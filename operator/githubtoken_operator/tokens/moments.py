@@ -21,7 +21,7 @@ class Moments:
     def timed(self, gathered: Gathered) -> Gathered:
         """The same at this moment. GitHub's answer may just have shown that our clock is off."""
         local_time = self.now()
-        now = local_time + self.ahead(gathered.host)
+        now = local_time + self.ahead(gathered.lane.host)
         return replace(gathered, local_time=local_time, observation=replace(gathered.observation, now=now))
 
     def at(self, boottime: float) -> datetime:

@@ -33,6 +33,10 @@ class Lane(NamedTuple):
     installation: str = ""
 
 
+NOWHERE: Final = Lane("", "")
+"""Of one that cannot ask: its App cannot be used."""
+
+
 @dataclass(slots=True)
 class Waiter:
     """One that has a reservation."""

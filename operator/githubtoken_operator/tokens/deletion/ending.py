@@ -15,7 +15,6 @@ from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.consumer import consumer, ownership
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
@@ -53,7 +52,7 @@ class Endings:
         kind = self._kinds[token.kind]
 
         def turn(asked: App, points: float) -> AbstractContextManager[None]:
-            lane = (kind.lane(token, asked) or Lane("", ""))._replace(host=asked.server.api_host)
+            lane = kind.lane(token, asked)._replace(host=asked.server.api_host)
             self._turns.owned(lane, (app_ref(token).namespace, app_ref(token).name))
             return self._turns.turn(ref_of(token), Stand(lane, deadline.timestamp(), points))
 

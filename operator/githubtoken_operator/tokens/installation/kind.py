@@ -12,7 +12,7 @@ from githubtoken_operator.domain.consumer.consumer import MOST_PREDECESSORS, Iss
 from githubtoken_operator.domain.installation import probe, target
 from githubtoken_operator.domain.installation.target import GIVEN_UP, Target
 from githubtoken_operator.domain.lanes.budget import READ, WRITE
-from githubtoken_operator.domain.lanes.lane import Lane
+from githubtoken_operator.domain.lanes.lane import NOWHERE, Lane
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.specs.sources import InstallationSource
@@ -82,14 +82,14 @@ class InstallationKind(TokenKind):
         """Minting, or one more look at what was minted."""
         return READ if memory.of(Beside).trial else WRITE
 
-    def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
+    def lane(self, token: GitHubToken, app: App | None) -> Lane:
         """The installation under the App's key, which GitHub has accepted before anything is counted.
 
         It is known by its number, or by what the spec calls it while that is not known.
         """
         source = token.installation
         if source is None or app is None:
-            return None
+            return NOWHERE
         known = target.known(token.status, source, app.server)
         number = known.installation_id if known is not None else self._tokens.number(app, source)
         return Lane(app.server.api_host, app.credential, str(number) if number is not None else source.selector)
@@ -100,8 +100,7 @@ class InstallationKind(TokenKind):
 
     async def prove(self, gathered: Gathered) -> None:
         """Has the App's key checked. One that has to wait for that stands in its own lane afterwards."""
-        lane = self.lane(gathered.observation.token, gathered.resolved.app)
-        stand = Stand(lane, gathered.deadline, WRITE) if lane else None
+        stand = Stand(gathered.lane, gathered.deadline, WRITE) if gathered.lane != NOWHERE else None
         await self._checks.ensure_checked(gathered.app_ref, asks=gathered.key, stand=stand)
 
     async def obtain(self, gathered: Gathered, memory: Memory) -> Issued | None:

@@ -13,7 +13,7 @@ from githubtoken_operator.domain import personal_token
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.budget import READ
-from githubtoken_operator.domain.lanes.lane import Lane
+from githubtoken_operator.domain.lanes.lane import NOWHERE, Lane
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
@@ -56,10 +56,11 @@ class PersonalKind(TokenKind):
         """The one in the spec."""
         return token.personal.server if token.personal else None
 
-    def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
+    def lane(self, token: GitHubToken, app: App | None) -> Lane:
         """One of its own, among those of the namespace: whose the token is, is not known before GitHub says so."""
         source = token.personal
-        return Lane(source.server.api_host, f"namespace {token.namespaced_name[0]}", token.name) if source else None
+        of = token.namespaced_name[0]
+        return Lane(source.server.api_host, f"namespace {of}", token.name) if source else NOWHERE
 
     def renewal(self, seen: Observation) -> Renewal | None:
         """GitHub is asked once an hour whether it still accepts the token."""

@@ -38,9 +38,9 @@ class Circumstances:
             else Resolved(self._moments.now())
         )
         lane = kind.lane(token, resolved.app)
-        local_time, host = self._moments.now(), lane.host if lane else ""
+        local_time = self._moments.now()
         seen = Observation(
-            now=local_time + self._moments.ahead(host),
+            now=local_time + self._moments.ahead(lane.host),
             token=token,
             secret=None,
             failures=token.failures,
@@ -52,15 +52,15 @@ class Circumstances:
             last_error=memory.error,
             unholdable=await self._finalizer.refusal() if token.revoke else None,
         )
-        return Gathered(seen, kind, body, resolved, local_time, stored=None, renewal=None, inputs="", host=host)
+        return Gathered(seen, kind, body, resolved, local_time, stored=None, renewal=None, inputs="")
 
     def is_its_turn(self, key: Ref) -> bool:
         """Whether its turn has come: GitHub may be asked again, whatever our own back-off says."""
         return self._turns.is_granted(key)
 
-    def _limit(self, lane: Lane | None, app: App | None) -> RateLimited | None:
-        ends = self._turns.paused_until(lane) if lane else None
-        if lane is None or ends is None:
+    def _limit(self, lane: Lane, app: App | None) -> RateLimited | None:
+        ends = self._turns.paused_until(lane)
+        if ends is None:
             return None
         limited = "the App" if app else "the token's user"
         # A time, and the same at each look: what is left of it would be another status each time.

@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.lanes.budget import WRITE
-from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.observed.standing import BackingOff, Queued
 from githubtoken_operator.domain.runs.due.outcomes import NotItsTurn, Outcome, Settled
 from githubtoken_operator.domain.vocabulary import conditions
@@ -28,15 +27,15 @@ class TokenTurns:
 
     def turn(self, gathered: Gathered, points: float = WRITE) -> AbstractContextManager[None]:
         """Inside of it GitHub may be asked for the object. Raises `Waits`."""
-        lane = _lane(gathered)
+        lane = gathered.lane
         app = gathered.app_ref if gathered.resolved.app else Ref(Kind.APP, gathered.key.namespace, "")
         self._turns.owned(lane, (app.namespace, app.name))
         stand = Stand(lane, gathered.deadline, points)
-        return self._turns.turn(gathered.key, stand, learnt=lambda: _lane(gathered))
+        return self._turns.turn(gathered.key, stand, learnt=lambda: gathered.lane)
 
     def reserve(self, gathered: Gathered) -> None:
         """Keeps a turn for one that failed as GitHub failed."""
-        self._turns.reserve(gathered.key, Stand(_lane(gathered), gathered.deadline, WRITE))
+        self._turns.reserve(gathered.key, Stand(gathered.lane, gathered.deadline, WRITE))
 
     def ended(self, key: Ref, outcome: Outcome) -> None:
         """A run ended so: unless the object waits at GitHub, it wants no turn any more."""
@@ -57,11 +56,7 @@ def while_waiting(gathered: Gathered, waits: Waits) -> tuple[Queued | None, NotI
     said = not untrue and conditions.is_decided(status, seen.token.generation)
     left = gathered.deadline - seen.now.timestamp()
     again = NotItsTurn(timedelta(seconds=min(left, LOOK_AGAIN) if left > 0 else LOOK_AGAIN))
-    return None if said else Queued(waits.before, out=gathered.host if waits.out else ""), again
-
-
-def _lane(gathered: Gathered) -> Lane:
-    return gathered.kind.lane(gathered.observation.token, gathered.resolved.app) or Lane(gathered.host, "")
+    return None if said else Queued(waits.before, out=gathered.lane.host if waits.out else ""), again
 
 
 def _keeps_its_turn(outcome: Outcome) -> bool:

@@ -17,7 +17,7 @@ from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.lanes.budget import READ
-from githubtoken_operator.domain.lanes.lane import Lane
+from githubtoken_operator.domain.lanes.lane import NOWHERE, Lane
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.own import Admit, Mark, Own, Step, TakeSeed
@@ -73,12 +73,12 @@ class UserKind(TokenKind):
         self._room = room
         self._checks = checks
 
-    def lane(self, token: GitHubToken, app: App | None) -> Lane | None:
+    def lane(self, token: GitHubToken, app: App | None) -> Lane:
         """The client's. Its id is public, so it counts within the namespace of the App's object.
 
         That of a ClusterGitHubApp is the cluster's.
         """
-        return Lane(app.server.web_host, self._client(token, app)) if app else None
+        return Lane(app.server.web_host, self._client(token, app)) if app else NOWHERE
 
     @staticmethod
     def _client(token: GitHubToken, app: App) -> str:
@@ -200,8 +200,7 @@ class UserKind(TokenKind):
         """Asks for a code, or whether it was entered. What is returned says that the App's polls have to wait."""
         token = gathered.observation.token
         app = replace(gathered.app, client_id=await self._client_id(gathered))
-        lane = self.lane(token, gathered.app)
-        if lane is not None and (delay := self._room.sign_ins.delay(lane.credential, lane.host)):
+        if delay := self._room.sign_ins.delay(gathered.lane.credential, gathered.lane.host):
             self._turns.tell(gathered.key, None)
             if isinstance(step, Poll):
                 return Awaiting(step.flow, delay)

@@ -8,13 +8,12 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.errors import Conflict, Terminating
 from githubtoken_operator.domain.lanes.budget import WRITE
-from githubtoken_operator.domain.objects.specs.github_token import FINALIZER, parse_token
+from githubtoken_operator.domain.objects.specs.github_token import FINALIZER
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited
 from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD
-from githubtoken_operator.tokens.memory import Memory, app_ref, with_place
 from tests.unit.builders import app_body, githubtoken_body, secret
 from tests.unit.fakes import AFTER, API_AWAY, LOST, NOT_SENT, Killed, Moment, Process, World, raising, token_ref
 from tests.unit.keys import pem
@@ -263,12 +262,7 @@ async def test_a_token_is_alive_as_long_as_githubs_clock_says_so_and_not_ours(be
 async def while_its_app_hangs(world: World) -> Process:
     """A process in which another object of the same client or installation is being answered, which takes long."""
     process = world.start()
-    token = parse_token(world.api.objects[TOKEN])
-    app = (await process.apps.resolve(app_ref(token))).app
-    assert app is not None
-    lane = process.kinds[token.kind].lane(with_place(token, Memory("")), app)
-    assert lane is not None
-    lane = lane._replace(host=app.server.api_host)
+    lane = (await process.lane())._replace(host="api.github.com")
     assert process.lanes.ask(token_ref("other"), lane, deadline=0, points=WRITE, now=world.clock.monotonic())
     return process
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from githubtoken_operator.domain.objects.specs.github_token import parse_token
 from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, ready_of
 from githubtoken_operator.domain.vocabulary.errors import RateLimited
 from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD
-from githubtoken_operator.tokens.memory import app_ref
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
 from tests.unit.fakes import (
     Process,
@@ -43,11 +41,7 @@ async def test_a_limit_pauses_that_app_and_no_other() -> None:
 async def paced(world: World) -> Process:
     """One token of the App is being minted, which takes long, and four others wait."""
     process = world.start()
-    token = parse_token(world.api.objects["githubtokens/ci"])
-    app = (await process.apps.resolve(app_ref(token))).app
-    assert app is not None
-    lane = process.kinds["Installation"].lane(token, app)
-    assert lane is not None
+    lane = await process.lane()
     for name in "abcde":
         process.lanes.ask(token_ref(name), lane, deadline=0, points=5, now=world.clock.monotonic())
     return process

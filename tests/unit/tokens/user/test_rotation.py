@@ -26,7 +26,6 @@ from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import Answer, App, Token
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.tokens.kind import StartOver
-from githubtoken_operator.tokens.memory import app_ref
 from githubtoken_operator.tokens.user.announcements import FOREIGN_INTENT_WAIT, POD_LOOK
 from tests.unit.builders import NAMESPACE, NOW, app, app_body, pod_body, secret, user_body
 from tests.unit.fakes import (
@@ -158,12 +157,8 @@ async def test_a_github_that_does_not_tell_whose_token_it_is_delays_no_status() 
 async def test_whose_token_it_is_is_asked_in_the_clients_turn_and_later_where_that_is_not_come() -> None:
     world = signed_in()
     process = world.start()
-    token = parse_token(world.api.objects["githubtokens/ci"])
-    app = (await process.apps.resolve(app_ref(token))).app
-    assert app is not None
-    lane = process.kinds["User"].lane(token, app)
-    assert lane is not None
-    lane, other, now = lane._replace(host=app.server.api_host), token_ref("other"), world.clock.monotonic()
+    lane = (await process.lane())._replace(host="api.github.com")
+    other, now = token_ref("other"), world.clock.monotonic()
     assert process.lanes.ask(other, lane, deadline=0, points=READ, now=now)
     await process.settle()
     assert ready_of(world.status()) == ("True", "Fresh")

@@ -10,18 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.objects.secrets import NAME, ROLE, annotations_of, decoded, labels_of
-from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT, parse_token
+from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.user.credentials import credential
 from githubtoken_operator.domain.user.device_flow import REQUESTS_PER_HOUR, REST
 from githubtoken_operator.domain.user.kept_flow import DEVICE_CODE, FLOW
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
-from githubtoken_operator.domain.vocabulary.model import App
-from githubtoken_operator.engine.cache.watched import Ref
-from tests.unit.builders import NAMESPACE, app_body, secret, user_body
+from tests.unit.builders import app_body, secret, user_body
 from tests.unit.fakes import AFTER, API_AWAY, BEFORE, LOST, NOT_SENT, Killed, Moment, Process, World, raising
 from tests.unit.tokens.user.test_rotation import rehearse
 
@@ -223,20 +220,13 @@ async def test_a_poll_that_fails_is_made_again_and_the_code_stays_in_sight(error
 @pytest.mark.parametrize("error", [NOT_SENT, LOST])
 async def test_a_poll_that_nobody_answers_is_no_answer_to_the_others_of_its_client(error: Transient) -> None:
     world, process = await shown()
-    lane = process.kinds["User"].lane(parse_token(world.api.objects[TOKEN]), await the_app(process))
-    assert lane is not None
+    lane = await process.lane()
     assert not process.lanes.is_out(lane)
     world.faults.once("device_poll", raising(error))
     await wait(world, process, timedelta(seconds=6))
     assert process.lanes.is_out(lane)
     await wait(world, process, timedelta(minutes=1))
     assert not process.lanes.is_out(lane)
-
-
-async def the_app(process: Process) -> App:
-    app = (await process.apps.resolve(Ref(Kind.APP, NAMESPACE, "acme"))).app
-    assert app is not None
-    return app
 
 
 async def test_forgotten_objects_leave_most_of_the_apps_budget_to_refreshes() -> None:
