@@ -12,7 +12,7 @@ from datetime import timedelta
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.resolving import Apps
-from githubtoken_operator.domain.observed.standing import Standing
+from githubtoken_operator.domain.observed.standing import BackingOff, Standing
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import Decision, Halt, Hold, Obtain, Publish, Wait
 from githubtoken_operator.domain.runs.due.followup import count_failure
@@ -28,7 +28,7 @@ from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.runs.issuing import Issuer
 from githubtoken_operator.tokens.runs.publishing import Publisher
 from githubtoken_operator.tokens.runs.settling import Settlement
-from githubtoken_operator.tokens.runs.turn import TokenTurns, while_waiting
+from githubtoken_operator.tokens.runs.turn import TokenTurns, was_unanswered, while_waiting
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,8 @@ class Actions:
                 case Publish(hindrance):
                     return await self._publish(gathered, memory, hindrance)
                 case Wait(hindrance):
+                    if isinstance(hindrance, BackingOff) and was_unanswered(gathered.observation):
+                        self._turns.stand(gathered)
                     return await self._settle(gathered, memory, hindrance)
                 case Halt(error, recheck):
                     return await self._settle(gathered, memory, error, recheck=recheck)

@@ -10,9 +10,10 @@ from datetime import timedelta
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.lanes.budget import WRITE
+from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.observed.standing import BackingOff, Queued
 from githubtoken_operator.domain.runs.due.outcomes import NotItsTurn, Outcome, Settled
-from githubtoken_operator.domain.vocabulary import conditions
+from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.engine.scheduling.turns import LOOK_AGAIN, WORTH_A_WORD, Stand, Turns, Waits
@@ -37,10 +38,22 @@ class TokenTurns:
         """Keeps a turn for one that failed as GitHub failed."""
         self._turns.reserve(gathered.key, Stand(gathered.lane, gathered.deadline, WRITE))
 
+    def stand(self, gathered: Gathered) -> None:
+        """Gives a turn to one that need not wait for its own next attempt."""
+        self._turns.stand(gathered.key, Stand(gathered.lane, gathered.deadline, WRITE))
+
     def ended(self, key: Ref, outcome: Outcome) -> None:
         """A run ended so: unless the object waits at GitHub, it wants no turn any more."""
         if not _keeps_its_turn(outcome):
             self._turns.leave(key)
+
+
+def was_unanswered(seen: Observation) -> bool:
+    """Whether consumers have no token since GitHub did not answer an earlier process.
+
+    That had a turn for it, for when GitHub answers again; here the first ones find out whether it does.
+    """
+    return conditions.ready_of(seen.token.status) == ("False", reasons.GITHUB_UNAVAILABLE)
 
 
 def while_waiting(gathered: Gathered, waits: Waits) -> tuple[Queued | None, NotItsTurn]:

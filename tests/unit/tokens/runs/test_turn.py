@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import find_condition, ready_of
@@ -11,6 +13,7 @@ from githubtoken_operator.domain.vocabulary.errors import RateLimited
 from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
 from tests.unit.fakes import (
+    NOT_SENT,
     Process,
     World,
     raising,
@@ -73,3 +76,44 @@ async def test_a_valid_token_that_waits_for_its_apps_turn_stays_as_it_is() -> No
     process = await paced(world)
     await process.run()
     assert (mints(world), ready_of(world.status())) == (1, FRESH)
+
+
+async def taken(process: Process, seconds: float) -> None:
+    """So much time passes, in which whoever is woken by its turn runs."""
+    world = process.world
+    for _ in range(int(seconds / 0.25)):
+        process.turns.pump()
+        due = {key.name for key, _ in process.woken if key in {token_ref(name) for name in NAMES}}
+        process.woken.clear()
+        for name in sorted(due):
+            await process.run(name)
+        world.clock.advance(timedelta(seconds=0.25))
+
+
+NAMES = [f"t{number}" for number in range(10)]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_after_an_outage_all_are_served_at_once_also_where_the_operator_was_restarted_in_it(
+    *, restarted: bool
+) -> None:
+    world = declared()
+    for name in NAMES:
+        world.api.put(githubtoken_body(name, uid=f"uid-{name}"))
+    process = world.start()
+    await process.run(NAMES[0])
+    world.github.refuses["mint"] = NOT_SENT
+    for _ in range(4):
+        for name in NAMES[1:]:
+            await process.run(name)
+        await taken(process, 30)
+    if restarted:
+        process = world.start()
+        for name in NAMES:
+            await process.run(name)
+        await taken(process, 30)
+    waiting = [name for name in NAMES if ready_of(world.status(name)) == ("False", reasons.GITHUB_UNAVAILABLE)]
+    assert len(waiting) > 1
+    world.github.refuses.clear()
+    await taken(process, 10)
+    assert {ready_of(world.status(name)) for name in NAMES} == {FRESH}
