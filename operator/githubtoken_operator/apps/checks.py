@@ -39,6 +39,7 @@ class Checks:
         self._client_ids: dict[Ref, tuple[tuple[str, str, str], str]] = {}
         self._limits: dict[Ref, tuple[datetime, RateLimited]] = {}
         self._unchecked: dict[Ref, dict[Ref, Stand | None]] = {}
+        self._unanswered: dict[Ref, str] = {}
 
     async def ensure_checked(self, ref: Ref, *, asks: Ref, stand: Stand | None = None) -> None:
         """Asks GitHub about the App where that is due. Raises what GitHub refused, and its limit until it ends.
@@ -71,6 +72,10 @@ class Checks:
         """When the limit ends that GitHub stated at the last look."""
         return self._limits[ref][0] if ref in self._limits else None
 
+    def unanswered(self, ref: Ref) -> str | None:
+        """Why GitHub did not answer at the last look; None where it did, or was not asked."""
+        return self._unanswered.get(ref)
+
     def leave(self, ref: Ref) -> None:
         """The App has nothing to ask: the turn that it waited for is another's."""
         self._turns.leave(ref)
@@ -81,7 +86,7 @@ class Checks:
 
     def let_go(self, ref: Ref) -> None:
         """Keeps nothing of an App that is gone."""
-        for kept in (self._checks, self._client_ids, self._limits, self._unchecked):
+        for kept in (self._checks, self._client_ids, self._limits, self._unchecked, self._unanswered):
             kept.pop(ref, None)
 
     async def client_id(self, ref: Ref, app: App, *, asks: Ref) -> str:
@@ -130,10 +135,12 @@ class Checks:
             return before
         except RateLimited as error:
             self._limits[ref] = self._now() + timedelta(seconds=error.retry_after or 0), error
+            self._unanswered[ref] = error.message
             self._tell(ref, asks)
             raise
         except Transient as error:
             logger.info("%s was not checked: %s", ref, error.message)
+            self._unanswered[ref] = error.message
             if before is None or not worked:
                 self._turns.reserve(asks, own)
                 raise
@@ -143,6 +150,7 @@ class Checks:
         else:
             self._learn(ref, app, info)
             check = appcheck.accepted(source, key.fingerprint, self._now(), info)
+        self._unanswered.pop(ref, None)
         self._tell(ref, asks, accepted=check.error is None)
         return check
 

@@ -114,7 +114,14 @@ class AppRuns:
                 self._checks.look_after(resolved.app, key)
             # While there are web tokens, GitHub can be asked.
             error = key.trouble
-        status = appcheck.build_status(resolved.source, check=check, error=error, tokens=users, now=self._now())
+        status = appcheck.build_status(
+            resolved.source,
+            check=check,
+            error=error,
+            tokens=users,
+            now=self._now(),
+            unanswered=self._checks.unanswered(ref),
+        )
         await self._record(ref, resolved.body, status)
         if appcheck.mended(resolved.source.status, status):
             # They read that it is so before they are asked to be less patient.

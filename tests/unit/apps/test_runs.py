@@ -40,6 +40,23 @@ async def test_an_app_without_key_is_not_checked() -> None:
     assert looks(world) == 0
 
 
+async def test_an_app_that_is_not_answered_says_why_once_and_until_it_is() -> None:
+    world = world_with()
+    world.github.refuses["get_app"] = NOT_SENT
+    process = world.start()
+    for _ in range(3):
+        await process.app_runs.run(ACME)
+    assert ready_of(app_status(world)) == ("Unknown", reasons.PENDING)
+    told = app_status(world)["conditions"][0]["message"]
+    assert told == f"GitHub has not answered yet: {NOT_SENT.message}"
+    assert world.faults.calls.count("PATCH githubapps/acme/status") == 1
+    del world.github.refuses["get_app"]
+    world.clock.advance(timedelta(minutes=1))
+    await process.app_runs.run(ACME)
+    assert ready_of(app_status(world)) == ("True", reasons.ACCEPTED)
+    assert process.checks.unanswered(ACME) is None
+
+
 async def used_by_a_token() -> tuple[World, Process]:
     """The App has been looked at since its token is ready."""
     world = world_with()

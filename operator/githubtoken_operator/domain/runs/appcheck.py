@@ -120,15 +120,25 @@ def refused(source: GitHubApp, fingerprint: str, now: datetime, error: Terminal,
 
 
 def build_status(
-    source: GitHubApp, *, check: Check | None, error: TokenError | None, tokens: int, now: datetime
+    source: GitHubApp,
+    *,
+    check: Check | None,
+    error: TokenError | None,
+    tokens: int,
+    now: datetime,
+    unanswered: str | None = None,
 ) -> dict[str, Any]:
-    """The whole status of a GitHubApp. `error` is what its spec and Secrets lack; `tokens` is how many use it."""
+    """The whole status of a GitHubApp. `error` is what its spec and Secrets lack; `tokens` is how many use it.
+
+    `unanswered` says why GitHub did not answer when it was asked last.
+    """
     if error is not None:
         ready = ("False", error.reason, error.message)
     elif check is None and source.private_key is None and source.signer is None:
         ready = ("True", reasons.NOT_CHECKED, "no private key: only user tokens can be served")
     elif check is None:
-        ready = ("Unknown", reasons.PENDING, "GitHub has not answered yet")
+        why = f": {unanswered}" if unanswered else ""
+        ready = ("Unknown", reasons.PENDING, f"GitHub has not answered yet{why}")
     elif check.error is not None and check.doubtful:
         ready = ("True", reasons.ACCEPTED, doubt.message(check.error))
     elif check.error is not None:
