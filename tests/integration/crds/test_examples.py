@@ -59,5 +59,12 @@ def test_the_examples_refer_to_what_they_bring() -> None:
     assert references <= names
 
 
+def test_the_examples_can_be_applied_together() -> None:
+    made = [(each["kind"], each["metadata"]["name"]) for each in objects()]
+    tokens = [each for each in objects() if each["kind"] in {"GitHubToken", "ClusterGitHubToken"}]
+    made += [("Secret", each["spec"].get("secret", {}).get("name", each["metadata"]["name"])) for each in tokens]
+    assert [each for each in made if made.count(each) > 1] == []
+
+
 def test_the_readme_lists_every_example() -> None:
     assert set(re.findall(r"\]\((\S+\.yaml)\)", (EXAMPLES / "README.md").read_text())) == {path.name for path in FILES}
