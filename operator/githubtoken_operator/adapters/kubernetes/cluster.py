@@ -59,6 +59,11 @@ class Kind(Enum):
         return cls.TOKEN if "namespace" in meta else cls.CLUSTER_TOKEN
 
     @property
+    def group(self) -> str:
+        """The API group, "" of the core's kinds."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
     def plural(self) -> str:
         """What the API calls the collection."""
         return self._path.rpartition("/")[2]
@@ -181,8 +186,7 @@ class Cluster:
 
     async def may(self, verb: str, kind: Kind) -> bool:
         """Whether the operator's account may do this to objects of the kind in all namespaces."""
-        group, _, _ = kind.api_version.rpartition("/")
-        asked = {"verb": verb, "group": group, "resource": kind.plural}
+        asked = {"verb": verb, "group": kind.group, "resource": kind.plural}
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",

@@ -27,6 +27,7 @@ from prometheus_client import (
 from githubtoken_operator.adapters.metrics.object_metrics import ObjectSeries
 from githubtoken_operator.adapters.metrics.process_metrics import NO_ANSWER, ProcessMetrics, series
 from githubtoken_operator.adapters.metrics.recent import Recent
+from githubtoken_operator.domain.consumer.rollout import RESTARTED
 from githubtoken_operator.domain.objects.specs.sources import KindName
 
 RefreshResult = Literal["success", "transient", "terminal"]
@@ -36,9 +37,6 @@ RevocationResult = Literal["success", "failed"]
 """How a revocation ended: the tokens are dead at GitHub, or the object went although they may be alive."""
 
 _RENEWED_KINDS: Final = tuple(kind for kind in get_args(KindName) if kind != "Personal")
-_RESULTS: Final = ("success", "transient", "terminal")
-_RESTARTED_KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet", "Rollout")
-_REVOCATION_RESULTS: Final[tuple[RevocationResult, ...]] = ("success", "failed")
 _REFRESH_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 _MOST_HOSTS: Final = 1024
@@ -148,13 +146,13 @@ class Metrics:
         build = Info("githubtoken_build", "The version of the operator and of its Python.", registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
 
-        for kind in _RESTARTED_KINDS:
+        for kind in RESTARTED:
             self._restarts.labels(kind)
-        for outcome in _REVOCATION_RESULTS:
+        for outcome in get_args(RevocationResult):
             self._revocations.labels(outcome)
         for kind in _RENEWED_KINDS:
             self._refresh_duration.labels(kind)
-            for result in _RESULTS:
+            for result in get_args(RefreshResult):
                 self._refreshes.labels(kind, result)
 
     # --- The work ---

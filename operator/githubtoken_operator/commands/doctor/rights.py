@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from githubtoken_operator.adapters.kubernetes.cluster import KINDS
 from githubtoken_operator.adapters.kubernetes.commands.survey import Right
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.kubernetes.lease import LEASE_NAME
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Rights
 from githubtoken_operator.commands.terminal.checks import Check, items, nothing_found, unseen
+from githubtoken_operator.domain.consumer.rollout import RESTARTED
 
 _OURS: Final = "githubtoken.dev"
 
@@ -37,15 +39,7 @@ CLUSTERWIDE: Final = (
 """What it needs where it does not serve some namespaces only."""
 TOUCH: Final = (*_each("list", "", "pods"), *_each("patch", "", "pods/status"))
 """For `propagation: Immediate`."""
-RESTART: Final = {
-    kind: _each("get patch", group, resource)
-    for kind, group, resource in (
-        ("Deployment", "apps", "deployments"),
-        ("StatefulSet", "apps", "statefulsets"),
-        ("DaemonSet", "apps", "daemonsets"),
-        ("Rollout", "argoproj.io", "rollouts"),
-    )
-}
+RESTART: Final = {kind: _each("get patch", KINDS[kind].group, KINDS[kind].plural) for kind in RESTARTED}
 """For `restartTargets`, by their kind."""
 LIST: Final = Right("list", _OURS, "githubtokens")
 OF_USERS: Final = (

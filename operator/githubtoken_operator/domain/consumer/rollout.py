@@ -27,6 +27,8 @@ RESTARTED_FOR: Final = PREFIX + "restarted-for"
 """On the workload: JSON, from the name of a GitHubToken to the mark of the token that the pods have."""
 ROLLOUT: Final = "Rollout"
 """Argo's kind."""
+RESTARTED: Final = ("Deployment", "StatefulSet", "DaemonSet", ROLLOUT)
+"""The kinds of workloads that are restarted."""
 REST: Final = timedelta(minutes=1)
 """Between two restarts of one workload."""
 
