@@ -36,6 +36,7 @@ from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.objects.secrets import ROLE, labels_of, trimmed
 from githubtoken_operator.domain.objects.specs.github_token import parse_token
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, TokenRefused
 from githubtoken_operator.domain.vocabulary.model import (
@@ -460,18 +461,11 @@ class FakeGitHub(GitHub):
         return AppInfo("acme", "acme", "Iv23learnt", {"contents": "write"})
 
     async def find_installation(
-        self,
-        app: App,
-        *,
-        id: int | None = None,  # noqa: A002 - as the client has it
-        owner: str | None = None,
-        repository: str | None = None,
-        enterprise: str | None = None,
-        repository_id: int | None = None,
+        self, app: App, source: InstallationSource, *, repository_id: int | None = None
     ) -> Installation:
         self._begin("find_installation")
         self.faults.end("find_installation")
-        return Installation(id or 678, "acme")
+        return Installation(source.id or 678, "acme")
 
     async def create_installation_token(
         self,

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from githubtoken_operator.adapters.github.sending import LARGEST_PAIR, REFRESH_READ_LIMIT, Call
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import App
@@ -45,15 +46,14 @@ def headers(authorization: str | None) -> dict[str, str]:
     return plain if authorization is None else {**plain, "authorization": authorization}
 
 
-def installation_path(
-    number: int | None, owner: str | None, repository: str | None, repository_id: int | None, enterprise: str | None
-) -> tuple[str, str]:
+def installation_path(source: InstallationSource, repository_id: int | None) -> tuple[str, str]:
     """The path that finds the installation, and the words for where it was looked for."""
+    repository, owner, enterprise = source.repository, source.owner, source.enterprise
     if repository_id is not None:
         # What GitHub itself redirects to.
         return f"/repositories/{int(repository_id)}/installation", f"on {repository or int(repository_id)}"
-    if number is not None:
-        return f"/app/installations/{int(number)}", f"with the id {int(number)}"
+    if source.id is not None:
+        return f"/app/installations/{int(source.id)}", f"with the id {int(source.id)}"
     if repository is not None:
         account, _, name = repository.partition("/")
         _check(_OWNER, account, "`spec.installation.repository` must be `owner/name`")

@@ -26,6 +26,7 @@ from githubtoken_operator.adapters.github.sending import Call, Sender
 from githubtoken_operator.domain.github import answers, device_answers, oauth_answers
 from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.installation import probe as probing
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import (
@@ -67,21 +68,10 @@ class GitHub:
         return await self._as_app.ask(app, "get_app", "/app", answers.app_info)
 
     async def find_installation(
-        self,
-        app: App,
-        *,
-        id: int | None = None,  # noqa: A002 -- the field's name in the spec
-        owner: str | None = None,
-        repository: str | None = None,
-        repository_id: int | None = None,
-        enterprise: str | None = None,
+        self, app: App, source: InstallationSource, *, repository_id: int | None = None
     ) -> Installation:
-        """The installation of that id, of that account (user or organisation), or that covers that repository.
-
-        A repository is given as `owner/name`, or by its number, which is asked for where both are given. Or the one on
-        the enterprise with that slug.
-        """
-        path, where = calls.installation_path(id, owner, repository, repository_id, enterprise)
+        """The installation that the source names, or that covers the repository of that number, as it names that."""
+        path, where = calls.installation_path(source, repository_id)
 
         def parse(answer: Answer) -> Installation:
             return answers.installation(answer, where=where)

@@ -108,7 +108,7 @@ class InstallationTokens:
         installation = self._installations.get(key, life)
         if installation is None:
             try:
-                installation = await self._github.find_installation(app, id=known.installation_id)
+                installation = await self._github.find_installation(app, InstallationSource(id=known.installation_id))
             except Terminal as error:
                 if error.reason not in _MOVED or source.id is not None:
                     raise
@@ -129,9 +129,7 @@ class InstallationTokens:
         if (refused := self._refused.get(key, REFUSAL_SERVES)) is not None:
             raise Terminal(reasons.INSTALLATION_NOT_FOUND, refused)
         try:
-            found = await self._github.find_installation(
-                app, id=source.id, owner=source.owner, repository=source.repository, enterprise=source.enterprise
-            )
+            found = await self._github.find_installation(app, source)
         except Terminal as error:
             if error.reason == reasons.INSTALLATION_NOT_FOUND:
                 self._refused.put(key, error.message)
@@ -148,7 +146,7 @@ class InstallationTokens:
 
     async def _by_number(self, app: App, source: InstallationSource, number: int) -> _Found | None:
         try:
-            found = await self._github.find_installation(app, repository=source.repository, repository_id=number)
+            found = await self._github.find_installation(app, source, repository_id=number)
         except Terminal as error:
             if error.reason != reasons.INSTALLATION_NOT_FOUND:
                 raise
@@ -162,7 +160,8 @@ class InstallationTokens:
         numbers: dict[str, int] = {}
         for name in source.repositories[:MOST_RENAMED]:
             try:
-                found = await self._github.find_installation(app, repository=f"{target.account}/{name}")
+                called = InstallationSource(repository=f"{target.account}/{name}")
+                found = await self._github.find_installation(app, called)
             except Terminal:
                 continue
             if found.repository_id is not None and found.id == target.installation_id:

@@ -15,6 +15,7 @@ from github_simulator.process import SimulatorProcess
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.jwt import load_private_key
 from githubtoken_operator.domain.github.oauth_answers import refreshed_token
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary import certificates, reasons
 from githubtoken_operator.domain.vocabulary.errors import (
     NotSent,
@@ -69,13 +70,12 @@ async def test_an_app_finds_its_installation_and_mints_a_token_that_works(
     app = as_app(simulator, registered)
     info = await github.get_app(app)
     assert (info.slug, info.client_id) == (registered.slug, registered.client_id)
-    selectors: list[dict[str, object]] = [
-        {"id": installed.id},
-        {"owner": account},
-        {"repository": f"{account}/website"},
-    ]
-    for selector in selectors:
-        assert await github.find_installation(app, **selector) == Installation(installed.id, account)  # type: ignore[arg-type]
+    for source in (
+        InstallationSource(id=installed.id),
+        InstallationSource(owner=account),
+        InstallationSource(repository=f"{account}/website"),
+    ):
+        assert await github.find_installation(app, source) == Installation(installed.id, account)
     token = await github.create_installation_token(
         app, installed.id, repositories=["website"], permissions={"contents": "read"}
     )
@@ -167,7 +167,7 @@ async def test_each_way_an_app_can_be_wrong_has_its_reason(simulator: SimulatorP
     control.suspend(installed)
     assert await reason(app, installed.id) == reasons.INSTALLATION_SUSPENDED
     with pytest.raises(Terminal, match="not installed on nobody"):
-        await github.find_installation(app, owner="nobody")
+        await github.find_installation(app, InstallationSource(owner="nobody"))
     control.delete_key(registered)
     assert await reason(app, installed.id) == reasons.AUTHENTICATION_FAILED
 

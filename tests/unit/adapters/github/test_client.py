@@ -22,6 +22,7 @@ from githubtoken_operator.adapters.github.jwt import RSAKey, load_private_key
 from githubtoken_operator.adapters.github.sending import LARGEST_PAIR, Sender
 from githubtoken_operator.domain.github.oauth_answers import refreshed_token
 from githubtoken_operator.domain.github.refusals.app_refusals import ClockSkewed
+from githubtoken_operator.domain.objects.specs.sources import InstallationSource
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown, RateLimited, Terminal, TokenError
@@ -127,6 +128,9 @@ def app(
     )
 
 
+RENAMED = InstallationSource(repository="acme/old")
+
+
 # --- requests of an App ----------------------------------------------------------------------------------------------
 
 
@@ -153,7 +157,9 @@ async def test_the_app_is_asked_for_with_the_headers_that_github_wants() -> None
 )
 async def test_an_installation_is_found_by_id_owner_or_repository(selector: dict[str, Any], path: str) -> None:
     wire = Wire(answer(200, {"id": 7, "account": {"login": "acme"}}))
-    found = await wire.github.find_installation(app(api_url="https://ghes.example.com/api/v3"), **selector)
+    found = await wire.github.find_installation(
+        app(api_url="https://ghes.example.com/api/v3"), InstallationSource(**selector)
+    )
     assert found == Installation(7, "acme")
     assert str(wire.sent[0].url) == f"https://ghes.example.com/api/v3{path}"
 
@@ -185,7 +191,7 @@ async def test_an_installation_is_found_by_id_owner_or_repository(selector: dict
 async def test_names_that_would_change_the_path_are_refused_before_anything_is_sent(selector: dict[str, str]) -> None:
     wire = Wire()
     with pytest.raises(Terminal) as caught:
-        await wire.github.find_installation(app(), **selector)  # type: ignore[arg-type]
+        await wire.github.find_installation(app(), InstallationSource(**selector))  # type: ignore[arg-type]
     assert caught.value.reason == reasons.INVALID_SPEC
     assert "must" in caught.value.message
     assert wire.sent == []
@@ -220,7 +226,7 @@ async def test_only_what_narrows_the_token_is_sent(asked: dict[str, Any], body: 
 async def test_a_renamed_repository_is_followed_once_on_the_same_host() -> None:
     target = "https://api.github.com/repositories/5/installation"
     wire = Wire(answer(301, location=target), answer(200, {"id": 7, "account": {"login": "acme"}}))
-    assert (await wire.github.find_installation(app(), repository="acme/old")).id == 7
+    assert (await wire.github.find_installation(app(), RENAMED)).id == 7
     assert str(wire.sent[1].url) == target
     assert wire.sent[1].headers["authorization"] == wire.sent[0].headers["authorization"]
 
@@ -229,7 +235,7 @@ async def test_a_second_redirect_is_not_followed() -> None:
     moved = [answer(301, location=f"/repositories/{number}/installation") for number in range(3)]
     wire = Wire(*moved)
     with pytest.raises(TokenError, match="redirect"):
-        await wire.github.find_installation(app(), repository="acme/old")
+        await wire.github.find_installation(app(), RENAMED)
     assert len(wire.sent) == 2
 
 
@@ -248,7 +254,7 @@ async def test_a_second_redirect_is_not_followed() -> None:
 async def test_no_redirect_leads_to_another_host(location: str) -> None:
     wire = Wire(answer(301, location=location))
     with pytest.raises(TokenError, match="redirect"):
-        await wire.github.find_installation(app(), repository="acme/old")
+        await wire.github.find_installation(app(), RENAMED)
     assert len(wire.sent) == 1
 
 
