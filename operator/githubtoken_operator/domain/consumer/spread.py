@@ -233,6 +233,12 @@ def given_back(secret: JSON) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": secret["type"]}
 
 
+def was_told(token: GitHubToken, namespace: str, reason: str) -> bool:
+    """Whether status says already that the namespace does not have the token, and why: it tells of `MOST_FAILURES`."""
+    told = ((failure.get("namespace"), failure.get("reason")) for failure in token.status.get("failures") or ())
+    return (namespace, reason) in told
+
+
 def distribution(spread: Spread, body: dict[str, Any] | None, kept: Sequence[Failure] = ()) -> Distribution:
     """What status says; `body` is what each Secret must be, None where there is no valid token.
 

@@ -27,6 +27,7 @@ from githubtoken_operator.adapters.kubernetes.errors import (
     Terminating,
 )
 from githubtoken_operator.apps.ground import Ground
+from githubtoken_operator.domain.consumer import spread
 from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
 from githubtoken_operator.domain.objects.secrets import version_of
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
@@ -133,7 +134,8 @@ class Writing:
 
     async def _conflicts(self, order: _Order, place: Place, conflict: str) -> Place:
         """The Secret is somebody else's, who is told once."""
-        told = place.failure is not None and place.failure.reason == reasons.SECRET_CONFLICT
+        conflict_before = place.failure is not None and place.failure.reason == reasons.SECRET_CONFLICT
+        told = conflict_before or spread.was_told(order.token, place.namespace, reasons.SECRET_CONFLICT)
         failed = self._fails(order, place, reasons.SECRET_CONFLICT, conflict, RECHECK_CONFLICT)
         if not told and place.secret is not None:
             await self._telling.conflict(order.token, place.secret, conflict)

@@ -13,12 +13,14 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
-from githubtoken_operator.domain.consumer import consumer
+from githubtoken_operator.adapters.kubernetes.errors import Conflict
+from githubtoken_operator.domain.consumer import consumer, spread
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import LEAST_LEFT, Place, Spread
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.specs.namespaces import Wish
 from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.memory import Spreading
 from githubtoken_operator.tokens.spread.known import Known
@@ -118,3 +120,25 @@ async def test_where_the_secret_is_new_its_namespace_is_told_once() -> None:
     api = SlowApiServer()
     await write(writing(api), [spread_of(githubtoken("pull"))], None)
     assert api.asked == {"PATCH secrets": len(NAMESPACES), "POST events": len(NAMESPACES)}
+
+
+class ForeignSecrets(SlowApiServer):
+    """In each namespace somebody else has a Secret of that name."""
+
+    async def request(self, method: str, path: str, *, body: Any = None, **_: Any) -> dict[str, Any]:  # noqa: ANN401
+        if method == "PATCH":
+            raise Conflict(409, "it exists")
+        meta = {"name": "pull", "namespace": path.split("/")[4], "uid": "u", "resourceVersion": "7"}
+        return await super().request(method, path, body=body or {"kind": "Secret", "metadata": meta, "type": "Opaque"})
+
+
+async def test_a_tenant_is_told_once_that_its_secret_is_in_the_way_also_where_the_operator_is_restarted() -> None:
+    token = spread_of(githubtoken("pull"))
+    told = []
+    for _ in range(2):
+        api = ForeignSecrets()
+        (found,) = await write(writing(api), [token], None)
+        told.append(api.asked["POST events"])
+        assert {place.failure.reason for place in found.places if place.failure} == {reasons.SECRET_CONFLICT}
+        token = replace(token, status=spread.distribution(found, None).document)
+    assert told == [len(NAMESPACES), len(NAMESPACES) - spread.MOST_FAILURES]
