@@ -79,12 +79,17 @@ def accepted(
     return Issued(access, known.revision if known else revision, spec_hash, origin)
 
 
-def last_check(token: GitHubToken, held: Issued | None) -> tuple[datetime | None, bool]:
-    """When GitHub last accepted the held token, and whether it has refused it since, as status tells it."""
+def last_check(token: GitHubToken, held: Issued | None, spec_hash: str) -> tuple[datetime | None, bool]:
+    """When GitHub last accepted the held token, and whether it has refused it since, as status tells it.
+
+    For nothing else a token of the present spec is not ready before its time is over; the reason may be why there is no
+    other one, as while the human's Secret is gone.
+    """
     if held is None or token.status.get("tokenSHA256") != held.access.token.sha256_base64:
         return None, False
-    refused = ready_of(token.status) == ("False", reasons.AUTHENTICATION_FAILED)
-    return parse_time(token.status.get("lastCheckTime")), refused
+    state, reason = ready_of(token.status)
+    of_it = reason == reasons.AUTHENTICATION_FAILED or (token.seen and held.spec_hash == spec_hash)
+    return parse_time(token.status.get("lastCheckTime")), state == "False" and of_it
 
 
 def expiry(held: Issued, source: PersonalSource) -> Terminal:

@@ -163,6 +163,7 @@ def test_a_token_is_of_a_host_and_of_where_a_human_put_it(other: PersonalSource)
     assert personal_token.spec_hash(GITHUB) == personal_token.spec_hash(source(caBundle=None))
 
 
+SEEN = {"observedGeneration": 1}
 CHECKED = {"lastCheckTime": format_time(NOW), "tokenSHA256": Token("ghp_1").sha256_base64}
 REFUSED = {"conditions": [{"type": "Ready", "status": "False", "reason": "AuthenticationFailed"}]}
 ELSEWHY = {"conditions": [{"type": "Ready", "status": "False", "reason": "GitHubUnavailable"}]}
@@ -173,7 +174,8 @@ ELSEWHY = {"conditions": [{"type": "Ready", "status": "False", "reason": "GitHub
     [
         pytest.param(CHECKED, "ghp_1", (NOW, False), id="accepted"),
         pytest.param({**CHECKED, **REFUSED}, "ghp_1", (NOW, True), id="refused since"),
-        pytest.param({**CHECKED, **ELSEWHY}, "ghp_1", (NOW, False), id="failing for another reason"),
+        pytest.param({**CHECKED, **ELSEWHY}, "ghp_1", (NOW, False), id="failing for another reason, of another spec"),
+        pytest.param({**CHECKED, **ELSEWHY, **SEEN}, "ghp_1", (NOW, True), id="and no other one can be had"),
         pytest.param({**CHECKED, **REFUSED}, "ghp_2", (None, False), id="of another token"),
         pytest.param({}, "ghp_1", (None, False), id="never"),
     ],
@@ -182,8 +184,13 @@ def test_status_remembers_the_last_check_of_the_token_that_it_names(
     status: JSON, text: str, expected: tuple[datetime | None, bool]
 ) -> None:
     held = publish(text, told())
-    assert personal_token.last_check(personal_githubtoken(status=status), held) == expected
-    assert personal_token.last_check(personal_githubtoken(status=status), None) == (None, False)
+    assert personal_token.last_check(personal_githubtoken(status=status), held, held.spec_hash) == expected
+    assert personal_token.last_check(personal_githubtoken(status=status), None, held.spec_hash) == (None, False)
+
+
+def test_a_token_of_an_earlier_spec_is_not_refused_because_another_is_missing() -> None:
+    status, held = {**CHECKED, **ELSEWHY, **SEEN}, publish("ghp_1", told())
+    assert personal_token.last_check(personal_githubtoken(status=status), held, "v1:another") == (NOW, False)
 
 
 # --- When its end is announced ---------------------------------------------------------------------------------------

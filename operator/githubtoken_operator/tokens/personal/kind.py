@@ -82,9 +82,9 @@ class PersonalKind(TokenKind):
         token, source, held = seen.token, seen.token.personal, seen.issued
         if source is None:
             return seen, []
-        (checked, refused), last = personal_token.last_check(token, held), memory.of(LastCheck)
-        own = OfPersonal(checked=last.at or checked, refused=last.refused or (last.at is None and refused))
         spec_hash = personal_token.spec_hash(source)
+        (checked, refused), last = personal_token.last_check(token, held, spec_hash), memory.of(LastCheck)
+        own = OfPersonal(checked=last.at or checked, refused=last.refused or (last.at is None and refused))
         refusal = hosts.refusal(source.server, self._allowed_hosts, where="spec.personal")
         try:
             secret = await read(Kind.SECRET, token.namespace, source.secret.name)

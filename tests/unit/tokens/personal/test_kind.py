@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -271,20 +272,46 @@ async def test_a_revoked_token_is_said_and_stays_where_it_is() -> None:
     assert world.event_reasons == [reasons.FRESH, reasons.GITHUB_UNAVAILABLE, reasons.AUTHENTICATION_FAILED]
 
 
-@pytest.mark.parametrize("restart", [False, True], ids=["the same process", "another process"])
+@pytest.mark.parametrize("restart", [False, True], ids=["the same process", "another process each time"])
 async def test_a_revoked_token_does_not_come_to_life_because_github_is_away(*, restart: bool) -> None:
     world, process = await fresh()
     world.clock.advance(HOUR)
     world.github.personal.clear()
     await believed(world, process)
     before = checks(world)
-    process = world.start() if restart else process
     world.github.refuses["check"] = UNAVAILABLE
     for _ in range(3):
+        process = world.start() if restart else process
         world.clock.advance(timedelta(minutes=31))
         await process.run()
         assert ready_of(world.status())[0] == "False"
     assert checks(world) == before + 3
+
+
+def suspend(world: World) -> None:
+    world.api.edit("githubtokens/ci", lambda it: it["spec"].update(suspend=True))
+    world.api.edit("githubtokens/ci", lambda it: it["metadata"].update(generation=2))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param(lambda world: world.api.delete("secrets/my-pat"), reasons.CREDENTIAL_MISSING, id="no Secret"),
+        pytest.param(suspend, reasons.SUSPENDED, id="suspended"),
+    ],
+)
+async def test_a_revoked_token_does_not_come_to_life_by_a_restart_whatever_is_said_since(
+    change: Callable[[World], None], reason: str
+) -> None:
+    world, process = await fresh()
+    world.clock.advance(HOUR)
+    world.github.personal.clear()
+    await believed(world, process)
+    change(world)
+    for _ in range(3):
+        await process.run()
+        assert ready_of(world.status()) == ("False", reason)
+        process = world.start()
 
 
 async def test_a_revoked_token_that_a_human_replaces_is_fresh_at_once() -> None:
