@@ -51,7 +51,7 @@ class LeaseLost(Exception):
 
 
 class Leading:
-    """One term. Leaving the block ends it, and raises `LeaseLost` where another replica leads already."""
+    """One term. Leaving the block ends it, and raises `LeaseLost` where it was over already."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Leading:
     ) -> None:
         await self.end()
         if self._lost and error is None:
-            raise LeaseLost("the Lease is lost: another replica leads")
+            raise LeaseLost(f"the Lease is lost: {self._leadership.why_lost}")
 
     async def end(self) -> None:
         """Returns when the Lease is released, or lost, and nothing is in flight."""

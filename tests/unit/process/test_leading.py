@@ -21,6 +21,7 @@ class Scene:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.held_now = True
+        self.why_lost = "it was not renewed in time"
         self.stop = asyncio.Event()
         self.metrics = Metrics("1")
         self.drained = asyncio.Event()
@@ -100,7 +101,7 @@ async def test_a_lost_lease_ends_the_term_and_is_not_released() -> None:
     assert scene.stop.is_set()
     assert scene.leads == 0.0
     scene.drained.set()
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLost, match=r"^the Lease is lost: it was not renewed in time$"):
         await led
     assert scene.done == ["draining", "drained"]
 

@@ -51,6 +51,7 @@ _RETRY: Final = 0.25
 """Of the interval: the pause after an attempt that failed."""
 _JITTER: Final = 0.2
 """By how much at most a pause is shortened, so that replicas do not ask in step."""
+_NOT_RENEWED: Final = "it was not renewed in time"
 _RELEASES: Final = 3
 """Attempts to release; afterwards the duration has to pass."""
 
@@ -114,6 +115,8 @@ class Lease:
         self._seen: _Record | None = None
         self._seen_at = -math.inf
         self._said = ""
+        self.why_lost = _NOT_RENEWED
+        """How the last term came to its end, where nobody asked for that."""
 
     @property
     def term(self) -> int:
@@ -163,7 +166,7 @@ class Lease:
                 pause = self._interval * _RETRY
             self._tell(renewed, self._boottime() - began)
         self._until = -math.inf
-        logger.error("the Lease is lost")
+        logger.error("the Lease is lost: %s", self.why_lost)
 
     async def release(self) -> None:
         """Lets the next leader begin at once. Where that fails it has to wait for the duration."""
@@ -198,7 +201,7 @@ class Lease:
         """Whether it is still ours."""
         current, record, _asked = await self._look()
         if current is None or record.holder != self.identity:
-            logger.error("Lease %s/%s is held by `%s`", self._namespace, LEASE_NAME, record.holder)
+            self.why_lost = f"{record.holder} holds it" if record.holder else "somebody took it away"
             self._until = -math.inf
             return False
         await self._hold(current, record, changes=False)
@@ -258,6 +261,7 @@ class Uncontested:
     """In place of a Lease where there is one replica and no election."""
 
     contested = False
+    why_lost: Final = ""
     term: Final = 0
     seconds_left: Final = None
 

@@ -461,6 +461,7 @@ def test_a_machine_that_was_suspended_knows_that_time_passed() -> None:
         assert leader.task is not None
         await leader.task
         assert not leader.lease.held()
+        assert leader.lease.why_lost == "it was not renewed in time"
 
     simulate(test)
 
@@ -482,14 +483,15 @@ def test_a_conflict_is_tried_again() -> None:
     simulate(test)
 
 
-@pytest.mark.parametrize("holder", ["somebody", ""])
-def test_a_leader_that_finds_it_is_not_the_holder_stops_at_once(holder: str) -> None:
+@pytest.mark.parametrize(("holder", "why"), [("somebody", "somebody holds it"), ("", "somebody took it away")])
+def test_a_leader_that_finds_it_is_not_the_holder_stops_at_once(holder: str, why: str) -> None:
     async def test(world: World) -> None:
         leader = await world.leader()
         world.server.edit(holderIdentity=holder)
         assert leader.task is not None
         await leader.task
         assert not leader.lease.held()
+        assert leader.lease.why_lost == why
         assert world.server.spec["holderIdentity"] == holder
 
     simulate(test)
