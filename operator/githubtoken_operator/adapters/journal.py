@@ -30,7 +30,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from githubtoken_operator.adapters.journal_files import HOLDER, LARGEST_FILE, SUFFIX, TEMPORARY, file_name
+from githubtoken_operator.adapters.journal_files import HOLDER, LARGEST_FILE, SUFFIX, TEMPORARY, UNREADABLE, file_name
 from githubtoken_operator.domain.user.entry import Entry, SecretKey, Unreadable, decode, encode
 
 RESERVED: Final = 16 * 1024
@@ -41,7 +41,6 @@ MOST: Final = 1000
 
 _HOLDER_NAME: Final = re.compile(r"[0-9a-f]{32}")
 _OTHERS: Final = 0o077
-_UNREADABLE: Final = ".unreadable"
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +173,7 @@ class _Folder:
                     try:
                         secret, entry = _read(path)
                     except Unreadable as error:
-                        path.replace(path.with_suffix(_UNREADABLE))
+                        path.replace(path.with_suffix(UNREADABLE))
                         logger.error("the journal's file %s was put aside: %s", path.name, error)  # noqa: TRY400
                     else:
                         entries[secret] = entry

@@ -12,6 +12,8 @@ HOLDER: Final = "holder"
 SUFFIX: Final = ".json"
 TEMPORARY: Final = ".tmp"
 """Of a file that is being written, or whose place is reserved."""
+UNREADABLE: Final = ".unreadable"
+"""Of a file that was put aside."""
 LARGEST_FILE: Final = 2 * 1024 * 1024
 """Bytes: the largest answer that is read, as base64, and its surroundings."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from githubtoken_operator import settings
-from githubtoken_operator.adapters.journal_files import HOLDER, SUFFIX
+from githubtoken_operator.adapters.journal_files import HOLDER, SUFFIX, UNREADABLE
 from githubtoken_operator.commands.terminal import layout
 from githubtoken_operator.commands.terminal.options import Parsed
 from githubtoken_operator.domain.user.entry import Unreadable, decode
@@ -36,16 +36,21 @@ def journal(journal_dir: Path) -> None:
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
     try:
         holder = journal_dir / HOLDER
+        files = sorted(path for path in journal_dir.iterdir() if path.suffix in {SUFFIX, UNREADABLE})
+        if not files and not holder.exists():
+            # Whoever looks into a folder beside it must not be told that nothing waits.
+            raise click.ClickException(f"{journal_dir} is no journal: no `githubtoken run` has used it as one")
         click.echo(f"holder: {holder.read_text(errors='replace')[:32] if holder.exists() else '<none>'}", err=True)
-        files = sorted(path for path in journal_dir.iterdir() if path.suffix not in {"", ".tmp"})
         rows = [row for path in files if path.suffix == SUFFIX and (row := _row(path))]
     except OSError as error:
         raise click.ClickException(f"the journal {journal_dir} cannot be read: {error.strerror}") from error
     for path in files:
-        if path.suffix != SUFFIX:
+        if path.suffix == UNREADABLE:
             click.echo(f"{path.name}: put aside, because it cannot be read", err=True)
     if rows:
         click.echo(layout.table(HEADINGS, rows))
+    elif any(path.exists() for path in files):
+        click.echo("Nothing else waits.", err=True)
     else:
         click.echo("Nothing waits: every pair is stored.", err=True)
 

@@ -53,6 +53,7 @@ def test_a_file_that_is_no_entry_is_named_and_not_quoted(folder: Path) -> None:
     result = shown(folder)
     assert "strange.json: it is torn, or not an entry" in result.stderr
     assert "aside.unreadable: put aside" in result.stderr
+    assert "every pair is stored" not in result.stderr
     assert CANARY not in result.output
 
 
@@ -60,3 +61,11 @@ def test_a_folder_that_is_not_there_is_one_line(folder: Path) -> None:
     result = shown(folder)
     assert result.exit_code == 1
     assert f"Error: the journal {folder} cannot be read: No such file or directory" in result.stderr
+
+
+def test_a_folder_that_no_operator_has_used_is_not_called_empty(folder: Path) -> None:
+    Journal(folder).close()
+    (folder.parent / "somebody.conf").write_text(CANARY)
+    result = shown(folder.parent)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {folder.parent} is no journal: no `githubtoken run` has used it as one\n"
