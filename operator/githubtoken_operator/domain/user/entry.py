@@ -56,6 +56,11 @@ class Entry:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def of_sign_in(self) -> bool:
+        """Whether a human has just signed in; else it is a rotation's."""
+        return self.name is not None
+
+    @property
     def answer(self) -> Answer:
         """The answer, for whoever reads it."""
         return Answer(status=self.status, headers={**self.headers, "date": self.date}, body=self.body)
@@ -74,7 +79,7 @@ def encode(secret: SecretKey, entry: Entry) -> bytes:
         "status": entry.status,
         "date": entry.date,
         "body": b64encode(entry.body).decode(),
-        "signedIn": {"name": entry.name, "clientID": entry.client_id} if entry.name else None,
+        "signedIn": {"name": entry.name, "clientID": entry.client_id} if entry.of_sign_in else None,
     }
     if entry.clusterwide:
         document["clusterwide"] = True

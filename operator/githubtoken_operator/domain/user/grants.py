@@ -24,7 +24,6 @@ from pathlib import PurePath
 from typing import Final
 
 from githubtoken_operator.domain.github import device_answers, fields, oauth_answers
-from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.documents import affordable
@@ -41,33 +40,15 @@ _SECRET: Final = re.compile(r"[A-Za-z0-9_+=.~-]{32}")
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """What a sign-in by device flow brings beside the pair: GitHubToken, the App's client id, the login if known.
-
-    `clusterwide`: it is a ClusterGitHubToken.
-    """
-
-    name: str
-    client_id: str
-    account: str | None = None
-    clusterwide: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Grant:
-    """A pair that GitHub gave, with what is needed to save it whatever happened meanwhile.
+    """A pair that GitHub gave, with the answer that it is in: what is needed to save it whatever happened meanwhile.
 
-    `parent`: SHA-256 of the refresh token that was stored, and in a rotation sent; "" where there was none. `ours`: the
-    annotation `refresh-token-sha256` as it was read before. `seed`: the first token of the chain. `signed_in` is set
-    where a human has just signed in. `origin`: the GitHub that gave it, if that was kept with the answer.
+    `account` is the login of a sign-in, if it is known.
     """
 
     access: AccessToken
-    parent: str
-    seed: str
-    ours: str | None
-    signed_in: SignedIn | None = None
-    origin: Origin | None = None
+    entry: Entry
+    account: str | None = None
 
 
 def pair_in(key: SecretKey, entry: Entry, *, account: str | None = None) -> Grant:
@@ -87,10 +68,7 @@ def pair_in(key: SecretKey, entry: Entry, *, account: str | None = None) -> Gran
         if not _is_success(entry.answer):
             raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, _of_defect(defect), concern=Concern.LANE) from None
         raise NotUnderstood(_of_defect(defect), kept_in=key[1]) from None
-    signed_in = (
-        SignedIn(entry.name, entry.client_id or "", account, entry.clusterwide) if entry.name is not None else None
-    )
-    return Grant(access, entry.parent, entry.seed, entry.ours, signed_in, entry.origin)
+    return Grant(access, entry, account)
 
 
 def may_hold_a_pair(answer: Answer) -> bool:
@@ -122,7 +100,7 @@ def _of_defect(defect: Exception) -> str:
 
 
 def _access(entry: Entry) -> AccessToken:
-    if entry.name is not None:
+    if entry.of_sign_in:
         return device_answers.signed_in_token(entry.answer)
     access = oauth_answers.refreshed_token(entry.answer, NOTHING_SENT)
     refresh = access.refresh_token

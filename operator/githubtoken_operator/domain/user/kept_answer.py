@@ -28,7 +28,7 @@ class KeptAnswer:
     @property
     def of_rotation(self) -> bool:
         """Whether the token under the key was sent for it, so that the token beside it is probably dead."""
-        return self.entry is None or self.entry.name is None
+        return self.entry is None or not self.entry.of_sign_in
 
 
 def read(secret: JSON, current: str | None) -> KeptAnswer | None:

@@ -29,15 +29,14 @@ def place(secret: JSON | None, grant: Grant) -> Placement:
     """The table of the protocol's section on saving a pair; first row that fits."""
     if secret is not None and _has_pair(secret, grant):
         return Placement.SAVED
-    first = grant.signed_in is not None and not grant.parent
-    return _under_parent(secret, grant.parent, grant.ours, first=first)
+    return _under_parent(secret, grant.entry)
 
 
 def place_unread(secret: JSON | None, key: SecretKey, entry: Entry) -> Placement:
     """The same for an answer that is not understood, and that the Secret is to keep."""
     if secret is not None and decoded(secret, KEPT_ANSWER) == encode(key, entry).decode():
         return Placement.SAVED
-    return _under_parent(secret, entry.parent, entry.ours, first=entry.name is not None and not entry.parent)
+    return _under_parent(secret, entry)
 
 
 def _has_pair(secret: JSON, grant: Grant) -> bool:
@@ -47,9 +46,9 @@ def _has_pair(secret: JSON, grant: Grant) -> bool:
     return new is None or read(secret).current == new.sha256
 
 
-def _under_parent(secret: JSON | None, parent: str, ours: str | None, *, first: bool) -> Placement:
+def _under_parent(secret: JSON | None, entry: Entry) -> Placement:
     if secret is None:
-        return Placement.CREATE if first else Placement.SUPERSEDED
+        return Placement.CREATE if entry.of_sign_in and not entry.parent else Placement.SUPERSEDED
     stored = read(secret)
-    right = (stored.current or "") == parent and stored.ours in (None, ours)
+    right = (stored.current or "") == entry.parent and stored.ours in (None, entry.ours)
     return Placement.PUT if right else Placement.SUPERSEDED

@@ -15,6 +15,7 @@ from githubtoken_operator.domain.user.credentials.credential import (
     SEEDS_TAKEN,
     Intent,
 )
+from githubtoken_operator.domain.user.entry import Entry
 from githubtoken_operator.domain.user.grants import Grant
 from githubtoken_operator.domain.vocabulary.model import Token
 from tests.unit.builders import pair, user_githubtoken
@@ -36,7 +37,12 @@ def seeded(seed: Token = SEEDED, before: dict[str, Any] | None = None) -> dict[s
 
 
 def grant(number: int = 1, *, parent: Token = SEEDED, ours: str | None = None) -> Grant:
-    return Grant(access=pair(number), parent=parent.sha256, seed=SEEDED.sha256, ours=ours)
+    return Grant(pair(number), entry(parent, ours=ours))
+
+
+def entry(parent: Token, *, ours: str | None = None, name: str | None = None) -> Entry:
+    """An answer whose text nobody looks at; with a `name`, of a sign-in."""
+    return Entry(parent.sha256, SEEDED.sha256, ours, 200, "", b"", name, CLIENT if name else None)
 
 
 def rotated(times: int = 1) -> dict[str, Any]:

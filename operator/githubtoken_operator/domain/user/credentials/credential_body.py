@@ -46,7 +46,7 @@ from githubtoken_operator.domain.user.credentials.credential import (
     read_hashes,
 )
 from githubtoken_operator.domain.user.entry import Entry, SecretKey, encode
-from githubtoken_operator.domain.user.grants import Grant, SignedIn
+from githubtoken_operator.domain.user.grants import Grant
 from githubtoken_operator.domain.user.kept_answer import KEPT_ANSWER
 from githubtoken_operator.domain.user.kept_flow import DEVICE_CODE, FLOW, Flow
 from githubtoken_operator.domain.vocabulary.model import JSON, Token
@@ -151,8 +151,8 @@ def with_refusal(secret: JSON, refused: Token) -> dict[str, Any]:
 
 def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
     """The Secret with the new pair of a rotation. Where expiry was switched off the old refresh token is kept."""
-    access = grant.access
-    kept = access.refresh_token.sha256 if access.refresh_token else grant.parent
+    access, entry = grant.access, grant.entry
+    kept = access.refresh_token.sha256 if access.refresh_token else entry.parent
     refresh_token = access.refresh_token.reveal() if access.refresh_token else decoded(secret, "refresh_token") or ""
     return _changed(
         secret,
@@ -162,11 +162,11 @@ def with_pair(secret: JSON, grant: Grant) -> dict[str, Any]:
         },
         notes={
             REFRESH_TOKEN_SHA256: kept,
-            PARENT: grant.parent,
-            SEED: grant.seed,
+            PARENT: entry.parent,
+            SEED: entry.seed,
             REVISION: str(read(secret).revision + 1),
             SPENT: _spent(secret, grant),
-            **origin.note(grant.origin, kept),
+            **origin.note(entry.origin, kept),
         },
         without=(INTENT, REFUSED),
     )
@@ -177,19 +177,17 @@ def with_sign_in(secret: JSON | None, key: SecretKey, grant: Grant) -> dict[str,
 
     A token that does not expire comes without a refresh token; then none is stored.
     """
-    signed_in = grant.signed_in or SignedIn("", "")
-    owner = owner_note(signed_in.name, clusterwide=signed_in.clusterwide)
-    base = _ours(secret, key, owner, signed_in.client_id)
+    base = _of_entry(secret, key, grant.entry)
     refresh = grant.access.refresh_token
     keys = access_token_keys(grant.access) | ({"refresh_token": refresh.reveal()} if refresh else {})
     notes = {REVISION: str(read(base).revision + 1), SPENT: _spent(base, grant)}
-    if grant.parent:
-        notes[PARENT] = grant.parent
+    if grant.entry.parent:
+        notes[PARENT] = grant.entry.parent
     if refresh is not None:
         notes |= {REFRESH_TOKEN_SHA256: refresh.sha256, SEED: refresh.sha256}
-    if signed_in.account is not None:
-        notes[ACCOUNT] = signed_in.account
-    notes |= origin.note(grant.origin, refresh.sha256 if refresh else "")
+    if grant.account is not None:
+        notes[ACCOUNT] = grant.account
+    notes |= origin.note(grant.entry.origin, refresh.sha256 if refresh else "")
     return _changed(
         base,
         data={**_without(base, DEVICE_CODE, KEPT_ANSWER, *ACCESS_TOKEN_KEYS), **encoded(keys)},
@@ -200,10 +198,7 @@ def with_sign_in(secret: JSON | None, key: SecretKey, grant: Grant) -> dict[str,
 
 def with_kept_answer(secret: JSON | None, key: SecretKey, entry: Entry) -> dict[str, Any]:
     """The Secret with an answer that is not understood. Nothing else changes but what asking for it has left."""
-    base: JSON = secret or {}
-    if entry.name is not None:
-        owner = owner_note(entry.name, clusterwide=entry.clusterwide)
-        base = _ours(secret, key, owner, entry.client_id or "")
+    base: JSON = _of_entry(secret, key, entry) if entry.of_sign_in else secret or {}
     answer = encoded({KEPT_ANSWER: encode(key, entry).decode()})
     return _changed(base, data={**_without(base, DEVICE_CODE), **answer}, without=(INTENT, FLOW))
 
@@ -225,13 +220,17 @@ def given_back(secret: JSON) -> dict[str, Any]:
 def _spent(secret: JSON, grant: Grant) -> str:
     """What the annotation remembers once `grant` is stored: the refresh tokens that it replaces are over too."""
     known = read_hashes(annotations_of(secret).get(SPENT))
-    kept = grant.access.refresh_token.sha256 if grant.access.refresh_token else grant.parent
-    replaced = [each for each in (grant.ours, grant.parent) if each and each not in (kept, *known)]
+    kept = grant.access.refresh_token.sha256 if grant.access.refresh_token else grant.entry.parent
+    replaced = [each for each in (grant.entry.ours, grant.entry.parent) if each and each not in (kept, *known)]
     return json.dumps(list(dict.fromkeys([*known, *replaced]))[-REMEMBERED:])
 
 
 def _of(token: GitHubToken, secret: JSON | None, client_id: str) -> dict[str, Any]:
     return _ours(secret, key_of(token), owner_note(token.name, clusterwide=token.clusterwide), client_id)
+
+
+def _of_entry(secret: JSON | None, key: SecretKey, entry: Entry) -> dict[str, Any]:
+    return _ours(secret, key, owner_note(entry.name or "", clusterwide=entry.clusterwide), entry.client_id or "")
 
 
 def _ours(secret: JSON | None, key: SecretKey, owner: JSON, client_id: str) -> dict[str, Any]:

@@ -59,6 +59,6 @@ async def _read(cluster: Cluster, key: SecretKey) -> JSON | None:
 def _body(secret: JSON | None, key: SecretKey, entry: Entry, grant: Grant | None) -> JSON:
     if grant is None:
         return credential_body.with_kept_answer(secret, key, entry)
-    if grant.signed_in is not None or secret is None:
+    if entry.of_sign_in or secret is None:
         return credential_body.with_sign_in(secret, key, grant)
     return credential_body.with_pair(secret, grant)

@@ -86,7 +86,7 @@ class Savings:
     def ends_a_token(self, key: SecretKey) -> bool:
         """Whether the token beside the refresh token is dead because of an answer that is late."""
         late = self.late.get(key)
-        return late is not None and late.entry.name is None
+        return late is not None and not late.entry.of_sign_in
 
     # --- The journal -------------------------------------------------------------------------------------------------
 

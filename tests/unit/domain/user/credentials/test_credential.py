@@ -15,7 +15,7 @@ from githubtoken_operator.domain.user.credentials import credential_body as body
 from githubtoken_operator.domain.user.credentials.credential import (
     INTENT,
 )
-from githubtoken_operator.domain.user.grants import Grant, SignedIn
+from githubtoken_operator.domain.user.grants import Grant
 from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.domain.vocabulary.model import Token
 from tests.unit.builders import pair, secret
@@ -24,6 +24,7 @@ from tests.unit.domain.user.chains import (
     SEEDED,
     STRANGER,
     TOKEN,
+    entry,
     grant,
     intent,
     noted,
@@ -221,9 +222,7 @@ def test_a_refresh_token_that_was_given_up_for_a_newer_sign_in_is_remembered_too
 
 def test_a_sign_in_by_device_flow_remembers_what_it_replaces() -> None:
     before = rotated(2)
-    signed_in = Grant(
-        access=pair(9), parent=refresh(2).sha256, seed="", ours=refresh(2).sha256, signed_in=SignedIn("ci", CLIENT)
-    )
+    signed_in = Grant(pair(9), entry(refresh(2), ours=refresh(2).sha256, name="ci"))
     after = credential.read(body_of.with_sign_in(before, ("team", "ci-credential"), signed_in))
     assert after.current == refresh(9).sha256
     assert {refresh(1).sha256, refresh(2).sha256} <= set(after.spent)

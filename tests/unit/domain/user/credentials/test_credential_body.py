@@ -27,6 +27,7 @@ from tests.unit.domain.user.chains import (
     SEEDED,
     STRANGER,
     TOKEN,
+    entry,
     grant,
     intent,
     noted,
@@ -100,7 +101,7 @@ def test_nothing_of_the_earlier_pair_stays_beside_a_new_one() -> None:
 
 def test_where_expiry_was_switched_off_the_refresh_token_is_kept() -> None:
     forever = replace(pair(2), expires_at=None, refresh_expires_at=None, refresh_token=refresh(1))
-    made = Grant(access=forever, parent=refresh(1).sha256, seed=SEEDED.sha256, ours=refresh(1).sha256)
+    made = Grant(forever, entry(refresh(1), ours=refresh(1).sha256))
     assert placement.place(rotated(), made) is Placement.PUT
     after = body_of.with_pair(rotated(), made)
     stored = credential.read(after)
