@@ -100,10 +100,10 @@ class GitHub:
             "permissions": dict(permissions or {}),
         }
         body = json.dumps({key: value for key, value in wanted.items() if value}).encode()
-        where = f"with the id {installation_id}"
+        where, narrowed = f"with the id {installation_id}", [*repositories, *map(str, repository_ids)]
 
         def parse(answer: Answer) -> InstallationToken:
-            return answers.installation_token(answer, where=where, permissions=permissions)
+            return answers.installation_token(answer, where=where, permissions=permissions, repositories=narrowed)
 
         path = f"/app/installations/{int(installation_id)}/access_tokens"
         return await self._as_app.ask(app, "create_installation_token", path, parse, post=body)

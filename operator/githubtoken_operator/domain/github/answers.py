@@ -12,7 +12,7 @@ seconds of precision and not a grant.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -39,13 +39,19 @@ _EXPIRATION: Final = re.compile(
 
 
 def installation_token(
-    answer: Answer, *, where: str = "", permissions: Mapping[str, str] | None = None
+    answer: Answer,
+    *,
+    where: str = "",
+    permissions: Mapping[str, str] | None = None,
+    repositories: Sequence[str] = (),
 ) -> InstallationToken:
     """The answer to `POST /app/installations/{id}/access_tokens`.
 
-    `where` ("with the id 678") and `permissions`, what was asked for, only make the messages of refusals precise.
+    `where` ("with the id 678"), `permissions` and `repositories`, what was asked for, only make the messages of
+    refusals precise.
     """
-    reply, document = fields.success(app_refusals.OF_MINT, read(answer, where=where, permissions=permissions))
+    asked = read(answer, where=where, permissions=permissions, repositories=repositories)
+    reply, document = fields.success(app_refusals.OF_MINT, asked)
     token = fields.access_token(document, "token")
     issued_at = fields.created(reply)
     expires_at = fields.time(document, "expires_at")

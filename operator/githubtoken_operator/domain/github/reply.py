@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -37,8 +37,8 @@ _DEMAND = b"No required SSL certificate was sent"
 class Reply:
     """An answer as the rules see it. `document` is None where the body is not a JSON object.
 
-    `demands_certificate`: a front of the host wants a client certificate. `asked_where` and `asked_permissions` say
-    what the request was about, for messages only.
+    `demands_certificate`: a front of the host wants a client certificate. What was asked for says what the request was
+    about, for messages only.
     """
 
     status: int
@@ -48,6 +48,7 @@ class Reply:
     demands_certificate: bool = False
     asked_where: str = ""
     asked_permissions: Mapping[str, str] = field(default_factory=dict)
+    asked_repositories: Sequence[str] = ()
 
     @property
     def message(self) -> str:
@@ -65,7 +66,13 @@ class Reply:
         return _text(self.document, "documentation_url")
 
 
-def read(answer: Answer, *, where: str = "", permissions: Mapping[str, str] | None = None) -> Reply:
+def read(
+    answer: Answer,
+    *,
+    where: str = "",
+    permissions: Mapping[str, str] | None = None,
+    repositories: Sequence[str] = (),
+) -> Reply:
     """Reads an answer; never fails."""
     return Reply(
         status=answer.status,
@@ -75,6 +82,7 @@ def read(answer: Answer, *, where: str = "", permissions: Mapping[str, str] | No
         demands_certificate=_DEMAND in answer.body[:2048],
         asked_where=where,
         asked_permissions=permissions or {},
+        asked_repositories=repositories,
     )
 
 

@@ -309,6 +309,11 @@ def test_the_message_names_the_permissions_that_were_asked_for() -> None:
         installation_token(answer(422, words(NOT_GRANTED)), permissions={"issues": "read", "contents": "write"})
 
 
+def test_the_message_names_the_repositories_that_were_asked_for() -> None:
+    with pytest.raises(Terminal, match=r"A repository in `spec.installation` \(api, website\) does not exist"):
+        installation_token(answer(422, words(NOT_ACCESSIBLE)), repositories=["api", "website"])
+
+
 def test_the_message_names_where_the_app_is_not_installed() -> None:
     with pytest.raises(Terminal, match="not installed on acme/website"):
         installation(answer(404, words("Not Found")), where="on acme/website")

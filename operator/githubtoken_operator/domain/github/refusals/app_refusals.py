@@ -139,10 +139,12 @@ def repository_is_not_accessible(reply: Reply) -> TokenError | None:
         or "repository that does not exist or is not accessible" not in reply.message
     ):
         return None
+    # GitHub does not say which.
+    asked = ", ".join(reply.asked_repositories)
     return Terminal(
         reasons.REPOSITORY_NOT_ACCESSIBLE,
-        "A repository in `spec.installation` does not exist or is not accessible to the installation: correct its "
-        "name, or give the installation access to it.",
+        f"A repository in `spec.installation`{_of(asked)} does not exist or is not accessible to the installation: "
+        "correct its name, or give the installation access to it.",
     )
 
 
