@@ -11,6 +11,7 @@ from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, 
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.objects import Objects, Read
 from githubtoken_operator.engine.cache.watched import TOKENS, Ref, Watched
+from githubtoken_operator.tokens.memory import ref_of
 
 
 class Claims:
@@ -20,17 +21,17 @@ class Claims:
         self._objects = objects
         self._watched = watched
 
-    async def conflict(self, key: Ref, token: GitHubToken, secret: JSON | None) -> str | None:
+    async def conflict(self, token: GitHubToken, secret: JSON | None) -> str | None:
         """Why `secret`, of the name and in the namespace of `token`, must not be written. Raises `ApiError`."""
         owner = giver(secret, token, ROLE_TOKEN)
         abandoned = await is_abandoned(token, owner, self._objects.known, lambda it: it.secret.name)
         refused = ownership.conflict(secret, token, abandoned=abandoned)
-        return refused or await self._outranked(key, token, secret)
+        return refused or await self._outranked(token, secret)
 
-    async def _outranked(self, key: Ref, token: GitHubToken, secret: JSON | None) -> str | None:
+    async def _outranked(self, token: GitHubToken, secret: JSON | None) -> str | None:
         """Which other object goes first, where several want one Secret."""
         wanted = Ref(Kind.SECRET, token.namespace, token.secret.name)
-        others = [ref for ref in self._watched.dependents(wanted) if ref.kind in TOKENS and ref != key]
+        others = [ref for ref in self._watched.dependents(wanted) if ref.kind in TOKENS and ref != ref_of(token)]
         bodies = [await self._objects.known(ref.kind, ref.namespace, ref.name) for ref in others]
         rivals = [rival for body in bodies if body is not None and not (rival := parse_token(body)).deleting]
         return ownership.outranked(token, secret, rivals)

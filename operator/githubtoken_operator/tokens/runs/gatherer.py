@@ -59,7 +59,7 @@ class Gatherer:
         # Said before anything is waited for, so that of two that begin at once each knows of the other.
         kind = self._kinds[token.kind]
         secrets = [Ref(Kind.SECRET, token.namespace, name) for name in kind.secrets(token)]
-        consumers = self._spreads.secrets(key, token) if token.clusterwide else [Ref(*_place_of(token))]
+        consumers = self._spreads.secrets(token) if token.clusterwide else [Ref(*_place_of(token))]
         self._objects.depends(key, [*(_inputs_of_app(token) if kind.of_app else ()), *secrets, *consumers])
         around = await self._circumstances.gather(token, kind, body, memory)
         seen, resolved = around.observation, around.resolved
@@ -71,7 +71,7 @@ class Gatherer:
                 seen, stored = replace(seen, spread=spread), spread.published
             else:
                 secret = None if self._is_first(token) and not fresh else await read(*_place_of(token))
-                conflict = await self._claims.conflict(key, token, secret)
+                conflict = await self._claims.conflict(token, secret)
                 stored = consumer.read(secret) if secret is not None and not conflict else None
                 seen = replace(seen, secret=secret, conflict=conflict)
             seen, found = await kind.observe(seen, resolved, memory, stored, read)

@@ -28,7 +28,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.tokens.consumer.claims import Claims
-from githubtoken_operator.tokens.memory import Memory, Spreading
+from githubtoken_operator.tokens.memory import Memory, Spreading, ref_of
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.telling import Telling
 from githubtoken_operator.tokens.spread.withdrawing import Withdrawing
@@ -54,11 +54,11 @@ class Spreads:
 
     # --- observe -----------------------------------------------------------------------------------------------------
 
-    def secrets(self, key: Ref, token: GitHubToken) -> list[Ref]:
+    def secrets(self, token: GitHubToken) -> list[Ref]:
         """The Secrets that a run depends on: where they are wanted, and where they still are."""
         if token.wish is None:
             return []
-        self._known.wish(key, token.wish)
+        self._known.wish(ref_of(token), token.wish)
         wanted = {(namespace, token.secret.name) for namespace in token.wish.wanted(self._known.namespaces)}
         return [Ref(Kind.SECRET, *where) for where in wanted | self._known.secrets(token.name).keys()]
 

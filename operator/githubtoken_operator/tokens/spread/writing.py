@@ -38,7 +38,7 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.consumer.secret import refused, write
-from githubtoken_operator.tokens.memory import Spreading, ref_of
+from githubtoken_operator.tokens.memory import Spreading
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.telling import Telling
 
@@ -58,7 +58,6 @@ T = TypeVar("T")
 class _Order:
     """What is to be written: for whom, and what."""
 
-    key: Ref
     token: GitHubToken
     template: Template
     now: datetime
@@ -82,7 +81,7 @@ class Writing:
         What a namespace refuses raises nothing.
         """
         token = seen.token
-        order = _Order(ref_of(token), token, Template.of_body(body), seen.now)
+        order = _Order(token, Template.of_body(body), seen.now)
         new_token = seen.issued is not None and present.is_new(seen.issued)
         stale = [place for place in present.places if place.lacks(order.template, seen.now, new=new_token)]
         haste = present.is_urgent(token, seen.now)
@@ -106,7 +105,7 @@ class Writing:
         where = Ref(Kind.SECRET, place.namespace, token.secret.name)
         try:
             for _ in range(MOST_TRIES):
-                if conflict := await self._claims.conflict(order.key, token, place.secret):
+                if conflict := await self._claims.conflict(token, place.secret):
                     failed = await self._conflicts(order, place, conflict)
                     return failed, None
                 wanted = order.template.of(place.secret)
