@@ -15,12 +15,18 @@ from githubtoken_operator.commands.doctor.findings import Objects
 from githubtoken_operator.commands.terminal import ages
 from githubtoken_operator.commands.terminal.checks import WORST_FIRST, Check, cut, items, nothing_found, unseen, worst
 from githubtoken_operator.commands.terminal.layout import named, some
-from githubtoken_operator.domain.apps import signers
+from githubtoken_operator.domain.apps import hosts, signers
 from githubtoken_operator.domain.installation.policy import LEVELS
 from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.conditions import DISTRIBUTED, find_condition, ready_in_words, ready_of
+from githubtoken_operator.domain.vocabulary.conditions import (
+    DISTRIBUTED,
+    READY,
+    find_condition,
+    ready_in_words,
+    ready_of,
+)
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
@@ -65,7 +71,12 @@ def _app(objects: Objects, body: JSON) -> Check:
     if state == "False":
         return Check(name, "failed", ready_in_words(status))
     if state == "Unknown":
-        return Check(name, "warning", "the operator has not looked at it yet", "is it running?")
+        unseen_yet = find_condition(status, READY) is None
+        told = "the operator has not looked at it yet" if unseen_yet else ready_in_words(status)
+        return Check(name, "warning", told, "is it running?" if unseen_yet else "")
+    if hosts.is_of_two(app.server):
+        says = f"{reason}; `apiURL` is on {app.server.api_host}, and `webURL` on {app.server.web_host}"
+        return Check(name, "warning", says, "set both: sign-ins and formats of the token go by `webURL`")
     if app.signer is not None:
         key = status.get("keyFingerprint", "a key that is not known yet")
         return Check(name, "ok", f"{reason}; {signers.words(app.signer)} signs with {key}")

@@ -103,6 +103,12 @@ def is_enterprise_server(api_url: str) -> bool:
     return check_url(api_url) is not None
 
 
+def is_of_two(server: Server) -> bool:
+    """Whether one of its URLs is github.com's and the other is not: neither follows the other, and one was left out."""
+    api, web = urlsplit(server.api_url).hostname, urlsplit(server.web_url).hostname
+    return (api == BUILT_IN[0]) != (web == BUILT_IN[1])
+
+
 def check_url(url: str, allowed: Iterable[str] = (), *, built_in: Iterable[str] = BUILT_IN) -> str | None:
     """Why an `apiURL` or `webURL` is not acceptable, as the end of "`spec.apiURL` …"; None where it is.
 

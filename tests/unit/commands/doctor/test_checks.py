@@ -361,7 +361,18 @@ def app(*ready: str, **spec: Any) -> Look[Any]:  # noqa: ANN401 - fields of any 
     ("changes", "state", "says"),
     [
         ({"apps": app("False", "AuthenticationFailed", "no")}, "failed", "AuthenticationFailed: no"),
-        ({"apps": app("Unknown", "Pending", "")}, "warning", "the operator has not looked at it yet"),
+        ({"apps": Look("", [{**app_body(), "status": {}}])}, "warning", "the operator has not looked at it yet"),
+        ({"apps": app("Unknown", "Pending", "no answer yet")}, "warning", "Pending: no answer yet"),
+        (
+            {"apps": app(apiURL="https://ghes.example.com/api/v3", webURL="https://github.com")},
+            "warning",
+            "Accepted; `apiURL` is on ghes.example.com, and `webURL` on github.com",
+        ),
+        (
+            {"apps": app(apiURL="https://api.github.com", webURL="https://ghes.example.com")},
+            "warning",
+            "Accepted; `apiURL` is on api.github.com, and `webURL` on ghes.example.com",
+        ),
         ({"apps": app(privateKeySecretRef=None)}, "ok", "Accepted: it names no private key"),
         ({"keys": {KEY: Look("", None)}}, "failed", "there is no key `private-key.pem` in Secret acme-app"),
         ({"keys": {KEY: Look("", DENIED)}}, "ok", "Accepted; its key is not readable for you"),

@@ -251,3 +251,18 @@ def test_metrics_name_a_host_by_the_entry_that_admits_it(host: str, entry: str) 
     """A tenant may think of any number of hosts below a suffix."""
     allowed = ("*.corp.example", "main.corp.example", "ghes.example:8443", "fd00::1")
     assert hosts.admitted_by(host, allowed) == entry
+
+
+@pytest.mark.parametrize(
+    ("api", "web", "of_two"),
+    [
+        ("https://api.github.com", "https://github.com", False),
+        ("https://api.github.com:443", "https://github.com", False),
+        ("https://ghes.example.com/api/v3", "https://ghes.example.com", False),
+        ("https://api.acme.ghe.com", "https://acme.ghe.com", False),
+        ("https://ghes.example.com/api/v3", "https://github.com", True),
+        ("https://api.github.com", "https://ghes.example.com", True),
+    ],
+)
+def test_whether_only_one_of_two_urls_is_of_github_com(api: str, web: str, *, of_two: bool) -> None:
+    assert hosts.is_of_two(Server(api, web)) is of_two
