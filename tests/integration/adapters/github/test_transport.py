@@ -29,9 +29,11 @@ class Server:
         self.connections = 0
         self.requests: list[bytes] = []
         self.url = ""
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.append(writer)
         try:
             while True:
                 self.requests.append(await reader.readuntil(b"\r\n\r\n"))
@@ -41,6 +43,11 @@ class Server:
         finally:
             writer.close()
 
+    def end(self) -> None:
+        """Closes what clients would keep for later; since Python 3.12 a server waits for them."""
+        for writer in self._writers:
+            writer.close()
+
 
 @asynccontextmanager
 async def server(behaviour: Behaviour) -> AsyncIterator[Server]:
@@ -48,7 +55,10 @@ async def server(behaviour: Behaviour) -> AsyncIterator[Server]:
     listening = await asyncio.start_server(running.serve, "127.0.0.1", 0)
     running.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     async with listening:
-        yield running
+        try:
+            yield running
+        finally:
+            running.end()
 
 
 @pytest.fixture
