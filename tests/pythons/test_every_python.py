@@ -12,6 +12,9 @@ import pytest
 
 import pythons
 
+# A group is begun before what has none; as one of the last tests of a run it would keep all but one worker waiting.
+pytestmark = pytest.mark.xdist_group("pythons")
+
 WITHIN = 900
 """Seconds for all of them on one Python."""
 TESTS = pythons.REPOSITORY / "tests"
