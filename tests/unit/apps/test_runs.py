@@ -162,13 +162,16 @@ async def test_a_refused_app_says_why_and_is_looked_at_again() -> None:
     assert world.event_reasons == [reasons.AUTHENTICATION_FAILED]
 
 
-async def test_an_app_that_github_accepts_again_wakes_its_tokens_once() -> None:
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(minutes=-1), timedelta(minutes=1)])
+async def test_an_app_that_github_accepts_again_wakes_its_tokens_once(ahead: timedelta) -> None:
     world = world_with()
     world.api.put(githubtoken_body())
     world.github.refuses["get_app"] = Terminal(reasons.AUTHENTICATION_FAILED, "another App's key")
     process = world.start()
     await process.run()
     await process.app_runs.run(ACME)
+    # How far the clocks differ is known only since.
+    world.github.clock_ahead = ahead
     del world.github.refuses["get_app"]
     process.woken.clear()
     world.clock.advance(timedelta(minutes=1))

@@ -92,7 +92,8 @@ class Driven:
             key = next(iter(self._due))
             del self._due[key]
             runs: Any = self.process.reconciler if key.kind in TOKENS else self.process.app_runs
-            await runs.run(key)
+            again = await runs.run(key)
+            assert again is None or again.due > self.world.clock.now.timestamp(), key
         raise AssertionError("it has no end")
 
 

@@ -175,11 +175,16 @@ def mended(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return signs_again or (was == "False" and state == "True")
 
 
-def mended_since(failed: datetime, app: Mapping[str, Any], token: Mapping[str, Any]) -> bool:
+def ready_since(app: Mapping[str, Any]) -> str:
+    """Since when the App's status says that it is ready; "" where it does not."""
+    ready = find_condition(app, READY)
+    return str(ready["lastTransitionTime"]) if ready is not None and ready["status"] == "True" else ""
+
+
+def mended_since(then: str, app: Mapping[str, Any], token: Mapping[str, Any]) -> bool:
     """Whether the App has become ready since an attempt failed, of which `token` does not say that it failed otherwise.
 
-    Both are statuses, so that every process comes to the same. `failed` is by the clock that the App's is written by.
+    `then` is `ready_since` at that attempt. All are of statuses, so that every process comes to the same, and no clock
+    is asked: it may have been set meanwhile.
     """
-    ready = find_condition(app, READY)
-    since = parse_time(ready.get("lastTransitionTime")) if ready is not None and ready["status"] == "True" else None
-    return since is not None and since >= failed.replace(microsecond=0) and needs_human(token) in {None, *OF_APPS}
+    return ready_since(app) not in {"", then} and needs_human(token) in {None, *OF_APPS}

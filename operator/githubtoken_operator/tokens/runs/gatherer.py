@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Terminating
@@ -27,6 +28,9 @@ from githubtoken_operator.tokens.kind import Gathered, TokenKinds
 from githubtoken_operator.tokens.memory import Memory, app_ref, with_place
 from githubtoken_operator.tokens.runs.circumstances import Circumstances
 from githubtoken_operator.tokens.spread.spreads import Spreads
+
+_DIGITS: Final = 40
+"""Of the digest of what could mend a failure; since when the App is ready stands behind it, which mends only some."""
 
 
 class Gatherer:
@@ -85,12 +89,15 @@ class Gatherer:
             denied = Terminal(reasons.MISSING_PERMISSION, f"the API server refuses a read: {error.message}")
             seen = replace(seen, denied=denied)
         renewal = kind.renewal(seen)
-        digest = hashlib.sha256("/".join([*inputs, *_wishes(seen.token)]).encode()).hexdigest()
-        failed_with = seen.failures.inputs
-        mended = failed_with != "" and (failed_with != digest or _app_is_mended(around))
+        digest = hashlib.sha256("/".join([*inputs, *_wishes(seen.token)]).encode()).hexdigest()[:_DIGITS]
+        app = resolved.source.status if resolved.source else {}
+        failed_with, _, ready_then = seen.failures.inputs.partition("/")
+        mended = failed_with not in ("", digest)
+        mended = mended or (failed_with != "" and appcheck.mended_since(ready_then, app, seen.token.status))
         due, retry_now = renewal.due if renewal else None, mended or self._circumstances.is_its_turn(key)
         seen = replace(seen, due=due, retry_now=retry_now)
-        return replace(around, observation=seen, stored=stored, renewal=renewal, inputs=digest)
+        inputs_now = f"{digest}/{appcheck.ready_since(app)}"
+        return replace(around, observation=seen, stored=stored, renewal=renewal, inputs=inputs_now)
 
     def forget(self, key: Ref) -> None:
         """The object is gone."""
@@ -109,15 +116,6 @@ class Gatherer:
 def _place_of(token: GitHubToken) -> tuple[Kind, str, str]:
     """Where the consumer's Secret is."""
     return Kind.SECRET, token.namespace, token.secret.name
-
-
-def _app_is_mended(around: Gathered) -> bool:
-    """Whether the App is ready, and was not when the last attempt failed, though nothing of it was changed."""
-    seen, app = around.observation, around.resolved.source
-    if app is None or seen.failures.last is None:
-        return False
-    ahead = seen.now - around.local_time
-    return appcheck.mended_since(seen.failures.last - ahead, app.status, seen.token.status)
 
 
 def _wishes(token: GitHubToken) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import conditions, find_condition
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import AppInfo
+from githubtoken_operator.domain.vocabulary.times import format_time
 from tests.unit.builders import NOW, githubapp
 from tests.unit.crd_schema import schema_of, violations
 
@@ -101,6 +102,9 @@ def test_a_restart_asks_nothing_anew(check: Check) -> None:
     assert known.slug == check.slug
 
 
+EARLIER = format_time(NOW - CHECK_EVERY)
+
+
 def refusals(number: int) -> Check:
     """An App that worked, and was refused so often when it was looked at again."""
     check = ACCEPTED
@@ -130,25 +134,25 @@ def test_an_app_that_worked_is_looked_at_every_minute_also_after_a_restart() -> 
 
 
 @pytest.mark.parametrize(
-    ("state", "since", "human", "mended"),
+    ("then", "state", "human", "mended"),
     [
-        pytest.param("True", timedelta(seconds=1), reasons.AUTHENTICATION_FAILED, True, id="it is accepted again"),
-        pytest.param("True", timedelta(0), reasons.AUTHENTICATION_FAILED, True, id="within the same second"),
-        pytest.param("True", timedelta(seconds=1), reasons.SIGNER_DENIED, True, id="it signs again"),
-        pytest.param("True", timedelta(seconds=1), None, True, id="no human was called"),
-        pytest.param("True", -timedelta(seconds=1), reasons.AUTHENTICATION_FAILED, False, id="it was ready then"),
-        pytest.param("False", timedelta(seconds=1), reasons.AUTHENTICATION_FAILED, False, id="it is refused since"),
-        pytest.param("True", timedelta(seconds=1), reasons.INSTALLATION_SUSPENDED, False, id="that was not why"),
+        pytest.param("", "True", reasons.AUTHENTICATION_FAILED, True, id="it was not ready then"),
+        pytest.param(EARLIER, "True", reasons.AUTHENTICATION_FAILED, True, id="it was refused in between"),
+        pytest.param("", "True", reasons.SIGNER_DENIED, True, id="it signs again"),
+        pytest.param("", "True", None, True, id="no human was called"),
+        pytest.param(format_time(NOW), "True", reasons.AUTHENTICATION_FAILED, False, id="it is as ready as then"),
+        pytest.param(EARLIER, "False", reasons.AUTHENTICATION_FAILED, False, id="it is refused since"),
+        pytest.param("", "True", reasons.INSTALLATION_SUSPENDED, False, id="that was not why"),
     ],
 )
 def test_whether_an_app_is_mended_since_an_attempt_failed(
-    state: str, since: timedelta, human: str | None, *, mended: bool
+    then: str, state: str, human: str | None, *, mended: bool
 ) -> None:
-    app = {"conditions": conditions({}, (state, "", ""), None, generation=1, now=NOW + since)}
+    app = {"conditions": conditions({}, (state, "", ""), None, generation=1, now=NOW)}
     needed = (human, "") if human is not None else None
     token = {"conditions": conditions({}, ("False", "", ""), needed, generation=1, now=NOW)}
-    assert appcheck.mended_since(NOW + timedelta(milliseconds=300), app, token) is mended
-    assert not appcheck.mended_since(NOW, {}, token)
+    assert appcheck.mended_since(then, app, token) is mended
+    assert not appcheck.mended_since(then, {}, token)
 
 
 def test_an_app_that_was_never_checked_is_not_remembered_so() -> None:
