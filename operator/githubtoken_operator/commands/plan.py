@@ -86,8 +86,8 @@ def plan(
     githubtoken plan --apps 10 --tokens 10000 --renew-before 30m
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
     if thought["tokens"] is not None:
-        if all_namespaces or selector:
-            raise click.UsageError("--tokens goes with neither --all-namespaces nor --selector")
+        if place.namespace or all_namespaces or selector:
+            raise click.UsageError("--tokens goes with neither --namespace, --all-namespaces nor --selector")
         show([thought_of(per_minute=per_minute, **thought)], output)
         return
     if given := [name for name, value in thought.items() if value is not None]:

@@ -55,6 +55,7 @@ def test_apps_that_are_alike_are_shown_as_one() -> None:
             ["--tokens", "1", "--renew-before", "1h"], "less than the life, 1h", id="renewed before it is made"
         ),
         pytest.param(["--tokens", "1", "-A"], "goes with neither", id="the cluster's too"),
+        pytest.param(["--tokens", "1", "-n", "team"], "goes with neither", id="a namespace's too"),
         pytest.param(["--tokens", "1", "-o", "xml"], "--output", id="another form"),
         pytest.param(["--tokens", "1", "--github-requests-per-minute", "0"], "--github-requests", id="no pace"),
     ],

@@ -36,6 +36,8 @@ def migrate(place: Place, *, all_namespaces: bool, files: tuple[str, ...], adopt
     githubtoken migrate -f manifests.yaml > githubtokens.yaml
     githubtoken migrate -n team --adopt
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
+    if files and (all_namespaces or place.namespace):
+        raise click.UsageError("--filename goes with neither --namespace nor --all-namespaces: files are read whole")
 
     async def work(session: Session) -> list[JSON]:
         return await sources.of_cluster(session.survey, "" if all_namespaces else session.namespace)

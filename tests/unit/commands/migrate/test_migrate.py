@@ -368,3 +368,10 @@ def test_nothing_to_translate_is_told() -> None:
     ended = run("-f", "-", given="kind: ConfigMap\nmetadata: {name: x}\n")
     assert (ended.exit_code, ended.stdout) == (0, "")
     assert ended.stderr.startswith("There is nothing of external-secrets")
+
+
+@pytest.mark.parametrize("where", [["-n", "team"], ["-A"]])
+def test_files_are_read_whole_and_a_namespace_beside_them_is_refused(where: list[str]) -> None:
+    result = run("-f", "-", *where, given="")
+    assert result.exit_code == 2
+    assert "--filename goes with neither --namespace nor --all-namespaces" in result.stderr
