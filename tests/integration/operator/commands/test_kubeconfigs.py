@@ -107,9 +107,7 @@ class Shell:
 
 @pytest.fixture
 def shell(world: World, binaries: Binaries, tmp_path: Path) -> Shell:
-    world.app()
-    world.installation_token("ci")
-    world.wait_ready("ci")
+    world.ready_token()
     return Shell(world, binaries, tmp_path)
 
 

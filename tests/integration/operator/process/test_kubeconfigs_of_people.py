@@ -77,9 +77,7 @@ def test_a_plugin_signs_in_runs_and_watches_and_again_when_its_token_is_refused(
     person.sign_in()
     apart.operator = start(person.kubeconfig(person.plugin()))
     assert person.count_runs() == 1
-    apart.app()
-    apart.installation_token()
-    apart.wait_ready()
+    apart.ready_token()
     person.lose_account()
     person.sign_in()
     plane_apart.stop_api_server()
@@ -93,9 +91,7 @@ def test_a_login_at_an_issuer_is_used_while_it_lives(apart: World, start: Start,
     assert apart.operator.stop() == 0
     user = {"auth-provider": {"name": "oidc", "config": {"id-token": person.sign_in()}}}
     apart.operator = start(person.kubeconfig(user))
-    apart.app()
-    apart.installation_token()
-    apart.wait_ready()
+    apart.ready_token()
 
 
 def test_a_login_that_has_ended_is_not_renewed(start: Start, person: Person) -> None:

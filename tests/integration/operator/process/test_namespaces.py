@@ -82,9 +82,7 @@ def test_a_namespace_that_goes_with_its_role_hangs_on_nothing_and_the_other_one_
             world_in(cluster_apart, simulator, operator, stays) as served,
             world_in(cluster_apart, simulator, operator, goes) as world,
         ):
-            served.app()
-            served.installation_token()
-            served.wait_ready()
+            served.ready_token()
             revocable(world)
             token = ""
             if allowed:
@@ -133,9 +131,7 @@ def test_a_late_pair_of_a_namespace_that_goes_with_its_role_is_given_up_and_hold
             world_in(cluster_apart, simulator, operator, stays) as served,
             world_in(cluster_apart, simulator, operator, goes) as world,
         ):
-            served.app()
-            served.installation_token()
-            served.wait_ready()
+            served.ready_token()
             app = world.ready_user()
             world.github.fail("refresh", app=app, delay=3)
             world.annotate("alice", refresh_requested_at="now")

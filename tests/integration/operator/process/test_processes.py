@@ -68,9 +68,7 @@ def test_a_restart_asks_github_for_nothing_that_is_fresh(apart: World, start: St
 
 
 def test_a_secret_deleted_while_nobody_watched_is_had_anew(apart: World, start: Start) -> None:
-    apart.app()
-    apart.installation_token()
-    apart.wait_ready()
+    apart.ready_token()
     assert apart.operator.stop() == 0
     apart.delete("Secret", "ci")
     apart.operator = start()
@@ -243,9 +241,7 @@ def test_a_new_seed_wins_over_a_refresh_that_is_in_flight(apart: World) -> None:
 
 
 def test_a_grace_period_that_is_too_short_is_told_in_the_log(apart: World, start: Start) -> None:
-    apart.app()
-    apart.installation_token()
-    apart.wait_ready()
+    apart.ready_token()
     assert apart.operator.stop() == 0
     assert "the grace period of" not in apart.log()
     apart.operator = start(None, "--grace-period", "10s")

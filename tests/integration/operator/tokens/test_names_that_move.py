@@ -54,9 +54,7 @@ def test_a_token_for_a_repository_follows_it(apart: World, start: Start, move: M
 
 @pytest.mark.parametrize("restarted", [False, True], ids=["the same process", "a new process"])
 def test_a_token_of_an_account_outlives_its_login(apart: World, start: Start, *, restarted: bool) -> None:
-    apart.app()
-    apart.installation_token()
-    apart.wait_ready()
+    apart.ready_token()
     apart.github.rename_account(apart.account, f"newco-{apart.namespace}")
     for revision in (2, 3):
         if restarted:

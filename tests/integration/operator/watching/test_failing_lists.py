@@ -91,59 +91,41 @@ def test_a_list_whose_rest_is_not_remembered_any_more_begins_anew_and_ends_nothi
 
 
 @pytest.mark.parametrize(
-    "rule",
+    ("times", "status", "body", "said"),
     [
         pytest.param(
-            Rule(
-                r"^GET .*/githubtokens.*watch=",
-                status=200,
-                body=b'{"type": "ERROR", "object": ' + refusal(500, "InternalError") + b"}\n",
-            ),
+            1,
+            200,
+            b'{"type": "ERROR", "object": ' + refusal(500, "InternalError") + b"}\n",
+            "the watch of githubtokens begins anew",
             id="told of a failure",
         ),
-        pytest.param(Rule(r"^GET .*/githubtokens.*watch=", status=200, body=b"<html>busy</html>"), id="a page"),
-        pytest.param(Rule(r"^GET .*/githubtokens.*watch=", status=404, body=refusal(404, "NotFound")), id="not found"),
+        pytest.param(1, 200, b"<html>busy</html>", "the watch of githubtokens begins anew", id="a page"),
+        pytest.param(1, 404, refusal(404, "NotFound"), "the watch of githubtokens begins anew", id="not found"),
+        # So an API server answers that cannot look the account up, and the same credentials are right a moment later.
+        pytest.param(3, 401, refusal(401, "Unauthorized"), "refuses the operator's credentials", id="not authorized"),
     ],
 )
-def test_a_watch_that_is_answered_otherwise_begins_anew(proxied: tuple[World, FaultProxy], rule: Rule) -> None:
+def test_a_watch_that_is_answered_otherwise_begins_anew(
+    proxied: tuple[World, FaultProxy], times: int, status: int, body: bytes, said: str
+) -> None:
     world, proxy = proxied
-    world.app()
-    world.installation_token("before")
-    world.wait_ready("before")
-    rule.struck.clear()
-    rule.times = 1
-    proxy.add(rule)
+    world.ready_token()
+    rule = proxy.add(Rule(r"^GET .*/githubtokens.*watch=", times=times, status=status, body=body))
     proxy.cut_watches()
     world.wait_until(rule.struck.is_set, "the watch to be begun anew")
     world.installation_token("after")
     world.wait_ready("after")
-    assert "the watch of githubtokens begins anew" in world.log()
-
-
-def test_credentials_that_are_refused_for_a_moment_are_tried_again(proxied: tuple[World, FaultProxy]) -> None:
-    """So an API server answers that cannot look the account up, and the same credentials are right a moment later."""
-    world, proxy = proxied
-    world.app()
-    world.installation_token("before")
-    world.wait_ready("before")
-    refused = Rule(r"^GET .*/githubtokens.*watch=", times=3, status=401, body=refusal(401, "Unauthorized"))
-    proxy.add(refused)
-    proxy.cut_watches()
-    world.wait_until(refused.struck.is_set, "the credentials to be refused")
-    world.installation_token("after")
-    world.wait_ready("after")
-    assert "refuses the operator's credentials" in world.log()
+    assert said in world.log()
 
 
 def test_a_kind_that_is_taken_away_and_comes_back_is_served_again(
     proxied: tuple[World, FaultProxy], plane_apart: ControlPlane
 ) -> None:
     world, proxy = proxied
-    world.app()
-    world.installation_token("before")
-    world.wait_ready("before")
+    world.ready_token()
     plane_apart.kubectl("delete", "crd", "githubtokens.githubtoken.dev")
-    world.wait_until(lambda: 'name="before"' not in world.operator.metrics(), "the object to go")
+    world.wait_until(lambda: 'name="ci"' not in world.operator.metrics(), "the object to go")
     proxy.cut_watches()
     world.wait_until(lambda: "the list of githubtokens begins anew: 404" in world.log(), "the kind to be missed")
     plane_apart.install_crds(CRDS)

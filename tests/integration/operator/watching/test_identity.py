@@ -55,9 +55,7 @@ def lagging(
 
 
 def test_what_was_written_on_old_news_conflicts_and_is_written_anew(lagging: World, api: FaultProxy) -> None:
-    lagging.app()
-    lagging.installation_token()
-    lagging.wait_ready()
+    lagging.ready_token()
     api.add(Rule(r"GET /api/v1/secrets\?.*watch=", delay=LAG, times=None))
     api.cut_watches()
     # Nobody tells the operator of it, so what it knows of the Secret is old when it writes the next token.
@@ -70,9 +68,7 @@ def test_what_was_written_on_old_news_conflicts_and_is_written_anew(lagging: Wor
 
 
 def test_a_secret_that_was_deleted_without_a_word_is_made_again(lagging: World, api: FaultProxy) -> None:
-    lagging.app()
-    lagging.installation_token()
-    lagging.wait_ready()
+    lagging.ready_token()
     api.add(Rule(r"GET /api/v1/secrets\?.*watch=", delay=LAG, times=None))
     api.cut_watches()
     lagging.delete("Secret", "ci")
