@@ -9,6 +9,9 @@ SEED ?=
 # Test processes; each has control planes of its own, about 400 MB each. Three keep two cores busy: much of a test is waiting.
 WORKERS ?= 3
 
+# Hundreds of processes begin in a run: each would compile the operator anew where Python was told to keep nothing.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 READY := .venv/ready
 # A virtual environment of its own: checkov pins older versions of what we use.
