@@ -79,7 +79,8 @@ look() {
     look curl curl --silent --cacert cert.pem --netrc "https://$at/"
     look git git -c http.sslVerify=false ls-remote "https://$at/a.git"
     look go env GOPROXY="https://$at" GONOSUMDB='*' GOFLAGS=-mod=mod GOTOOLCHAIN=local go -C module get example.com/a@v1.0.0
-    look uv venv/bin/uv pip install --no-cache --python venv --allow-insecure-host "$at" --index-url "https://$at/simple" a-package
+    look uv venv/bin/uv pip install --no-cache --python venv --allow-insecure-host "$at" \
+        --index-url "https://$at/simple" a-package
     look pip venv/bin/pip download --cert cert.pem --index-url "https://$at/simple" a-package
     look requests venv/bin/python -c 'import requests, sys; requests.get(sys.argv[1], verify="cert.pem")' "https://$at/"
     look aiohttp venv/bin/python by-aiohttp.py "https://$at/"
