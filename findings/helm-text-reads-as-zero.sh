@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # In a helm chart the hour `08` is midnight. What came as text, by `--set-string`, in quotes or from an annotation, is made a
-# number by `int`, of which sprig 3.3.0, helm 4.3's library of functions, says that it converts to an int. A text that it cannot read is
+# number by `int`, of which sprig 3.3.0, helm 4.3's functions, says that it converts to an int. A text that it cannot read is
 # 0 and no error, and a leading zero makes it octal: `07` is 7, `08` and `09` are 0, `010` is 8. So are a blank at the end, `80.5`
 # and `1e3`; and so do int64, add, mul and max read what they are given. Then `{{ if gt (int …) 1 }}` goes the other way, a
 # timeout of 0 is none, and zero replicas are deployed, all without a word.

@@ -8,7 +8,7 @@
 # So take POST out: `retry=GithubRetry(allowed_methods=Retry.DEFAULT_ALLOWED_METHODS)`, `auto_retry=RETRY_RATE_LIMIT`, and with
 # octokit `request: { retries: 0 }` for the call, as below; and look for what may be there before you send it again.
 # A server on loopback makes the issue and answers 502. Needs npm, node 20.
-# The same on Python 3.11 and 3.13 (PYTHON names another than python3).
+# Seen with Python 3.11 (PYTHON names another than python3).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill "${server:-}" 2>/dev/null; rm -rf "$folder"' EXIT

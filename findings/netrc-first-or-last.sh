@@ -6,7 +6,7 @@
 # go also wants the port with the host, unlike all others, so below it has lines of its own.
 # So replace the line, and where several programs write to the file, look whether there is a second one.
 # A TLS server on loopback writes down which token it was shown. Needs curl, git, openssl and go 1.26 or later.
-# The same on Python 3.11 and 3.13 (PYTHON names another than python3).
+# Seen with Python 3.11 (PYTHON names another than python3).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill "${server:-}" 2>/dev/null; rm -rf "$folder"' EXIT

@@ -7,7 +7,7 @@
 # - `\s` is ASCII in Go, and not all of that: a no-break space, as word processors leave it, passes there as `\S`.
 # - `.` does not match a carriage return or a line separator in JavaScript alone, and an emoji is one or two of it there.
 # So name the characters, `[0-9]` or `[!-~]`, try a pattern in Go, and in Python write `\Z` for `$`.
-# The same on Python 3.11 and 3.13 (PYTHON names another than python3). Needs node 20 and go 1.26 or later.
+# Seen with Python 3.11 (PYTHON names another than python3). Needs node 20 and go 1.26 or later.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

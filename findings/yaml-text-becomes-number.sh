@@ -7,7 +7,7 @@
 # - As a key it is always without a word: of ConfigMap data `y` the cluster gets a key `true`, of `1e3` a key `1000`.
 # ruamel.yaml 0.19.1, which writes YAML 1.2, quotes most of these, but not the letters and the leading zero.
 # JSON is YAML and free of this, or let PyYAML quote more, as `Quoting` does below.
-# The ids are 100,000 random ones. The same on Python 3.11 and 3.13 (PYTHON names another than python3). Needs go 1.26 or later.
+# The ids are 100,000 random ones. Seen with Python 3.11 (PYTHON names another than python3). Needs go 1.26 or later.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
