@@ -178,5 +178,8 @@ class AppRuns:
             await self._cluster.emit(
                 ref.kind, about, warning=state == "False", reason=reason, message=text, now=self._now()
             )
+        except (NotFound, Terminating):
+            # The App goes, and its namespace with it.
+            return
         except ApiError as error:
             logger.warning("%s: an event was not written: %s", ref, error.message)

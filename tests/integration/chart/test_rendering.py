@@ -12,6 +12,7 @@ import yaml
 from click.testing import CliRunner
 
 import manifests
+from githubtoken_operator.adapters.journal_files import HOLDER
 from githubtoken_operator.cli import cli
 from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.settings import Settings
@@ -267,6 +268,8 @@ def test_in_a_pod_of_the_chart_the_command_knows_where_the_journal_is(helm: Helm
     operator = render(helm).operator()
     told = {each["name"]: each["value"] for each in operator["env"] if "value" in each}
     assert f"--journal-dir={told['GITHUBTOKEN_JOURNAL_DIR']}" in operator["args"]
+    # The running operator holds it.
+    (tmp_path / HOLDER).touch()
     shown = CliRunner(env={**told, "GITHUBTOKEN_JOURNAL_DIR": str(tmp_path)}).invoke(cli, ["journal"])
     assert (shown.exit_code, shown.stdout) == (0, "")
     assert "Nothing waits" in shown.stderr

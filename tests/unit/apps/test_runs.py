@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.adapters.kubernetes.errors import Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, NotFound, Terminating
 from githubtoken_operator.domain.objects.secrets import encoded
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.due.schedule import RECHECK_MISSING
@@ -247,3 +247,14 @@ async def test_a_refused_app_of_which_github_says_no_more_stays_so_and_is_not_as
         assert due.due == (world.clock.now + wait).timestamp()
         assert ready_of(app_status(world)) == ("False", reasons.AUTHENTICATION_FAILED)
     assert looks(world) == 2
+
+
+@pytest.mark.parametrize("error", [Terminating(403, "it is being terminated"), NotFound(404, "no such namespace")])
+async def test_an_app_whose_namespace_goes_says_nothing_of_its_event(
+    error: ApiError, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = world_with()
+    world.faults.once("POST events", raising(error))
+    assert await world.start().app_runs.run(ACME) is None
+    assert ready_of(app_status(world)) == ("True", reasons.ACCEPTED)
+    assert caplog.records == []

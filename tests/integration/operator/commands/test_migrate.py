@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,10 @@ def test_what_is_printed_of_either_operator_is_accepted(world: World, githubtoke
     ]  # fmt: skip
     apply(world, ended.out, "--dry-run=server")
     across = manifests.manager("ClusterToken", "all", appRef={"name": "a", "namespace": "b"}, secret={"namespace": "c"})
-    given = githubtoken.run_with_input("migrate", "-f", "-", given=yaml.safe_dump(across))
+    # A file says for itself in which namespaces its objects are.
+    anywhere = replace(githubtoken, namespace="")
+    given = anywhere.run_with_input("migrate", "-f", "-", given=yaml.safe_dump(across))
+    assert given.code == 0, given.err
     (app,) = (body for body in yaml.safe_load_all(given.out) if body["kind"] == "ClusterGitHubApp")
     apply(world, yaml.safe_dump(app), "--dry-run=server")
 
