@@ -60,10 +60,22 @@ def commit_of(revision: str) -> str:
 @contextmanager
 def checked_out(revision: str) -> Iterator[Path]:
     """A folder with the operator of another commit; put first on PYTHONPATH, it is what `githubtoken` runs."""
-    packed = subprocess.run(["git", "archive", revision, "operator"], cwd=ROOT, capture_output=True, check=True).stdout
-    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")
+    archive = ["git", "archive", revision, "operator", "requirements.lock"]
+    packed = subprocess.run(archive, cwd=ROOT, capture_output=True, check=True).stdout
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(packed)) as files:
+        files.extractall(folder, filter="data")
+        _bring_libraries(Path(folder) / "requirements.lock", Path(folder) / "operator")
         yield compiled(Path(folder) / "operator")
+
+
+def _bring_libraries(lock: Path, target: Path) -> None:
+    """The versions that its own lock file names, where it is another: what it imports may be no dependency any more."""
+    if lock.read_bytes() == (ROOT / lock.name).read_bytes():
+        return
+    say(f"installing the libraries of {lock.name} as it was")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    locked = ["--no-deps", "--require-hashes", "--requirement", str(lock), "--target", str(target)]
+    subprocess.run([*pip, *locked], check=True)
 
 
 def compiled(source: Path) -> Path:
