@@ -28,6 +28,8 @@ def test_an_example_is_accepted(control_plane: ControlPlane, namespace: str, pat
         "apply", f"--namespace={namespace}", f"--filename={path}", "--validate=strict", "--output=name"
     )
 
+    # What belongs to no namespace would be in the way of other tests.
+    control_plane.kubectl("delete", f"--namespace={namespace}", f"--filename={path}", "--wait=false")
     assert len(output.split()) == len(list(yaml.safe_load_all(path.read_text())))
 
 
