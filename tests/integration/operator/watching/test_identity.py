@@ -82,8 +82,9 @@ def test_an_app_that_is_made_anew_under_its_name_inherits_no_refusal(world: Worl
     app, other = world.register(), world.register()
     world.install(app)
     world.app_secret(app)
-    world.github_app(app, appID=other.id, clientID=None)
+    # Before anybody asks: an App that was accepted once is not looked at again for an hour.
     world.github.delete_key(other)
+    world.github_app(app, appID=other.id, clientID=None)
     world.installation_token()
     world.wait_reason("ci", "AuthenticationFailed")
     world.wait_reason("acme", "AuthenticationFailed", kind="GitHubApp")
