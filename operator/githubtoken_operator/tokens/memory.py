@@ -12,7 +12,7 @@ from githubtoken_operator.domain.consumer.spread import Place
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import TokenError
-from githubtoken_operator.domain.vocabulary.model import App
+from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.engine.cache.watched import Ref
 
 
@@ -46,6 +46,8 @@ class Memory:
     last attempt failed, `answered` the last refresh request that got its token. `began` is when the attempt did, in
     monotonic seconds, whose token GitHub is not seen to accept yet, `obtained_from` when that did whose token is not in
     the consumer's Secret yet.
+    `unwritten` is the status that was decided and that the API server did not take, on which the next run goes on: what
+    failed is not asked of GitHub again for that.
     `app` is the App as it was when this object might last use it, also after it went.
     `published` is the mark of a token that this process published and of which not all consumers were told yet,
     `touched` is the mark of the token that all pods were touched for, `told_consumers` of which token which consumers
@@ -60,6 +62,7 @@ class Memory:
     granted: Granted | None = None
     error: TokenError | None = None
     answered: str | None = None
+    unwritten: JSON | None = None
     began: float | None = None
     obtained_from: float | None = None
     app: App | None = None

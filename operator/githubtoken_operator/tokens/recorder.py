@@ -46,15 +46,29 @@ class Recorder:
         written: JSON = body.get("status") or {}
         new = status.build(gathered.observation, result)
         self._metrics.show(TokenView.of(gathered.body, new))
-        if new != written:
-            try:
-                body = await self._cluster.apply_status(ref_of(token).kind, body["metadata"], new)
-            except Forbidden as error:
-                logger.warning("status of %s cannot be written: %s", ref_of(token), error.message)
+        if new == written:
+            memory.unwritten = None
+        else:
+            body = await self._write(token, body, new, memory)
         await self._tell(token, memory, memory.told or _told_by(written), result, new)
         if not token.seen or token.status.get("revision") is None:
             await self._tell_ignored(gathered, token)
             await self._tell_without_token(gathered, token)
+        return body
+
+    async def _write(self, token: GitHubToken, body: JSON, new: JSON, memory: Memory) -> JSON:
+        """Status; what the API server does not take is what the next run goes on."""
+        try:
+            body = await self._cluster.apply_status(ref_of(token).kind, body["metadata"], new)
+        except (Conflict, NotFound):
+            raise
+        except ApiError as error:
+            memory.unwritten = new
+            if not isinstance(error, Forbidden):
+                raise
+            logger.warning("status of %s cannot be written: %s", ref_of(token), error.message)
+        else:
+            memory.unwritten = None
         return body
 
     async def restarted(self, body: JSON, revision: int) -> None:

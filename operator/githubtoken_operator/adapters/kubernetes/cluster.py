@@ -6,6 +6,7 @@ one field manager.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.api import LARGE_PAGE, Api
 from githubtoken_operator.adapters.kubernetes.apply import APPLY
-from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Undeclared
 from githubtoken_operator.domain.objects.secrets import FIELD_MANAGER, ROLE
 from githubtoken_operator.domain.objects.specs.github_token import API_VERSION
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -25,6 +26,8 @@ _MERGE: Final = "application/merge-patch+json"
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Asks for a list of metadata alone."""
 _EVENT_MESSAGE_LIMIT: Final = 1024
+
+logger = logging.getLogger(__name__)
 
 
 class Kind(Enum):
@@ -105,6 +108,7 @@ class Cluster:
         self._api = api
         self._announce = announce
         self._answered = answered
+        self._undeclared: set[tuple[Kind, str]] = set()
 
     async def read(self, kind: Kind, namespace: str, name: str) -> JSON | None:
         """The object as it is now, or None."""
@@ -171,11 +175,17 @@ class Cluster:
         """Applies `status` to the object whose metadata are `of`, under its resourceVersion.
 
         The API server ignores a wrong uid on a status subresource, so the resourceVersion is what keeps an old object's
-        status off a re-created one.
+        status off a re-created one. Fields that an earlier definition of the kind lacks are left out: the rest of them
+        is what users and the next process go by.
         """
         meta = {key: of[key] for key in ("name", "namespace", "resourceVersion") if key in of}
         body = {"apiVersion": kind.api_version, "kind": str(kind), "metadata": meta, "status": status}
-        return await self.apply(kind, body, subresource="status")
+        try:
+            return await self.apply(kind, body, subresource="status")
+        except Undeclared as error:
+            self._tell_undeclared(kind, error.fields)
+            known = {field: value for field, value in status.items() if field not in error.fields}
+            return await self.apply(kind, {**body, "status": known}, subresource="status")
 
     async def delete(self, kind: Kind, of: JSON) -> None:
         """Deletes the object whose metadata are `of`, as it was read; `Conflict` where it is not that one any more."""
@@ -232,6 +242,15 @@ class Cluster:
             "count": 1,
         }
         await self._api.request("POST", f"/api/v1/namespaces/{namespace}/events", body=event)
+
+    def _tell_undeclared(self, kind: Kind, fields: frozenset[str]) -> None:
+        """Once in a process, of each field."""
+        if new := {(kind, field) for field in fields} - self._undeclared:
+            self._undeclared |= new
+            words = (
+                "the cluster's definition of %s is of an earlier version: it has no %s; apply deploy/crds of this one"
+            )
+            logger.warning(words, kind, ", ".join(sorted(f"`status.{field}`" for _, field in new)))
 
     async def _write(
         self,

@@ -6,6 +6,7 @@
     ├── Forbidden      403: RBAC, a quota or an admission policy
     │   └── Terminating    the namespace is being deleted
     ├── Invalid        400, 422
+    │   └── Undeclared     the definition (CRD) of a kind lacks fields of the object: it is of an earlier version
     └── Unavailable    429, 5xx, no answer: try again
 
 Messages are the API server's own, redacted and cut.
@@ -13,12 +14,15 @@ Messages are the API server's own, redacted and cut.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from githubtoken_operator.domain.vocabulary.redaction import redact
 
 _MESSAGE_LIMIT: Final = 256
 _READ_LIMIT: Final = 8192
+_UNDECLARED: Final = re.compile(r"\.status\.(\w+)[^\s:]*: field not declared in schema")
+"""What a server-side apply is refused with, whatever its `fieldValidation`, and with 500 instead of 400."""
 
 
 class ApiError(Exception):
@@ -51,6 +55,15 @@ class Invalid(ApiError):
     """The object is not acceptable as it is."""
 
 
+class Undeclared(Invalid):
+    """The status has fields, `fields` at its top, that the definition (CRD) in the cluster lacks."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(status, message)
+        # The message that is kept may end before it names them.
+        self.fields = frozenset(_UNDECLARED.findall(message[:_READ_LIMIT]))
+
+
 class Unavailable(ApiError):
     """No answer, or one that asks to try again."""
 
@@ -59,6 +72,8 @@ def error_of(status: int, message: str) -> ApiError:
     """The error that an answer with this status, and this message, is."""
     if status == 403 and "being terminated" in message:  # noqa: PLR2004
         return Terminating(status, message)
+    if _UNDECLARED.search(message[:_READ_LIMIT]):
+        return Undeclared(status, message)
     by_status: dict[int, type[ApiError]] = {
         400: Invalid,
         401: Unavailable,  # The ServiceAccount's token is being replaced: the next request has the new one.

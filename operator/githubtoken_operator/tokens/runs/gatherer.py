@@ -57,7 +57,8 @@ class Gatherer:
     async def gather(self, key: Ref, body: JSON, memory: Memory, *, fresh: bool) -> Gathered:
         """The observation of one GitHubToken, `fresh` of its Secrets as they are at this moment. Raises `ApiError`."""
         read = self._read(fresh=fresh)
-        token = with_place(parse_token(body, self._home), memory)
+        token = parse_token(body, self._home)
+        token = with_place(token if memory.unwritten is None else replace(token, status=memory.unwritten), memory)
         if memory.answered is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": memory.answered})
         # Said before anything is waited for, so that of two that begin at once each knows of the other.

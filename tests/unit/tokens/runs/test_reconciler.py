@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Terminating
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid, Terminating, Unavailable
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.times import format_time
@@ -189,6 +189,35 @@ async def test_in_a_namespace_that_is_being_deleted_nothing_is_repeated() -> Non
     world = declared()
     world.faults.on(APPLY, raising(Terminating(403, "namespace team is being terminated")))
     assert await world.start().run() is None
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(Forbidden(403, "githubtokens/status is forbidden"), id="a right that is missing"),
+        pytest.param(Invalid(422, "status is invalid"), id="an admission policy"),
+        pytest.param(Unavailable(500, "failed calling webhook"), id="a webhook that is away"),
+    ],
+)
+async def test_what_failed_is_not_asked_of_github_again_because_status_could_not_be_written(refusal: ApiError) -> None:
+    world = declared()
+    world.faults.on("mint", raising(NOT_SENT))
+    world.faults.on(STATUS, raising(refusal))
+    process = world.start()
+    for _ in range(3):
+        await process.run()
+    assert mints(world) == 1
+    world.clock.advance(timedelta(minutes=30))
+    for _ in range(3):
+        await process.run()
+    assert mints(world) == 2
+    world.faults.on(STATUS, lambda: None)
+    await process.run()
+    assert world.status()["failedAttempts"] == 2
+    world.faults.clear()
+    world.clock.advance(timedelta(minutes=30))
+    await process.settle()
+    assert_published(world)
 
 
 async def test_an_event_that_cannot_be_written_repeats_nothing() -> None:
