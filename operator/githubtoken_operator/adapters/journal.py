@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Final
 
 from githubtoken_operator.adapters.journal_files import HOLDER, LARGEST_FILE, SUFFIX, TEMPORARY, UNREADABLE, file_name
-from githubtoken_operator.domain.user.entry import Entry, SecretKey, Unreadable, decode, encode
+from githubtoken_operator.domain.user.entry import Entry, NoEntry, SecretKey, decode, encode
 
 RESERVED: Final = 16 * 1024
 """Bytes that a reservation takes. GitHub's answer has some 400; the largest that is read has a MiB, and needs luck."""
@@ -172,7 +172,7 @@ class _Folder:
                 elif path.suffix == SUFFIX:
                     try:
                         secret, entry = _read(path)
-                    except Unreadable as error:
+                    except NoEntry as error:
                         path.replace(path.with_suffix(UNREADABLE))
                         logger.error("the journal's file %s was put aside: %s", path.name, error)  # noqa: TRY400
                     else:
@@ -185,7 +185,7 @@ class _Folder:
         """Names an entry that was whole when the process died; removes a reservation, or a part of an entry."""
         try:
             secret, entry = _read(path)
-        except Unreadable:
+        except NoEntry:
             path.unlink()
         else:
             path.replace(path.with_suffix(""))
@@ -238,10 +238,10 @@ class _Folder:
 
 
 def _read(path: Path) -> tuple[SecretKey, Entry]:
-    """The entry in the file, which has the name that belongs to it. Raises `Unreadable` or OSError."""
+    """The entry in the file, which has the name that belongs to it. Raises `NoEntry` or OSError."""
     if path.stat().st_size > LARGEST_FILE:
-        raise Unreadable("it is larger than any entry")
+        raise NoEntry("it is larger than any entry")
     secret, entry = decode(path.read_bytes())
     if path.name.removesuffix(TEMPORARY) != file_name(secret):
-        raise Unreadable("it is the copy of an entry, under another name")
+        raise NoEntry("it is the copy of an entry, under another name")
     return secret, entry

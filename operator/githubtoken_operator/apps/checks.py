@@ -16,7 +16,7 @@ from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp
 from githubtoken_operator.domain.runs import appcheck
-from githubtoken_operator.domain.runs.appcheck import Check
+from githubtoken_operator.domain.runs.appcheck import AppCheck
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import App, AppInfo, PrivateKey
@@ -35,7 +35,7 @@ class Checks:
         self._wake = ground.wake
         self._now = ground.clocks.now
         self._apps = apps
-        self._checks: dict[Ref, Check] = {}
+        self._checks: dict[Ref, AppCheck] = {}
         self._client_ids: dict[Ref, tuple[tuple[str, str, str], str]] = {}
         self._limits: dict[Ref, tuple[datetime, RateLimited]] = {}
         self._unchecked: dict[Ref, dict[Ref, Stand | None]] = {}
@@ -64,7 +64,7 @@ class Checks:
         if check.error is not None:
             raise check.error
 
-    def last(self, ref: Ref) -> Check | None:
+    def last(self, ref: Ref) -> AppCheck | None:
         """What GitHub said when the App was looked at last."""
         return self._checks.get(ref)
 
@@ -117,10 +117,10 @@ class Checks:
         app: App,
         key: PrivateKey,
         *,
-        before: Check | None,
+        before: AppCheck | None,
         asks: Ref,
         stand: Stand | None,
-    ) -> Check:
+    ) -> AppCheck:
         self._raise_limit(ref)
         worked = before is not None and before.error is None and before.concerns(source, key.fingerprint)
         own = _stand(app)

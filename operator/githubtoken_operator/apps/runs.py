@@ -13,7 +13,7 @@ from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.objects.view import AppView
 from githubtoken_operator.domain.runs import appcheck
-from githubtoken_operator.domain.runs.appcheck import Check
+from githubtoken_operator.domain.runs.appcheck import AppCheck
 from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.runs.due.schedule import RECHECK_MISSING
 from githubtoken_operator.domain.vocabulary import reasons
@@ -130,7 +130,7 @@ class AppRuns:
                 self._wake(token)
         return self._again(ref, resolved, error, check)
 
-    def _known(self, ref: Ref, resolved: Resolved) -> Check | None:
+    def _known(self, ref: Ref, resolved: Resolved) -> AppCheck | None:
         """What GitHub said last of the App as it is, also to an earlier process.
 
         Until a service that has the key says which it is, that is taken to be the same.
@@ -140,7 +140,7 @@ class AppRuns:
             return None
         return check if check.concerns(resolved.source, resolved.key.fingerprint or check.fingerprint) else None
 
-    def _again(self, ref: Ref, resolved: Resolved, error: TokenError | None, check: Check | None) -> Next | None:
+    def _again(self, ref: Ref, resolved: Resolved, error: TokenError | None, check: AppCheck | None) -> Next | None:
         now, unanswered = self._now(), False
         if (key := resolved.key) is not None:
             overdue = check is not None and check.error is not None and check.next_look <= now

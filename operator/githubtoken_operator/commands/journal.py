@@ -14,7 +14,7 @@ from githubtoken_operator import settings
 from githubtoken_operator.adapters.journal_files import HOLDER, SUFFIX, UNREADABLE
 from githubtoken_operator.commands.terminal import layout
 from githubtoken_operator.commands.terminal.options import Parsed
-from githubtoken_operator.domain.user.entry import Unreadable, decode
+from githubtoken_operator.domain.user.entry import NoEntry, decode
 from githubtoken_operator.domain.vocabulary.times import format_time
 
 HEADINGS = ["NAMESPACE", "SECRET", "SINCE", "SENT SHA-256", "SEED SHA-256"]
@@ -62,7 +62,7 @@ def _row(path: Path) -> list[str] | None:
         (namespace, name), entry = decode(path.read_bytes())
     except FileNotFoundError:
         return None
-    except Unreadable as error:
+    except NoEntry as error:
         click.echo(f"{path.name}: {error}", err=True)
         return None
     return [namespace, name, format_time(since), entry.parent, entry.seed]

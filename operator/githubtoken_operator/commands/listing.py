@@ -14,7 +14,7 @@ from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.shown import orphans
 from githubtoken_operator.commands.terminal import ages, layout, options
 from githubtoken_operator.commands.terminal.layout import Format, document, plain
-from githubtoken_operator.commands.terminal.options import Place
+from githubtoken_operator.commands.terminal.options import Where
 from githubtoken_operator.domain.vocabulary.times import parse_time
 
 
@@ -26,7 +26,7 @@ from githubtoken_operator.domain.vocabulary.times import parse_time
 @options.clusterwide
 @click.option("--orphans", "only_orphans", is_flag=True, help="Credential Secrets that no GitHubToken has any more.")
 def list_tokens(
-    place: Place,
+    where: Where,
     *,
     all_namespaces: bool,
     selector: str | None,
@@ -46,7 +46,7 @@ def list_tokens(
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
     if only_orphans and (selector or output == "wide"):
         raise click.UsageError("--orphans goes with neither --selector nor --output wide")
-    if clusterwide and (only_orphans or all_namespaces or place.namespace):
+    if clusterwide and (only_orphans or all_namespaces or where.namespace):
         raise click.UsageError("--cluster goes with neither --namespace, --all-namespaces nor --orphans")
 
     async def work(session: Session) -> None:
@@ -64,7 +64,7 @@ def list_tokens(
         else:
             click.echo(none_found(namespace, selector), err=True)
 
-    in_cluster(place, work)
+    in_cluster(where, work)
 
 
 def none_found(namespace: str | None, selector: str | None) -> str:

@@ -26,7 +26,7 @@ from githubtoken_operator.commands.shown.login_outcome import (
 )
 from githubtoken_operator.commands.terminal import ages, options
 from githubtoken_operator.commands.terminal.layout import printable
-from githubtoken_operator.commands.terminal.options import Place
+from githubtoken_operator.commands.terminal.options import Where
 from githubtoken_operator.commands.terminal.waiting import Progress, until_done
 from githubtoken_operator.domain.objects.specs.github_token import LOGIN_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary.times import format_duration
@@ -38,7 +38,7 @@ from githubtoken_operator.domain.vocabulary.times import format_duration
 @options.clusterwide
 @click.option("--new", is_flag=True, help="Ask for a new code, also where one is shown already.")
 @options.timeout("15m")
-def login(place: Place, *, name: str, clusterwide: bool, new: bool, timeout: timedelta) -> None:
+def login(where: Where, *, name: str, clusterwide: bool, new: bool, timeout: timedelta) -> None:
     """Sign in for a GitHubToken.
 
     With --cluster it is a ClusterGitHubToken. Shows the code to enter at GitHub, and waits until somebody has done so
@@ -48,7 +48,7 @@ def login(place: Place, *, name: str, clusterwide: bool, new: bool, timeout: tim
     githubtoken login alice
     githubtoken login --cluster robot
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
-    if clusterwide and place.namespace:
+    if clusterwide and where.namespace:
         raise click.UsageError("--cluster and --namespace exclude each other")
 
     async def work(session: Session) -> None:
@@ -65,7 +65,7 @@ def login(place: Place, *, name: str, clusterwide: bool, new: bool, timeout: tim
             raise click.ClickException(f"nobody signed in within {format_duration(timeout)}: {missing}")
 
     try:
-        in_cluster(place, work)
+        in_cluster(where, work)
     except KeyboardInterrupt:
         again = f"githubtoken login {'--cluster ' if clusterwide else ''}{name}"
         click.echo(f"The sign-in goes on in the cluster; `{again}` shows the code again.", err=True)

@@ -21,7 +21,7 @@ from githubtoken_operator.commands.cluster.session import Session, complaint, in
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal import ages, layout, options
 from githubtoken_operator.commands.terminal.layout import Format, document
-from githubtoken_operator.commands.terminal.options import Parsed, Place
+from githubtoken_operator.commands.terminal.options import Parsed, Where
 from githubtoken_operator.domain.lanes.order import REQUESTS_PER_MINUTE
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.runs import forecast
@@ -69,7 +69,7 @@ class Group:
     help="What the operator runs with.",
 )
 def plan(
-    place: Place,
+    where: Where,
     *,
     all_namespaces: bool,
     selector: str | None,
@@ -86,7 +86,7 @@ def plan(
     githubtoken plan --apps 10 --tokens 10000 --renew-before 30m
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
     if thought["tokens"] is not None:
-        if place.namespace or all_namespaces or selector:
+        if where.namespace or all_namespaces or selector:
             raise click.UsageError("--tokens goes with neither --namespace, --all-namespaces nor --selector")
         show([thought_of(per_minute=per_minute, **thought)], output)
         return
@@ -102,7 +102,7 @@ def plan(
             return
         show(groups, output)
 
-    in_cluster(place, work)
+    in_cluster(where, work)
 
 
 async def _clusterwide(session: Session, selector: str | None) -> list[Snapshot]:

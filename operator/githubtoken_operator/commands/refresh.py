@@ -17,7 +17,7 @@ from githubtoken_operator.commands.listing import none_found
 from githubtoken_operator.commands.shown.refresh_outcome import SUSPENDED, Requested, outcome, standing
 from githubtoken_operator.commands.terminal import options
 from githubtoken_operator.commands.terminal.layout import named, printable, some
-from githubtoken_operator.commands.terminal.options import Place
+from githubtoken_operator.commands.terminal.options import Where
 from githubtoken_operator.commands.terminal.waiting import Progress, until_done
 from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary.times import format_duration
@@ -47,7 +47,7 @@ class Selection:
 @click.option("--wait", is_flag=True, help="Wait until they are renewed, and fail where one is not.")
 @options.timeout("2m")
 def refresh(
-    place: Place,
+    where: Where,
     *,
     names: tuple[str, ...],
     all_namespaces: bool,
@@ -72,7 +72,7 @@ def refresh(
         raise click.UsageError("give either names, or --selector, or --all")
     if names and all_namespaces:
         raise click.UsageError("names are of one namespace: --all-namespaces goes with --selector or --all")
-    if clusterwide and (all_namespaces or place.namespace):
+    if clusterwide and (all_namespaces or where.namespace):
         raise click.UsageError("--cluster goes with neither --namespace nor --all-namespaces")
 
     async def work(session: Session) -> bool:
@@ -84,7 +84,7 @@ def refresh(
         return refreshing.failed
 
     try:
-        failed = in_cluster(place, work)
+        failed = in_cluster(where, work)
     except KeyboardInterrupt:
         click.echo("Not waited for: what was requested, the operator still does.", err=True)
         raise click.exceptions.Exit(options.INTERRUPTED) from None

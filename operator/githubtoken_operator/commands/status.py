@@ -14,7 +14,7 @@ from githubtoken_operator.commands.cluster.surroundings import events_about, eve
 from githubtoken_operator.commands.shown.overview import overview
 from githubtoken_operator.commands.terminal import options
 from githubtoken_operator.commands.terminal.layout import Format, document, plain
-from githubtoken_operator.commands.terminal.options import Place
+from githubtoken_operator.commands.terminal.options import Where
 
 NOT_READY: Final = 3
 """With `--exit-code`; 1 is an error and 2 a wrong flag."""
@@ -28,7 +28,7 @@ NOT_READY: Final = 3
 @options.output()
 @click.option("--exit-code", is_flag=True, help=f"End with {NOT_READY} where it is not ready.")
 def status(
-    place: Place, *, name: str, clusterwide: bool, operator_namespace: str, output: Format | None, exit_code: bool
+    where: Where, *, name: str, clusterwide: bool, operator_namespace: str, output: Format | None, exit_code: bool
 ) -> None:
     """Show one GitHubToken, or with --cluster one ClusterGitHubToken; with -n, as that namespace has it.
 
@@ -44,7 +44,7 @@ def status(
 
     async def work(session: Session) -> bool:
         token = await session.find(name, clusterwide=clusterwide)
-        seen = await read(session.inspection, token, operator_namespace, utc_now(), view=place.namespace or "")
+        seen = await read(session.inspection, token, operator_namespace, utc_now(), view=where.namespace or "")
         events, checks = await events_about(session.tokens, token), links(seen)
         if output:
             secret = secret_json(seen.secret.found if seen.secret else None)
@@ -54,6 +54,6 @@ def status(
             click.echo(overview(seen, checks, events))
         return token.ready == "True"
 
-    ready = in_cluster(place, work)
+    ready = in_cluster(where, work)
     if exit_code and not ready:
         raise click.exceptions.Exit(NOT_READY)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.consumer.spread import Place
+from githubtoken_operator.domain.consumer.spread import WantedNamespace
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import TokenError
@@ -31,7 +31,7 @@ class Spreading:
 
     published: Issued | None = None
     sealed: tuple[str, str] = ("", "")
-    places: dict[str, Place] = field(default_factory=dict)
+    namespaces: dict[str, WantedNamespace] = field(default_factory=dict)
     told: tuple[str, str] | None = None
 
 

@@ -51,7 +51,7 @@ class Connection(kopf.ConnectionInfo):
         return tls.trusting(super().as_ssl_context())
 
 
-class Answer(aiohttp.ClientResponse):
+class TrimmedResponse(aiohttp.ClientResponse):
     """An answer to kopf: of the objects of a list it gets what a watch needs, and others have their turn meanwhile."""
 
     async def json(self, **options: Any) -> Any:  # noqa: ANN401 - aiohttp's
@@ -60,7 +60,7 @@ class Answer(aiohttp.ClientResponse):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Session(kopf.AiohttpSession):
+class TrimmingSession(kopf.AiohttpSession):
     """kopf's session."""
 
     @classmethod
@@ -71,7 +71,7 @@ class Session(kopf.AiohttpSession):
             headers=found.as_http_headers(),
             proxy=found.proxy_url,
             trust_env=found.trust_env,
-            response_class=Answer,
+            response_class=TrimmedResponse,
         )
         same = {
             field.name: getattr(found, field.name)
@@ -93,7 +93,7 @@ class Login:
         self._sleep = sleep
         self._last: Connection | None = None
 
-    async def __call__(self) -> Session:
+    async def __call__(self) -> TrimmingSession:
         """A session as whoever the operator is by now."""
         if self._last is not None:
             await self._renew()
@@ -104,7 +104,7 @@ class Login:
             await self._renew()
             found = Connection.of(self._access)
         self._last = found
-        return Session.opened(found)
+        return TrimmingSession.opened(found)
 
     async def _renew(self) -> None:
         if self._access.renew is not None:

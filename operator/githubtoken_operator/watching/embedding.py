@@ -126,7 +126,7 @@ def registry(kinds: Iterable[Kind], *, access: Access, end: Callable[[], Awaitab
     sign_in = connection.Login(access)
 
     @kopf.on.login(registry=handlers)
-    async def login(**_: Any) -> connection.Session:
+    async def login(**_: Any) -> connection.TrimmingSession:
         return await sign_in()
 
     def watched_elsewhere(**_: Any) -> None:

@@ -38,7 +38,7 @@ OPENED_AT_ONCE: Final = 8
 logger = logging.getLogger(__name__)
 
 
-class Source(Protocol):
+class SingleSecrets(Protocol):
     """Single Secrets of the cluster (`adapters.kubernetes.one_secret`)."""
 
     async def present(self, namespace: str, name: str) -> tuple[JSON | None, str]:
@@ -56,7 +56,7 @@ class NamedSecrets:
 
     def __init__(
         self,
-        source: Source,
+        source: SingleSecrets,
         watched: Watched,
         *,
         own_namespace: str,

@@ -70,7 +70,7 @@ async def answered(body: object, *, status: int = 200, content_type: str = "appl
     app = web.Application()
     app.router.add_get("/", handle)
     async with TestServer(app) as server:
-        opened = connection.Session.opened(connection.Connection.of(access(host=str(server.make_url("/")))))
+        opened = connection.TrimmingSession.opened(connection.Connection.of(access(host=str(server.make_url("/")))))
         async with opened.aiohttp_session as session, session.get(opened.server) as answer:
             return await answer.json()
 
@@ -92,7 +92,7 @@ async def test_refused_credentials_are_tried_again_after_a_pause_and_new_ones_at
 ) -> None:
     found, tokens = access("Bearer first"), iter(("first", "first", "second", "third"))
     pauses: list[float] = []
-    opened: list[connection.Session] = []
+    opened: list[connection.TrimmingSession] = []
 
     async def renew() -> None:
         found.configuration.api_key["BearerToken"] = f"Bearer {next(tokens)}"

@@ -17,7 +17,7 @@ from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.engine.scheduling.scheduler import Scheduler
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.watching.intake import Intake
-from githubtoken_operator.watching.named_secrets import NamedSecrets, Source
+from githubtoken_operator.watching.named_secrets import NamedSecrets, SingleSecrets
 from tests.unit.builders import NAMESPACE, app_body, cluster_app_body, githubtoken_body, namespace_body, secret
 from tests.unit.fakes import World
 
@@ -46,7 +46,7 @@ class Kopf:
         self.complete: list[tuple[Kind, str | None]] = []
         first_lists = SimpleNamespace(listed=lambda *listed: self.complete.append(listed))
         unfollowed = SimpleNamespace(is_delivered=lambda _: False, forget=lambda _: None)
-        self.named = NamedSecrets(cast("Source", None), cast("Watched", unfollowed), own_namespace="operators")
+        self.named = NamedSecrets(cast("SingleSecrets", None), cast("Watched", unfollowed), own_namespace="operators")
         self.intake = Intake(
             watched=self.watched,
             notes=(self.room, Known()),

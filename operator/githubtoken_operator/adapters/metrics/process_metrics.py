@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Waiting, WaitingSeries
+from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, WaitingObject, WaitingSeries
 
 NO_ANSWER: Final = "none"
 """The `code` label of a request that was not answered."""
@@ -133,7 +133,7 @@ class ProcessMetrics:
         self._sources.add(name, source)
 
     def watch_turns(
-        self, waiting: Callable[[], Iterable[Waiting]], unanswered: Callable[[], Iterable[Unanswered]]
+        self, waiting: Callable[[], Iterable[WaitingObject]], unanswered: Callable[[], Iterable[Unanswered]]
     ) -> None:
         """Who waits for a turn at GitHub, and who is not answered there."""
         self._waiting.source, self._waiting.unanswered = waiting, unanswered

@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 
-class Waiting(NamedTuple):
+class WaitingObject(NamedTuple):
     """One that waits for its turn at GitHub: the object, for how long, and the App that it waits for."""
 
     namespace: str
@@ -37,7 +37,7 @@ class WaitingSeries(Collector):
     """Who waits for a turn at GitHub, and how many for each App; which Apps and hosts are not answered."""
 
     def __init__(self) -> None:
-        self.source: Callable[[], Iterable[Waiting]] = lambda: ()
+        self.source: Callable[[], Iterable[WaitingObject]] = lambda: ()
         self.unanswered: Callable[[], Iterable[Unanswered]] = lambda: ()
 
     def collect(self) -> Iterator[Metric]:

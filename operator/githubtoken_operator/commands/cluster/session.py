@@ -17,7 +17,7 @@ from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
 from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid, NotFound
 from githubtoken_operator.commands.cluster.snapshot import Snapshot, in_order
-from githubtoken_operator.commands.terminal.options import Place
+from githubtoken_operator.commands.terminal.options import Where
 
 T = TypeVar("T")
 
@@ -73,15 +73,15 @@ class Session:
             return None
 
 
-def in_cluster(place: Place, work: Callable[[Session], Awaitable[T]]) -> T:
-    """Does the work at that place. Raises `click.ClickException`."""
+def in_cluster(where: Where, work: Callable[[Session], Awaitable[T]]) -> T:
+    """Does the work there. Raises `click.ClickException`."""
     try:
-        return asyncio.run(_connected(place, work))
+        return asyncio.run(_connected(where, work))
     except ApiError as error:
         raise click.ClickException(complaint(error)) from error
 
 
-async def _connected(place: Place, work: Callable[[Session], Awaitable[T]]) -> T:
-    access = await of_user(kubeconfig=place.kubeconfig, context=place.context)
+async def _connected(where: Where, work: Callable[[Session], Awaitable[T]]) -> T:
+    access = await of_user(kubeconfig=where.kubeconfig, context=where.context)
     async with Api(access.configuration, renew=access.renew) as api:
-        return await work(Session(Tokens(api), Inspection(api), Survey(api), place.namespace or access.namespace))
+        return await work(Session(Tokens(api), Inspection(api), Survey(api), where.namespace or access.namespace))

@@ -19,7 +19,7 @@ from githubtoken_operator.commands.doctor.reading import read
 from githubtoken_operator.commands.terminal import options
 from githubtoken_operator.commands.terminal.checks import Check, as_table
 from githubtoken_operator.commands.terminal.layout import Format, document
-from githubtoken_operator.commands.terminal.options import Place
+from githubtoken_operator.commands.terminal.options import Where
 
 FAILED: Final = 3
 """The exit code where a check failed; 1 is an error of the command, and 2 a wrong flag."""
@@ -35,7 +35,7 @@ FAILED: Final = 3
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write what a bug report needs, without secrets, into this .tar.gz.",
 )
-def doctor(place: Place, *, operator_namespace: str, output: Format | None, github: bool, bundle: Path | None) -> None:
+def doctor(where: Where, *, operator_namespace: str, output: Format | None, github: bool, bundle: Path | None) -> None:
     """Look at the whole installation.
 
     One line a check, with what to do. It reads as far as you may: all namespaces, or with -n one. Nothing is changed,
@@ -54,7 +54,7 @@ def doctor(place: Place, *, operator_namespace: str, output: Format | None, gith
         raise click.UsageError(f"--bundle: there is no folder {bundle.parent} that may be written")
 
     async def work(session: Session) -> list[Check]:
-        found = await read(session, namespace=place.namespace, operator_namespace=operator_namespace, github=github)
+        found = await read(session, namespace=where.namespace, operator_namespace=operator_namespace, github=github)
         checks = judged(found)
         if bundle is not None:
             texts = await packing.collect(session.survey, found, checks)
@@ -64,7 +64,7 @@ def doctor(place: Place, *, operator_namespace: str, output: Format | None, gith
                 raise click.ClickException(f"--bundle: {bundle} cannot be written: {error.strerror}") from error
         return checks
 
-    checks = in_cluster(place, work)
+    checks = in_cluster(where, work)
     click.echo(document({"checks": [check.as_json for check in checks]}, output) if output else as_table(checks))
     if output is None:
         click.echo(f"\n{summary(checks)}", err=True)

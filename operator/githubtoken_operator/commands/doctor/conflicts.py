@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.cluster import rivals
-from githubtoken_operator.commands.doctor.findings import Objects
+from githubtoken_operator.commands.doctor.findings import Inventory
 from githubtoken_operator.commands.terminal.checks import Check, Look, cut, items, unseen
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 
-def checks(objects: Objects, found: Mapping[str, Look[Sequence[JSON]]]) -> list[Check]:
+def checks(objects: Inventory, found: Mapping[str, Look[Sequence[JSON]]]) -> list[Check]:
     """A line for each that writes the same Secret; else one that says that there is none."""
     ours = {(token.namespace, token.secret): token.name for token in items(objects.tokens)}
     lines: list[Check] = []

@@ -55,7 +55,7 @@ class Rights:
 
 
 @dataclass(frozen=True, slots=True)
-class Objects:
+class Inventory:
     """The objects of the namespace `scope`, or of all (""), and what is known of the Secrets that they name.
 
     `keys` are the private keys that Apps name; `unlabelled` has namespace and name of those Secrets of humans that Apps
@@ -83,6 +83,6 @@ class Findings:
 
     platform: Platform
     rights: Rights
-    objects: Objects
+    objects: Inventory
     reached: Sequence[Reached]
     rivals: Mapping[str, Look[Sequence[JSON]]]

@@ -11,7 +11,7 @@ from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretL
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.chain.findings import BREAKS
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
-from githubtoken_operator.commands.doctor.findings import Objects
+from githubtoken_operator.commands.doctor.findings import Inventory
 from githubtoken_operator.commands.terminal import ages
 from githubtoken_operator.commands.terminal.checks import WORST_FIRST, Check, cut, items, nothing_found, unseen, worst
 from githubtoken_operator.commands.terminal.layout import named, some
@@ -36,7 +36,7 @@ _NAMED: Final = 5
 """Names in one line; the others are counted."""
 
 
-def checks(objects: Objects) -> list[Check]:
+def checks(objects: Inventory) -> list[Check]:
     """Lines for Apps and for GitHubTokens that are not ready; one for each of the others."""
     return [
         *_apps(objects),
@@ -53,7 +53,7 @@ def checks(objects: Objects) -> list[Check]:
 # --- Apps ------------------------------------------------------------------------------------------------------------
 
 
-def _apps(objects: Objects) -> list[Check]:
+def _apps(objects: Inventory) -> list[Check]:
     judged: list[Check] = []
     for kind, seen in (("GitHubApps", objects.apps), ("ClusterGitHubApps", objects.cluster_apps)):
         if isinstance(seen.found, ApiError):
@@ -64,7 +64,7 @@ def _apps(objects: Objects) -> list[Check]:
     return cut(judged, "Apps") or [Check("Apps", "ok", "there is none")]
 
 
-def _app(objects: Objects, body: JSON) -> Check:
+def _app(objects: Inventory, body: JSON) -> Check:
     app, status = parse_app(body), body.get("status") or {}
     name = f"{app.kind} {named(app.namespace, app.name)}"
     state, reason = ready_of(status)
@@ -109,7 +109,7 @@ def _key(name: str, reason: str, app: GitHubApp, seen: object) -> Check:
 # --- GitHubTokens ----------------------------------------------------------------------------------------------------
 
 
-def _tokens(objects: Objects) -> list[Check]:
+def _tokens(objects: Inventory) -> list[Check]:
     found = objects.tokens.found
     if isinstance(found, ApiError):
         return [unseen("GitHubTokens", found)]
@@ -133,7 +133,7 @@ def _chain(token: Snapshot) -> str:
     return f"`githubtoken status {of}` shows where the chain breaks"
 
 
-def _unattended(objects: Objects, token: Snapshot) -> Check | None:
+def _unattended(objects: Inventory, token: Snapshot) -> Check | None:
     """One that was ready when somebody last looked at it, and that nobody looks at any more."""
     name, look = f"{token.kind} {token.label}", "does an operator run that serves it, and what does its log say?"
     expires, renews = (parse_time(token.status.get(key)) for key in ("expirationTime", "renewalTime"))
@@ -148,7 +148,7 @@ def _unattended(objects: Objects, token: Snapshot) -> Check | None:
     return None
 
 
-def _cluster_tokens(objects: Objects) -> list[Check]:
+def _cluster_tokens(objects: Inventory) -> list[Check]:
     """Nothing where nobody uses them, or where the caller may not see them, as most may not."""
     judged = [
         _unready(token) or _unattended(objects, token) or _distributed(token) for token in items(objects.cluster_tokens)
@@ -164,11 +164,11 @@ def _distributed(token: Snapshot) -> Check:
     return Check(name, "ok", says)
 
 
-def _of_installations(objects: Objects) -> Sequence[Snapshot]:
+def _of_installations(objects: Inventory) -> Sequence[Snapshot]:
     return [token for token in items(objects.tokens) if "installation" in token.spec]
 
 
-def _installations(objects: Objects) -> Check:
+def _installations(objects: Inventory) -> Check:
     tokens = _of_installations(objects)
     if isinstance(objects.tokens.found, ApiError):
         return unseen("Installations", objects.tokens.found)
@@ -185,7 +185,7 @@ def _installations(objects: Objects) -> Check:
     )
 
 
-def _permissions(objects: Objects) -> Check:
+def _permissions(objects: Inventory) -> Check:
     tokens = _of_installations(objects)
     if isinstance(objects.tokens.found, ApiError):
         return unseen("Permissions", objects.tokens.found)
@@ -214,7 +214,7 @@ def _rank(level: str | None) -> int:
 # --- Secrets ---------------------------------------------------------------------------------------------------------
 
 
-def _labels(objects: Objects) -> Check:
+def _labels(objects: Inventory) -> Check:
     name, found = "Labels", items(objects.unlabelled)
     if check := nothing_found(name, objects.unlabelled, "every Secret that Apps and GitHubTokens name has ours"):
         return check
@@ -228,7 +228,7 @@ def _labels(objects: Objects) -> Check:
     return Check(name, "warning", says, f"`kubectl label secret NAME {ROLE}=app` (of GitHubTokens: `=seed`)")
 
 
-def _orphans(objects: Objects) -> Check:
+def _orphans(objects: Inventory) -> Check:
     name, found = "Orphans", items(objects.orphans)
     if check := nothing_found(name, objects.orphans, "every credential Secret has its GitHubToken"):
         return check
@@ -236,7 +236,7 @@ def _orphans(objects: Objects) -> Check:
     return Check(name, "warning", says, "`githubtoken list --orphans -A` says what to do")
 
 
-def _leftovers(objects: Objects) -> Check:
+def _leftovers(objects: Inventory) -> Check:
     name, found = "Leftovers", items(objects.leftovers)
     if check := nothing_found(name, objects.leftovers, "no consumer's Secret has outlived its GitHubToken"):
         return check

@@ -21,7 +21,7 @@ from githubtoken_operator.commands.cluster.session import Session
 from githubtoken_operator.commands.cluster.snapshot import Snapshot, in_order
 from githubtoken_operator.commands.crds import packaged
 from githubtoken_operator.commands.doctor import operators, rights
-from githubtoken_operator.commands.doctor.findings import Findings, Key, Objects, Platform, Rights
+from githubtoken_operator.commands.doctor.findings import Findings, Inventory, Key, Platform, Rights
 from githubtoken_operator.commands.shown.orphans import left
 from githubtoken_operator.commands.terminal.checks import Look, items, look, together
 from githubtoken_operator.domain.apps import hosts
@@ -93,7 +93,7 @@ async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:
     )
 
 
-async def _objects(survey: Survey, tokens: Tokens, inspection: Inspection, scope: str, platform: Platform) -> Objects:
+async def _objects(survey: Survey, tokens: Tokens, inspection: Inspection, scope: str, platform: Platform) -> Inventory:
     operator_namespace = platform.namespace
     # Before the objects: what comes with a new one in between is no leftover.
     labelled = await look("labelled", survey.labelled(scope))
@@ -117,7 +117,7 @@ async def _objects(survey: Survey, tokens: Tokens, inspection: Inspection, scope
     without = await look("labels", _unlabelled(labelled, inspection, scope, places))
     left = await look("orphans", _left(tokens, scope, [it.body for it in items(listed)]))
     over = _leftovers(labelled, listed, clusterwide)
-    return Objects(
+    return Inventory(
         scope,
         listed,
         clusterwide,
@@ -167,7 +167,7 @@ async def _left(tokens: Tokens, scope: str, bodies: Sequence[JSON]) -> Sequence[
     return await left(tokens, await tokens.credentials(scope or None), bodies)
 
 
-def _hosts(objects: Objects) -> dict[str, CABundle | None]:
+def _hosts(objects: Inventory) -> dict[str, CABundle | None]:
     """The API URLs that the operator may ask, with their CAs; github.com's where there is none.
 
     Whoever may make an App may name any host in it: one that nobody allowed is not asked from here either.
@@ -193,7 +193,7 @@ def _is_allowed(body: JSON, server: Server) -> bool:
     return looked and ready_of(status)[1] != reasons.HOST_NOT_ALLOWED
 
 
-async def _rights(survey: Survey, platform: Platform, objects: Objects) -> Rights:
+async def _rights(survey: Survey, platform: Platform, objects: Inventory) -> Rights:
     account, served = _account(platform)
     needed = rights.needed([*items(objects.tokens), *items(objects.cluster_tokens)], clusterwide=not served)
     own = platform.namespace

@@ -11,7 +11,7 @@ from githubtoken_operator.commands.cluster.session import Session, in_cluster
 from githubtoken_operator.commands.migrate import adoption, external_secrets, sources, token_manager
 from githubtoken_operator.commands.migrate.manifests import Equivalent, joined, label
 from githubtoken_operator.commands.terminal import options
-from githubtoken_operator.commands.terminal.options import Place
+from githubtoken_operator.commands.terminal.options import Where
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 READ: Final = ("ExternalSecret", "GithubAccessToken", "ClusterGenerator", "App", "Token", "ClusterToken")
@@ -25,7 +25,7 @@ _GROUPS: Final = ("external-secrets.io", "github.as-code.io")
     "-f", "--filename", "files", multiple=True, help="Read manifests from a file, or from - (standard input)."
 )
 @click.option("--adopt", is_flag=True, help="Print the commands by which existing Secrets are taken over.")
-def migrate(place: Place, *, all_namespaces: bool, files: tuple[str, ...], adopt: bool) -> None:
+def migrate(where: Where, *, all_namespaces: bool, files: tuple[str, ...], adopt: bool) -> None:
     """Print the equivalents of other operators' objects, with what differs as comments.
 
     It reads external-secrets' GithubAccessToken generators with their ExternalSecrets, and github-token-manager's App,
@@ -36,13 +36,13 @@ def migrate(place: Place, *, all_namespaces: bool, files: tuple[str, ...], adopt
     githubtoken migrate -f manifests.yaml > githubtokens.yaml
     githubtoken migrate -n team --adopt
     """  # noqa: D301 - click keeps the lines after a backspace as they are.
-    if files and (all_namespaces or place.namespace):
+    if files and (all_namespaces or where.namespace):
         raise click.UsageError("--filename goes with neither --namespace nor --all-namespaces: files are read whole")
 
     async def work(session: Session) -> list[JSON]:
         return await sources.of_cluster(session.survey, "" if all_namespaces else session.namespace)
 
-    found = sources.of_files(files) if files else in_cluster(place, work)
+    found = sources.of_files(files) if files else in_cluster(where, work)
     for line in passed_over(found):
         click.echo(line, err=True)
     made = translate(found)

@@ -49,7 +49,7 @@ class Waiting:
     text: str
 
 
-Step = Code | Done | Failed | Waiting
+LoginProgress = Code | Done | Failed | Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def code_of(token: Snapshot, now: datetime) -> Code | None:
     return Code(str(flow["userCode"]), str(flow.get("verificationURI", "")), str(flow.get("expirationTime", "")))
 
 
-def step(seen: Followed) -> Step:
+def step(seen: Followed) -> LoginProgress:
     """How far it has come; the first rule that says something wins."""
     if seen.after is None or seen.after.uid != seen.before.uid:
         return Failed(f"the {seen.before.kind} was deleted meanwhile")
@@ -101,14 +101,14 @@ def step(seen: Followed) -> Step:
     return Waiting(_standing(seen.after))
 
 
-_Rule = Callable[[Followed, Snapshot], Step | None]
+_Rule = Callable[[Followed, Snapshot], LoginProgress | None]
 
 
-def _cannot(_seen: Followed, after: Snapshot) -> Step | None:
+def _cannot(_seen: Followed, after: Snapshot) -> LoginProgress | None:
     return Failed(text) if (text := refusal(after)) else None
 
 
-def _unheard(seen: Followed, after: Snapshot) -> Step | None:
+def _unheard(seen: Followed, after: Snapshot) -> LoginProgress | None:
     """Until the operator has acted on the request, what is shown is of before, unless it cannot get a code."""
     if not seen.requested or after.request(LOGIN_REQUESTED_AT) == after.status.get("lastHandledLoginAt"):
         return None
@@ -119,15 +119,15 @@ def _unheard(seen: Followed, after: Snapshot) -> Step | None:
     return Waiting(f"waiting for the operator to get a code; {_standing(after)}")
 
 
-def _code_shown(seen: Followed, after: Snapshot) -> Step | None:
+def _code_shown(seen: Followed, after: Snapshot) -> LoginProgress | None:
     return code_of(after, seen.now)
 
 
-def _between_codes(_seen: Followed, after: Snapshot) -> Step | None:
+def _between_codes(_seen: Followed, after: Snapshot) -> LoginProgress | None:
     return Waiting("the code has expired; waiting for another one") if after.status.get("deviceFlow") else None
 
 
-def _signed_in(seen: Followed, after: Snapshot) -> Step | None:
+def _signed_in(seen: Followed, after: Snapshot) -> LoginProgress | None:
     sha256 = after.status.get("tokenSHA256")
     if after.ready != "True" or not sha256 or sha256 == seen.before.status.get("tokenSHA256"):
         return None
@@ -140,7 +140,7 @@ def _signed_in(seen: Followed, after: Snapshot) -> Step | None:
     )
 
 
-def _ended(_seen: Followed, after: Snapshot) -> Step | None:
+def _ended(_seen: Followed, after: Snapshot) -> LoginProgress | None:
     return Failed(after.human_task) if _human_needed(after) else None
 
 

@@ -21,7 +21,7 @@ _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Where:
     """Which cluster, and which namespace; None stands for what the kubeconfig says."""
 
     kubeconfig: str | None
@@ -71,7 +71,7 @@ def at_a_place(command: Command) -> Command:
     @click.option("-n", "--namespace", type=NAME, help="The namespace, instead of the context's.")
     @functools.wraps(command)
     def placed(*, kubeconfig: str | None, context: str | None, namespace: str | None, **others: Any) -> Any:  # noqa: ANN401 - whatever the command takes
-        return command(Place(kubeconfig, context, namespace), **others)
+        return command(Where(kubeconfig, context, namespace), **others)
 
     return placed
 
@@ -81,10 +81,10 @@ def all_namespaces(command: Command) -> Command:
 
     @click.option("-A", "--all-namespaces", is_flag=True, help="In every namespace.")
     @functools.wraps(command)
-    def checked(place: Place, *, all_namespaces: bool, **others: Any) -> Any:  # noqa: ANN401 - whatever the command takes
-        if all_namespaces and place.namespace:
+    def checked(where: Where, *, all_namespaces: bool, **others: Any) -> Any:  # noqa: ANN401 - whatever the command takes
+        if all_namespaces and where.namespace:
             raise click.UsageError("--namespace and --all-namespaces exclude each other")
-        return command(place, all_namespaces=all_namespaces, **others)
+        return command(where, all_namespaces=all_namespaces, **others)
 
     return checked
 

@@ -3,7 +3,7 @@
 What is decided here is where one has to be written or withdrawn, and what status says of all of them together. Whose
 each is says `ownership`, as for a GitHubToken, for each namespace by itself: what one tenant has there harms no other.
 
-Secrets are judged as the watch brings them, with a digest in place of their data. One that was looked at is not written
+Secrets are judged as the watch brings them, with a digest instead of their data. One that was looked at is not written
 again while it stays as it is: others may have put keys and labels of theirs beside ours.
 """
 
@@ -59,7 +59,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WantedNamespace:
     """A wanted namespace that may have the token.
 
     `secret` is the one of that name, where it has our label. `settled` is what was last found or made right there: the
@@ -156,7 +156,7 @@ class Spread:
     `key` makes the seal, and `sealed` is the last one, behind the digest of the notes that it is for.
     """
 
-    places: tuple[Place, ...] = ()
+    namespaces: tuple[WantedNamespace, ...] = ()
     refused: tuple[Failure, ...] = ()
     published: Issued | None = None
     left: tuple[JSON, ...] = ()
@@ -168,7 +168,7 @@ class Spread:
         if self.is_new(issued):
             return True
         template = Template.of_body(body)
-        return any(place.lacks(template, now) for place in self.places)
+        return any(wanted.lacks(template, now) for wanted in self.namespaces)
 
     def is_urgent(self, token: GitHubToken, now: datetime) -> bool:
         """Whether the namespaces cannot work until they have the next token, or soon cannot.
@@ -245,10 +245,10 @@ def distribution(spread: Spread, body: dict[str, Any] | None, kept: Sequence[Fai
     `kept`: namespaces that are not wanted, and refuse that the Secret is taken away.
     """
     template = Template.of_body(body) if body else None
-    current = sum(place.has(template) for place in spread.places) if template else 0
-    failures = [place.failure for place in spread.places if place.failure is not None]
+    current = sum(wanted.has(template) for wanted in spread.namespaces) if template else 0
+    failures = [wanted.failure for wanted in spread.namespaces if wanted.failure is not None]
     failures = sorted([*failures, *spread.refused, *kept], key=lambda failure: failure.namespace)
-    wanted = len(spread.places) + len(spread.refused)
+    wanted = len(spread.namespaces) + len(spread.refused)
     return Distribution(wanted, current, tuple(failures), digest_of_notes(body) if body else None)
 
 

@@ -37,7 +37,7 @@ WORKED_LATELY: Final = 2 * CHECK_EVERY
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class AppCheck:
     """The last check: of which object, generation and key, when, with what result; `failures` in a row.
 
     `worked` is when this key of this generation was last accepted, None where it never was, as far as is known.
@@ -80,7 +80,7 @@ class Check:
         return not explained and self.worked is not None and self.failures < doubt.BELIEVED
 
 
-def remembered(source: GitHubApp) -> Check | None:
+def remembered(source: GitHubApp) -> AppCheck | None:
     """The check that status speaks of.
 
     Of a refused App it still says what is known of it from when it worked, and since when its refusal is believed.
@@ -93,7 +93,7 @@ def remembered(source: GitHubApp) -> Check | None:
     worked: datetime | None = at
     if refused:
         worked = parse_time(ready["lastTransitionTime"]) if "slug" in status else None
-    return Check(
+    return AppCheck(
         uid=source.uid,
         generation=int(status.get("observedGeneration", -1)),
         fingerprint=str(status.get("keyFingerprint", "")),
@@ -107,22 +107,24 @@ def remembered(source: GitHubApp) -> Check | None:
     )
 
 
-def accepted(source: GitHubApp, fingerprint: str, now: datetime, info: AppInfo) -> Check:
+def accepted(source: GitHubApp, fingerprint: str, now: datetime, info: AppInfo) -> AppCheck:
     """A check that GitHub answered with the App."""
-    return Check(source.uid, source.generation, fingerprint, now, info.slug, info.owner, info.permissions, worked=now)
+    return AppCheck(
+        source.uid, source.generation, fingerprint, now, info.slug, info.owner, info.permissions, worked=now
+    )
 
 
-def refused(source: GitHubApp, fingerprint: str, now: datetime, error: Terminal, before: Check | None) -> Check:
+def refused(source: GitHubApp, fingerprint: str, now: datetime, error: Terminal, before: AppCheck | None) -> AppCheck:
     """A check that GitHub refused."""
     if before is None or not before.concerns(source, fingerprint):
-        return Check(source.uid, source.generation, fingerprint, now, error=error, failures=1)
+        return AppCheck(source.uid, source.generation, fingerprint, now, error=error, failures=1)
     return replace(before, at=now, error=error, failures=before.failures + 1)
 
 
 def build_status(
     source: GitHubApp,
     *,
-    check: Check | None,
+    check: AppCheck | None,
     error: TokenError | None,
     tokens: int,
     now: datetime,

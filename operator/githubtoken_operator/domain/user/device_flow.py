@@ -118,19 +118,19 @@ class Ended(_NoCode):
         return f"{self.why.message.rstrip('.')}: {_ask_again(self.until)}"
 
 
-Step = Ask | Poll | Awaiting | Resting | Ended
+FlowStep = Ask | Poll | Awaiting | Resting | Ended
 
 
-def next_step(sign_in: SignIn, now: datetime) -> Step | None:
+def next_step(sign_in: SignIn, now: datetime) -> FlowStep | None:
     """What the device flow does now, first rule that fits; None where there is nothing to do."""
     return next((step for rule in _RULES if (step := rule(sign_in, now))), None)
 
 
-def _requested(sign_in: SignIn, _now: datetime) -> Step | None:
+def _requested(sign_in: SignIn, _now: datetime) -> FlowStep | None:
     return Ask() if sign_in.requested else None
 
 
-def _open(sign_in: SignIn, now: datetime) -> Step | None:
+def _open(sign_in: SignIn, now: datetime) -> FlowStep | None:
     """A code is polled for while a human is needed, or where one asked for it."""
     flow = sign_in.flow
     if flow is None or not flow.is_open(now) or not _is_of_app(flow, sign_in):
@@ -140,7 +140,7 @@ def _open(sign_in: SignIn, now: datetime) -> Step | None:
     return Poll(flow) if sign_in.poll_in <= 0 else Awaiting(flow, sign_in.poll_in)
 
 
-def _first(sign_in: SignIn, _now: datetime) -> Step | None:
+def _first(sign_in: SignIn, _now: datetime) -> FlowStep | None:
     known = sign_in.flow is not None and _is_of_app(sign_in.flow, sign_in)
     return None if sign_in.needed is None or known else Ask()
 
@@ -154,7 +154,7 @@ def _is_of_app(flow: Flow, sign_in: SignIn) -> bool:
     return at_home and sign_in.client_id in {None, flow.client_id}
 
 
-def _human_ended_it(sign_in: SignIn, now: datetime) -> Step | None:
+def _human_ended_it(sign_in: SignIn, now: datetime) -> FlowStep | None:
     flow = sign_in.flow
     if flow is None or sign_in.needed is None or flow.ended is None:
         return None
@@ -162,7 +162,7 @@ def _human_ended_it(sign_in: SignIn, now: datetime) -> Step | None:
     return Ask() if now >= until else Ended(flow.ended, until)
 
 
-def _nobody_entered_it(sign_in: SignIn, now: datetime) -> Step | None:
+def _nobody_entered_it(sign_in: SignIn, now: datetime) -> FlowStep | None:
     flow = sign_in.flow
     if flow is None or sign_in.needed is None:
         return None
@@ -170,7 +170,7 @@ def _nobody_entered_it(sign_in: SignIn, now: datetime) -> Step | None:
     return Ask(unused) if unused < MOST_UNUSED or now >= until else Resting(sign_in.needed, until)
 
 
-_RULES: Final[Sequence[Callable[[SignIn, datetime], Step | None]]] = (
+_RULES: Final[Sequence[Callable[[SignIn, datetime], FlowStep | None]]] = (
     _requested,
     _open,
     _first,

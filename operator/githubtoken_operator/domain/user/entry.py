@@ -27,7 +27,7 @@ LARGEST_BODY: Final = 256 * 1024
 """Bytes of an answer that is read where it may bring a pair; GitHub's have less than one thousand."""
 
 
-class Unreadable(Exception):
+class NoEntry(Exception):
     """What was found is no entry."""
 
 
@@ -89,7 +89,7 @@ def encode(secret: SecretKey, entry: Entry) -> bytes:
 
 
 def decode(content: bytes) -> tuple[SecretKey, Entry]:
-    """The entry and its Secret. Raises `Unreadable`.
+    """The entry and its Secret. Raises `NoEntry`.
 
     A reservation that was not cut to the entry yet ends with zeros, which do not count. Whoever may edit the Secret may
     put anything there: what is no document of ours costs a moment.
@@ -98,20 +98,20 @@ def decode(content: bytes) -> tuple[SecretKey, Entry]:
         raw = parsed(content.rstrip(b"\0").decode())
         version = raw.get("version", VERSION)
         if version != VERSION:
-            raise Unreadable(f"it is of a version that this program does not know, and not of version {VERSION}")
+            raise NoEntry(f"it is of a version that this program does not know, and not of version {VERSION}")
         texts = [raw[key] for key in ("namespace", "name", "parent", "seed", "date")]
         ours, status = raw["ours"], raw["status"]
         signed_in = raw.get("signedIn") or {}
         whose = signed_in.get("name"), signed_in.get("clientID")
         body = b64decode(raw["body"], validate=True)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unreadable("it is torn, or not an entry") from error
+        raise NoEntry("it is torn, or not an entry") from error
     if len(body) > LARGEST_BODY:
-        raise Unreadable("the answer in it is larger than any that is read")
+        raise NoEntry("the answer in it is larger than any that is read")
     if not (all(isinstance(text, str) for text in texts) and isinstance(ours, str | None) and isinstance(status, int)):
-        raise Unreadable("it is not an entry")
+        raise NoEntry("it is not an entry")
     if not all(isinstance(text, str | None) for text in whose):
-        raise Unreadable("it is not an entry")
+        raise NoEntry("it is not an entry")
     namespace, secret, parent, seed, date = texts
     name, client_id = whose
     answered = origins.read(raw.get("origin"))

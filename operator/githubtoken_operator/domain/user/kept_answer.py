@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from githubtoken_operator.domain.objects.secrets import decoded_bytes
-from githubtoken_operator.domain.user.entry import Entry, SecretKey, Unreadable, decode
+from githubtoken_operator.domain.user.entry import Entry, NoEntry, SecretKey, decode
 from githubtoken_operator.domain.user.grants import pair_in
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -38,7 +38,7 @@ def read(secret: JSON, current: str | None) -> KeptAnswer | None:
         return None
     try:
         _, entry = decode(content)
-    except Unreadable:
+    except NoEntry:
         return KeptAnswer(None)
     return KeptAnswer(entry) if entry.parent == (current or "") else None
 

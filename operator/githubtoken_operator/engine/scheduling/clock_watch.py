@@ -26,7 +26,7 @@ MEASURED_WITHIN: Final = 3.0
 logger = logging.getLogger(__name__)
 
 
-class Hosts(Protocol):
+class HostClocks(Protocol):
     """Who asks GitHub's hosts for their time."""
 
     async def measure_clocks(self) -> None:
@@ -40,7 +40,7 @@ class ClockWatch:
         self,
         *,
         set_by: Callable[[], timedelta],
-        hosts: Hosts,
+        hosts: HostClocks,
         look_again: Callable[[], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         within: float = MEASURED_WITHIN,

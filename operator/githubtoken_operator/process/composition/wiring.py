@@ -21,7 +21,7 @@ from githubtoken_operator.adapters.kubernetes.one_secret import OneSecret
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.metrics.process_metrics import ProcessMetrics, RunResult
-from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Waiting
+from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, WaitingObject
 from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.apps.ground import Clocks, Ground
 from githubtoken_operator.apps.signing import Signing
@@ -179,11 +179,11 @@ def wire(
     return Parts(scheduler, turns, api_outage, signing, runs.users, intake, first_lists, named)
 
 
-def _waiting(turns: Turns[Ref], metrics: Metrics) -> Iterator[Waiting]:
+def _waiting(turns: Turns[Ref], metrics: Metrics) -> Iterator[WaitingObject]:
     """Who waits for a turn at GitHub, as metrics show it."""
     for key, lane, seconds in turns.waiting():
         if key.kind in TOKENS:
-            yield Waiting(key.namespace, key.name, seconds, metrics.host_label(lane.host), *turns.owner(lane))
+            yield WaitingObject(key.namespace, key.name, seconds, metrics.host_label(lane.host), *turns.owner(lane))
 
 
 def _unanswered(turns: Turns[Ref], metrics: Metrics) -> Iterator[Unanswered]:

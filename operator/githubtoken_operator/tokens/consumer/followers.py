@@ -131,7 +131,7 @@ class Followers:
 
     async def _touch_pods(self, gathered: Gathered, issued: Issued, memory: Memory, outcome: _Outcome) -> None:
         token, spread = gathered.observation.token, gathered.observation.spread
-        namespaces = {place.namespace for place in spread.places if not place.failure} if spread else {token.namespace}
+        namespaces = {it.namespace for it in spread.namespaces if not it.failure} if spread else {token.namespace}
 
         async def touch(pod: Mounts) -> None:
             of = {"namespace": pod.namespace, "name": pod.pod}

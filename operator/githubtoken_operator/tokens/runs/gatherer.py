@@ -7,6 +7,7 @@ consumer's resourceVersion, can then never put an older token over a newer one.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +17,7 @@ from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
+from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.runs import appcheck
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
@@ -90,15 +92,10 @@ class Gatherer:
             denied = Terminal(reasons.MISSING_PERMISSION, f"the API server refuses a read: {error.message}")
             seen = replace(seen, denied=denied)
         renewal = kind.renewal(seen)
-        digest = hashlib.sha256("/".join([*inputs, *_wishes(seen.token)]).encode()).hexdigest()[:_DIGITS]
-        app = resolved.source.status if resolved.source else {}
-        failed_with, _, ready_then = seen.failures.inputs.partition("/")
-        mended = failed_with not in ("", digest)
-        mended = mended or (failed_with != "" and appcheck.mended_since(ready_then, app, seen.token.status))
+        made_with, mended = _made_with(seen, inputs, resolved.source.status if resolved.source else {})
         due, retry_now = renewal.due if renewal else None, mended or self._circumstances.is_its_turn(key)
         seen = replace(seen, due=due, retry_now=retry_now)
-        inputs_now = f"{digest}/{appcheck.ready_since(app)}"
-        return replace(around, observation=seen, stored=stored, renewal=renewal, inputs=inputs_now)
+        return replace(around, observation=seen, stored=stored, renewal=renewal, inputs=made_with)
 
     def forget(self, key: Ref) -> None:
         """The object is gone."""
@@ -117,6 +114,15 @@ class Gatherer:
 def _place_of(token: GitHubToken) -> tuple[Kind, str, str]:
     """Where the consumer's Secret is."""
     return Kind.SECRET, token.namespace, token.secret.name
+
+
+def _made_with(seen: Observation, inputs: Sequence[str], app: JSON) -> tuple[str, bool]:
+    """What an attempt is made with now, and whether that may mend the last failure; `app` is the status of its App."""
+    digest = hashlib.sha256("/".join([*inputs, *_wishes(seen.token)]).encode()).hexdigest()[:_DIGITS]
+    failed_with, _, ready_then = seen.failures.inputs.partition("/")
+    known = failed_with != ""
+    mended = known and (failed_with != digest or appcheck.mended_since(ready_then, app, seen.token.status))
+    return f"{digest}/{appcheck.ready_since(app)}", mended
 
 
 def _wishes(token: GitHubToken) -> tuple[str, str]:

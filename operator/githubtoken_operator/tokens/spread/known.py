@@ -17,7 +17,7 @@ from githubtoken_operator.domain.objects.secrets import (
     without_bookkeeping,
     without_data,
 )
-from githubtoken_operator.domain.objects.specs.namespaces import Namespace, Wish
+from githubtoken_operator.domain.objects.specs.namespaces import Namespace, NamespacesWish
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref
 
@@ -32,9 +32,9 @@ class Known:
         self.namespaces: dict[str, Namespace] = {}
         self._secrets: defaultdict[str, dict[SecretKey, JSON]] = defaultdict(dict)
         self._owners: dict[SecretKey, str] = {}
-        self._wishes: dict[Ref, Wish] = {}
+        self._wishes: dict[Ref, NamespacesWish] = {}
 
-    def wish(self, key: Ref, wish: Wish) -> None:
+    def wish(self, key: Ref, wish: NamespacesWish) -> None:
         """What the ClusterGitHubToken wishes for now."""
         self._wishes[key] = wish
 

@@ -19,7 +19,7 @@ from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.consumer import consumer, ownership, spread
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.consumer.spread import Distribution, Failure, Place, Spread, Template
+from githubtoken_operator.domain.consumer.spread import Distribution, Failure, Spread, Template, WantedNamespace
 from githubtoken_operator.domain.objects.secrets import REVISION, annotations_of, revision_of
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
@@ -70,18 +70,18 @@ class Spreads:
         if wish is None:
             raise AssertionError("the object has one namespace")
         refused = [_missing(name) for name in wish.missing(namespaces)]
-        places: dict[str, Place] = {}
+        wanted: dict[str, WantedNamespace] = {}
         for namespace in wish.wanted(namespaces):
-            had = namespace in state.places or (namespace, token.secret.name) in own
+            had = namespace in state.namespaces or (namespace, token.secret.name) in own
             if resolved is not None and (refusal := self._refusal(resolved, namespace, had=had)):
                 refused.append(refusal)
             else:
-                places[namespace] = self._place(state, token, namespace)
-        state.places = places
+                wanted[namespace] = self._wanted(state, token, namespace)
+        state.namespaces = wanted
         left = [
             secret
             for (namespace, name), secret in own.items()
-            if (namespace not in places or name != token.secret.name)
+            if (namespace not in wanted or name != token.secret.name)
             and namespace in namespaces
             and not namespaces[namespace].going
             and spread.is_left(secret, token)
@@ -89,7 +89,7 @@ class Spreads:
         seal_key = resolved.app.seal if resolved is not None and resolved.app is not None else None
         if state.published is None:
             await self._find_held(state, token, seal_key)
-        return Spread(tuple(places.values()), tuple(refused), state.published, tuple(left), seal_key, state.sealed)
+        return Spread(tuple(wanted.values()), tuple(refused), state.published, tuple(left), seal_key, state.sealed)
 
     def _refusal(self, resolved: Resolved, namespace: str, *, had: bool) -> Failure | None:
         """Why the App may not be used there. Of one that cannot be read nothing is known, and nobody loses anything."""
@@ -107,12 +107,12 @@ class Spreads:
             "`spec.allowedNamespaces`, or take it from `spec.namespaces`",
         )
 
-    def _place(self, state: Spreading, token: GitHubToken, namespace: str) -> Place:
+    def _wanted(self, state: Spreading, token: GitHubToken, namespace: str) -> WantedNamespace:
         """The namespace as it is known now. A failure is forgotten once the watch tells something else than before."""
-        before = state.places.get(namespace)
+        before = state.namespaces.get(namespace)
         secret = self._known.secrets(token.name).get((namespace, token.secret.name))
         if before is None:
-            return Place(namespace, secret)
+            return WantedNamespace(namespace, secret)
         there = self._watched.is_delivered(Ref(Kind.SECRET, namespace, token.secret.name))
         failed = before.failure is not None and before.delivered == there
         kept = replace(before, secret=secret)
@@ -147,8 +147,8 @@ class Spreads:
         found: list[Issued] = []
         unread: Forbidden | None = None
         looks = 0
-        for places in sorted(saying.values(), key=len, reverse=True)[:MOST_GIVEN_OUT]:
-            for meta in places[: MOST_GIVEN_OUT * MOST_LOOKS - looks]:
+        for metas in sorted(saying.values(), key=len, reverse=True)[:MOST_GIVEN_OUT]:
+            for meta in metas[: MOST_GIVEN_OUT * MOST_LOOKS - looks]:
                 looks += 1
                 try:
                     looked = await self._cluster.read(Kind.SECRET, meta["namespace"], meta["name"])
@@ -175,7 +175,7 @@ class Spreads:
     async def finish(self, seen: Observation, memory: Memory) -> tuple[Distribution, timedelta | None]:
         """Withdraws what nobody wants; what status says of it all, and when to look at it again."""
         token, now, state, present = seen.token, seen.now, memory.spreading, seen.spread or Spread()
-        again = [place.again - now for place in present.places if place.failure and place.again and place.again > now]
+        again = [it.again - now for it in present.namespaces if it.failure and it.again and it.again > now]
         kept, retry = await self._withdrawing.each(token, present.left)
         again += [retry] if retry else []
         body = desired_secret(seen)
@@ -188,10 +188,10 @@ class Spreads:
 
 def _settle(state: Spreading, present: Spread, template: Template) -> None:
     """Notes what is right, so that what changes there is known for an edit."""
-    for place in present.places:
-        if place.has(template):
-            version = template.of(place.secret).version
-            state.places[place.namespace] = replace(place, settled=(version, place.version))
+    for wanted in present.namespaces:
+        if wanted.has(template):
+            version = template.of(wanted.secret).version
+            state.namespaces[wanted.namespace] = replace(wanted, settled=(version, wanted.version))
 
 
 def _seal_of(secret: JSON) -> tuple[str, str]:

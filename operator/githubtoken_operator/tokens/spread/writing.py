@@ -28,7 +28,7 @@ from githubtoken_operator.adapters.kubernetes.errors import (
 )
 from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.consumer import spread
-from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
+from githubtoken_operator.domain.consumer.spread import Failure, Spread, Template, WantedNamespace
 from githubtoken_operator.domain.objects.secrets import version_of
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.observed.observation import Observation
@@ -83,61 +83,66 @@ class Writing:
         token = seen.token
         order = _Order(token, Template.of_body(body), seen.now)
         new_token = seen.issued is not None and present.is_new(seen.issued)
-        stale = [place for place in present.places if place.lacks(order.template, seen.now, new=new_token)]
+        stale = [wanted for wanted in present.namespaces if wanted.lacks(order.template, seen.now, new=new_token)]
         haste = present.is_urgent(token, seen.now)
         new: list[JSON] = []
 
-        async def at(place: Place) -> None:
+        async def at(wanted: WantedNamespace) -> None:
             async with nullcontext() if haste else self._few:
-                state.places[place.namespace], secret = await self._write(order, place)
-            if secret is not None and place.settled is None and place.secret is None:
+                state.namespaces[wanted.namespace], secret = await self._write(order, wanted)
+            if secret is not None and wanted.settled is None and wanted.secret is None:
                 new.append(secret)
-            elif secret is not None and place.settled and place.settled[0] == order.template.of(place.secret).version:
+            elif (
+                secret is not None and wanted.settled and wanted.settled[0] == order.template.of(wanted.secret).version
+            ):
                 self._metrics.repaired()
 
         await side_by_side(stale, at, AT_ONCE_IN_HASTE if haste else AT_ONCE)
         await side_by_side(new, lambda secret: self._telling.origin(token, secret), AT_ONCE)
-        return replace(present, published=seen.issued, places=tuple(state.places[p.namespace] for p in present.places))
+        namespaces = tuple(state.namespaces[wanted.namespace] for wanted in present.namespaces)
+        return replace(present, published=seen.issued, namespaces=namespaces)
 
-    async def _write(self, order: _Order, place: Place) -> tuple[Place, JSON | None]:
+    async def _write(self, order: _Order, wanted: WantedNamespace) -> tuple[WantedNamespace, JSON | None]:
         """One Secret: what is known of it then, and itself where it was written."""
-        token = replace(order.token, namespace=place.namespace)
-        where = Ref(Kind.SECRET, place.namespace, token.secret.name)
+        token = replace(order.token, namespace=wanted.namespace)
+        where = Ref(Kind.SECRET, wanted.namespace, token.secret.name)
         try:
             for _ in range(MOST_TRIES):
-                if conflict := await self._claims.conflict(token, place.secret):
-                    failed = await self._conflicts(order, place, conflict)
+                if conflict := await self._claims.conflict(token, wanted.secret):
+                    failed = await self._conflicts(order, wanted, conflict)
                     return failed, None
-                wanted = order.template.of(place.secret)
+                content = order.template.of(wanted.secret)
                 try:
-                    written = await write(self._cluster, token, wanted.at(place.namespace), place.secret)
+                    written = await write(self._cluster, token, content.at(wanted.namespace), wanted.secret)
                 except (Conflict, NotFound):
-                    place = replace(place, secret=await self._cluster.read(Kind.SECRET, where.namespace, where.name))
+                    wanted = replace(wanted, secret=await self._cluster.read(Kind.SECRET, where.namespace, where.name))
                     continue
                 self._known.wrote(written)
-                return Place(place.namespace, written, (wanted.version, version_of(written))), written
-            return self._fails(order, place, reasons.PENDING, "somebody else writes the Secret all the time"), None
+                return WantedNamespace(wanted.namespace, written, (content.version, version_of(written))), written
+            return self._fails(order, wanted, reasons.PENDING, "somebody else writes the Secret all the time"), None
         except Terminating:
             # Whatever the watch brings of it next, nobody wants it any more.
-            return replace(place, failure=None, again=order.now + RECHECK_DENIED), None
+            return replace(wanted, failure=None, again=order.now + RECHECK_DENIED), None
         except (Forbidden, Invalid) as error:
             why = refused(token, error)
-            return self._fails(order, place, why.reason, why.message, RECHECK_DENIED), None
+            return self._fails(order, wanted, why.reason, why.message, RECHECK_DENIED), None
         except ApiError as error:
-            return self._fails(order, place, reasons.PENDING, error.message), None
+            return self._fails(order, wanted, reasons.PENDING, error.message), None
 
-    def _fails(self, order: _Order, place: Place, reason: str, message: str, again: timedelta = RETRY) -> Place:
-        there = self._watched.is_delivered(Ref(Kind.SECRET, place.namespace, order.token.secret.name))
-        failure = Failure(place.namespace, reason, message)
-        return replace(place, failure=failure, again=order.now + again, delivered=there)
+    def _fails(
+        self, order: _Order, wanted: WantedNamespace, reason: str, message: str, again: timedelta = RETRY
+    ) -> WantedNamespace:
+        there = self._watched.is_delivered(Ref(Kind.SECRET, wanted.namespace, order.token.secret.name))
+        failure = Failure(wanted.namespace, reason, message)
+        return replace(wanted, failure=failure, again=order.now + again, delivered=there)
 
-    async def _conflicts(self, order: _Order, place: Place, conflict: str) -> Place:
+    async def _conflicts(self, order: _Order, wanted: WantedNamespace, conflict: str) -> WantedNamespace:
         """The Secret is somebody else's, who is told once."""
-        conflict_before = place.failure is not None and place.failure.reason == reasons.SECRET_CONFLICT
-        told = conflict_before or spread.was_told(order.token, place.namespace, reasons.SECRET_CONFLICT)
-        failed = self._fails(order, place, reasons.SECRET_CONFLICT, conflict, RECHECK_CONFLICT)
-        if not told and place.secret is not None:
-            await self._telling.conflict(order.token, place.secret, conflict)
+        conflict_before = wanted.failure is not None and wanted.failure.reason == reasons.SECRET_CONFLICT
+        told = conflict_before or spread.was_told(order.token, wanted.namespace, reasons.SECRET_CONFLICT)
+        failed = self._fails(order, wanted, reasons.SECRET_CONFLICT, conflict, RECHECK_CONFLICT)
+        if not told and wanted.secret is not None:
+            await self._telling.conflict(order.token, wanted.secret, conflict)
         return replace(failed, secret=None)
 
 

@@ -20,7 +20,7 @@ from prometheus_client.samples import Sample
 
 from githubtoken_operator.adapters.metrics import process_metrics
 from githubtoken_operator.adapters.metrics.metrics import Metrics
-from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, Waiting
+from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, WaitingObject
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.engine.scheduling.scheduler import CRASH, WOKEN
@@ -100,7 +100,7 @@ def with_everything() -> Metrics:
     metrics.process.heard("githubtokens", None)
     metrics.process.paused("api.github.com", "team-a", "acme", 60)
     metrics.process.watch_turns(
-        lambda: [Waiting("team-a", "web", 12.5, "api.github.com", "team-a", "acme")],
+        lambda: [WaitingObject("team-a", "web", 12.5, "api.github.com", "team-a", "acme")],
         lambda: [Unanswered("api.github.com", "team-a", "acme", 12.5)],
     )
     counted = {"githubtoken_scheduler_waiting", "githubtoken_unlabelled_secrets"}
@@ -461,7 +461,7 @@ def test_whatever_stands_in_a_label_comes_out_as_it_went_in(text: str) -> None:
 
 def test_who_waits_for_a_turn_at_github_has_a_series_and_its_app_a_count() -> None:
     metrics = leading_metrics()
-    waiting = [Waiting("team-a", name, 5.0, "api.github.com", "team-a", "acme") for name in ("web", "docs")]
+    waiting = [WaitingObject("team-a", name, 5.0, "api.github.com", "team-a", "acme") for name in ("web", "docs")]
     metrics.process.watch_turns(lambda: waiting, lambda: ())
     assert values(metrics, "githubtoken_waiting_seconds", name="web") == [5.0]
     assert values(metrics, "githubtoken_lane_waiting", app="acme") == [2]

@@ -12,7 +12,7 @@ from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.adapters.reach import Reached
 from githubtoken_operator.commands.crds import packaged
 from githubtoken_operator.commands.doctor.command import judged
-from githubtoken_operator.commands.doctor.findings import Findings, Objects, Platform, Rights
+from githubtoken_operator.commands.doctor.findings import Findings, Inventory, Platform, Rights
 from githubtoken_operator.commands.terminal.checks import Check, Look
 from githubtoken_operator.domain.vocabulary.model import JSON
 from tests.unit.builders import NAMESPACE, NOW, app_body
@@ -73,7 +73,7 @@ def platform(**changes: Any) -> Platform:  # noqa: ANN401 - fields of any kind
     return Platform(**{**whole, **changes})
 
 
-def objects(*, tokens: Sequence[object] | ApiError | None = None, **changes: Any) -> Objects:  # noqa: ANN401 - as above
+def objects(*, tokens: Sequence[object] | ApiError | None = None, **changes: Any) -> Inventory:  # noqa: ANN401 - as above
     key = SecretLook("Opaque", ("private-key.pem",), {}, {}, fingerprint="SHA256:abc")
     granted = {"account": "acme", "permissions": {"contents": "read"}}
     whole: dict[str, Any] = {
@@ -90,7 +90,7 @@ def objects(*, tokens: Sequence[object] | ApiError | None = None, **changes: Any
         "served": [],
         "now": NOW,
     }
-    return Objects(**{**whole, **changes})
+    return Inventory(**{**whole, **changes})
 
 
 HEALTHY = Findings(

@@ -13,7 +13,7 @@ from githubtoken_operator.commands.shown.login_outcome import (
     Done,
     Failed,
     Followed,
-    Step,
+    LoginProgress,
     Waiting,
     code_of,
     refusal,
@@ -57,7 +57,7 @@ def signed_in(**status: Any) -> Snapshot:  # noqa: ANN401 - of any field
 
 def after(
     token: Snapshot | None, before: Snapshot | None = None, *, requested: bool = True, waited: float = 1.0
-) -> Step:
+) -> LoginProgress:
     return step(Followed(before or alice(), token, requested, waited, NOW))
 
 

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer import consumer, spread
-from githubtoken_operator.domain.consumer.spread import Failure, Place, Spread, Template
+from githubtoken_operator.domain.consumer.spread import Failure, Spread, Template, WantedNamespace
 from githubtoken_operator.domain.objects.secrets import ADOPT, trimmed
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
-from githubtoken_operator.domain.objects.specs.namespaces import Namespace, Wish
+from githubtoken_operator.domain.objects.specs.namespaces import Namespace, NamespacesWish
 from tests.unit.builders import NOW, githubtoken, issued
 
 KEY = b"made of the App's private key"
-TOKEN = replace(githubtoken("pull"), wish=Wish(frozenset({"a"})))
+TOKEN = replace(githubtoken("pull"), wish=NamespacesWish(frozenset({"a"})))
 BODY = consumer.render(TOKEN, issued(), None)
 TEMPLATE = Template.of_body(BODY)
 
@@ -40,7 +40,7 @@ def test_it_says_which_object_of_the_cluster_it_is_of() -> None:
 
 
 def test_a_secret_that_is_as_it_must_be_is_left_alone() -> None:
-    assert not Place("a", there()).lacks(TEMPLATE, NOW)
+    assert not WantedNamespace("a", there()).lacks(TEMPLATE, NOW)
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_a_secret_that_is_as_it_must_be_is_left_alone() -> None:
     ],
 )
 def test_what_is_missing_or_otherwise_is_written(found: dict[str, Any] | None) -> None:
-    assert Place("a", found).lacks(TEMPLATE, NOW)
+    assert WantedNamespace("a", found).lacks(TEMPLATE, NOW)
 
 
 def test_additions_of_others_are_looked_at_once() -> None:
     found = there(metadata=notes(mine="too"))
-    settled = Place("a", found, settled=(TEMPLATE.made.version, "7"))
+    settled = WantedNamespace("a", found, settled=(TEMPLATE.made.version, "7"))
     assert not settled.lacks(TEMPLATE, NOW)
     assert replace(settled, secret=there(metadata={**notes(mine="too"), "resourceVersion": "8"})).lacks(TEMPLATE, NOW)
 
@@ -74,7 +74,9 @@ def test_what_was_handed_over_gets_no_owner_and_says_so() -> None:
 
 
 def test_a_failure_is_waited_out() -> None:
-    failed = Place("a", None, failure=Failure("a", "SecretConflict", "theirs"), again=NOW + timedelta(seconds=15))
+    failed = WantedNamespace(
+        "a", None, failure=Failure("a", "SecretConflict", "theirs"), again=NOW + timedelta(seconds=15)
+    )
     assert not failed.lacks(TEMPLATE, NOW)
     assert failed.lacks(TEMPLATE, NOW + timedelta(seconds=15))
     # It was reckoned with a clock that was wrong.
@@ -82,7 +84,9 @@ def test_a_failure_is_waited_out() -> None:
 
 
 def test_with_a_new_token_a_failure_is_tried_at_once() -> None:
-    failed = Place("a", None, failure=Failure("a", "MissingPermission", "full"), again=NOW + timedelta(minutes=1))
+    failed = WantedNamespace(
+        "a", None, failure=Failure("a", "MissingPermission", "full"), again=NOW + timedelta(minutes=1)
+    )
     assert failed.lacks(TEMPLATE, NOW, new=True)
     assert not replace(failed, secret=there()).lacks(TEMPLATE, NOW, new=True)
 
@@ -123,8 +127,8 @@ def test_a_seal_stays_while_the_notes_do_though_the_key_is_another_or_cannot_be_
 
 def test_ready_or_not_the_namespaces_are_told_apart() -> None:
     failures = [Failure(f"n{number:02}", "SecretConflict", "theirs") for number in range(25)]
-    places = [Place(each.namespace, None, failure=each) for each in failures]
-    found = spread.distribution(Spread((Place("a", there()), *places)), BODY)
+    namespaces = [WantedNamespace(each.namespace, None, failure=each) for each in failures]
+    found = spread.distribution(Spread((WantedNamespace("a", there()), *namespaces)), BODY)
     assert found.document["namespaces"] == {"wanted": 26, "current": 1, "failed": 25, "summary": "1/26"}
     assert [each["namespace"] for each in found.document["failures"]] == [f"n{number:02}" for number in range(20)]
     status, reason, message = found.condition
@@ -133,23 +137,23 @@ def test_ready_or_not_the_namespaces_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("places", "body", "condition"),
+    ("namespaces", "body", "condition"),
     [
         ((), BODY, ("True", "Complete", "no namespace is wanted")),
-        ((Place("a", there()),), BODY, ("True", "Complete", "1 of 1 namespaces have the token")),
-        ((Place("a"),), BODY, ("False", "Incomplete", "0 of 1 namespaces have the token")),
-        ((Place("a"),), None, ("Unknown", "Pending", "there is no valid token")),
+        ((WantedNamespace("a", there()),), BODY, ("True", "Complete", "1 of 1 namespaces have the token")),
+        ((WantedNamespace("a"),), BODY, ("False", "Incomplete", "0 of 1 namespaces have the token")),
+        ((WantedNamespace("a"),), None, ("Unknown", "Pending", "there is no valid token")),
     ],
 )
 def test_distributed_is_what_all_wanted_namespaces_make_it(
-    places: tuple[Place, ...], body: dict[str, Any] | None, condition: tuple[str, str, str]
+    namespaces: tuple[WantedNamespace, ...], body: dict[str, Any] | None, condition: tuple[str, str, str]
 ) -> None:
-    assert spread.distribution(Spread(places), body).condition == condition
+    assert spread.distribution(Spread(namespaces), body).condition == condition
 
 
 def test_a_namespace_that_is_not_wanted_and_keeps_its_secret_is_a_failure() -> None:
     kept = [Failure("b", "MissingPermission", "a webhook")]
-    found = spread.distribution(Spread((Place("a", there()),)), BODY, kept)
+    found = spread.distribution(Spread((WantedNamespace("a", there()),)), BODY, kept)
     assert found.document["namespaces"] == {"wanted": 1, "current": 1, "failed": 1, "summary": "1/1"}
     assert found.condition[:2] == ("False", "Incomplete")
 
@@ -164,8 +168,8 @@ def test_names_and_selector_count_together_and_who_goes_is_wanted_by_nobody() ->
         "going": Namespace({"ci": "true"}, going=True),
         "other": Namespace({"ci": "false"}),
     }
-    wish = Wish(frozenset({"named", "absent", "going"}), {"matchLabels": {"ci": "true"}})
+    wish = NamespacesWish(frozenset({"named", "absent", "going"}), {"matchLabels": {"ci": "true"}})
     assert wish.wanted(known) == ("labelled", "named")
     assert wish.missing(known) == ("absent",)
-    assert Wish(selector={}).wanted(known) == ("labelled", "named", "other")
-    assert Wish(frozenset({"other"})).wanted(known) == ("other",)
+    assert NamespacesWish(selector={}).wanted(known) == ("labelled", "named", "other")
+    assert NamespacesWish(frozenset({"other"})).wanted(known) == ("other",)

@@ -10,7 +10,7 @@ import pytest
 
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp
 from githubtoken_operator.domain.runs import appcheck, doubt
-from githubtoken_operator.domain.runs.appcheck import CHECK_EVERY, WORKED_LATELY, Check
+from githubtoken_operator.domain.runs.appcheck import CHECK_EVERY, WORKED_LATELY, AppCheck
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import conditions, find_condition
 from githubtoken_operator.domain.vocabulary.errors import Terminal
@@ -28,11 +28,11 @@ REFUSED = appcheck.refused(APP, KEY, NOW, REFUSAL, None)
 SCHEMA = schema_of("githubtoken.dev_githubapps.yaml")
 
 
-def status(check: Check | None, *, source: GitHubApp = APP, error: Terminal | None = None) -> dict[str, Any]:
+def status(check: AppCheck | None, *, source: GitHubApp = APP, error: Terminal | None = None) -> dict[str, Any]:
     return appcheck.build_status(source, check=check, error=error, tokens=2, now=NOW)
 
 
-def restarted(check: Check, *, source: GitHubApp = APP) -> Check | None:
+def restarted(check: AppCheck, *, source: GitHubApp = APP) -> AppCheck | None:
     """What the next process knows of a check."""
     return appcheck.remembered(replace(source, status=status(check)))
 
@@ -55,7 +55,9 @@ def restarted(check: Check, *, source: GitHubApp = APP) -> Check | None:
         pytest.param(REFUSED, APP, "SHA256:other", timedelta(0), True, id="refused with another key"),
     ],
 )
-def test_when_github_is_asked_again(check: Check, source: GitHubApp, key: str, later: timedelta, *, due: bool) -> None:
+def test_when_github_is_asked_again(
+    check: AppCheck, source: GitHubApp, key: str, later: timedelta, *, due: bool
+) -> None:
     assert check.is_due(source, key, NOW + later) is due
 
 
@@ -93,7 +95,7 @@ def test_another_key_is_not_the_one_that_worked() -> None:
 
 
 @pytest.mark.parametrize("check", [ACCEPTED, REFUSED], ids=["accepted", "refused"])
-def test_a_restart_asks_nothing_anew(check: Check) -> None:
+def test_a_restart_asks_nothing_anew(check: AppCheck) -> None:
     known = restarted(check)
     assert known is not None
     assert not known.is_due(APP, KEY, NOW)
@@ -105,7 +107,7 @@ def test_a_restart_asks_nothing_anew(check: Check) -> None:
 EARLIER = format_time(NOW - CHECK_EVERY)
 
 
-def refusals(number: int) -> Check:
+def refusals(number: int) -> AppCheck:
     """An App that worked, and was refused so often when it was looked at again."""
     check = ACCEPTED
     for count in range(number):
@@ -183,7 +185,7 @@ def test_an_app_that_was_never_checked_is_not_remembered_so() -> None:
     ],
 )
 def test_what_is_said_of_an_app(
-    check: Check | None, source: GitHubApp, error: Terminal | None, ready: tuple[str, str, str]
+    check: AppCheck | None, source: GitHubApp, error: Terminal | None, ready: tuple[str, str, str]
 ) -> None:
     new = status(check, source=source, error=error)
     condition = find_condition(new, "Ready")

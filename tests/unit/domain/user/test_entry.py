@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from githubtoken_operator.domain.user.entry import LARGEST_BODY, Entry, Unreadable, decode, encode
+from githubtoken_operator.domain.user.entry import LARGEST_BODY, Entry, NoEntry, decode, encode
 
 KEY = ("team-a", "alice-credential")
 ENTRY = Entry(parent="p", seed="s", ours=None, status=200, date="Sun, 01 Mar 2026 00:00:00 GMT", body=b"{}")
@@ -37,5 +37,5 @@ def test_an_answer_as_large_as_is_read_is_taken() -> None:
     ],
 )
 def test_what_is_no_entry_is_unreadable(content: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(NoEntry):
         decode(content)

@@ -16,9 +16,9 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.errors import Conflict
 from githubtoken_operator.domain.consumer import consumer, spread
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.consumer.spread import LEAST_LEFT, Place, Spread
+from githubtoken_operator.domain.consumer.spread import LEAST_LEFT, Spread, WantedNamespace
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
-from githubtoken_operator.domain.objects.specs.namespaces import Wish
+from githubtoken_operator.domain.objects.specs.namespaces import NamespacesWish
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.tokens.consumer.claims import Claims
@@ -57,7 +57,7 @@ def writing(api: Api) -> Writing:
 
 
 def spread_of(token: GitHubToken) -> GitHubToken:
-    return replace(token, namespace="", wish=Wish(frozenset(NAMESPACES)))
+    return replace(token, namespace="", wish=NamespacesWish(frozenset(NAMESPACES)))
 
 
 async def write(to: Writing, tokens: Sequence[GitHubToken], before: Issued | None) -> list[Spread]:
@@ -70,9 +70,9 @@ async def write(to: Writing, tokens: Sequence[GitHubToken], before: Issued | Non
             {**old, "metadata": {**old["metadata"], "namespace": namespace, **meta}} if before else None
             for namespace in NAMESPACES
         ]
-        places = tuple(map(Place, NAMESPACES, had))
+        namespaces = tuple(map(WantedNamespace, NAMESPACES, had))
         seen = Observation(now=NOW, token=token, secret=None, issued=NEXT)
-        return await to.everywhere(seen, Spread(places, published=before), Spreading(), body)
+        return await to.everywhere(seen, Spread(namespaces, published=before), Spreading(), body)
 
     return await asyncio.gather(*map(one, tokens))
 
@@ -98,8 +98,8 @@ async def test_who_cannot_work_until_then_has_it_in_haste(token: GitHubToken, be
     api = SlowApiServer()
     (found,) = await write(writing(api), [spread_of(token)], before)
     assert api.most == most
-    assert len(found.places) == len(NAMESPACES)
-    assert not any(place.failure for place in found.places)
+    assert len(found.namespaces) == len(NAMESPACES)
+    assert not any(wanted.failure for wanted in found.namespaces)
 
 
 async def test_all_objects_that_have_time_share_the_few_places() -> None:
@@ -139,6 +139,6 @@ async def test_a_tenant_is_told_once_that_its_secret_is_in_the_way_also_where_th
         api = ForeignSecrets()
         (found,) = await write(writing(api), [token], None)
         told.append(api.asked["POST events"])
-        assert {place.failure.reason for place in found.places if place.failure} == {reasons.SECRET_CONFLICT}
+        assert {wanted.failure.reason for wanted in found.namespaces if wanted.failure} == {reasons.SECRET_CONFLICT}
         token = replace(token, status=spread.distribution(found, None).document)
     assert told == [len(NAMESPACES), len(NAMESPACES) - spread.MOST_FAILURES]

@@ -25,7 +25,7 @@ from multidict import CIMultiDict
 from githubtoken_operator.adapters.kubernetes.access import id_token
 from githubtoken_operator.adapters.kubernetes.access.exec_plugin import ExecCredential, exec_plugin
 from githubtoken_operator.adapters.kubernetes.access.kubeconfig import Chosen, Kubeconfig, impersonation
-from githubtoken_operator.adapters.kubernetes.access.renewal import Renewal, read_again
+from githubtoken_operator.adapters.kubernetes.access.renewal import PluginToken, read_again
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 
 PROXIES: Final = ("http", "https", "socks5")
@@ -151,7 +151,7 @@ async def _of_kubeconfig(configuration: client.Configuration, chosen: Chosen, pa
     configuration.client_session_kwargs = {"headers": CIMultiDict(headers)}
     if plugin is None or credential is None:
         return Access(configuration, chosen.namespace)
-    renewal = Renewal(configuration, plugin, credential)
+    renewal = PluginToken(configuration, plugin, credential)
     configuration.refresh_api_key_hook = renewal.before_a_request  # type: ignore[assignment]
     return Access(configuration, chosen.namespace, renewal.again)
 

@@ -19,7 +19,7 @@ READ_AGAIN: Final = 5.0
 """Seconds at least between two looks for a new token after the API server refused the one there was."""
 
 
-class Renewal:
+class PluginToken:
     """A plugin's token."""
 
     def __init__(self, configuration: client.Configuration, plugin: ExecPlugin, credential: ExecCredential) -> None:

@@ -21,7 +21,7 @@ from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
 
 from githubtoken_operator.adapters.signers import keys
 from githubtoken_operator.adapters.signers.port import PublicKey, Signed, Surroundings
-from githubtoken_operator.adapters.signers.services.rest import Answer, Rest
+from githubtoken_operator.adapters.signers.services.rest import Rest, ServiceAnswer
 from githubtoken_operator.adapters.signers.services.session import make_session
 from githubtoken_operator.adapters.signers.services.threads import OneThread
 from githubtoken_operator.domain.apps.signers import AzureKey
@@ -95,7 +95,7 @@ class KeyVault:
 
     async def _ask(self, method: str, path: str, body: JSON | None = None) -> JSON:
         bearer = await self._thread.run(self._bearer)
-        answer: Answer = await self._rest.ask(
+        answer: ServiceAnswer = await self._rest.ask(
             method,
             f"{self._url}{path}?api-version={API}",
             headers={"authorization": f"Bearer {bearer}"},

@@ -27,7 +27,7 @@ import google.auth.transport.requests
 
 from githubtoken_operator.adapters.signers import keys
 from githubtoken_operator.adapters.signers.port import PublicKey, Signed, Surroundings
-from githubtoken_operator.adapters.signers.services.rest import Answer, Rest
+from githubtoken_operator.adapters.signers.services.rest import Rest, ServiceAnswer
 from githubtoken_operator.adapters.signers.services.session import make_session
 from githubtoken_operator.adapters.signers.services.threads import OneThread
 from githubtoken_operator.domain.apps.signers import GCPKey
@@ -93,7 +93,7 @@ class CloudKMS:
             retry_after=answer.retry_after,
         )
 
-    async def _sent(self, method: str, path: str, body: JSON | None, *, renew: bool) -> Answer:
+    async def _sent(self, method: str, path: str, body: JSON | None, *, renew: bool) -> ServiceAnswer:
         bearer = await self._thread.run(lambda: self._bearer(renew=renew))
         headers = {"authorization": f"Bearer {bearer}"}
         return await self._rest.ask(method, f"{self._endpoint}/v1/{path}", headers=headers, body=body)

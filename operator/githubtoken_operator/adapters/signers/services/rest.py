@@ -30,7 +30,7 @@ _LONGEST_RETRY: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceAnswer:
     """`body` is empty where the answer's is no JSON object; `retry_after` is in seconds, where it has one."""
 
     status: int
@@ -53,7 +53,9 @@ class Rest:
         self._client: httpx.AsyncClient | None = None
         self._opening = asyncio.Lock()
 
-    async def ask(self, method: str, url: str, *, headers: Mapping[str, str], body: JSON | None = None) -> Answer:
+    async def ask(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: JSON | None = None
+    ) -> ServiceAnswer:
         """Sends once. Raises `SignerUnavailable`."""
         client = await self._opened()
         try:
@@ -65,7 +67,9 @@ class Rest:
                         raise SignerUnavailable(
                             f"{self._service} gives an answer that is too long to be one of its own"
                         )
-                return Answer(response.status_code, _object(text), _retry_after(response.headers.get("retry-after")))
+                return ServiceAnswer(
+                    response.status_code, _object(text), _retry_after(response.headers.get("retry-after"))
+                )
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             # What follows is advice about GitHub's hosts.
             words = redact(str(error)).partition(";")[0] or type(error).__name__

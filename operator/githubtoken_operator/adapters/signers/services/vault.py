@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from githubtoken_operator.adapters.signers import keys
 from githubtoken_operator.adapters.signers.port import PublicKey, Signed, Surroundings
-from githubtoken_operator.adapters.signers.services.rest import Answer, Rest
+from githubtoken_operator.adapters.signers.services.rest import Rest, ServiceAnswer
 from githubtoken_operator.domain.apps.signers import VaultKey
 from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.errors import (
@@ -140,7 +140,7 @@ class VaultSigner:
             )
         raise self._failure(reply, path)
 
-    def _failure(self, reply: Answer, path: str) -> TokenError:
+    def _failure(self, reply: ServiceAnswer, path: str) -> TokenError:
         """Any other answer than 200 and 403."""
         self._raise_if_away(reply)
         if reply.status == HTTPStatus.NOT_FOUND:
@@ -154,7 +154,7 @@ class VaultSigner:
             return SignerKeyInvalid(f"the key `{self._name}` {keys.MUST}, but {self._key.address} says: {said}")
         return SignerUnavailable(f"{self._key.address} failed: {said}")
 
-    def _raise_if_away(self, reply: Answer) -> None:
+    def _raise_if_away(self, reply: ServiceAnswer) -> None:
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise SignerThrottled(f"{self._key.address} limits the operator: {_words(reply)}")
         # 412 says that a replica is not up to date yet, 472 and 473 that it is a standby of another cluster.
@@ -194,7 +194,7 @@ class VaultSigner:
 
     # --- HTTP --------------------------------------------------------------------------------------------------------
 
-    async def _send(self, method: str, path: str, body: JSON | None, token: str | None) -> Answer:
+    async def _send(self, method: str, path: str, body: JSON | None, token: str | None) -> ServiceAnswer:
         # A connection of its own, minutes after the last: one that is kept would be found stale.
         headers = {"accept": "application/json", "accept-encoding": "identity", "connection": "close"}
         headers["x-vault-request"] = "true"
@@ -205,7 +205,7 @@ class VaultSigner:
         return await self._rest.ask(method, f"{self._key.address}/v1/{path}", headers=headers, body=body)
 
 
-def _words(reply: Answer) -> str:
+def _words(reply: ServiceAnswer) -> str:
     """What Vault says of an error, for humans."""
     errors = reply.body.get("errors")
     said = "; ".join(str(each) for each in errors) if isinstance(errors, list) else ""

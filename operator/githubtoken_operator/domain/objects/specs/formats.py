@@ -159,7 +159,7 @@ _KEY: Final = re.compile(r"(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SecretWish:
     """What `spec.secret` asks for; `path` as in `Subject`."""
 
     formats: Sequence[str]
@@ -168,24 +168,24 @@ class Wish:
     path: str | None
 
 
-def problem(wish: Wish) -> str | None:
+def problem(wish: SecretWish) -> str | None:
     """Why this cannot be written, for a message; None where it can. The CRD's rules say the same beforehand."""
     return next((said for rule in _PROBLEMS if (said := rule(wish))), None)
 
 
-def _unknown(wish: Wish) -> str | None:
+def _unknown(wish: SecretWish) -> str | None:
     if all(name in _FORMATS for name in wish.formats):
         return None
     return f"`spec.secret.formats` may have only {', '.join(_FORMATS)}"
 
 
-def _two_types(wish: Wish) -> str | None:
+def _two_types(wish: SecretWish) -> str | None:
     if {"BasicAuth", "DockerConfigJSON"} <= set(wish.formats):
         return "`spec.secret.formats` must not have both BasicAuth and DockerConfigJSON: make two GitHubTokens"
     return None
 
 
-def _wrong_type(wish: Wish) -> str | None:
+def _wrong_type(wish: SecretWish) -> str | None:
     if (wish.type == DOCKER_CONFIG) != ("DockerConfigJSON" in wish.formats):
         return f"`spec.secret.type` must be {DOCKER_CONFIG} exactly where `formats` has DockerConfigJSON"
     if wish.type == BASIC_AUTH and not {"BasicAuth", "ArgoCDRepository"} & set(wish.formats):
@@ -193,13 +193,13 @@ def _wrong_type(wish: Wish) -> str | None:
     return None
 
 
-def _no_account(wish: Wish) -> str | None:
+def _no_account(wish: SecretWish) -> str | None:
     if "ArgoCDRepository" in wish.formats and wish.path is None:
         return "the format ArgoCDRepository needs `spec.installation.owner` or `spec.installation.repository`"
     return None
 
 
-def _wrong_keys(wish: Wish) -> str | None:
+def _wrong_keys(wish: SecretWish) -> str | None:
     """A `config.yml` that an object has from before the format wrote one is served; the CRD takes no new one."""
     for key in sorted(wish.data):
         if key in RESERVED_KEYS and key != GH_CONFIG:
@@ -212,7 +212,7 @@ def _wrong_keys(wish: Wish) -> str | None:
     return None
 
 
-def _wrong_text(wish: Wish) -> str | None:
+def _wrong_text(wish: SecretWish) -> str | None:
     """The text is not quoted: what a human took for a template may hold a secret."""
     for key, text in sorted(wish.data.items()):
         if not templates.is_valid(text):
@@ -223,7 +223,7 @@ def _wrong_text(wish: Wish) -> str | None:
     return None
 
 
-_PROBLEMS: Final[Sequence[Callable[[Wish], str | None]]] = (
+_PROBLEMS: Final[Sequence[Callable[[SecretWish], str | None]]] = (
     _unknown,
     _two_types,
     _wrong_type,

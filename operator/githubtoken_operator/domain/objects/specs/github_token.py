@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from githubtoken_operator.domain.objects.specs import formats, sources
 from githubtoken_operator.domain.objects.specs.github_app import AppKind
-from githubtoken_operator.domain.objects.specs.namespaces import Wish
+from githubtoken_operator.domain.objects.specs.namespaces import NamespacesWish
 from githubtoken_operator.domain.objects.specs.sources import (
     InstallationSource,
     KindName,
@@ -112,7 +112,7 @@ class GitHubToken:
     login_requested: str | None
     status: JSON
     invalid: Terminal | None
-    wish: Wish | None = None
+    wish: NamespacesWish | None = None
 
     @property
     def clusterwide(self) -> bool:
@@ -211,7 +211,7 @@ def parse_token(body: JSON, home: str = "") -> GitHubToken:
         login_requested=_request(annotations.get(LOGIN_REQUESTED_AT)),
         status=body.get("status") or {},
         invalid=_unwritable(secret, source),
-        wish=Wish.of(spec.get("namespaces") or {}) if clusterwide else None,
+        wish=NamespacesWish.of(spec.get("namespaces") or {}) if clusterwide else None,
     )
 
 
@@ -228,7 +228,7 @@ def _secret(name: str, secret: JSON) -> SecretTemplate:
 
 
 def _unwritable(secret: SecretTemplate, source: Source) -> Terminal | None:
-    problem = formats.problem(formats.Wish(secret.formats, secret.type, secret.data, source.path))
+    problem = formats.problem(formats.SecretWish(secret.formats, secret.type, secret.data, source.path))
     return Terminal(reasons.INVALID_SPEC, problem) if problem else None
 
 

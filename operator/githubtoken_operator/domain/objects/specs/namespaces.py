@@ -29,7 +29,7 @@ class Namespace:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class NamespacesWish:
     """`spec.namespaces`: `selector` is the label selector as the spec has it, None where there is none."""
 
     names: frozenset[str] = frozenset()

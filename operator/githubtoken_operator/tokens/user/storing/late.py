@@ -19,7 +19,7 @@ from githubtoken_operator.adapters.clock import wait
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON, Token
-from githubtoken_operator.tokens.user.storing.placing import Unreadable
+from githubtoken_operator.tokens.user.storing.placing import SecretUnreadable
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
@@ -102,7 +102,7 @@ class LateAnswers:
         """Tries at once where the Secret is not as it was when it was refused, or may be read again: it just was."""
         late = self._late.get(key)
         version = secret["metadata"]["resourceVersion"] if secret else None
-        if late is not None and (late.refused != version or isinstance(late.error, Unreadable)):
+        if late is not None and (late.refused != version or isinstance(late.error, SecretUnreadable)):
             late.refused = version
             self.hurry(key)
 
@@ -168,13 +168,13 @@ class LateAnswers:
 
     def _see_what_is_awaited(self) -> None:
         """What may not even be read is left to the journal."""
-        if all(isinstance(late.error, Unreadable) for late in self._late.values()):
+        if all(isinstance(late.error, SecretUnreadable) for late in self._late.values()):
             self._none_awaited.set()
         else:
             self._none_awaited.clear()
 
 
 def _longest_pause(error: ApiError) -> float:
-    if isinstance(error, Unreadable):
+    if isinstance(error, SecretUnreadable):
         return LONGEST_PAUSE_UNREADABLE
     return LONGEST_PAUSE_REFUSED if isinstance(error, Forbidden | Invalid) else LONGEST_PAUSE

@@ -18,7 +18,7 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 MOST_CONFLICTS: Final = 10
 
 
-class Unreadable(Forbidden):
+class SecretUnreadable(Forbidden):
     """The Secret may not even be read, so nothing is known of it: its namespace may be gone with our rights there."""
 
 
@@ -27,7 +27,8 @@ async def put_answer(
 ) -> Placement:
     """Puts the answer where it belongs, at first under the resourceVersion of `secret`; `grant` is the pair in it.
 
-    Without a pair the answer itself is kept. Raises `ApiError` where it may be in no store, `Unreadable` among them.
+    Without a pair the answer itself is kept. Raises `ApiError` where it may be in no store, among them
+    `SecretUnreadable`.
     """
     for _ in range(MOST_CONFLICTS):
         current = secret or await _read(cluster, key)
@@ -53,7 +54,7 @@ async def _read(cluster: Cluster, key: SecretKey) -> JSON | None:
     try:
         return await cluster.read(Kind.SECRET, *key)
     except Forbidden as error:
-        raise Unreadable(error.status, error.message) from error
+        raise SecretUnreadable(error.status, error.message) from error
 
 
 def _body(secret: JSON | None, key: SecretKey, entry: Entry, grant: Grant | None) -> JSON:

@@ -28,7 +28,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, Terminal, TokenError, Unsaved
 from githubtoken_operator.domain.vocabulary.model import JSON, Token
 from githubtoken_operator.tokens.user.storing.late import Late, LateAnswers
-from githubtoken_operator.tokens.user.storing.placing import Unreadable, put_answer
+from githubtoken_operator.tokens.user.storing.placing import SecretUnreadable, put_answer
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ class Savings:
             return None
         try:
             where = await put_answer(self._cluster, key, entry, grant, secret)
-        except Unreadable:
+        except SecretUnreadable:
             if not (self._open.get(key) or await self._namespace_is_gone(key[0])):
                 raise
             where = Placement.SUPERSEDED

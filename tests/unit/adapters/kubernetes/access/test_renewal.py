@@ -12,7 +12,7 @@ from kubernetes.aio import client
 
 from githubtoken_operator.adapters.kubernetes.access import renewal
 from githubtoken_operator.adapters.kubernetes.access.exec_plugin import ExecCredential, ExecPlugin
-from githubtoken_operator.adapters.kubernetes.access.renewal import Renewal, read_again
+from githubtoken_operator.adapters.kubernetes.access.renewal import PluginToken, read_again
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 
 
@@ -29,10 +29,10 @@ class Plugin:
         return ExecCredential(f"token-{self.runs}", None, None, datetime.now(UTC) + timedelta(hours=1))
 
 
-def renewing(plugin: Plugin, expires: datetime | None) -> tuple[Renewal, client.Configuration]:
+def renewing(plugin: Plugin, expires: datetime | None) -> tuple[PluginToken, client.Configuration]:
     configuration = client.Configuration(api_key={"BearerToken": "Bearer token-0"})
     credential = ExecCredential("token-0", None, None, expires)
-    return Renewal(configuration, cast("ExecPlugin", plugin), credential), configuration
+    return PluginToken(configuration, cast("ExecPlugin", plugin), credential), configuration
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.domain.objects.secrets import ACCESS_TOKEN_KEYS
 from githubtoken_operator.domain.objects.specs import formats, templates
-from githubtoken_operator.domain.objects.specs.formats import Subject, Wish
+from githubtoken_operator.domain.objects.specs.formats import SecretWish, Subject
 from githubtoken_operator.domain.vocabulary.model import Server, Token
 from tests.unit.crd_schema import CRDS
 
@@ -181,8 +181,13 @@ def test_the_formats_decide_on_the_type(names: list[str], wanted: str) -> None:
 # --- What cannot be written ------------------------------------------------------------------------------------------
 
 
-def wish(*names: str, type: str | None = None, data: dict[str, str] | None = None, path: str | None = "acme") -> Wish:  # noqa: A002 - the field's name
-    return Wish(names, type or formats.secret_type(names), data or {}, path)
+def wish(
+    *names: str,
+    type: str | None = None,  # noqa: A002 - the field's name
+    data: dict[str, str] | None = None,
+    path: str | None = "acme",
+) -> SecretWish:
+    return SecretWish(names, type or formats.secret_type(names), data or {}, path)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +202,7 @@ def wish(*names: str, type: str | None = None, data: dict[str, str] | None = Non
         wish(data={"config.ini": "token = ${token}", "A-b_c.1": "$$", ".x": "", "a..b": "", "k" * 253: ""}),
     ],
 )
-def test_what_can_be_written_is_accepted(possible: Wish) -> None:
+def test_what_can_be_written_is_accepted(possible: SecretWish) -> None:
     assert formats.problem(possible) is None
 
 
@@ -227,7 +232,7 @@ def test_what_can_be_written_is_accepted(possible: Wish) -> None:
         ),
     ],
 )
-def test_what_cannot_be_written_is_refused_with_a_word_of_what_can(impossible: Wish, says: str) -> None:
+def test_what_cannot_be_written_is_refused_with_a_word_of_what_can(impossible: SecretWish, says: str) -> None:
     assert says in (formats.problem(impossible) or "")
 
 
