@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import random
 import socket
 import ssl
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from localcluster.errors import ControlPlaneError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 _READY_TIMEOUT_SECONDS = 120.0
 _POLL_SECONDS = 0.05
+_NO_CONNECTION_S = range(10_240, 32_768)
+"""Ports that systems give to nobody who asks for any: Linux has those from 32768 on for that, others from 49152 on."""
 _REQUEST_TIMEOUT_SECONDS = 5.0
 
 
@@ -30,12 +33,15 @@ class PortTakenError(ControlPlaneError):
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports on loopback that nobody listens on at this moment."""
+    """Different ports on loopback that nobody listens on at this moment, and that no connection takes meanwhile."""
+    found: list[int] = []
     with ExitStack() as sockets:
-        bound = [sockets.enter_context(socket.socket()) for _ in range(count)]
-        for each in bound:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in bound]
+        while len(found) < count:
+            port = random.SystemRandom().choice(_NO_CONNECTION_S)
+            with suppress(OSError):
+                sockets.enter_context(socket.socket()).bind((LOOPBACK, port))
+                found.append(port)
+    return found
 
 
 def etcd(binary: Path, folder: Path, client_url: str, peer_url: str) -> list[str | Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from localcluster.kubeconfig import write_kubeconfig
+from localcluster.launch import free_ports
 
 if TYPE_CHECKING:
     from localcluster.controlplane import ControlPlane
@@ -123,7 +123,7 @@ def start_operator(
     It elects no leader unless `flags` say so: several may share a cluster, each with namespaces of its own. `program`
     is what Python runs; a test may put a launcher of its own around the operator.
     """
-    metrics, health = (f"127.0.0.1:{port}" for port in _free_ports(2))
+    metrics, health = (f"127.0.0.1:{port}" for port in free_ports(2))
     command: Sequence[str] = (
         sys.executable, *program, "run",
         "--no-leader-elect", "--metrics-address", metrics, "--health-address", health, *flags,
@@ -152,14 +152,3 @@ def running_operator(
         yield operator
     finally:
         operator.stop()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for item in sockets:
-            item.bind(("127.0.0.1", 0))
-        return [item.getsockname()[1] for item in sockets]
-    finally:
-        for item in sockets:
-            item.close()

@@ -131,6 +131,12 @@ def test_a_process_that_died_is_reported(binaries: Binaries) -> None:
             cluster.check()
 
 
+def test_ports_are_different_and_none_that_a_connection_may_take_before_it_is_listened_on() -> None:
+    ports = launch.free_ports(50)
+    assert len(set(ports)) == len(ports)
+    assert max(ports) < 32_768
+
+
 def test_a_port_that_somebody_took_meanwhile_is_replaced(binaries: Binaries, monkeypatch: pytest.MonkeyPatch) -> None:
     choose = launch.free_ports
     with socket.socket() as taken:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import httpx
 import pytest
 import yaml
 
+from localcluster.launch import free_ports
 from localcluster.process import Guard, Process
 
 SCRAPE_EVERY: Final = "500ms"
@@ -114,9 +114,8 @@ def running_prometheus(folder: Path, rules: dict[str, Any], metrics_urls: Sequen
     targets = folder / "targets.json"
     (folder / "rules.yaml").write_text(yaml.safe_dump(rules))
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(_configuration(folder / "rules.yaml", targets)))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    [port] = free_ports(1)
+    address = f"127.0.0.1:{port}"
     guard = Guard()
     try:
         process = Process(

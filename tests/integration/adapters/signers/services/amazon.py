@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.request
@@ -18,6 +17,7 @@ import pytest
 import yaml
 
 from localcluster.errors import BinariesError
+from localcluster.launch import free_ports
 from localcluster.localkms import locate_local_kms
 from tests.conftest import REPOSITORY
 from tests.integration.adapters.signers.services import materials
@@ -67,9 +67,7 @@ def moto() -> Iterator[str]:
     """Its URL; the keys are for the test to make."""
     if not MOTO.exists():
         pytest.skip("moto is not installed; run `make kms`")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    [port] = free_ports(1)
     command = [str(MOTO), "-H", "127.0.0.1", "-p", str(port)]
     environment = {"PATH": os.environ["PATH"], "MOTO_ACCOUNT_ID": ACCOUNT}
     with subprocess.Popen(

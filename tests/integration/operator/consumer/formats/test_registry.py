@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import io
 import json
-import socket
 import subprocess
 import tarfile
 import time
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
+from localcluster.launch import free_ports
 
 if TYPE_CHECKING:
     from tests.integration.operator.consumer.formats.conftest import Pod
@@ -33,9 +34,8 @@ def registry(pod: Pod, folder: Path, password: str) -> Iterator[str]:
     folder.mkdir()
     accounts = folder / "htpasswd"
     accounts.write_text(pod.output("htpasswd", "-niB", "x-access-token", stdin=password))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    [port] = free_ports(1)
+    address = f"127.0.0.1:{port}"
     config = {
         "version": "0.1",
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
