@@ -65,8 +65,8 @@ def test_what_watches_lost_is_seen_within_two_minutes_and_renewals_go_on_meanwhi
     assert between.forget() >= 6
     world.installation_token("new")
     world.delete("Secret", "known")
-    # A renewal asks no watch; a request that takes a connection that was forgotten is repeated when its time is over, and
-    # may take another such.
+    # A renewal asks no watch. A request over a forgotten connection is repeated when its time is over, perhaps over
+    # another such.
     world.wait_ready("known", revision=revision + 1, within=HEARD_AGAIN)
     assert world.data("known")["token"]
     assert world.ready("new").reason == "", "the watch brings nothing"
