@@ -8,6 +8,7 @@
     ├── Invalid        400, 422
     │   └── Undeclared     the definition (CRD) of a kind lacks fields of the object: it is of an earlier version
     └── Unavailable    429, 5xx, no answer: try again
+        └── HookAway   an admission webhook that must be asked does not answer, which may last
 
 Messages are the API server's own, redacted and cut.
 """
@@ -68,12 +69,18 @@ class Unavailable(ApiError):
     """No answer, or one that asks to try again."""
 
 
+class HookAway(Unavailable):
+    """An admission webhook cannot be asked, without which such objects are not written; the message names it."""
+
+
 def error_of(status: int, message: str) -> ApiError:
     """The error that an answer with this status, and this message, is."""
     if status == 403 and "being terminated" in message:  # noqa: PLR2004
         return Terminating(status, message)
     if _UNDECLARED.search(message[:_READ_LIMIT]):
         return Undeclared(status, message)
+    if status == 500 and "failed calling webhook" in message:  # noqa: PLR2004
+        return HookAway(status, message)
     by_status: dict[int, type[ApiError]] = {
         400: Invalid,
         401: Unavailable,  # The ServiceAccount's token is being replaced: the next request has the new one.

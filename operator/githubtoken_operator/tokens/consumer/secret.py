@@ -6,12 +6,12 @@ import logging
 from typing import Any
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Invalid
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden, HookAway, Invalid
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import Terminal
+from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import JSON
 
 logger = logging.getLogger(__name__)
@@ -21,6 +21,11 @@ def refused(token: GitHubToken, error: Forbidden | Invalid) -> Terminal:
     """Why the Secret is not written, where the API server refuses it."""
     reason = reasons.INVALID_SPEC if isinstance(error, Invalid) else reasons.MISSING_PERMISSION
     return Terminal(reason, f"the API server refuses to write Secret `{token.secret.name}`: {error.message}")
+
+
+def held_up(token: GitHubToken, error: HookAway) -> Transient:
+    """Why the Secret is not written yet."""
+    return Transient(reasons.PENDING, f"Secret `{token.secret.name}` cannot be written: {error.message}")
 
 
 async def write(cluster: Cluster, token: GitHubToken, body: dict[str, Any], present: JSON | None) -> JSON:

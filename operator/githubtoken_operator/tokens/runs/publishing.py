@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Invalid, Terminating
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden, HookAway, Invalid, Terminating
 from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.consumer import rollout
 from githubtoken_operator.domain.runs.decide import secret_to_write
@@ -28,7 +28,8 @@ class Publisher:
     async def publish(self, gathered: Gathered, memory: Memory) -> Gathered:
         """What is known then; the same where nothing is to be written.
 
-        Raises `Terminal` where the API server refuses the Secret, and `ApiError`.
+        Raises `Terminal` where the API server refuses the Secret, `Transient` where it asks a webhook that is away, and
+        `ApiError`.
 
         What one namespace of a ClusterGitHubToken refuses is that namespace's failure alone.
         """
@@ -48,6 +49,8 @@ class Publisher:
             raise
         except (Forbidden, Invalid) as error:
             raise secret.refused(seen.token, error) from error
+        except HookAway as error:
+            raise secret.held_up(seen.token, error) from error
         published = gathered.stored.revision if gathered.stored else seen.token.status.get("revision")
         if published != issued.revision:
             memory.published = rollout.mark(issued)

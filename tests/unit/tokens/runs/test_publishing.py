@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.errors import Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden, HookAway
 from githubtoken_operator.domain.objects.secrets import ADOPT, decoded, encoded
 from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
@@ -276,6 +276,25 @@ async def test_somebody_elses_secret_is_left_alone_until_it_is_given_to_us() -> 
     assert_published(world)
     assert decoded(world.secret(), "mine") == "1"
     assert not world.secret()["metadata"]["ownerReferences"]
+
+
+async def test_a_webhook_that_is_away_is_said_and_nothing_is_minted_anew() -> None:
+    world = declared()
+    world.faults.on(APPLY, raising(HookAway(500, 'failed calling webhook "secrets.policy.example": refused')))
+    process = world.start()
+    for _ in range(5):
+        due = await process.run()
+        assert due is not None
+        world.clock.advance(timedelta(seconds=due.due - world.clock.now.timestamp()))
+    assert mints(world) == 1
+    assert ready_of(world.status()) == ("Unknown", reasons.PENDING)
+    assert "secrets.policy.example" in world.status()["conditions"][0]["message"]
+    assert needs_human(world.status()) is None
+    world.faults.clear()
+    await process.settle()
+    assert_published(world)
+    assert mints(world) == 1
+    assert world.event_reasons == [reasons.PENDING, reasons.FRESH]
 
 
 async def test_a_secret_that_may_not_be_written_is_said_and_nothing_is_minted_anew() -> None:

@@ -1,0 +1,61 @@
+"""An admission webhook that must be asked before a Secret, or a status, is written, and that does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.operator.stage.conditions import ready_of
+
+if TYPE_CHECKING:
+    from tests.integration.operator.stage.world import World
+
+
+@contextmanager
+def webhook_away(world: World, rule: dict[str, Any]) -> Iterator[str]:
+    """Nothing of `rule` is written in the namespace meanwhile; the webhook's name."""
+    name = "policy.githubtoken.test"
+    hook = {
+        "name": name,
+        "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "rules": [{"apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], **rule}],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}},
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 1,
+    }
+    kind, plane = "ValidatingWebhookConfiguration", world.cluster.control_plane
+    meta = {"name": f"away-{world.namespace}"}
+    plane.apply({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": meta, "webhooks": [hook]})
+    try:
+        # It counts some moments after it was made.
+        world.settle(3)
+        yield name
+    finally:
+        plane.kubectl("delete", kind, meta["name"])
+
+
+def test_a_token_whose_secret_waits_for_a_webhook_says_so_and_is_the_one_that_is_published(world: World) -> None:
+    world.app()
+    with webhook_away(world, {"apiGroups": [""], "resources": ["secrets"]}) as name:
+        world.installation_token()
+        told = ready_of(world.wait_for("ci", lambda token: name in ready_of(token).message))
+        assert (told.status, told.reason) == ("Unknown", "Pending")
+    world.wait_ready()
+    assert len(world.requests("mint")) == 1
+
+
+@pytest.mark.both_kinds
+def test_a_failure_that_status_cannot_tell_is_no_reason_to_ask_github_more_often(world: World) -> None:
+    rule = {"apiGroups": ["githubtoken.dev"], "resources": ["githubtokens/status", "clustergithubtokens/status"]}
+    with webhook_away(world, rule):
+        world.personal_token(f"ghp_{36 * '0'}")
+        world.wait_until(lambda: world.requests("get_user"), "the first attempt")
+        world.settle(5)
+        assert len(world.requests("get_user")) == 1
+        assert world.status("robot") == {"observedGeneration": -1}
+    world.wait_reason("robot", "AuthenticationFailed")
