@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.adapters.kubernetes.errors import Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Invalid
 from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.runs.decide import RECHECK_DENIED
@@ -39,7 +39,7 @@ class Finalizer:
         self._asked: datetime | None = None
 
     async def set(self, body: JSON, *, held: bool) -> JSON:
-        """The object with our finalizer, or without it. Raises `ApiError`, or `TokenError` where RBAC forbids it."""
+        """The object with our finalizer, or without it. Raises `ApiError`; `TokenError` where a human must allow it."""
         meta = body["metadata"]
         kind = Kind.of_token(meta)
         changes = {
@@ -50,7 +50,7 @@ class Finalizer:
         }
         try:
             return await self._cluster.merge(kind, meta, changes)
-        except Forbidden as error:
+        except (Forbidden, Invalid) as error:
             message = (
                 f"`deletionPolicy: Revoke` needs the right to patch {kind.plural}, for a finalizer: {error.message}"
             )

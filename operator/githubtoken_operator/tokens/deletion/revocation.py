@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, NotFound
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, HookAway, NotFound
 from githubtoken_operator.adapters.logs import about
 from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
@@ -92,11 +92,11 @@ class Revocations:
         return memory.ends
 
     async def _let_go(self, body: JSON) -> Revoking | Gone:
-        """Takes the finalizer off; when to try again where the operator's rights are gone, as an administrator sees."""
+        """Takes the finalizer off; when to try again where only an administrator can mend that it stays."""
         meta = body["metadata"]
         try:
             await self._finalizer.set(body, held=False)
-        except Terminal as refused:
+        except (Terminal, HookAway) as refused:
             where = about(meta.get("namespace", ""), meta["name"])
             logger.warning("it cannot be let go: %s", refused.message, extra=where)
             pause = timedelta(seconds=deletion.LONGEST_PAUSE)

@@ -12,7 +12,15 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound, Terminating
+from githubtoken_operator.adapters.kubernetes.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    HookAway,
+    Invalid,
+    NotFound,
+    Terminating,
+)
 from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.runs.decide import acts, decide
 from githubtoken_operator.domain.runs.due.followup import Later, OnEvent, next_run
@@ -125,7 +133,7 @@ class Reconciler:
 
     def _count_refusal(self, key: Ref, error: ApiError) -> int:
         memory = self._memories.get(key)
-        if memory is None or not isinstance(error, Forbidden):
+        if memory is None or not isinstance(error, Forbidden | Invalid | HookAway):
             return 0
         memory.refusals += 1
         return memory.refusals

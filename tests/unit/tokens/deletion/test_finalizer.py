@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.errors import Forbidden
+from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid
 from githubtoken_operator.domain.objects.specs.github_token import FINALIZER
 from githubtoken_operator.domain.runs import deletion
 from githubtoken_operator.domain.vocabulary import reasons
@@ -64,16 +64,22 @@ async def test_finalizers_of_others_are_left_alone() -> None:
     assert world.github.revoked == living(world)
 
 
-async def test_without_the_right_to_hold_the_object_nothing_is_obtained() -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [Forbidden(403, "cannot patch githubtokens"), Invalid(422, "ValidatingAdmissionPolicy 'frozen' denied request")],
+    ids=["RBAC", "an admission policy"],
+)
+async def test_what_may_not_be_held_obtains_nothing_and_says_so(refusal: ApiError) -> None:
     world = World()
     world.api.put(app_body())
     world.api.put(secret("acme-app", {"private-key.pem": pem()}))
     world.api.put(githubtoken_body(deletionPolicy="Revoke"))
-    world.faults.on(PATCH, raising(Forbidden(403, "cannot patch githubtokens")))
+    world.faults.on(PATCH, raising(refusal))
     await world.start().run()
     assert world.github.minted == []
     assert ready_of(world.status()) == ("False", reasons.MISSING_PERMISSION)
     assert "deletionPolicy: Revoke" in world.message
+    assert refusal.message in world.message
 
 
 ROLE_GONE = Forbidden(403, "githubtokens.githubtoken.dev is forbidden")

@@ -6,7 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.errors import Conflict, Terminating
+from githubtoken_operator.adapters.kubernetes.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    HookAway,
+    Invalid,
+    Terminating,
+)
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.objects.specs.github_token import FINALIZER
 from githubtoken_operator.domain.runs import deletion
@@ -382,3 +389,28 @@ async def test_a_namespace_that_goes_does_not_hang_on_its_events() -> None:
     assert await process.run() is not None
     await until_gone(world, process)
     assert TOKEN not in world.api.objects
+
+
+@pytest.mark.parametrize("begin", BOTH)
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(Forbidden(403, "githubtokens is forbidden"), id="a right that is missing"),
+        pytest.param(Invalid(422, "githubtokens is invalid"), id="an admission policy"),
+        pytest.param(HookAway(500, "failed calling webhook"), id="a webhook that is away"),
+    ],
+)
+async def test_an_object_that_cannot_be_let_go_is_tried_again_after_a_pause(begin: Begin, refusal: ApiError) -> None:
+    world = await begin()
+    world.api.delete(TOKEN)
+    world.faults.on("PATCH githubtokens/ci", raising(refusal))
+    process = world.start()
+    for _ in range(3):
+        due = await process.run()
+        assert due is not None
+        assert due.due - world.clock.now.timestamp() == deletion.LONGEST_PAUSE
+        world.clock.advance(timedelta(seconds=deletion.LONGEST_PAUSE))
+    world.faults.clear()
+    await process.run()
+    assert TOKEN not in world.api.objects
+    assert revocations(process)["success"] == 1

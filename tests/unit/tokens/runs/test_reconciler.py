@@ -7,7 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid, Terminating, Unavailable
+from githubtoken_operator.adapters.kubernetes.errors import (
+    ApiError,
+    Forbidden,
+    HookAway,
+    Invalid,
+    Terminating,
+    Unavailable,
+)
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.times import format_time
@@ -217,6 +224,26 @@ async def test_what_failed_is_not_asked_of_github_again_because_status_could_not
     world.faults.clear()
     world.clock.advance(timedelta(minutes=30))
     await process.settle()
+    assert_published(world)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [Invalid(422, "status is invalid"), HookAway(500, "failed calling webhook")],
+    ids=["an admission policy", "a webhook that is away"],
+)
+async def test_what_the_api_server_goes_on_refusing_is_tried_less_and_less_often(refusal: ApiError) -> None:
+    world = declared()
+    world.faults.on(STATUS, raising(refusal))
+    process = world.start()
+    waits = []
+    for _ in range(8):
+        due = await process.run()
+        assert due is not None
+        waits.append(due.due - world.clock.now.timestamp())
+    assert waits == [2, 4, 8, 16, 32, 60, 60, 60]
+    world.faults.clear()
+    await process.run()
     assert_published(world)
 
 

@@ -33,9 +33,10 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """The API server could not be asked, or refused; `refusals`: how many runs in a row it refused with 403.
+    """The API server could not be asked, or refused; `refusals`: how many runs in a row it refused.
 
-    One that has just started does so for a moment. Where a namespace has lost the operator's rights it lasts.
+    One that has just started does so for a moment. Where a namespace has lost the operator's rights it lasts, and where
+    an admission webhook or policy keeps an object from being written.
     """
 
     refusals: int = 0
