@@ -3,7 +3,7 @@
     ApiError
     ├── NotFound       404
     ├── Conflict       409: the resourceVersion or uid is not the present one, or the object exists
-    ├── Forbidden      403: RBAC, a quota or an admission policy
+    ├── Forbidden      RBAC, a quota, or an admission policy or webhook, whichever status these give
     │   └── Terminating    the namespace is being deleted
     ├── Invalid        400, 422
     │   └── Undeclared     the definition (CRD) of a kind lacks fields of the object: it is of an earlier version
@@ -20,10 +20,13 @@ from typing import Final
 
 from githubtoken_operator.domain.vocabulary.redaction import redact
 
-_MESSAGE_LIMIT: Final = 256
+_MESSAGE_LIMIT: Final = 512
 _READ_LIMIT: Final = 8192
 _UNDECLARED: Final = re.compile(r"\.status\.(\w+)[^\s:]*: field not declared in schema")
 """What a server-side apply is refused with, whatever its `fieldValidation`, and with 500 instead of 400."""
+
+_DENIED: Final = re.compile("ValidatingAdmissionPolicy .* denied request|admission webhook .* denied the request")
+"""A policy says so with 422 where it names no other reason, a webhook with the status that it chooses."""
 
 
 class ApiError(Exception):
@@ -32,7 +35,8 @@ class ApiError(Exception):
     def __init__(self, status: int, message: str) -> None:
         self.status = status
         # The API server may repeat what a tenant wrote, megabytes of it.
-        self.message = redact(message[:_READ_LIMIT])[:_MESSAGE_LIMIT]
+        said = redact(message[:_READ_LIMIT])
+        self.message = said if len(said) <= _MESSAGE_LIMIT else f"{said[: _MESSAGE_LIMIT - 1]}…"
         super().__init__(f"{status}: {self.message}")
 
 
@@ -81,6 +85,8 @@ def error_of(status: int, message: str) -> ApiError:
         return Undeclared(status, message)
     if status == 500 and "failed calling webhook" in message:  # noqa: PLR2004
         return HookAway(status, message)
+    if 400 <= status < 500 and _DENIED.search(message[:_READ_LIMIT]):  # noqa: PLR2004
+        return Forbidden(status, message)
     by_status: dict[int, type[ApiError]] = {
         400: Invalid,
         401: Unavailable,  # The ServiceAccount's token is being replaced: the next request has the new one.
