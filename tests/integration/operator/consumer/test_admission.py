@@ -1,4 +1,4 @@
-"""An admission webhook that must be asked before a Secret, or a status, is written, and that does not answer."""
+"""Admission: policies that deny a Secret, and webhooks that must be asked and do not answer."""
 
 from __future__ import annotations
 
@@ -37,6 +37,38 @@ def webhook_away(world: World, rule: dict[str, Any]) -> Iterator[str]:
         yield name
     finally:
         plane.kubectl("delete", kind, meta["name"])
+
+
+@contextmanager
+def policy(world: World, message: str) -> Iterator[None]:
+    """A policy that lets nobody make a Secret in the namespace, and names no reason, as most do not."""
+    admission, name = "admissionregistration.k8s.io/v1", f"sealed-{world.namespace}"
+    plane, kinds = world.cluster.control_plane, "validatingadmissionpolic"
+    secrets = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["secrets"]}
+    spec = {
+        "matchConstraints": {
+            "resourceRules": [secrets],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}},
+        },
+        "validations": [{"expression": "false", "message": message}],
+    }
+    made = {"apiVersion": admission, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": spec}
+    plane.apply(made)
+    bound = {"policyName": name, "validationActions": ["Deny"]}
+    plane.apply({**made, "kind": "ValidatingAdmissionPolicyBinding", "spec": bound})
+    try:
+        world.settle(3)
+        yield
+    finally:
+        plane.kubectl("delete", f"{kinds}ybinding,{kinds}y", name)
+
+
+def test_a_secret_that_a_policy_denies_is_a_matter_of_rights_and_its_words_are_told(world: World) -> None:
+    world.app()
+    with policy(world, "team secrets come from the vault"):
+        world.installation_token()
+        assert "team secrets come from the vault" in world.wait_reason("ci", "MissingPermission").message
+    assert len(world.requests("mint")) == 1
 
 
 def test_a_token_whose_secret_waits_for_a_webhook_says_so_and_is_the_one_that_is_published(world: World) -> None:
