@@ -179,13 +179,17 @@ class Cluster:
         is what users and the next process go by.
         """
         meta = {key: of[key] for key in ("name", "namespace", "resourceVersion") if key in of}
-        body = {"apiVersion": kind.api_version, "kind": str(kind), "metadata": meta, "status": status}
-        try:
-            return await self.apply(kind, body, subresource="status")
-        except Undeclared as error:
-            self._tell_undeclared(kind, error.fields)
-            known = {field: value for field, value in status.items() if field not in error.fields}
-            return await self.apply(kind, {**body, "status": known}, subresource="status")
+        known = dict(status)
+        while True:
+            body = {"apiVersion": kind.api_version, "kind": str(kind), "metadata": meta, "status": known}
+            try:
+                return await self.apply(kind, body, subresource="status")
+            except Undeclared as error:
+                # It names one at a time.
+                if error.fields.isdisjoint(known):
+                    raise
+                known = {field: value for field, value in known.items() if field not in error.fields}
+                self._tell_undeclared(kind, error.fields)
 
     async def delete(self, kind: Kind, of: JSON) -> None:
         """Deletes the object whose metadata are `of`, as it was read; `Conflict` where it is not that one any more."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from localcluster import Binaries
     from tests.integration.operator.stage.world import World
 
-NEW = ("lastFailureInputs", "repositorySelection", "slug")
+NEW = ("lastFailureInputs", "permissions", "repositorySelection", "slug")
 """Fields of status that the earlier definitions are made to lack."""
 
 
