@@ -53,8 +53,8 @@ from githubtoken_operator.domain.vocabulary.model import (
 )
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.cache.watched import WATCHED, Ref, Watched
+from githubtoken_operator.engine.scheduling.due_queue import Next
 from githubtoken_operator.engine.scheduling.fence import Fence
-from githubtoken_operator.engine.scheduling.scheduler import Next
 from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.process.composition.runs import runs_on
 from githubtoken_operator.settings import Settings

@@ -21,7 +21,7 @@ from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import TOKENS, Ref
-from githubtoken_operator.engine.scheduling.scheduler import Next
+from githubtoken_operator.engine.scheduling.due_queue import Next
 from githubtoken_operator.engine.scheduling.turns import Waits
 
 COUNT_AFTER: Final = 5.0

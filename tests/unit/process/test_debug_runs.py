@@ -6,7 +6,8 @@ import json
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.scheduler import Next, Scheduler
+from githubtoken_operator.engine.scheduling.due_queue import Next
+from githubtoken_operator.engine.scheduling.scheduler import Scheduler
 from githubtoken_operator.process import debug_runs as places
 from githubtoken_operator.process.debug_runs import MOST_WAITING
 

@@ -12,7 +12,7 @@ from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.apps.runs import AppRuns
 from githubtoken_operator.engine.cache.watched import TOKENS, Ref
-from githubtoken_operator.engine.scheduling.scheduler import Next
+from githubtoken_operator.engine.scheduling.due_queue import Next
 from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.deletion.ending import Endings
 from githubtoken_operator.tokens.deletion.finalizer import Finalizer

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from githubtoken_operator.adapters.clock import boottime, unix_now, utc_now, wall_now
@@ -31,8 +32,9 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.first_lists import FirstLists
 from githubtoken_operator.engine.cache.watched import TOKENS, Ref, Watched, served
 from githubtoken_operator.engine.scheduling.api_outage import ApiOutage, retry_after
+from githubtoken_operator.engine.scheduling.due_queue import Next
 from githubtoken_operator.engine.scheduling.fence import Fence, send_limit
-from githubtoken_operator.engine.scheduling.scheduler import Next, Ran, Scheduler
+from githubtoken_operator.engine.scheduling.scheduler import Ran, Scheduler
 from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.process import footprint
 from githubtoken_operator.process.composition.runs import runs_on
@@ -117,6 +119,7 @@ def wire(
         must_finish=fence.must_finish,
         tell=lambda ran: _count(metrics.process, ran),
         held=lambda: api_outage.out,
+        group=attrgetter("namespace"),
     )
     api_outage = ApiOutage(lambda: api.request("GET", "/version"), now=unix_now, ended=scheduler.go_on)
     api.heard = lambda status, later: api_outage.heard(status, retry_after(later))

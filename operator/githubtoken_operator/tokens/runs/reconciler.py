@@ -36,7 +36,7 @@ from githubtoken_operator.domain.runs.due.outcomes import (
 from githubtoken_operator.domain.vocabulary.errors import TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.scheduler import Next
+from githubtoken_operator.engine.scheduling.due_queue import Next
 from githubtoken_operator.tokens.deletion.revocation import Revocations
 from githubtoken_operator.tokens.kind import StartOver
 from githubtoken_operator.tokens.memory import Memory

@@ -23,7 +23,8 @@ from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, WaitingObject
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs.due import causes
-from githubtoken_operator.engine.scheduling.scheduler import CRASH, WOKEN
+from githubtoken_operator.engine.scheduling.due_queue import WOKEN
+from githubtoken_operator.engine.scheduling.scheduler import CRASH
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body
 
 DOCS = Path(__file__).parents[4] / "docs" / "metrics.md"

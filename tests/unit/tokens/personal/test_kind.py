@@ -18,7 +18,7 @@ from githubtoken_operator.domain.vocabulary.conditions import find_condition, ne
 from githubtoken_operator.domain.vocabulary.errors import OutcomeUnknown, RateLimited
 from githubtoken_operator.domain.vocabulary.times import format_time, parse_time
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.engine.scheduling.scheduler import Next
+from githubtoken_operator.engine.scheduling.due_queue import Next
 from tests.unit.builders import NAMESPACE, NOW, personal_body, secret
 from tests.unit.fakes import BEFORE, NOT_SENT, Process, World, raising, token_ref
 
