@@ -243,8 +243,11 @@ async def test_a_quota_is_a_limit_that_is_waited_for(vault: Vault) -> None:
         await it.sign(TEXT)
         vault.bao.ask("POST", "sys/quotas/rate-limit/tight", {"path": "transit/", "rate": 1, "interval": "1h"})
         try:
-            with pytest.raises(SignerThrottled, match="limits the operator"):
-                await asyncio.gather(*(it.sign(TEXT) for _ in range(5)))
+            # All are waited for: one that is still under way when the signer is closed would connect after that.
+            ends = await asyncio.gather(*(it.sign(TEXT) for _ in range(5)), return_exceptions=True)
+            throttled = [str(end) for end in ends if isinstance(end, SignerThrottled)]
+            assert throttled
+            assert all("limits the operator" in said for said in throttled)
         finally:
             vault.bao.ask("DELETE", "sys/quotas/rate-limit/tight")
 
