@@ -151,9 +151,9 @@ async def _of_kubeconfig(configuration: client.Configuration, chosen: Chosen, pa
     configuration.client_session_kwargs = {"headers": CIMultiDict(headers)}
     if plugin is None or credential is None:
         return Access(configuration, chosen.namespace)
-    renewal = PluginToken(configuration, plugin, credential)
-    configuration.refresh_api_key_hook = renewal.before_a_request  # type: ignore[assignment]
-    return Access(configuration, chosen.namespace, renewal.again)
+    plugin_token = PluginToken(configuration, plugin, credential)
+    configuration.refresh_api_key_hook = plugin_token.before_a_request  # type: ignore[assignment]
+    return Access(configuration, chosen.namespace, plugin_token.again)
 
 
 def _scheme(url: str) -> str:
