@@ -11,6 +11,7 @@ import pytest
 
 from localcluster import launch
 from tests.integration.operator.stage.conditions import ready_of
+from tests.integration.operator.stage.policies import denied
 
 if TYPE_CHECKING:
     from tests.integration.operator.stage.world import World
@@ -50,33 +51,10 @@ def webhook_away(world: World, rule: dict[str, Any], *, port: int = 1, hangs: in
         plane.kubectl("delete", kind, meta["name"])
 
 
-@contextmanager
-def policy(world: World, message: str) -> Iterator[None]:
-    """A policy that lets nobody make a Secret in the namespace, and names no reason, as most do not."""
-    admission, name = "admissionregistration.k8s.io/v1", f"sealed-{world.namespace}"
-    plane, kinds = world.cluster.control_plane, "validatingadmissionpolic"
-    secrets = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["secrets"]}
-    spec = {
-        "matchConstraints": {
-            "resourceRules": [secrets],
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}},
-        },
-        "validations": [{"expression": "false", "message": message}],
-    }
-    made = {"apiVersion": admission, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": spec}
-    plane.apply(made)
-    bound = {"policyName": name, "validationActions": ["Deny"]}
-    plane.apply({**made, "kind": "ValidatingAdmissionPolicyBinding", "spec": bound})
-    try:
-        world.settle(3)
-        yield
-    finally:
-        plane.kubectl("delete", f"{kinds}ybinding,{kinds}y", name)
-
-
 def test_a_secret_that_a_policy_denies_is_a_matter_of_rights_and_its_words_are_told(world: World) -> None:
     world.app()
-    with policy(world, "team secrets come from the vault"):
+    there = f"request.namespace == '{world.namespace}'"
+    with denied(world, "CREATE", "team secrets come from the vault", there=there):
         world.installation_token()
         assert "team secrets come from the vault" in world.wait_reason("ci", "MissingPermission").message
     assert len(world.requests("mint")) == 1

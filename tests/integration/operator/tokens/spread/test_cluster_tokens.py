@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,10 @@ from github_simulator.control_client import sha256
 from tests.integration.operator.command_line import Commands
 from tests.integration.operator.stage.belongings import OPERATOR_NAMESPACE
 from tests.integration.operator.stage.conditions import conditions_of, ready_of
+from tests.integration.operator.stage.policies import denied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from tests.integration.operator.stage.cluster import Object
     from tests.integration.operator.stage.world import World
@@ -95,31 +95,10 @@ def fleet_of(world: World, *, allowed: Object | None = None, **spec: Any) -> Fle
     return Fleet(world, cluster_app, world.cluster_token({"appRef": {"name": cluster_app}, **whole}))
 
 
-@contextmanager
-def undeletable(world: World, namespace: str, *, whom: str = "") -> Iterator[None]:
+def undeletable(world: World, namespace: str, *, whom: str = "") -> AbstractContextManager[None]:
     """A policy of somebody's that refuses everybody the deletion of Secrets there, or those whose names have `whom`."""
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["secrets"]}
-    spec = {
-        "matchConstraints": {"resourceRules": [rule]},
-        "matchConditions": [
-            {"name": "there", "expression": f"request.namespace == '{namespace}'"},
-            {"name": "the-operator", "expression": f"request.userInfo.username.contains('{whom}')"},
-        ],
-        "validations": [{"expression": "false", "message": "nothing is deleted here"}],
-    }
-    admission, kinds = "admissionregistration.k8s.io/v1", "validatingadmissionpolic"
-    plane, name = world.cluster.control_plane, f"undeletable-{namespace}"
-    policy = {"apiVersion": admission, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": spec}
-    bound = {"policyName": name, "validationActions": ["Deny"]}
-    plane.apply(policy)
-    plane.apply({**policy, "kind": "ValidatingAdmissionPolicyBinding", "spec": bound})
-    try:
-        # A policy counts some moments after it was made.
-        world.settle(3)
-        yield
-    finally:
-        plane.kubectl("delete", f"{kinds}ybinding,{kinds}y", name)
-        world.settle(3)
+    there, name = f"request.namespace == '{namespace}'", f"request.userInfo.username.contains('{whom}')"
+    return denied(world, "DELETE", "nothing is deleted here", there=there, name=name)
 
 
 def test_every_namespace_with_the_label_has_the_one_token(world: World) -> None:
