@@ -12,7 +12,7 @@ from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
-from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.observation import Observation, Renewal
 from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, App, Server, Token
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -204,6 +204,9 @@ def observation(token: GitHubToken | None = None, **changes: Any) -> Observation
     subject = token or githubtoken()
     for_it, server = consumer.spec_hash(subject, app()), app().server
     empty = Observation(now=NOW, token=subject, secret=None, spec_hash=for_it, server=server)
+    if "due" in changes:
+        due = changes.pop("due")
+        changes["renewal"] = Renewal(due) if due else None
     return replace(empty, **changes)
 
 

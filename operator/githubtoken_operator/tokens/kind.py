@@ -22,11 +22,10 @@ from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.specs.github_token import Failures, GitHubToken
 from githubtoken_operator.domain.objects.specs.sources import KindName
-from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.observation import Observation, Renewal
 from githubtoken_operator.domain.observed.own import NOTHING, Own, Step
 from githubtoken_operator.domain.observed.standing import Standing
 from githubtoken_operator.domain.runs.due import schedule, urgency
-from githubtoken_operator.domain.runs.due.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
@@ -164,9 +163,8 @@ class TokenKind(ABC):
 class Gathered:
     """The observation, what only acting on it needs, and the objects that were read.
 
-    `stored` is the token in the consumer's Secret; `renewal` is of the token that is held. `local_time` is our clock
-    at the moment of `observation.now`. `inputs` changes with anything that could mend a failure.
-    `kind` is what its kind of token does.
+    `stored` is the token in the consumer's Secret. `local_time` is our clock at the moment of `observation.now`.
+    `inputs` changes with anything that could mend a failure. `kind` is what its kind of token does.
     """
 
     observation: Observation
@@ -175,7 +173,6 @@ class Gathered:
     resolved: Resolved
     local_time: datetime
     stored: Issued | None
-    renewal: Renewal | None
     inputs: str
 
     @property
@@ -225,7 +222,7 @@ class Gathered:
         if token.refresh_requested is not None:
             token = replace(token, status={**token.status, "lastHandledRefreshAt": token.refresh_requested})
         seen = replace(self.observation, issued=issued, token=token, own=own)
-        return replace(self, observation=seen, renewal=self.kind.renewal(seen))
+        return replace(self, observation=replace(seen, renewal=self.kind.renewal(seen)))
 
     def failed(self, error: TokenError, failures: Failures, memory: Memory) -> Gathered:
         """The same after an attempt failed."""

@@ -100,7 +100,7 @@ class Recorder:
 
     async def _tell_ignored(self, gathered: Gathered, token: GitHubToken) -> None:
         """Says, once per spec or at the first token, that `renewBefore` cannot be followed."""
-        renewal, issued = gathered.renewal, gathered.observation.issued
+        renewal, issued = gathered.observation.renewal, gathered.observation.issued
         if renewal is None or not renewal.renew_before_ignored or token.renew_before is None or issued is None:
             return
         message = (

@@ -13,9 +13,8 @@ import pytest
 from githubtoken_operator.adapters.kubernetes.errors import Conflict, Forbidden, Unavailable
 from githubtoken_operator.apps.reader import Resolved
 from githubtoken_operator.domain.objects.specs.github_token import Failures, parse_token
-from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.observation import Observation, Renewal
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Standing
-from githubtoken_operator.domain.runs.due.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted, Result
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
@@ -52,11 +51,11 @@ class Desk:
         body = self.world.api.objects["githubtokens/ci"]
         token = parse_token(body)
         seen: Observation = replace(settled() if held else observation(), token=token)
-        gathered = Gathered(seen, cast("TokenKind", None), body, Resolved(NOW), NOW, seen.issued, renewal, "")
+        if renewal is not None:
+            seen = replace(seen, renewal=renewal)
+        gathered = Gathered(seen, cast("TokenKind", None), body, Resolved(NOW), NOW, seen.issued, "")
         failures = Failures(1, NOW, NOW + timedelta(seconds=5)) if error else Failures()
-        await self.recorder.record(
-            gathered, self.memory, Result(seen.issued, Granted(), NOW + timedelta(minutes=39), error, failures)
-        )
+        await self.recorder.record(gathered, self.memory, Result(seen.issued, Granted(), error, failures))
 
 
 @pytest.fixture

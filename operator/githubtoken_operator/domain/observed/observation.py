@@ -14,16 +14,24 @@ from githubtoken_operator.domain.vocabulary.model import JSON, Server, Token
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """When renewal is due, and whether the spec's `renewBefore` had to be ignored."""
+
+    due: datetime
+    renew_before_ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything one decision depends on, read at one moment.
 
     `now` is GitHub's time as far as it is known. `issued` is the token that is held, also when its Secret was deleted.
-    `spec_hash` is what a token would be obtained for now; None where the App cannot be read. `due` is when renewal of
-    `issued` is due. `trouble` is why no token could be obtained at present: the App or the credential. `limit` is a
-    pause that GitHub asked of the App. `last_error` is how the last attempt failed, where this process made it.
-    `retry_now` says that something on which that failure depended has changed since. `denied` is what the API server
-    does not let the operator read. `unholdable` is why `deletionPolicy: Revoke` cannot be kept here. `server` is the
-    GitHub that the App or the spec names, None until the App was seen. `own` is what only the token's kind adds.
+    `spec_hash` is what a token would be obtained for now; None where the App cannot be read. `renewal` is of `issued`,
+    None where there is none to come. `trouble` is why no token could be obtained at present: the App or the credential.
+    `limit` is a pause that GitHub asked of the App. `last_error` is how the last attempt failed, where this process
+    made it. `retry_now` says that something on which that failure depended has changed since. `denied` is what the API
+    server does not let the operator read. `unholdable` is why `deletionPolicy: Revoke` cannot be kept here. `server` is
+    the GitHub that the App or the spec names, None until the App was seen. `own` is what only the token's kind adds.
 
     `spread` is set for a ClusterGitHubToken: then `secret` is not, and no namespace's Secret is a `conflict`.
     """
@@ -35,7 +43,7 @@ class Observation:
     issued: Issued | None = None
     spec_hash: str | None = None
     server: Server | None = None
-    due: datetime | None = None
+    renewal: Renewal | None = None
     trouble: TokenError | None = None
     limit: RateLimited | None = None
     last_error: TokenError | None = None
@@ -45,6 +53,11 @@ class Observation:
     failures: Failures = NO_FAILURES
     own: Own = NOTHING
     spread: Spread | None = None
+
+    @property
+    def due(self) -> datetime | None:
+        """When the held token is to be replaced, or looked at again."""
+        return self.renewal.due if self.renewal else None
 
     @property
     def valid(self) -> bool:

@@ -53,7 +53,6 @@ class Result:
 
     issued: Issued | None
     granted: Granted
-    due: datetime | None
     standing: Standing | None
     failures: Failures
     distribution: Distribution | None = None
@@ -84,7 +83,7 @@ def build(seen: Observation, result: Result) -> dict[str, Any]:
             "expirationTime": _time(access.expires_at),
             "refreshTokenExpirationTime": _time(access.refresh_expires_at),
         }
-        times = seen.own.times(None if token.suspend else result.due)
+        times = seen.own.times(None if token.suspend else seen.due)
         status |= {field: _time(time) for field, time in times.items()}
     if result.failures.attempts:
         status |= {

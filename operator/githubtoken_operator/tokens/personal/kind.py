@@ -16,10 +16,9 @@ from githubtoken_operator.domain.lanes.budget import READ
 from githubtoken_operator.domain.lanes.lane import NOWHERE, Lane
 from githubtoken_operator.domain.objects import origin
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
-from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.observation import Observation, Renewal
 from githubtoken_operator.domain.observed.own import Own
 from githubtoken_operator.domain.observed.personal import OfPersonal
-from githubtoken_operator.domain.runs.due.schedule import Renewal
 from githubtoken_operator.domain.runs.status import Granted
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError, TokenRefused
 from githubtoken_operator.domain.vocabulary.model import JSON, App, PersonalTokenInfo, Server, Token

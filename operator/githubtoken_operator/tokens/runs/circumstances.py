@@ -52,7 +52,7 @@ class Circumstances:
             last_error=memory.error,
             unholdable=await self._finalizer.refusal() if token.revoke else None,
         )
-        return Gathered(seen, kind, body, resolved, local_time, stored=None, renewal=None, inputs="")
+        return Gathered(seen, kind, body, resolved, local_time, stored=None, inputs="")
 
     def is_its_turn(self, key: Ref) -> bool:
         """Whether its turn has come: GitHub may be asked again, whatever our own back-off says."""

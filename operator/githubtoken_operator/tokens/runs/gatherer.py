@@ -91,11 +91,10 @@ class Gatherer:
         except Forbidden as error:
             denied = Terminal(reasons.MISSING_PERMISSION, f"the API server refuses a read: {error.message}")
             seen = replace(seen, denied=denied)
-        renewal = kind.renewal(seen)
         made_with, mended = _made_with(seen, inputs, resolved.source.status if resolved.source else {})
-        due, retry_now = renewal.due if renewal else None, mended or self._circumstances.is_its_turn(key)
-        seen = replace(seen, due=due, retry_now=retry_now)
-        return replace(around, observation=seen, stored=stored, renewal=renewal, inputs=made_with)
+        retry_now = mended or self._circumstances.is_its_turn(key)
+        seen = replace(seen, renewal=kind.renewal(seen), retry_now=retry_now)
+        return replace(around, observation=seen, stored=stored, inputs=made_with)
 
     def forget(self, key: Ref) -> None:
         """The object is gone."""

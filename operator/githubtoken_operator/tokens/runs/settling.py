@@ -43,7 +43,6 @@ class Settlement:
         result = Result(
             issued=gathered.stored,
             granted=kind.granted(seen, memory),
-            due=gathered.renewal.due if gathered.renewal else None,
             standing=standing,
             failures=still_counted(seen, standing),
             distribution=distribution,

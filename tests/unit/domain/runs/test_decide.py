@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT, Failures, GitHubToken
-from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.observation import Observation, Renewal
 from githubtoken_operator.domain.observed.own import NOTHING, Mark, TakeSeed
 from githubtoken_operator.domain.observed.personal import OfPersonal
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused
@@ -307,7 +307,7 @@ def after_success(seen_: Observation) -> Observation:
         token=token,
         issued=held,
         secret=published(token, held),
-        due=seen_.now + timedelta(minutes=39),
+        renewal=Renewal(seen_.now + timedelta(minutes=39)),
         own=NOTHING,
         failures=Failures(),
         last_error=None,

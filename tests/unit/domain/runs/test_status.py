@@ -50,7 +50,7 @@ BACKING_OFF = BackingOff()
 
 def result(seen: Observation, error: Standing | None = None, **changes: Any) -> Result:  # noqa: ANN401 - its fields
     """How a run ended that found `seen` and published what it holds."""
-    return replace(Result(seen.issued, Granted(), seen.due, error, Failures()), **changes)
+    return replace(Result(seen.issued, Granted(), error, Failures()), **changes)
 
 
 def build(seen: Observation, error: Standing | None = None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401

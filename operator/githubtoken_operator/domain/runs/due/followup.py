@@ -171,7 +171,7 @@ _Times = Iterator[tuple[datetime, str]]
 
 
 def _renewal(ended: Settled) -> _Times:
-    due, now = ended.result.due, ended.seen.now
+    due, now = ended.seen.due, ended.seen.now
     if ended.result.standing is None and due is not None:
         yield (due if due > now else now + RENEWED_AGAIN), causes.RENEWAL
 

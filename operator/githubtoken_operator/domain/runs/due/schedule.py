@@ -6,11 +6,11 @@ Everything is computed from facts that are stored (issue, expiry, uid, revision)
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.observation import Observation, Renewal
 
 DEFAULT_FRACTION: Final = 1 / 3
 """Without `renewBefore`, renewal is due when this part of the life that GitHub gave is left."""
@@ -30,14 +30,6 @@ RECHECK_MISSING: Final = timedelta(seconds=10)
 """A Secret that is not there may come without our label, and so without an event: it is looked for again."""
 REFRESH_TOKEN_MARGIN: Final = timedelta(days=7)
 """A refresh token that has less than this (or a third of its life) left makes renewal due."""
-
-
-@dataclass(frozen=True, slots=True)
-class Renewal:
-    """When renewal is due, and whether the spec's `renewBefore` had to be ignored."""
-
-    due: datetime
-    renew_before_ignored: bool = False
 
 
 def renewal(

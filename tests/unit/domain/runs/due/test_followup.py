@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from githubtoken_operator.domain.objects.specs.github_token import Failures
-from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.observed.observation import Observation, Renewal
 from githubtoken_operator.domain.observed.own import NOTHING
 from githubtoken_operator.domain.observed.personal import OfPersonal
 from githubtoken_operator.domain.observed.standing import BackingOff, Paused, Queued, Standing
@@ -73,20 +73,20 @@ def result(
     *,
     error: Standing | None = None,
     held: bool = True,
-    due: datetime | None = NOW + HOUR / 2,
     failures: Failures | None = None,
 ) -> Result:
-    return Result(issued() if held else None, Granted(), due, error, failures or Failures())
+    return Result(issued() if held else None, Granted(), error, failures or Failures())
 
 
 def settled(
     ended: Result,
     seen: Observation | None = None,
     *,
+    due: datetime | None = NOW + HOUR / 2,
     recheck: timedelta | None = None,
     consumers: timedelta | None = None,
 ) -> Settled:
-    return Settled(seen or observation(user_githubtoken()), ended, NOW, recheck, consumers)
+    return Settled(seen or observation(user_githubtoken(), due=due), ended, NOW, recheck, consumers)
 
 
 def wait(outcome: Outcome) -> timedelta:
@@ -135,9 +135,11 @@ def test_a_further_failure_counts_on() -> None:
         pytest.param(Gone(), OnEvent(Event.MADE), id="the object is gone"),
         pytest.param(settled(result()), Later(HOUR / 2, causes.RENEWAL, HOUR), id="renewal"),
         pytest.param(
-            settled(result(due=NOW - SECOND)), Later(RENEWED_AGAIN, causes.RENEWAL, HOUR), id="due as soon as it comes"
+            settled(result(), due=NOW - SECOND),
+            Later(RENEWED_AGAIN, causes.RENEWAL, HOUR),
+            id="due as soon as it comes",
         ),
-        pytest.param(settled(result(due=None)), Later(HOUR, causes.LOOK, HOUR), id="no renewal: the expiry"),
+        pytest.param(settled(result(), due=None), Later(HOUR, causes.LOOK, HOUR), id="no renewal: the expiry"),
         pytest.param(
             settled(result(error=UNAVAILABLE, failures=Failures(1, NOW, NOW + SECOND))),
             Later(SECOND, causes.RETRY, HOUR),
@@ -153,7 +155,7 @@ def test_a_further_failure_counts_on() -> None:
             settled(result(error=PAUSED, held=False)), OnEvent(Event.CHANGED), id="suspended, and without a token"
         ),
         pytest.param(
-            settled(result(error=ELSEWHERE, due=NOW - SECOND)), Later(HOUR, causes.LOOK, HOUR), id="a due time passed"
+            settled(result(error=ELSEWHERE), due=NOW - SECOND), Later(HOUR, causes.LOOK, HOUR), id="a due time passed"
         ),
         pytest.param(
             settled(result(), consumers=3 * SECOND), Later(3 * SECOND, causes.CONSUMERS, HOUR), id="untold consumers"
@@ -228,9 +230,10 @@ def settlements(draw: st.DrawFn, errors: st.SearchStrategy[Standing | None]) -> 
     token = draw(st.none() | st.just(issued()))
     if token is not None:
         token = replace(token, access=replace(token.access, expires_at=draw(st.none() | around)))
-    seen = replace(draw(observations), now=NOW + draw(st.integers(0, 40_000)) * SECOND, issued=token)
+    renewal = draw(st.none() | st.builds(Renewal, around))
+    seen = replace(draw(observations), now=NOW + draw(st.integers(0, 40_000)) * SECOND, issued=token, renewal=renewal)
     failures = draw(st.just(Failures()) | st.builds(lambda at: Failures(1, NOW, at), st.none() | around))
-    ended = Result(token, Granted(), draw(st.none() | around), error, failures)
+    ended = Result(token, Granted(), error, failures)
     return Settled(seen, ended, NOW, draw(st.none() | seconds), draw(st.none() | seconds))
 
 
@@ -300,5 +303,5 @@ def test_attempts_get_denser_as_expiry_nears(attempts: int, left: timedelta) -> 
     assert token.access.expires_at is not None
     now = token.access.expires_at - left
     seen = observation(issued=token, now=now, failures=Failures(attempts, NOW, now))
-    ended = Result(token, Granted(), NOW, UNAVAILABLE, count_failure(seen, UNAVAILABLE, ""))
+    ended = Result(token, Granted(), UNAVAILABLE, count_failure(seen, UNAVAILABLE, ""))
     assert wait(Settled(seen, ended, NOW)) <= max(left / 3, schedule.SHORTEST_RETRY) + SECOND

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from githubtoken_operator.domain.observed.observation import Renewal
 from githubtoken_operator.domain.runs.due import schedule
-from githubtoken_operator.domain.runs.due.schedule import Renewal, next_attempt, refresh_token_renewal
+from githubtoken_operator.domain.runs.due.schedule import next_attempt, refresh_token_renewal
 from tests.unit.builders import NOW
 
 HOUR = timedelta(hours=1)
