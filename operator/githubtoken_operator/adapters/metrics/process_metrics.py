@@ -1,12 +1,12 @@
 """Series of the process itself: its runs, its event loop, its Lease, its watches, and what it asks of the API server.
 
-Labels are bounded by what there is in the code, but for pauses: those are as many as Apps that GitHub limits now. All
+Labels are bounded by what there is in the code, but for who waits for GitHub: that is as much as there is now. All
 methods may be called from any thread. What is given to `watch` is read at each scrape, in the scrape's thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from threading import Lock
 from typing import Final, Literal, TypeVar
@@ -15,13 +15,11 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, WaitingObject, WaitingSeries
-
 NO_ANSWER: Final = "none"
 """The `code` label of a request that was not answered."""
 
-Reading = float | Mapping[str, int] | None
-"""A number, or several by a label; None where it is not known."""
+Reading = float | Mapping[str, float] | Mapping[tuple[str, ...], float] | None
+"""A number, or several by their labels' values; None where it is not known."""
 
 RunResult = Literal["done", "interrupted", "crashed"]
 """How a run ended: as it should, because somebody else wrote or the API server refused, or by a defect of ours."""
@@ -47,12 +45,13 @@ class ProcessMetrics:
 
     def __init__(self, registry: CollectorRegistry, *, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
+        self._heard: dict[tuple[str, str], float] = {}
+        self._paused_until: dict[tuple[str, ...], float] = {}
+        self._lock = Lock()
         self._sources = _Sources()
-        self._watches = _Watches(monotonic)
-        self._pauses = _Pauses(monotonic)
-        self._waiting = WaitingSeries()
-        for collector in (self._sources, self._watches, self._pauses, self._waiting):
-            registry.register(collector)
+        registry.register(self._sources)
+        self.watch("githubtoken_watch_age_seconds", self._ages)
+        self.watch("githubtoken_paused_seconds", self._pauses)
         counter, histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
         self._runs = series(
             counter(
@@ -122,110 +121,82 @@ class ProcessMetrics:
 
     def heard(self, resource: str, namespace: str | None) -> None:
         """Note a sign of life of the watch of that resource, in that namespace or in all (None)."""
-        self._watches.note(resource, namespace or "")
+        self._heard[resource, namespace or ""] = self._monotonic()
 
     def paused(self, host: str, namespace: str, app: str, seconds: float) -> None:
         """Note that GitHub asked for a pause of so many seconds; without `app`, for the namespace's personal tokens."""
-        self._pauses.note((host, namespace, app), self._monotonic() + seconds)
+        whom, until = (host, namespace, app), self._monotonic() + seconds
+        # Also where nobody scrapes, what is over is forgotten.
+        self._pauses()
+        with self._lock:
+            self._paused_until[whom] = max(until, self._paused_until.get(whom, until))
 
     def watch(self, name: str, source: Callable[[], Reading]) -> None:
-        """Give `name`, one of `_SOURCES`, what the source says at each scrape."""
+        """Give `name`, one of `SOURCES`, what the source says at each scrape."""
         self._sources.add(name, source)
 
-    def watch_turns(
-        self, waiting: Callable[[], Iterable[WaitingObject]], unanswered: Callable[[], Iterable[Unanswered]]
-    ) -> None:
-        """Who waits for a turn at GitHub, and who is not answered there."""
-        self._waiting.source, self._waiting.unanswered = waiting, unanswered
+    def _ages(self) -> dict[str, float]:
+        """How long ago each resource was heard of; of its watches in several namespaces the most silent one counts."""
+        now, ages = self._monotonic(), dict[str, float]()
+        for (resource, _), at in self._heard.copy().items():
+            ages[resource] = max(now - at, ages.get(resource, 0.0))
+        return ages
+
+    def _pauses(self) -> dict[tuple[str, ...], float]:
+        """What is left of each pause; those that are over are forgotten."""
+        with self._lock:
+            now = self._monotonic()
+            self._paused_until = {whom: until for whom, until in self._paused_until.items() if until > now}
+            return {whom: until - now for whom, until in self._paused_until.items()}
 
 
-_SOURCES: Final[Mapping[str, tuple[str, str]]] = {
-    "githubtoken_scheduler_pending": ("Objects that wait for their time or their turn.", ""),
-    "githubtoken_scheduler_overdue": ("Objects whose time has come and that wait for a turn.", ""),
-    "githubtoken_scheduler_waiting": ("Objects that wait, by what their next run is for.", "next"),
-    "githubtoken_journal_entries": ("Rotated pairs that are not stored yet.", ""),
-    "githubtoken_orphaned_credentials": ("Credential Secrets that no GitHubToken has any more.", ""),
+_APP: Final = ("host", "namespace", "app")
+SOURCES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "githubtoken_scheduler_pending": ("Objects that wait for their time or their turn.", ()),
+    "githubtoken_scheduler_overdue": ("Objects whose time has come and that wait for a turn.", ()),
+    "githubtoken_scheduler_waiting": ("Objects that wait, by what their next run is for.", ("next",)),
+    "githubtoken_journal_entries": ("Rotated pairs that are not stored yet.", ()),
+    "githubtoken_orphaned_credentials": ("Credential Secrets that no GitHubToken has any more.", ()),
     "githubtoken_unlabelled_secrets": (
         "Secrets without the label that objects name, by how their changes are noticed.",
-        "noticed",
+        ("noticed",),
     ),
-    "githubtoken_lease_seconds_left": ("For how long the Lease is held even if no renewal succeeds any more.", ""),
-    "githubtoken_event_loop_silence_seconds": ("For how long the event loop has not moved.", ""),
+    "githubtoken_lease_seconds_left": ("For how long the Lease is held even if no renewal succeeds any more.", ()),
+    "githubtoken_event_loop_silence_seconds": ("For how long the event loop has not moved.", ()),
+    "githubtoken_watch_age_seconds": (
+        "How long ago the watch of a resource last brought an event or a bookmark.",
+        ("resource",),
+    ),
+    "githubtoken_paused_seconds": ("How long an App is still to leave a host alone, as GitHub asked.", _APP),
+    "githubtoken_waiting_seconds": (
+        "For how long a GitHubToken waits for its turn at GitHub.",
+        ("namespace", "name"),
+    ),
+    "githubtoken_lane_waiting": ("How many GitHubTokens wait for the turn of their App.", _APP),
+    "githubtoken_unanswered_seconds": (
+        "For how long GitHub does not answer an App, or only with 5xx; of a whole host where no App is named.",
+        _APP,
+    ),
 }
-"""What others keep: its meaning, and the label by which there are several of it, or ""."""
+"""What is read when a page is scraped: its meaning, and the labels by which there are several of it."""
 
 
 class _Sources(Collector):
     """Numbers that others keep, read at scrape time; a source that was not given, or knows none, has no series."""
 
     def __init__(self) -> None:
-        self._given: dict[str, tuple[str, str, Callable[[], Reading]]] = {}
+        self._given: dict[str, Callable[[], Reading]] = {}
 
     def add(self, name: str, source: Callable[[], Reading]) -> None:
-        self._given[name] = (*_SOURCES[name], source)
+        self._given[name] = source
 
     def collect(self) -> Iterator[Metric]:
-        for name, (meaning, label, source) in self._given.items():
-            found = source()
+        for name, source in self._given.items():
+            (meaning, labels), found = SOURCES[name], source()
             if isinstance(found, Mapping):
-                family = GaugeMetricFamily(name, meaning, labels=(label,))
-                for each, count in sorted(found.items()):
-                    family.add_metric((each,), count)
+                family = GaugeMetricFamily(name, meaning, labels=labels)
+                for whose, value in sorted(found.items()):
+                    family.add_metric((whose,) if isinstance(whose, str) else whose, value)
                 yield family
             elif found is not None:
                 yield GaugeMetricFamily(name, meaning, value=found)
-
-
-class _Watches(Collector):
-    """When each watch was last heard of. Of several of one resource the one that is silent longest counts."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._heard: dict[tuple[str, str], float] = {}
-
-    def note(self, resource: str, namespace: str) -> None:
-        self._heard[resource, namespace] = self._monotonic()
-
-    def collect(self) -> Iterator[Metric]:
-        family = GaugeMetricFamily(
-            "githubtoken_watch_age_seconds",
-            "How long ago the watch of a resource last brought an event or a bookmark.",
-            labels=("resource",),
-        )
-        oldest: dict[str, float] = {}
-        for (resource, _), at in self._heard.copy().items():
-            oldest[resource] = min(at, oldest.get(resource, at))
-        for resource, at in oldest.items():
-            family.add_metric((resource,), self._monotonic() - at)
-        yield family
-
-
-class _Pauses(Collector):
-    """The pauses that GitHub asked for and that are not over."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._until: dict[tuple[str, str, str], float] = {}
-        self._lock = Lock()
-
-    def note(self, whom: tuple[str, str, str], until: float) -> None:
-        with self._lock:
-            self._drop_ended()
-            self._until[whom] = max(until, self._until.get(whom, until))
-
-    def collect(self) -> Iterator[Metric]:
-        family = GaugeMetricFamily(
-            "githubtoken_paused_seconds",
-            "How long an App is still to leave a host alone, as GitHub asked.",
-            labels=("host", "namespace", "app"),
-        )
-        with self._lock:
-            self._drop_ended()
-            current = tuple(self._until.items())
-        for whom, until in current:
-            family.add_metric(whom, until - self._monotonic())
-        yield family
-
-    def _drop_ended(self) -> None:
-        now = self._monotonic()
-        self._until = {whom: until for whom, until in self._until.items() if until > now}

@@ -16,27 +16,25 @@ from githubtoken_operator.adapters.clock import boottime, unix_now, utc_now, wal
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.journal import Journal
 from githubtoken_operator.adapters.kubernetes.api import Api
-from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
+from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.lease import Leadership
 from githubtoken_operator.adapters.kubernetes.one_secret import OneSecret
 from githubtoken_operator.adapters.kubernetes.pods import Pods
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.adapters.metrics.process_metrics import ProcessMetrics, RunResult
-from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, WaitingObject
 from githubtoken_operator.adapters.signers.port import Surroundings
 from githubtoken_operator.apps.ground import Clocks, Ground
 from githubtoken_operator.apps.signing import Signing
 from githubtoken_operator.domain.lanes.order import Lanes
 from githubtoken_operator.domain.runs.due import causes
-from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.first_lists import FirstLists
-from githubtoken_operator.engine.cache.watched import TOKENS, Ref, Watched, served
+from githubtoken_operator.engine.cache.watched import Ref, Watched, served
 from githubtoken_operator.engine.scheduling.api_outage import ApiOutage, retry_after
-from githubtoken_operator.engine.scheduling.due_queue import Next
 from githubtoken_operator.engine.scheduling.fence import Fence, send_limit
 from githubtoken_operator.engine.scheduling.scheduler import Ran, Scheduler
 from githubtoken_operator.engine.scheduling.turns import Turns
 from githubtoken_operator.process import footprint
+from githubtoken_operator.process.composition import readings
 from githubtoken_operator.process.composition.runs import runs_on
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.tokens.user.room import UserRoom
@@ -104,16 +102,14 @@ def wire(
     listed = served(clusterwide=not settings.namespaces)
     watched = Watched(listed)
 
-    def announce(kind: Kind, namespace: str, name: str, body: JSON | None) -> None:
-        watched.saw(Ref(kind, namespace, name), body)
-
-    async def run_key(key: Ref) -> Next | None:
-        return await runs.run(key)
-
-    cluster = Cluster(api, announce=announce, answered=watched.answered)
+    cluster = Cluster(
+        api,
+        announce=lambda kind, namespace, name, body: watched.saw(Ref(kind, namespace, name), body),
+        answered=watched.answered,
+    )
     fence = Fence(leadership, stopping=stop.is_set, send_margin=send_limit(settings.lease_duration))
     scheduler: Scheduler[Ref] = Scheduler(
-        run_key,
+        lambda key: runs.run(key),  # noqa: PLW0108 - they are made below, and wake it
         concurrency=settings.concurrency,
         now=unix_now,
         must_finish=fence.must_finish,
@@ -171,30 +167,15 @@ def wire(
         named=named,
     )
     named.tell = intake.found
-    watch = metrics.process.watch
-    watch("githubtoken_unlabelled_secrets", lambda: {"watch": named.watched, "look": named.looked_at})
-    watch("githubtoken_scheduler_pending", lambda: scheduler.pending)
-    watch("githubtoken_scheduler_overdue", lambda: scheduler.overdue)
-    watch("githubtoken_scheduler_waiting", scheduler.causes)
-    # Before all lists are complete, nobody knows.
-    watch("githubtoken_orphaned_credentials", lambda: runs.users.orphans() if first_lists.complete.is_set() else None)
-    metrics.process.watch_turns(lambda: _waiting(turns, metrics), lambda: _unanswered(turns, metrics))
+    readings.watch_parts(
+        metrics,
+        scheduler=scheduler,
+        turns=turns,
+        named=named,
+        # Before all lists are complete, nobody knows.
+        orphans=lambda: runs.users.orphans() if first_lists.complete.is_set() else None,
+    )
     return Parts(scheduler, turns, api_outage, signing, runs.users, intake, first_lists, named)
-
-
-def _waiting(turns: Turns[Ref], metrics: Metrics) -> Iterator[WaitingObject]:
-    """Who waits for a turn at GitHub, as metrics show it."""
-    for key, lane, seconds in turns.waiting():
-        if key.kind in TOKENS:
-            yield WaitingObject(key.namespace, key.name, seconds, metrics.host_label(lane.host), *turns.owner(lane))
-
-
-def _unanswered(turns: Turns[Ref], metrics: Metrics) -> Iterator[Unanswered]:
-    """Whom GitHub does not answer, as metrics show it; an App whose name was forgotten has no series."""
-    for lane, seconds in turns.out():
-        namespace, app = turns.owner(lane)
-        if namespace or app or not lane.credential:
-            yield Unanswered(metrics.host_label(lane.host), namespace, app, seconds)
 
 
 def _count(metrics: ProcessMetrics, ran: Ran[Ref]) -> None:

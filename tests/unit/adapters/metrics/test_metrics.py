@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from prometheus_client.samples import Sample
 
 from githubtoken_operator.adapters.metrics import process_metrics
 from githubtoken_operator.adapters.metrics.metrics import Metrics
-from githubtoken_operator.adapters.metrics.waiting_metrics import Unanswered, WaitingObject
 from githubtoken_operator.domain.objects.view import AppView, TokenView
 from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.engine.scheduling.due_queue import WOKEN
@@ -100,13 +100,10 @@ def with_everything() -> Metrics:
     metrics.process.lagged(0.001)
     metrics.process.heard("githubtokens", None)
     metrics.process.paused("api.github.com", "team-a", "acme", 60)
-    metrics.process.watch_turns(
-        lambda: [WaitingObject("team-a", "web", 12.5, "api.github.com", "team-a", "acme")],
-        lambda: [Unanswered("api.github.com", "team-a", "acme", 12.5)],
-    )
-    counted = {"githubtoken_scheduler_waiting", "githubtoken_unlabelled_secrets"}
-    for name in process_metrics._SOURCES:
-        metrics.process.watch(name, (lambda: {"renewal": 1}) if name in counted else (lambda: 1))
+    told = {"githubtoken_watch_age_seconds", "githubtoken_paused_seconds"}
+    for name, (_, labels) in process_metrics.SOURCES.items():
+        if name not in told:
+            metrics.process.watch(name, partial(dict, {labels: 1.0}) if labels else partial(float, 1))
     return metrics
 
 
@@ -458,24 +455,3 @@ def test_whatever_stands_in_a_label_comes_out_as_it_went_in(text: str) -> None:
     metrics = leading_metrics()
     metrics.show(a_view(needs_human=text or "x"))
     assert labels_of(metrics, "githubtoken_needs_human")[0]["reason"] == (text or "x")
-
-
-def test_who_waits_for_a_turn_at_github_has_a_series_and_its_app_a_count() -> None:
-    metrics = leading_metrics()
-    waiting = [WaitingObject("team-a", name, 5.0, "api.github.com", "team-a", "acme") for name in ("web", "docs")]
-    metrics.process.watch_turns(lambda: waiting, lambda: ())
-    assert values(metrics, "githubtoken_waiting_seconds", name="web") == [5.0]
-    assert values(metrics, "githubtoken_lane_waiting", app="acme") == [2]
-    waiting.clear()
-    assert values(metrics, "githubtoken_lane_waiting") == []
-
-
-def test_an_app_that_is_not_answered_has_one_series_by_its_longest_lane_and_a_host_one_without_an_app() -> None:
-    metrics = leading_metrics()
-    out = [Unanswered("ghe.example.com", "team-a", "acme", seconds) for seconds in (5.0, 7.0)]
-    out.append(Unanswered("api.github.com", "", "", 3.0))
-    metrics.process.watch_turns(lambda: (), lambda: out)
-    assert values(metrics, "githubtoken_unanswered_seconds", app="acme") == [7.0]
-    assert values(metrics, "githubtoken_unanswered_seconds", app="") == [3.0]
-    out.clear()
-    assert values(metrics, "githubtoken_unanswered_seconds") == []
