@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from github_simulator.clock import VirtualClock
@@ -39,7 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tls", action="store_true", help="serve https with a certificate of a CA of its own")
     parser.add_argument("--client-ca", type=Path, metavar="FILE", help="demand client certificates of this CA (PEM)")
     parser.add_argument(
-        "--tls-cert", type=Path, metavar="FILE", help="serve https with the certificate and key of this PEM file"
+        "--tls-cert",
+        dest="certificate",
+        type=Path,
+        metavar="FILE",
+        help="serve https with the certificate and key of this PEM file",
     )
     parser.add_argument("--host-name", default=HOST, help=f"name in the addresses (default: {HOST})")
     parser.add_argument(
@@ -63,18 +67,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     clock.run_at(arguments.speed)
     simulation = Simulation(ghes=arguments.ghes, clock=clock)
     simulation.apply(Settings(latency=arguments.latency))
-    options = Options(
-        api_port=arguments.api_port,
-        web_port=arguments.web_port,
-        control_port=arguments.control_port,
-        combined=arguments.combined,
-        ghes=arguments.ghes,
-        tls=arguments.tls,
-        client_ca=arguments.client_ca,
-        host_name=arguments.host_name,
-        bind=arguments.bind,
-        certificate=arguments.tls_cert,
-    )
+    options = Options(**{field.name: getattr(arguments, field.name) for field in fields(Options)})
     made = None
     if arguments.seed:
         seed = DEMO if arguments.seed == "demo" else json.loads(await asyncio.to_thread(Path(arguments.seed).read_text))

@@ -22,7 +22,6 @@ from github_simulator.process import SimulatorProcess
 from localcluster import Binaries, ControlPlane
 from localcluster.operator_process import (
     NAMESPACE,
-    OperatorDied,
     OperatorProcess,
     operator_kubeconfig,
     start_operator,
@@ -49,10 +48,7 @@ class Stage:
     def check(self) -> None:
         """Raises `OperatorDied` or `ControlPlaneError` where a process has ended by itself."""
         self.cluster.check()
-        exit_code = self.operator.process.poll()
-        if exit_code is not None:
-            tail = "\n".join(self.operator.log.read_text().splitlines()[-20:])
-            raise OperatorDied(f"the operator ended with exit code {exit_code}\n{tail}")
+        self.operator.require_running()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcluster.build import build, cached_folder
+from localcluster.build import build, built
 from localcluster.errors import BinariesError
 from localcluster.programs import ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBECTL, PROGRAMS, Program, version_of
 
@@ -50,14 +50,7 @@ class Binaries:
 
 def locate(environ: Mapping[str, str] = os.environ) -> Binaries:
     """The binaries that are there already; BinariesError when they have yet to be built."""
-    cached = cached_folder(environ)
-
-    def from_cache() -> Path:
-        if not cached.exists():
-            raise BinariesError("the control plane's binaries are not built yet; run `make tools`")
-        return cached
-
-    return _find(environ, from_cache)
+    return _find(environ, lambda: built(environ))
 
 
 def locate_or_build(environ: Mapping[str, str] = os.environ, *, say: Callable[[str], None]) -> Binaries:
@@ -65,12 +58,12 @@ def locate_or_build(environ: Mapping[str, str] = os.environ, *, say: Callable[[s
     return _find(environ, lambda: build(environ, say))
 
 
-def _find(environ: Mapping[str, str], built: Callable[[], Path]) -> Binaries:
-    """Ask the places in their order; `built` is asked for its folder only when something is still missing."""
+def _find(environ: Mapping[str, str], ours: Callable[[], Path]) -> Binaries:
+    """Ask the places in their order; `ours` is asked for its folder only when something is still missing."""
     found = _from_assets(environ)
     found |= _from_path(environ, [program for program in PROGRAMS if program not in found])
     if len(found) < len(PROGRAMS):
-        folder = built()
+        folder = ours()
         found = {program: folder / program.name for program in PROGRAMS} | found
     return Binaries(
         etcd=found[ETCD],

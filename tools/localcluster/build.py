@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcluster.errors import BuildError
+from localcluster.errors import BinariesError, BuildError
 from localcluster.programs import PROGRAMS
 from localcluster.toolchain import provide_go
 
@@ -118,6 +118,14 @@ def cache_key(recipe: Recipe = CONTROL_PLANE) -> str:
 def cached_folder(environ: Mapping[str, str], recipe: Recipe = CONTROL_PLANE) -> Path:
     """The folder that holds the binaries once they are built; it exists only when it is complete."""
     return cache_root(environ) / cache_key(recipe) / "bin"
+
+
+def built(environ: Mapping[str, str], recipe: Recipe = CONTROL_PLANE) -> Path:
+    """The same folder; BinariesError when the binaries have yet to be built."""
+    folder = cached_folder(environ, recipe)
+    if not folder.exists():
+        raise BinariesError(f"{', '.join(recipe.programs)}: not built yet; run `{recipe.command}`")
+    return folder
 
 
 def build(environ: Mapping[str, str], say: Callable[[str], None], recipe: Recipe = CONTROL_PLANE) -> Path:

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localcluster.build import MODULE, Recipe, build, cached_folder
-from localcluster.errors import BinariesError, BuildError
+from localcluster.build import MODULE, Recipe, build, built
+from localcluster.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,10 +64,7 @@ HELM = Recipe(
 
 def locate_helm(environ: Mapping[str, str] = os.environ) -> Helm:
     """The programs that are built already; BinariesError when they have yet to be."""
-    folder = cached_folder(environ, HELM)
-    if not folder.exists():
-        raise BinariesError("helm is not built yet; run `make helm`")
-    return _helm(folder)
+    return _helm(built(environ, HELM))
 
 
 def locate_or_build_helm(environ: Mapping[str, str] = os.environ, *, say: Callable[[str], None]) -> Helm:

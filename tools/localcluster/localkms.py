@@ -10,8 +10,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Final
 
-from localcluster.build import MODULE, Recipe, build, cached_folder
-from localcluster.errors import BinariesError
+from localcluster.build import MODULE, Recipe, build, built
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,10 +32,7 @@ LOCAL_KMS: Final = Recipe(
 
 def locate_local_kms(environ: Mapping[str, str] = os.environ) -> Path:
     """The program that is built already; BinariesError when it has yet to be."""
-    folder = cached_folder(environ, LOCAL_KMS)
-    if not folder.exists():
-        raise BinariesError("local-kms is not built yet; run `make kms`")
-    return folder / _NAME
+    return built(environ, LOCAL_KMS) / _NAME
 
 
 def build_local_kms(environ: Mapping[str, str] = os.environ, *, say: Callable[[str], None]) -> Path:

@@ -12,8 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from localcluster.binaries import Binaries, locate
-from localcluster.build import MODULE, Recipe, build, cached_folder, kubernetes_stamps
-from localcluster.errors import BinariesError
+from localcluster.build import MODULE, Recipe, build, built, kubernetes_stamps
 from localcluster.programs import KUBE_APISERVER
 
 if TYPE_CHECKING:
@@ -32,10 +31,7 @@ OLDEST: Final = Recipe(
 
 def locate_oldest(environ: Mapping[str, str] = os.environ) -> Binaries:
     """The binaries of `locate`, with the oldest API server; BinariesError when something has yet to be built."""
-    folder = cached_folder(environ, OLDEST)
-    if not folder.exists():
-        raise BinariesError("the oldest supported kube-apiserver is not built yet; run `make oldest`")
-    return replace(locate(environ), kube_apiserver=folder / KUBE_APISERVER.name)
+    return replace(locate(environ), kube_apiserver=built(environ, OLDEST) / KUBE_APISERVER.name)
 
 
 def build_oldest(environ: Mapping[str, str] = os.environ, *, say: Callable[[str], None]) -> Path:

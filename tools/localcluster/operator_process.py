@@ -50,12 +50,16 @@ class OperatorProcess:
         """Returns once `/readyz` says so. Raises `OperatorDied`."""
         deadline = time.monotonic() + READY_WITHIN
         while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise OperatorDied(f"exit code {self.process.returncode}\n{self._tail()}")
+            self.require_running()
             if self._answers("/readyz"):
                 return
             time.sleep(0.05)
         raise OperatorDied(f"not ready after {READY_WITHIN:.0f} s\n{self._tail()}")
+
+    def require_running(self) -> None:
+        """Raises `OperatorDied` where it has ended."""
+        if self.process.poll() is not None:
+            raise OperatorDied(f"the operator ended with exit code {self.process.returncode}\n{self._tail()}")
 
     def metrics(self) -> str:
         """The page of metrics."""

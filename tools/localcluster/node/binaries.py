@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from localcluster.binaries import Binaries
-from localcluster.build import CONTROL_PLANE, MODULE, Recipe, build, cached_folder, kubernetes_stamps
-from localcluster.errors import BinariesError
+from localcluster.build import CONTROL_PLANE, MODULE, Recipe, build, built, kubernetes_stamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,10 +46,7 @@ class NodeBinaries:
 
 def locate_node(environ: Mapping[str, str] = os.environ) -> NodeBinaries:
     """The programs that are built already; BinariesError when they have yet to be."""
-    folder = cached_folder(environ, NODE)
-    if not folder.exists():
-        raise BinariesError("kubelet and the others are not built yet; run `make node`")
-    return _in(folder)
+    return _in(built(environ, NODE))
 
 
 def locate_or_build_node(environ: Mapping[str, str] = os.environ, *, say: Callable[[str], None]) -> NodeBinaries:
