@@ -30,100 +30,80 @@ class _Row:
     """`words` are searched for in GitHub's message, whatever the case; `todo` is the end of what the user reads."""
 
     words: re.Pattern[str]
-    reason: str
     todo: str
+    reason: str
 
 
-def _row(words: str, reason: str, todo: str) -> _Row:
-    return _Row(re.compile(words, re.IGNORECASE), reason, todo)
+def _row(words: str, todo: str, reason: str = reasons.AUTHENTICATION_FAILED) -> _Row:
+    return _Row(re.compile(words, re.IGNORECASE), todo, reason)
 
 
 _ROWS: Final = (
     _row(
         r"IP allow list|IP address .{0,40}not permitted",
-        reasons.AUTHENTICATION_FAILED,
         "Have an owner of the organisation or enterprise put the address under which the cluster reaches GitHub on its "
         "IP allow list, or let that list inherit the App's.",
     ),
     _row(
         r"\bSAML\b|single[ -]sign[ -]?on|\bSSO\b",
-        reasons.AUTHENTICATION_FAILED,
         "The organisation demands single sign-on: sign in there (`/orgs/NAME/sso`), then authorise the token for it, "
         "or sign in to the App again.",
     ),
     _row(
         r"token'?s? lifetime|lifetime of (?:the|your) token",
-        reasons.AUTHENTICATION_FAILED,
         "The token lives longer than the organisation or enterprise allows: make another with a shorter life, or "
         "shorten this one's at GitHub.",
     ),
-    _row(
-        r"tokens? \(classic\)",
-        reasons.AUTHENTICATION_FAILED,
-        "Classic personal tokens are forbidden there: use an App, or a fine-grained token.",
-    ),
+    _row(r"tokens? \(classic\)", "Classic personal tokens are forbidden there: use an App, or a fine-grained token."),
     _row(
         r"fine-grained",
-        reasons.AUTHENTICATION_FAILED,
         "Fine-grained personal tokens are forbidden there, or this one was not approved: have an owner of the "
         "organisation approve it, or use an App.",
     ),
     _row(
         r"OAuth App access restrictions|third-party application",
-        reasons.AUTHENTICATION_FAILED,
         "The organisation restricts OAuth Apps: have an owner approve the App in its settings, Third-party access.",
     ),
-    _row(
-        r"two-factor|\b2FA\b",
-        reasons.AUTHENTICATION_FAILED,
-        "Two-factor authentication is demanded: the user must set it up in GitHub's settings.",
-    ),
+    _row(r"two-factor|\b2FA\b", "Two-factor authentication is demanded: the user must set it up in GitHub's settings."),
     _row(
         r"installation\b.{0,120}\bsuspended|suspended your access",
-        reasons.INSTALLATION_SUSPENDED,
         "An owner of the account must unsuspend the App in the account's settings.",
+        reasons.INSTALLATION_SUSPENDED,
     ),
     _row(
         r"\b(?:app|application|integration)\b.{0,60}\b(?:suspended|disabled)",
-        reasons.AUTHENTICATION_FAILED,
         "The App itself is suspended: its owner must ask GitHub's support, or who administers the Enterprise Server.",
     ),
     _row(
         r"\b(?:suspended|flagged|spammy|locked)\b",
-        reasons.AUTHENTICATION_FAILED,
         "The account is suspended or flagged: its owner must ask GitHub's support, or who administers the Enterprise "
         "Server.",
     ),
     _row(
         r"access blocked|\bDMCA\b|terms of service|legal reasons|unavailable due to|disabled by GitHub",
-        reasons.REPOSITORY_NOT_ACCESSIBLE,
         "GitHub has blocked the repository: its owner must ask GitHub's support.",
+        reasons.REPOSITORY_NOT_ACCESSIBLE,
     ),
     _row(
         r"Enterprise Managed User",
-        reasons.AUTHENTICATION_FAILED,
         "A managed user of an enterprise reaches nothing outside of it: use an account or an App of the place that is "
         "asked for.",
     ),
     _row(
         r"\b(?:billing|payment|spending limit|licen[sc]es?|trade controls?|sanction\w*)\b",
-        reasons.AUTHENTICATION_FAILED,
         "The account's plan, payment or licence does not allow it: have an owner look at its billing settings.",
     ),
     _row(
         r"(?:e-?mail address|account).{0,60}\bverif",
-        reasons.AUTHENTICATION_FAILED,
         "The account must be verified first: its owner finds it in GitHub's settings.",
     ),
     _row(
         r"\bblocked\b",
-        reasons.AUTHENTICATION_FAILED,
         "The account is blocked there: have an owner of the organisation, or GitHub's support, lift that.",
     ),
     _row(
         r"(?s)^(?=.*\b(?:organi[sz]ation|enterprise|owner|administrator|polic(?:y|ies))\b)"
         r"(?=.*\b(?:forbid\w*|prohibit\w*|disabled|disallow\w*|restrict\w*|not (?:allow|permit)\w*))",
-        reasons.AUTHENTICATION_FAILED,
         "A policy of the organisation or enterprise keeps it out: have an owner allow it.",
     ),
 )

@@ -123,12 +123,7 @@ RULES = [
     (403, "Recent account payments have failed: update your payment method.", AUTHENTICATION, "billing settings"),
     (403, "Your license has expired.", AUTHENTICATION, "billing settings"),
     (403, "GitHub Apps are disabled by an enterprise policy.", AUTHENTICATION, "have an owner allow it"),
-    (
-        403,
-        "An enterprise owner has disabled this feature.",
-        AUTHENTICATION,
-        "have an owner allow it",
-    ),
+    (403, "An enterprise owner has disabled this feature.", AUTHENTICATION, "have an owner allow it"),
     (403, "At least one email address must be verified to do that.", AUTHENTICATION, "verified first"),
 ]
 
