@@ -76,10 +76,6 @@ class Checks:
         """Why GitHub did not answer at the last look; None where it did, or was not asked."""
         return self._unanswered.get(ref)
 
-    def leave(self, ref: Ref) -> None:
-        """The App has nothing to ask: the turn that it waited for is another's."""
-        self._turns.leave(ref)
-
     def look_after(self, app: App, key: RemoteKey) -> None:
         """Has the service sign ahead for the App, by GitHub's clock."""
         key.look_after(app.issuer, self._now() + self._github.skew(app.server.api_host))

@@ -38,6 +38,7 @@ class AppRuns:
         self._watched = ground.watched
         self._metrics = ground.metrics
         self._wake = ground.wake
+        self._turns = ground.turns
         self._now = ground.clocks.now
         self._apps = apps
         self._checks = checks
@@ -50,12 +51,10 @@ class AppRuns:
                 return await self._run(ref)
         except Terminating:
             logger.info("%s: the namespace is being deleted", ref)
-            self._checks.leave(ref)
+            self._turns.leave(ref)
             return None
         except ApiError as error:
-            logger.warning("%s: %s", ref, error.message)
-            due = (self._now() + RECHECK_MISSING).timestamp()
-            return Next(due, cause=causes.API_SERVER)
+            return self._not_read(ref, error)
 
     def reads_anew(self, changed: Ref) -> None:
         """Says that `changed`, an App or a Secret, is another: what was read of it is not used again."""
@@ -76,33 +75,23 @@ class AppRuns:
             except TokenError as refused:
                 logger.warning("%s: %s", ref, refused.message)
                 return
-        self._checks.leave(ref)
+        self._turns.leave(ref)
 
     async def _run(self, ref: Ref) -> Next | None:
         """Read, check where due, write status, wake the tokens that a change concerns."""
         self._apps.drop(ref)
         resolved = await self._apps.resolve(ref)
-        # The App's own key is among those that read it.
-        tokens = [key for key in self._watched.dependents(ref) if key.kind in TOKENS]
         # Whoever has not read it yet has a run of its own to come.
         seen_before = self._apps.take_served(ref) | {self._digests.get(ref, resolved.digest)}
         self._digests[ref] = resolved.digest
         if seen_before != {resolved.digest}:
-            for token in tokens:
-                self._wake(token)
+            self._wake_tokens(ref)
         if resolved.error is not None and resolved.error.reason == reasons.MISSING_PERMISSION:
             # Nothing is known of the App, so nothing is forgotten either. A right that is granted makes no event.
-            self._checks.leave(ref)
-            logger.warning("%s: %s", ref, resolved.error.message)
-            due = (self._now() + RECHECK_MISSING).timestamp()
-            return Next(due, cause=causes.API_SERVER)
+            self._turns.leave(ref)
+            return self._not_read(ref, resolved.error)
         if resolved.source is None or resolved.body is None:
-            self._watched.depends(ref, ())
-            self._apps.let_go(ref)
-            self._checks.let_go(ref)
-            self._digests.pop(ref, None)
-            self._checks.leave(ref)
-            self._metrics.forget(*ref.labels)
+            self._forget(ref)
             return None
         error = resolved.error or (resolved.key_error if resolved.source.private_key else None)
         await self._ask(ref, error)
@@ -126,9 +115,27 @@ class AppRuns:
         if appcheck.mended(resolved.source.status, status):
             # They read that it is so before they are asked to be less patient.
             self._apps.drop(ref)
-            for token in tokens:
-                self._wake(token)
+            self._wake_tokens(ref)
         return self._again(ref, resolved, error, check)
+
+    def _wake_tokens(self, ref: Ref) -> None:
+        for key in self._watched.dependents(ref):
+            # The App's own key is among those that read it.
+            if key.kind in TOKENS:
+                self._wake(key)
+
+    def _not_read(self, ref: Ref, error: ApiError | TokenError) -> Next:
+        logger.warning("%s: %s", ref, error.message)
+        return Next((self._now() + RECHECK_MISSING).timestamp(), cause=causes.API_SERVER)
+
+    def _forget(self, ref: Ref) -> None:
+        """The App is gone."""
+        self._watched.depends(ref, ())
+        self._apps.let_go(ref)
+        self._checks.let_go(ref)
+        self._digests.pop(ref, None)
+        self._turns.leave(ref)
+        self._metrics.forget(*ref.labels)
 
     def _known(self, ref: Ref, resolved: Resolved) -> AppCheck | None:
         """What GitHub said last of the App as it is, also to an earlier process.

@@ -6,7 +6,7 @@ conflict begins the run anew with the second. Before something that cannot be un
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -49,16 +49,6 @@ class Objects:
     def at_hand(self, kind: Kind, namespace: str, name: str) -> JSON | None:
         """The same where nobody has to be asked, else None."""
         return self._watched.read(Ref(kind, namespace, name))
-
-    def depends(self, key: Ref, on: Iterable[Ref]) -> None:
-        """Says what the runs of `key` read, so that a change of it wakes the key."""
-        self._watched.depends(key, on)
-
-    def let_go(self, key: Ref) -> frozenset[Ref]:
-        """The object is gone; what its runs have read, of which no change wakes the key any more."""
-        reads = self._watched.reads(key)
-        self._watched.depends(key, ())
-        return reads
 
     async def now(self, kind: Kind, namespace: str, name: str) -> JSON | None:
         """As the API server has it at this moment: a quorum read."""

@@ -14,7 +14,6 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError
 from githubtoken_operator.domain.vocabulary.model import JSON, App
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.tokens.deletion.finalizer import Finalizer
 from githubtoken_operator.tokens.kind import Gathered, TokenKind
 from githubtoken_operator.tokens.memory import Memory, app_ref
@@ -53,10 +52,6 @@ class Circumstances:
             unholdable=await self._finalizer.refusal() if token.revoke else None,
         )
         return Gathered(seen, kind, body, resolved, local_time, stored=None, inputs="")
-
-    def is_its_turn(self, key: Ref) -> bool:
-        """Whether its turn has come: GitHub may be asked again, whatever our own back-off says."""
-        return self._turns.is_granted(key)
 
     def _limit(self, lane: Lane, app: App | None) -> RateLimited | None:
         ends = self._turns.paused_until(lane)

@@ -42,6 +42,8 @@ class Gatherer:
         self, ground: Ground, *, kinds: TokenKinds, circumstances: Circumstances, claims: Claims, spreads: Spreads
     ) -> None:
         self._objects = ground.objects
+        self._watched = ground.watched
+        self._turns = ground.turns
         self._home = ground.home
         self._kinds = kinds
         self._circumstances = circumstances
@@ -67,7 +69,7 @@ class Gatherer:
         kind = self._kinds[token.kind]
         secrets = [Ref(Kind.SECRET, token.namespace, name) for name in kind.secrets(token)]
         consumers = self._spreads.secrets(token) if token.clusterwide else [Ref(*_place_of(token))]
-        self._objects.depends(key, [*(_inputs_of_app(token) if kind.of_app else ()), *secrets, *consumers])
+        self._watched.depends(key, [*(_inputs_of_app(token) if kind.of_app else ()), *secrets, *consumers])
         around = await self._circumstances.gather(token, kind, body, memory)
         seen, resolved = around.observation, around.resolved
         inputs = [resolved.digest] if resolved.source else []
@@ -92,13 +94,15 @@ class Gatherer:
             denied = Terminal(reasons.MISSING_PERMISSION, f"the API server refuses a read: {error.message}")
             seen = replace(seen, denied=denied)
         made_with, mended = _made_with(seen, inputs, resolved.source.status if resolved.source else {})
-        retry_now = mended or self._circumstances.is_its_turn(key)
+        # Once its turn has come GitHub may be asked again, whatever our own back-off says.
+        retry_now = mended or self._turns.is_granted(key)
         seen = replace(seen, renewal=kind.renewal(seen), retry_now=retry_now)
         return replace(around, observation=seen, stored=stored, inputs=made_with)
 
     def forget(self, key: Ref) -> None:
         """The object is gone."""
-        secrets = [ref for ref in self._objects.let_go(key) if ref.kind is Kind.SECRET]
+        secrets = [ref for ref in self._watched.reads(key) if ref.kind is Kind.SECRET]
+        self._watched.depends(key, ())
         for kind in self._kinds.values():
             kind.forget(secrets)
         self._spreads.forget(key)
