@@ -26,6 +26,11 @@ from githubtoken_operator.adapters.kubernetes.errors import ApiError, Unavailabl
 
 REQUEST_TIMEOUT: Final = 20.0
 """Seconds for a whole request. The API server's own limit for non-watch requests is 60."""
+WRITE_TIMEOUT: Final = 35.0
+"""The same of a write, for which an admission webhook may have 30: who hangs is then told, and is no outage.
+
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#timeouts
+"""
 CONNECTIONS: Final = 32
 """At once, where nobody says another number."""
 _CHUNK: Final = 500
@@ -175,7 +180,8 @@ class Api:
         """Status and body of one answer. Raises `Unavailable`."""
         began, status, later = time.monotonic(), 0, None
         try:
-            response = await self._open(method, url, headers, body)
+            limit = REQUEST_TIMEOUT if method == "GET" else WRITE_TIMEOUT
+            response = await self._open(method, url, headers, body, timeout=limit)
             raw: bytes = await response.read()
             status, later = response.status, response.headers.get("Retry-After")
         except self._failures as error:
@@ -192,7 +198,7 @@ class Api:
         headers: Mapping[str, str],
         body: Mapping[str, Any] | None = None,
         *,
-        timeout: float | aiohttp.ClientTimeout = REQUEST_TIMEOUT,  # noqa: ASYNC109 - aiohttp's own
+        timeout: float | aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
     ) -> RESTResponse:
         """An answer whose body is still to be read. Raises `Unavailable`, and what aiohttp raises."""
         signed = dict(headers)

@@ -64,13 +64,15 @@ class WantedNamespace:
 
     `secret` is the one of that name, where it has our label. `settled` is what was last found or made right there: the
     version of what it must be, and the resourceVersion. `failure` is why it could not be written, which is tried again
-    at `again`, or when the watch tells something else than it did then: `delivered` says whether it had brought one.
+    at `again`, a `pause` after it, or when the watch tells something else than it did then: `delivered` says whether it
+    had brought one.
     """
 
     namespace: str
     secret: JSON | None = None
     settled: tuple[str, str] | None = None
     failure: Failure | None = None
+    pause: timedelta = timedelta(0)
     again: datetime | None = None
     delivered: bool = False
 

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
-from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid, NotFound, Terminating
+from githubtoken_operator.adapters.kubernetes.errors import (
+    ApiError,
+    Forbidden,
+    HookAway,
+    Invalid,
+    NotFound,
+    Terminating,
+)
 from githubtoken_operator.domain.consumer import ownership, spread
 from githubtoken_operator.domain.consumer.spread import Failure
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
@@ -34,10 +41,11 @@ class Withdrawing:
 
         async def one(secret: JSON) -> None:
             error = await self._withdraw(token, secret)
-            if isinstance(error, Forbidden | Invalid):
+            if isinstance(error, Forbidden | Invalid | HookAway):
                 refused.append(_refusal(secret, error))
-            if error is not None:
-                again.append(RECHECK_DENIED if isinstance(error, Forbidden | Invalid) else RETRY)
+                again.append(RECHECK_DENIED)
+            elif error is not None:
+                again.append(RETRY)
 
         await side_by_side(secrets, one, AT_ONCE)
         return refused, min(again, default=None)
@@ -68,4 +76,5 @@ def _refusal(secret: JSON, error: ApiError) -> Failure:
         f"it is not wanted any more, and the API server refuses to take Secret `{meta['name']}` away, so the token "
         f"can still be read there: {error.message}"
     )
-    return Failure(meta["namespace"], reasons.MISSING_PERMISSION, message)
+    reason = reasons.PENDING if isinstance(error, HookAway) else reasons.MISSING_PERMISSION
+    return Failure(meta["namespace"], reason, message)

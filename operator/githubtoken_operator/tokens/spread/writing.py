@@ -5,17 +5,19 @@ present one it is read, and judged anew. What a namespace refuses is its own fai
 again.
 
 Where the token before is dead, as a user's is with its rotation, so many are written at once as there are connections.
-Else there is time: all objects together write a few at once, and leave the API server to others.
+Else there is time: all objects together write a few at once, and leave the API server to others. A namespace where each
+write takes long, as behind a webhook that hangs, has a quarter of these places at most.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import (
@@ -44,10 +46,12 @@ from githubtoken_operator.tokens.spread.telling import Telling
 
 AT_ONCE: Final = 8
 """Secrets that are written at the same time, of all objects together, while the token before is still good."""
+OF_ONE_NAMESPACE: Final = 2
+"""The same in one namespace."""
 AT_ONCE_IN_HASTE: Final = 32
 """The same of one object where it is not."""
 RETRY: Final = timedelta(seconds=2)
-"""What the API server could not do now is tried again after this."""
+"""What the API server could not do now is tried again after this, and twice that each time, up to `RECHECK_DENIED`."""
 MOST_TRIES: Final = 3
 """For one Secret in one run, while somebody else writes it too."""
 
@@ -74,6 +78,7 @@ class Writing:
         self._claims = claims
         self._telling = Telling(ground)
         self._few = asyncio.Semaphore(AT_ONCE)
+        self._in_namespace = WeakValueDictionary[str, asyncio.Semaphore]()
 
     async def everywhere(self, seen: Observation, present: Spread, state: Spreading, body: dict[str, Any]) -> Spread:
         """Writes the token wherever it is missing; `body` is what each Secret must be. What it looks like then.
@@ -88,7 +93,7 @@ class Writing:
         new: list[JSON] = []
 
         async def at(wanted: WantedNamespace) -> None:
-            async with nullcontext() if haste else self._few:
+            async with nullcontext() if haste else self._place(wanted.namespace):
                 state.namespaces[wanted.namespace], secret = await self._write(order, wanted)
             if secret is not None and wanted.settled is None and wanted.secret is None:
                 new.append(secret)
@@ -101,6 +106,12 @@ class Writing:
         await side_by_side(new, lambda secret: self._telling.origin(token, secret), AT_ONCE)
         namespaces = tuple(state.namespaces[wanted.namespace] for wanted in present.namespaces)
         return replace(present, published=seen.issued, namespaces=namespaces)
+
+    @asynccontextmanager
+    async def _place(self, namespace: str) -> AsyncIterator[None]:
+        own = self._in_namespace.setdefault(namespace, asyncio.Semaphore(OF_ONE_NAMESPACE))
+        async with own, self._few:
+            yield
 
     async def _write(self, order: _Order, wanted: WantedNamespace) -> tuple[WantedNamespace, JSON | None]:
         """One Secret: what is known of it then, and itself where it was written."""
@@ -130,11 +141,12 @@ class Writing:
             return self._fails(order, wanted, reasons.PENDING, error.message), None
 
     def _fails(
-        self, order: _Order, wanted: WantedNamespace, reason: str, message: str, again: timedelta = RETRY
+        self, order: _Order, wanted: WantedNamespace, reason: str, message: str, pause: timedelta | None = None
     ) -> WantedNamespace:
         there = self._watched.is_delivered(Ref(Kind.SECRET, wanted.namespace, order.token.secret.name))
         failure = Failure(wanted.namespace, reason, message)
-        return replace(wanted, failure=failure, again=order.now + again, delivered=there)
+        pause = pause or min(max(2 * wanted.pause, RETRY), RECHECK_DENIED)
+        return replace(wanted, failure=failure, pause=pause, again=order.now + pause, delivered=there)
 
     async def _conflicts(self, order: _Order, wanted: WantedNamespace, conflict: str) -> WantedNamespace:
         """The Secret is somebody else's, who is told once."""

@@ -13,18 +13,19 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import Cluster
-from githubtoken_operator.adapters.kubernetes.errors import Conflict
+from githubtoken_operator.adapters.kubernetes.errors import Conflict, HookAway
 from githubtoken_operator.domain.consumer import consumer, spread
 from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.consumer.spread import LEAST_LEFT, Spread, WantedNamespace
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.specs.namespaces import NamespacesWish
 from githubtoken_operator.domain.observed.observation import Observation
+from githubtoken_operator.domain.runs.decide import RECHECK_DENIED
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.memory import Spreading
 from githubtoken_operator.tokens.spread.known import Known
-from githubtoken_operator.tokens.spread.writing import AT_ONCE, AT_ONCE_IN_HASTE, Writing
+from githubtoken_operator.tokens.spread.writing import AT_ONCE, AT_ONCE_IN_HASTE, OF_ONE_NAMESPACE, RETRY, Writing
 from tests.unit.builders import NOW, githubtoken, issued, personal_githubtoken, user_githubtoken
 from tests.unit.fakes import World
 
@@ -107,6 +108,50 @@ async def test_all_objects_that_have_time_share_the_few_places() -> None:
     await write(writing(api), [spread_of(githubtoken(name, uid=name)) for name in "abc"], HELD)
     assert api.most == AT_ONCE
     assert api.asked["PATCH secrets"] == 3 * len(NAMESPACES)
+
+
+class HangingNamespace(SlowApiServer):
+    """The webhook of one namespace hangs, until it is said to be away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = asyncio.Event()
+        self.hanging = 0
+
+    async def request(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+        if f"/{NAMESPACES[0]}/secrets" in path:
+            self.hanging += 1
+            await self.away.wait()
+            raise HookAway(500, "failed calling webhook")
+        return await super().request(method, path, **kwargs)
+
+
+async def test_a_namespace_that_hangs_leaves_places_for_what_others_are_given() -> None:
+    api = HangingNamespace()
+    tokens = [spread_of(githubtoken(f"t{number}", uid=f"t{number}")) for number in range(2 * AT_ONCE)]
+    writes = asyncio.create_task(write(writing(api), tokens, HELD))
+    elsewhere = len(tokens) * (len(NAMESPACES) - 1)
+    for _ in range(20 * elsewhere):
+        await asyncio.sleep(0)
+    assert (api.hanging, api.asked["PATCH secrets"]) == (OF_ONE_NAMESPACE, elsewhere)
+    api.away.set()
+    for found in await writes:
+        (failed,) = [wanted.failure for wanted in found.namespaces if wanted.failure]
+        assert (failed.namespace, failed.reason) == (NAMESPACES[0], reasons.PENDING)
+
+
+async def test_what_goes_on_failing_is_tried_less_and_less_often() -> None:
+    api = HangingNamespace()
+    api.away.set()
+    to, token, pauses = writing(api), spread_of(githubtoken("pull")), []
+    body = consumer.render(token, NEXT, None)
+    there = Spread((WantedNamespace(NAMESPACES[0]),), published=NEXT)
+    for _ in range(7):
+        now = max((wanted.again or NOW for wanted in there.namespaces), default=NOW)
+        seen = Observation(now=now, token=token, secret=None, issued=NEXT)
+        there = await to.everywhere(seen, there, Spreading(), body)
+        pauses += [wanted.again - now for wanted in there.namespaces if wanted.again]
+    assert pauses == [RETRY, RETRY * 2, RETRY * 4, RETRY * 8, RETRY * 16, RECHECK_DENIED, RECHECK_DENIED]
 
 
 @pytest.mark.parametrize("token", [githubtoken("pull"), user_githubtoken("pull")], ids=["installation", "user"])
