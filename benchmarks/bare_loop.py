@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from githubtoken_operator.adapters.github.jwt import app_jwt, load_private_key
+from githubtoken_operator.adapters.github.jwt import app_bearer, load_private_key
 from githubtoken_operator.adapters.github.transport import make_transport
 from githubtoken_operator.adapters.kubernetes.access.access import of_process
 from githubtoken_operator.adapters.kubernetes.api import Api
@@ -101,7 +101,7 @@ async def main(plan: dict[str, Any]) -> dict[str, float]:
             app, item = apps[number % len(apps)]
             async with limit:
                 path = f"/app/installations/{item['installation']}/access_tokens"
-                bearer = {"Authorization": f"Bearer {app_jwt(app, datetime.now(UTC))}"}
+                bearer = {"Authorization": f"Bearer {await app_bearer(app, datetime.now(UTC))}"}
                 answer = await http.post(url + path, headers=bearer)
                 token = answer.raise_for_status().json()["token"]
                 if plan["probe"]:

@@ -491,9 +491,9 @@ class FakeGitHub(GitHub):
         app: App,
         token: Token,
         *,
-        installation_id: int | None = None,
-        permissions: Mapping[str, str] | None = None,
-        narrowed: bool = False,
+        installation_id: int,
+        permissions: Mapping[str, str],
+        narrowed: bool,
     ) -> bool:
         self._begin("probe")
         self._see(app.server.api_host, token)

@@ -113,18 +113,18 @@ class GitHub:
         app: App,
         token: Token,
         *,
-        installation_id: int | None = None,
-        permissions: Mapping[str, str] | None = None,
-        narrowed: bool = False,
+        installation_id: int,
+        permissions: Mapping[str, str],
+        narrowed: bool,
     ) -> bool:
         """Whether GitHub honours a new installation token yet, by what `domain.installation.probe` asks for.
 
         `permissions` are those that were granted; `narrowed` says that it was asked for some repositories. Raises
         `KeptOut`, and `NotSent` or `OutcomeUnknown` where no answer came: it may be repeated.
         """
-        asked = probing.path(permissions or {})
+        asked = probing.path(permissions)
         answer = await self._with_token(app.server, "probe", asked, token)
-        self._observe_limit(app, answer, "" if installation_id is None else str(installation_id))
+        self._observe_limit(app, answer, str(installation_id))
         return probing.honoured(answer, asked=asked, narrowed=narrowed)
 
     async def get_login(self, app: App, token: Token) -> str:

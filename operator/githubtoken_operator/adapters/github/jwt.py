@@ -69,13 +69,19 @@ def load_private_key(text: bytes) -> RSAKey:
 
 
 async def app_bearer(app: App, now: datetime, *, renew: bool = False) -> str:
-    """As `app_jwt`; a large key signs beside the event loop, and a service wherever it is. Raises `TokenError`."""
+    """A web token that authenticates the App; `now` is GitHub's time as far as it is known. Raises `TokenError`.
+
+    A large key signs beside the event loop, and a service wherever it is. `renew` makes a new one in any case, after
+    GitHub refused the times of the last.
+    """
     if isinstance(app.private_key, RemoteKey):
         return await app.private_key.bearer(app.issuer, now, renew=renew)
-    key = _key(app)
-    if key.key.key_size <= _SIGNS_AT_ONCE or (not renew and _made(app, now) is not None):
-        return app_jwt(app, now, renew=renew)
-    return _keep(app, now, await asyncio.to_thread(_sign, app, key, now))
+    key, made = _key(app), None if renew else _made(app, now)
+    if made is None:
+        at_once = key.key.key_size <= _SIGNS_AT_ONCE
+        made = _sign(app, key, now) if at_once else await asyncio.to_thread(_sign, app, key, now)
+        _web_tokens[app.proof] = (int(now.timestamp()), made)
+    return made
 
 
 async def bearer_of_another_key(app: App, now: datetime, refused: str) -> str | None:
@@ -97,16 +103,6 @@ def refused_key(app: App, error: Terminal) -> Terminal:
     )
     own.concern = error.concern
     return own
-
-
-def app_jwt(app: App, now: datetime, *, renew: bool = False) -> str:
-    """A web token that authenticates the App; `now` is GitHub's time as far as it is known.
-
-    `renew` makes a new one in any case, after GitHub refused the times of the last.
-    """
-    key = _key(app)
-    made = None if renew else _made(app, now)
-    return made or _keep(app, now, _sign(app, key, now))
 
 
 def _key(app: App) -> RSAKey:
@@ -131,11 +127,6 @@ def _sign(app: App, key: RSAKey, now: datetime) -> str:
     except (ValueError, UnsupportedAlgorithm):
         # Its numbers fit each other, and it does not sign all the same: its primes are none.
         raise _invalid("it does not sign") from None
-
-
-def _keep(app: App, now: datetime, text: str) -> str:
-    _web_tokens[app.proof] = (int(now.timestamp()), text)
-    return text
 
 
 def _known(text: bytes) -> RSAKey | None:

@@ -56,6 +56,10 @@ def as_app(simulator: SimulatorProcess, registered: RegisteredApp, **changes: ob
     return App(**{**values, **changes})  # type: ignore[arg-type]
 
 
+async def probed(github: GitHub, app: App, installation_id: int, token: Token) -> bool:
+    return await github.probe(app, token, installation_id=installation_id, permissions={}, narrowed=False)
+
+
 # --- tokens ----------------------------------------------------------------------------------------------------------
 
 
@@ -82,8 +86,8 @@ async def test_an_app_finds_its_installation_and_mints_a_token_that_works(
     assert token.access.expires_in == 3600
     assert token.permissions["contents"] == "read"
     assert token.repository_selection == "selected"
-    assert await github.probe(app, token.access.token, installation_id=installed.id)
-    assert not await github.probe(app, Token("ghs_" + "0" * 36))
+    assert await probed(github, app, installed.id, token.access.token)
+    assert not await probed(github, app, installed.id, Token("ghs_" + "0" * 36))
     assert observed.limits[0][0] == str(installed.id)
 
 
@@ -328,4 +332,4 @@ async def test_a_ghes_works_below_its_prefix(github: GitHub) -> None:
         assert app.server.api_url.endswith("/api/v3")
         token = await github.create_installation_token(app, installed.id)
         assert len(token.access.token.reveal()) == 40
-        assert await github.probe(app, token.access.token)
+        assert await probed(github, app, installed.id, token.access.token)

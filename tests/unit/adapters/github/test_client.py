@@ -487,6 +487,10 @@ async def test_no_error_and_no_log_shows_what_was_sent(caplog: pytest.LogCapture
 # --- requests with a token -------------------------------------------------------------------------------------------
 
 
+async def probed(wire: Wire) -> bool:
+    return await wire.github.probe(app(), Token("ghs_new"), installation_id=7, permissions={}, narrowed=False)
+
+
 @pytest.mark.parametrize(
     ("status", "accepted"),
     [(200, True), (401, False), (403, True), (404, True), (429, True), (500, False), (502, False)],
@@ -495,7 +499,7 @@ async def test_a_probe_takes_a_token_for_good_unless_it_is_refused_or_nothing_is
     status: int, *, accepted: bool
 ) -> None:
     wire = Wire(answer(status, {"message": "x"}, x_ratelimit_remaining="4999"))
-    assert await wire.github.probe(app(), Token("ghs_new"), installation_id=7) is accepted
+    assert await probed(wire) is accepted
     assert str(wire.sent[0].url) == "https://api.github.com/rate_limit"
     assert wire.sent[0].headers["authorization"] == "Bearer ghs_new"
     assert wire.observed.limits == [("api.github.com", "12", "7", 4999)]
@@ -504,13 +508,13 @@ async def test_a_probe_takes_a_token_for_good_unless_it_is_refused_or_nothing_is
 @pytest.mark.parametrize("failure", [httpx.ConnectError("x"), httpx.ReadTimeout("x")])
 async def test_a_probe_that_gets_no_answer_says_so(failure: Exception) -> None:
     with pytest.raises((NotSent, OutcomeUnknown)):
-        await Wire(failure).github.probe(app(), Token("ghs_new"))
+        await probed(Wire(failure))
 
 
 @pytest.mark.parametrize("remaining", ["", "many", "-1", "1.5"])
 async def test_a_limit_that_is_no_number_is_not_observed(remaining: str) -> None:
     wire = Wire(answer(200, {}, x_ratelimit_remaining=remaining))
-    await wire.github.probe(app(), Token("ghs_new"))
+    await probed(wire)
     assert wire.observed.limits == []
 
 

@@ -28,7 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from githubtoken_operator.adapters.github import jwt as adapter
-from githubtoken_operator.adapters.github.jwt import app_bearer, app_jwt, load_private_key, read_private_key
+from githubtoken_operator.adapters.github.jwt import app_bearer, load_private_key, read_private_key
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Terminal
 from githubtoken_operator.domain.vocabulary.model import App, Server
@@ -177,45 +177,48 @@ def test_no_bytes_make_the_parser_fail_otherwise(middle: bytes, label: bytes) ->
         assert caught.value.reason == reasons.PRIVATE_KEY_INVALID
 
 
-def test_a_web_token_has_whole_seconds_within_githubs_ten_minutes() -> None:
+async def test_a_web_token_has_whole_seconds_within_githubs_ten_minutes() -> None:
     seconds = int(NOW.timestamp())
-    text = app_jwt(app(), NOW)
+    text = await app_bearer(app(), NOW)
     assert claims(text) == {"iat": seconds - 60, "exp": seconds + 540, "iss": "Iv23"}
     assert jwt.get_unverified_header(text)["alg"] == "RS256"
 
 
-def test_without_a_client_id_the_app_id_issues() -> None:
-    assert claims(app_jwt(app(client_id=None), NOW))["iss"] == "12"
+async def test_without_a_client_id_the_app_id_issues() -> None:
+    assert claims(await app_bearer(app(client_id=None), NOW))["iss"] == "12"
 
 
-def test_a_web_token_is_signed_once_in_five_minutes() -> None:
-    first = app_jwt(app(), NOW, renew=True)
-    assert app_jwt(app(), NOW + timedelta(minutes=4, seconds=59)) == first
-    assert app_jwt(app(), NOW + timedelta(minutes=5, seconds=1)) != first
+async def test_a_web_token_is_signed_once_in_five_minutes() -> None:
+    first = await app_bearer(app(), NOW, renew=True)
+    assert await app_bearer(app(), NOW + timedelta(minutes=4, seconds=59)) == first
+    assert await app_bearer(app(), NOW + timedelta(minutes=5, seconds=1)) != first
 
 
-def test_a_clock_that_was_set_back_gets_a_web_token_of_its_time() -> None:
-    first = app_jwt(app(), NOW, renew=True)
-    assert app_jwt(app(), NOW - timedelta(seconds=2)) == first
-    assert app_jwt(app(), NOW - timedelta(minutes=1)) != first
+async def test_a_clock_that_was_set_back_gets_a_web_token_of_its_time() -> None:
+    first = await app_bearer(app(), NOW, renew=True)
+    assert await app_bearer(app(), NOW - timedelta(seconds=2)) == first
+    assert await app_bearer(app(), NOW - timedelta(minutes=1)) != first
 
 
-def test_a_refused_web_token_is_not_used_again() -> None:
-    first = app_jwt(app(), NOW, renew=True)
-    second = app_jwt(app(), NOW + timedelta(seconds=1), renew=True)
+async def test_a_refused_web_token_is_not_used_again() -> None:
+    first = await app_bearer(app(), NOW, renew=True)
+    second = await app_bearer(app(), NOW + timedelta(seconds=1), renew=True)
     assert second != first
-    assert app_jwt(app(), NOW + timedelta(seconds=1)) == second
+    assert await app_bearer(app(), NOW + timedelta(seconds=1)) == second
 
 
-def test_another_key_issuer_or_host_has_a_web_token_of_its_own() -> None:
-    texts = [app_jwt(given, NOW) for given in (app(), app(key(1)), app(client_id=None), app(client_id=None, app_id=13))]
+async def test_another_key_issuer_or_host_has_a_web_token_of_its_own() -> None:
+    texts = [
+        await app_bearer(given, NOW)
+        for given in (app(), app(key(1)), app(client_id=None), app(client_id=None, app_id=13))
+    ]
     assert len(set(texts)) == len(texts)
-    app_jwt(app(api="one"), NOW, renew=True)
-    later = app_jwt(app(api="two"), NOW + timedelta(seconds=9), renew=True)
-    assert app_jwt(app(api="one"), NOW + timedelta(seconds=9)) != later
+    await app_bearer(app(api="one"), NOW, renew=True)
+    later = await app_bearer(app(api="two"), NOW + timedelta(seconds=9), renew=True)
+    assert await app_bearer(app(api="one"), NOW + timedelta(seconds=9)) != later
 
 
-def test_an_app_without_a_key_cannot_sign() -> None:
+async def test_an_app_without_a_key_cannot_sign() -> None:
     with pytest.raises(Terminal) as caught:
-        app_jwt(App(12, None, Server("https://api.github.com", "https://github.com")), NOW)
+        await app_bearer(App(12, None, Server("https://api.github.com", "https://github.com")), NOW)
     assert caught.value.reason == reasons.PRIVATE_KEY_MISSING
