@@ -29,7 +29,7 @@ class CAFile:
         self.path = path
         self._seen: object = None
         try:
-            _add(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), path)
+            tls.add(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), _read(path))
         except ValueError as error:
             raise CannotTrust(f"--ca-file {path} {error}") from error
 
@@ -40,19 +40,15 @@ class CAFile:
             return
         self._seen = seen
         try:
-            _add(context, self.path)
+            tls.add(context, _read(self.path))
         except ValueError as error:
             logger.warning("the CAs of before are kept: %s %s", self.path, error)
         else:
             logger.info("read the CAs of %s", self.path)
 
 
-def _add(context: ssl.SSLContext, path: Path) -> None:
-    """Trusts the certificates of a PEM file too. Raises `ValueError` with the end of "`PATH` …"."""
-    tls.add(context, _read(path))
-
-
 def _read(path: Path) -> CABundle:
+    """The certificates of a PEM file. Raises `ValueError` with the end of "`PATH` …"."""
     try:
         text = path.read_bytes()
     except OSError as error:

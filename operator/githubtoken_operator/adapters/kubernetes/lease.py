@@ -111,17 +111,13 @@ class Lease:
         self._jitter = jitter
         self._tell = tell
         self._until = -math.inf
-        self._term = 0
+        self.term = 0
+        """`leaseTransitions` of the Lease as this process holds it."""
         self._seen: _Record | None = None
         self._seen_at = -math.inf
         self._said = ""
         self.why_lost = _NOT_RENEWED
         """How the last term came to its end, where nobody asked for that."""
-
-    @property
-    def term(self) -> int:
-        """`leaseTransitions` of the Lease as this process holds it."""
-        return self._term
 
     def held(self, margin: float = 0.0) -> bool:
         """Whether the Lease is held, and is for `margin` more seconds even if no renewal succeeds any more.
@@ -142,7 +138,7 @@ class Lease:
             try:
                 async with asyncio.timeout(self._interval * _ATTEMPT):
                     if await self._take():
-                        logger.info("leading: holding Lease %s/%s, term %d", self._namespace, LEASE_NAME, self._term)
+                        logger.info("leading: holding Lease %s/%s, term %d", self._namespace, LEASE_NAME, self.term)
                         return
             except (ApiError, TimeoutError) as error:
                 self._say(logging.WARNING, f"the Lease cannot be acquired yet: {_words(error)}")
@@ -234,7 +230,7 @@ class Lease:
             spec["acquireTime"] = time
         sent = self._boottime()
         await self._put(current, spec)
-        self._term = record.transitions + changes
+        self.term = record.transitions + changes
         self._until = sent + self._deadline
 
     async def _put(self, current: JSON | None, spec: Mapping[str, Any]) -> None:

@@ -69,23 +69,15 @@ class RemoteKey:
         self._sleep = sleep
         self._signer: CheckedSigner | None = None
         self._kept: Newest[str, _Kept] = Newest(_MOST_ISSUERS)
-        self._fingerprint = ""
-        self._key_id = ""
+        self.fingerprint = ""
+        """`SHA256:…` of the public key that signs, "" until it is known."""
+        self.key_id = ""
+        """The key that signs, as its service calls it."""
         self._doubted = float("-inf")
         self._told = False
         self._attempts = Attempts(name=name, monotonic=monotonic, tell=self._tell)
         self._keeper: asyncio.Task[None] | None = None
         self._closed = False
-
-    @property
-    def fingerprint(self) -> str:
-        """`SHA256:…` of the public key that signs, "" until it is known."""
-        return self._fingerprint
-
-    @property
-    def key_id(self) -> str:
-        """The key that signs, as its service calls it."""
-        return self._key_id
 
     @property
     def trouble(self) -> TokenError | None:
@@ -95,9 +87,9 @@ class RemoteKey:
 
     async def identify(self) -> str:
         """The fingerprint, asked for where it is not known yet. Raises `TokenError`."""
-        if not self._fingerprint:
+        if not self.fingerprint:
             await self._attempts.wait(self._identify)
-        return self._fingerprint
+        return self.fingerprint
 
     def look_after(self, issuer: str, now: datetime) -> None:
         """From now on there is to be a web token for this issuer; `now` is GitHub's time."""
@@ -125,7 +117,7 @@ class RemoteKey:
         Raises `Transient` where the service has not answered yet: then nobody knows which key signs.
         """
         kept = self._of(issuer, now)
-        before = next((each.key_id for each in kept.made if each.text == refused), self._key_id)
+        before = next((each.key_id for each in kept.made if each.text == refused), self.key_id)
         now_seconds = self._monotonic()
         if now_seconds - self._attempts.ended < SOONEST or now_seconds - self._doubted < _REFUSED_AGAIN:
             return None
@@ -193,10 +185,10 @@ class RemoteKey:
 
     def _signs(self, key_id: str, its_fingerprint: str) -> None:
         """Notes which key signs."""
-        known, self._key_id = bool(self._fingerprint), key_id
-        if its_fingerprint == self._fingerprint:
+        known, self.key_id = bool(self.fingerprint), key_id
+        if its_fingerprint == self.fingerprint:
             return
-        self._fingerprint = its_fingerprint
+        self.fingerprint = its_fingerprint
         if known:
             logger.info("%s: another key signs now: %s, %s", self._name, key_id, its_fingerprint)
             self._changed()

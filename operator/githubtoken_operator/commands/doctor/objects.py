@@ -13,12 +13,22 @@ from githubtoken_operator.commands.chain.findings import BREAKS
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor.findings import Inventory
 from githubtoken_operator.commands.terminal import ages
-from githubtoken_operator.commands.terminal.checks import WORST_FIRST, Check, cut, items, nothing_found, unseen, worst
+from githubtoken_operator.commands.terminal.checks import (
+    WORST_FIRST,
+    Check,
+    Look,
+    cut,
+    items,
+    nothing_found,
+    unseen,
+    worst,
+)
 from githubtoken_operator.commands.terminal.layout import named, some
 from githubtoken_operator.domain.apps import hosts, signers
 from githubtoken_operator.domain.installation.policy import LEVELS
 from githubtoken_operator.domain.objects.secrets import ROLE, WATCHED_BY_NAME
-from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
+from githubtoken_operator.domain.objects.specs.github_app import parse_app
+from githubtoken_operator.domain.objects.specs.sources import KeyRef
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import (
     DISTRIBUTED,
@@ -88,12 +98,13 @@ def _app(objects: Inventory, body: JSON) -> Check:
         # The operator has read it, so it is in another namespace than was asked for.
         says = f"{reason}; there is no Secret {app.private_key.name} in the namespace {where}"
         return Check(name, "unknown", says, "say --operator-namespace where the operator is in another")
-    return _key(name, reason, app, key)
+    return _key(name, reason, app.private_key, key)
 
 
-def _key(name: str, reason: str, app: GitHubApp, seen: object) -> Check:
-    found = getattr(seen, "found", None)
-    ref = app.private_key
+def _key(name: str, reason: str, ref: KeyRef, seen: Look[SecretLook] | None) -> Check:
+    if seen is None:
+        return Check(name, "ok", reason)
+    found = seen.found
     if isinstance(found, SecretLook) and found.key_problem:
         says = f"its private key must be an RSA key in PEM, but {found.key_problem}"
         return Check(name, "failed", says, "store the .pem file that GitHub handed out, as it is")
@@ -101,8 +112,6 @@ def _key(name: str, reason: str, app: GitHubApp, seen: object) -> Check:
         return Check(name, "ok", f"{reason}; its key is {found.fingerprint}")
     if isinstance(found, ApiError):
         return Check(name, "ok", f"{reason}; its key is not readable for you")
-    if seen is None or ref is None:
-        return Check(name, "ok", reason)
     return Check(name, "failed", f"there is no key `{ref.key}` in Secret {ref.name}", "put the App's private key there")
 
 
