@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from githubtoken_operator.domain.lanes.budget import WRITE
@@ -97,78 +98,85 @@ def needed(tokens: Sequence[Planned]) -> float:
 
 def forecast(tokens: Sequence[Planned], *, per_minute: float) -> Forecast:
     """Of the tokens of one App, of which there is at least one."""
-    served, first = _rehearsed(tokens, per_minute)
+    rehearsal = _Rehearsal(tokens, per_minute)
+    rehearsal.run()
+    expires, expired = min(rehearsal.expired, default=(None, None))
     all_at_once = timedelta(minutes=len(tokens) / per_minute)
     return Forecast(
         tokens=len(tokens),
         needed=needed(tokens),
         allowed=per_minute,
-        served=served,
-        expires=first[0] if first else None,
-        expired=first[1] if first else None,
+        served=_seconds(rehearsal.served),
+        expires=_seconds(expires),
+        expired=expired,
         lowest=max(all_at_once, SHORTEST),
         highest=min(each.life for each in tokens) - all_at_once,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    due: float
-    expires: float | None
-    revision: int = 0
+def _seconds(number: float | None) -> timedelta | None:
+    return None if number is None else timedelta(seconds=number)
 
 
-def _rehearsed(tokens: Sequence[Planned], per_minute: float) -> tuple[timedelta | None, tuple[timedelta, str] | None]:
-    """When the last first token is there, and which is the first that expires before it is renewed, and when."""
-    lanes: Lanes[int] = Lanes(requests_per_minute=per_minute, places=PLACES)
-    at = [Lane("host", "credential", each.installation) for each in tokens]
-    states = [
-        _State((each.due or timedelta()).total_seconds(), each.left.total_seconds() if each.left is not None else None)
-        for each in tokens
-    ]
-    without = {number for number, each in enumerate(tokens) if each.left is None}
-    served: float | None = None if without else 0.0
-    until = max(each.life for each in tokens).total_seconds() * (1 + RENEWALS)
-    serial = itertools.count()
-    events = [(max(state.due, 0.0), next(serial), number, "due") for number, state in enumerate(states)]
-    heapq.heapify(events)
-    looks, expired = set[float](), list[tuple[float, str]]()
-    while events and events[0][0] <= until:
-        now, _, number, what = heapq.heappop(events)
-        if what == "due":
-            deadline = states[number].expires
-            urgent = FIRST_TOKEN.total_seconds() if deadline is None else deadline
-            if lanes.ask(number, at[number], deadline=urgent, points=WRITE, now=now):
-                lanes.used(number)
-                heapq.heappush(events, (now + ANSWER, next(serial), number, "there"))
-        elif what == "there":
-            lanes.answered(at[number], now)
-            lanes.leave(number, now)
-            was = states[number]
-            if was.expires is not None and was.expires < now:
-                expired.append((was.expires, tokens[number].name))
-            states[number] = renewed = _renewed(tokens[number], was, now)
-            heapq.heappush(events, (renewed.due, next(serial), number, "due"))
-            without.discard(number)
-            served = now if served is None and not without else served
-        for granted in lanes.grant(now):
-            heapq.heappush(events, (now, next(serial), granted, "due"))
-        if (look := lanes.next_at(now)) is not None and look > now and look not in looks:
-            looks.add(look)
-            heapq.heappush(events, (look, next(serial), -1, "look"))
-    expired += [
-        (state.expires, each.name)
-        for state, each in zip(states, tokens, strict=True)
-        if state.expires is not None and state.expires < until
-    ]
-    first = min(expired, default=None)
-    return (
-        None if served is None else timedelta(seconds=served),
-        (timedelta(seconds=first[0]), first[1]) if first else None,
-    )
+class _Rehearsal:
+    """The runs of all tokens in virtual time: each asks when it is due, and its new token is there a moment later.
 
+    `served` is when the last first token was there, and `expired` has those that expire before they are renewed. Times
+    are seconds from now.
+    """
 
-def _renewed(token: Planned, before: _State, now: float) -> _State:
-    issued = _START + timedelta(seconds=now)
-    due = (token.next_due(issued, before.revision + 1) - _START).total_seconds()
-    return replace(before, due=due, expires=now + token.life.total_seconds(), revision=before.revision + 1)
+    def __init__(self, tokens: Sequence[Planned], per_minute: float) -> None:
+        self.expired: list[tuple[float, str]] = []
+        self._tokens = tokens
+        self._lanes: Lanes[int] = Lanes(requests_per_minute=per_minute, places=PLACES)
+        self._expires = [each.left.total_seconds() if each.left is not None else None for each in tokens]
+        self._revisions = [0] * len(tokens)
+        self._without = {number for number, each in enumerate(tokens) if each.left is None}
+        self.served: float | None = None if self._without else 0.0
+        self._events: list[tuple[float, int, Callable[[float], None]]] = []
+        self._serial = itertools.count()
+
+    def run(self) -> None:
+        """Once."""
+        for number, each in enumerate(self._tokens):
+            self._at(max((each.due or timedelta()).total_seconds(), 0.0), partial(self._ask, number))
+        until, looks = max(each.life for each in self._tokens).total_seconds() * (1 + RENEWALS), set[float]()
+        while self._events and self._events[0][0] <= until:
+            now, _, act = heapq.heappop(self._events)
+            act(now)
+            for granted in self._lanes.grant(now):
+                self._at(now, partial(self._ask, granted))
+            if (look := self._lanes.next_at(now)) is not None and look > now and look not in looks:
+                looks.add(look)
+                self._at(look, lambda _now: None)
+        for each, expires in zip(self._tokens, self._expires, strict=True):
+            if expires is not None and expires < until:
+                self.expired.append((expires, each.name))
+
+    def _at(self, time: float, act: Callable[[float], None]) -> None:
+        heapq.heappush(self._events, (time, next(self._serial), act))
+
+    def _lane(self, number: int) -> Lane:
+        return Lane("host", "credential", self._tokens[number].installation)
+
+    def _ask(self, number: int, now: float) -> None:
+        expires = self._expires[number]
+        deadline = FIRST_TOKEN.total_seconds() if expires is None else expires
+        if self._lanes.ask(number, self._lane(number), deadline=deadline, points=WRITE, now=now):
+            self._lanes.used(number)
+            self._at(now + ANSWER, partial(self._answered, number))
+
+    def _answered(self, number: int, now: float) -> None:
+        """The new token is there."""
+        self._lanes.answered(self._lane(number), now)
+        self._lanes.leave(number, now)
+        token, expired = self._tokens[number], self._expires[number]
+        if expired is not None and expired < now:
+            self.expired.append((expired, token.name))
+        self._expires[number] = now + token.life.total_seconds()
+        self._revisions[number] += 1
+        due = token.next_due(_START + timedelta(seconds=now), self._revisions[number]) - _START
+        self._at(due.total_seconds(), partial(self._ask, number))
+        self._without.discard(number)
+        if self.served is None and not self._without:
+            self.served = now
