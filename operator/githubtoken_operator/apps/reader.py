@@ -18,13 +18,14 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.apps import hosts, signers
+from githubtoken_operator.domain.objects import named
 from githubtoken_operator.domain.objects.secrets import decoded_bytes, labels_of
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
 from githubtoken_operator.domain.objects.specs.sources import KeyRef
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.errors import Terminal, TokenError
-from githubtoken_operator.domain.vocabulary.model import JSON, App, ClientCertificate, PrivateKey, Token
+from githubtoken_operator.domain.vocabulary.model import JSON, App, ClientCertificate, PrivateKey, Server, Token
 from githubtoken_operator.engine.cache.objects import Read, each_once
 from githubtoken_operator.engine.cache.watched import Ref
 
@@ -104,10 +105,10 @@ class AppReader:
             self._signing.forget(ref)
             return Resolved(now, error=_not_found(ref))
         where = source.namespace or self._own_namespace
-        names = [item.name for item in (source.private_key, source.client_secret) if item]
-        names += [source.client_certificate] if source.client_certificate else []
         # Said before they are read, so that what changes meanwhile wakes the App.
-        self._watched.depends(ref, [ref, *(Ref(Kind.SECRET, where, name) for name in names)])
+        self._watched.depends(
+            ref, [ref, *(Ref(Kind.SECRET, where, name) for name in named.secrets(body.get("spec", {})))]
+        )
         key_pem, key_error = await self._read_key(
             read, where, source.private_key, "private key", reasons.PRIVATE_KEY_MISSING
         )
@@ -122,14 +123,10 @@ class AppReader:
         except Terminal as error:
             key_error = error
         shown, certificate_error = await self._read_certificate(read, where, source.client_certificate)
-        bundle = source.server.ca_bundle
-        if bundle is not None:
-            # Each token remembers its App, so all that name one set of CAs share it.
-            bundle = self._bundles.setdefault(bundle.digest, bundle)
         app = App(
             app_id=source.app_id,
             client_id=source.client_id,
-            server=replace(source.server, ca_bundle=bundle, client_certificate=shown),
+            server=self._shared(replace(source.server, client_certificate=shown)),
             private_key=key,
             client_secret=Token(secret.decode(errors="replace").strip()) if secret else None,
             limits=source.limits,
@@ -145,6 +142,11 @@ class AppReader:
             client_secret_error=secret_error,
             digest=_digest(source, key_pem, secret, shown.pem if shown else None),
         )
+
+    def _shared(self, server: Server) -> Server:
+        """Each token remembers its App, so all that name one set of CAs share it."""
+        bundle = server.ca_bundle
+        return replace(server, ca_bundle=self._bundles.setdefault(bundle.digest, bundle)) if bundle else server
 
     async def _read_key(
         self, read: Read, namespace: str, where: KeyRef | None, what: str, reason: str
