@@ -1,31 +1,41 @@
 """One act of a run: what was decided is done, and how that ended is an outcome. Failures are counted here.
 
-A token is obtained in the object's turn at GitHub. What is held stays published, whatever fails.
+A token is obtained in the object's turn at GitHub, in the way of its kind. What is held stays published, whatever
+fails.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 from githubtoken_operator.adapters.logs import about
+from githubtoken_operator.adapters.metrics.metrics import RefreshResult
 from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.apps.resolving import Apps
+from githubtoken_operator.domain.consumer.consumer import Issued
 from githubtoken_operator.domain.observed.standing import BackingOff, Standing
 from githubtoken_operator.domain.runs import doubt
 from githubtoken_operator.domain.runs.decide import Decision, Halt, Hold, Obtain, Publish, Wait
 from githubtoken_operator.domain.runs.due.followup import count_failure
 from githubtoken_operator.domain.runs.due.outcomes import Lagging, Moved, Outcome
 from githubtoken_operator.domain.vocabulary import reasons
-from githubtoken_operator.domain.vocabulary.errors import NotHonoured, NotSent, OutcomeUnknown, Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.errors import (
+    NotHonoured,
+    NotSent,
+    OutcomeUnknown,
+    Terminal,
+    TokenError,
+    Transient,
+)
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.scheduling.turns import Waits
 from githubtoken_operator.tokens.deletion.finalizer import Finalizer
 from githubtoken_operator.tokens.kind import Gathered
 from githubtoken_operator.tokens.memory import Memory
 from githubtoken_operator.tokens.moments import Moments
-from githubtoken_operator.tokens.runs.issuing import Issuer
 from githubtoken_operator.tokens.runs.publishing import Publisher
 from githubtoken_operator.tokens.runs.settling import Settlement
 from githubtoken_operator.tokens.runs.turn import TokenTurns, was_unanswered, while_waiting
@@ -41,7 +51,8 @@ class Actions:
         self, ground: Ground, *, apps: Apps, turns: TokenTurns, finalizer: Finalizer, spreads: Spreads
     ) -> None:
         self._moments = Moments(ground)
-        self._issuer = Issuer(ground)
+        self._metrics = ground.metrics
+        self._monotonic = ground.clocks.monotonic
         self._publisher = Publisher(ground, spreads)
         self._settle = Settlement(ground, spreads).settle
         self._apps = apps
@@ -79,15 +90,46 @@ class Actions:
 
     async def _renew(self, gathered: Gathered, memory: Memory, cause: str) -> Outcome | JSON:
         """Gets a token when it is the App's turn, and publishes it; a user's is published from the store."""
-        await self._issuer.prove(gathered)
+        with self._attempt(gathered):
+            await gathered.kind.prove(gathered)
         with self._turns.turn(gathered, gathered.kind.points(memory)):
             try:
-                issued = await self._issuer.obtain(gathered, memory, cause)
+                issued = await self._obtain(gathered, memory, cause)
             except NotHonoured as early:
                 return Lagging(timedelta(seconds=early.retry_after or 0))
         if issued is None:
             return gathered.body
         return await self._publish(self._moments.timed(gathered).holding(issued, memory), memory, None)
+
+    async def _obtain(self, gathered: Gathered, memory: Memory, cause: str) -> Issued | None:
+        """Gets a token, times it, and notes which refresh request was answered."""
+        token = gathered.observation.token
+        started = self._monotonic() if memory.began is None else memory.began
+        memory.began = None
+        try:
+            with self._attempt(gathered):
+                issued = await gathered.kind.obtain(gathered, memory)
+        except NotHonoured:
+            memory.began = started
+            raise
+        self._metrics.refreshed(token.kind, "success")
+        memory.obtained_from = started
+        memory.answered, memory.error = token.refresh_requested, None
+        logger.info("%s because %s", gathered.kind.deed, cause, extra=about(*token.namespaced_name))
+        return issued
+
+    @contextmanager
+    def _attempt(self, gathered: Gathered) -> Iterator[None]:
+        """Metrics count a failure."""
+        kind, started = gathered.observation.token.kind, self._monotonic()
+        try:
+            yield
+        except TokenError as error:
+            if error.reason != reasons.PENDING:
+                result: RefreshResult = "transient" if isinstance(error, Transient) else "terminal"
+                self._metrics.refreshed(kind, result)
+                self._metrics.took(kind, self._monotonic() - started)
+            raise
 
     async def _wait(self, gathered: Gathered, memory: Memory, waits: Waits) -> Outcome:
         """It has a reservation."""
