@@ -9,8 +9,9 @@ new pod, with an empty volume, does not. One process owns the folder at a time; 
 folder the entries live and die with the process, and so does the holder.
 
 A file is whole or absent: temporary file, fsync, rename, fsync of the folder; a temporary file that is whole when the
-process dies counts. All files are 0600 and the folder 0700, for they hold tokens. A folder that others can open is
-refused; a mounted volume often is one, so the operator is given a folder inside of it, which it makes.
+process dies counts. All files are 0600 and the folder 0700, for they hold tokens. A folder of ours that others can only
+look into, as `mkdir` makes it, is closed to them. One that others can write into is refused; a mounted volume often is
+one, so the operator is given a folder inside of it, which it makes.
 
 The methods are plain functions, to be called on the event loop: the chart mounts memory, where they take microseconds,
 and without an `await` nothing can cancel the way from the answer to the file. Everything is read once, when the journal
@@ -41,6 +42,7 @@ MOST: Final = 1000
 
 _HOLDER_NAME: Final = re.compile(r"[0-9a-f]{32}")
 _OTHERS: Final = 0o077
+_OTHERS_WRITE: Final = 0o022
 
 logger = logging.getLogger(__name__)
 
@@ -132,19 +134,24 @@ class _Folder:
             raise self._cannot("locked", error) from error
 
     def _require_privacy(self) -> None:
-        """Who can open the folder can read tokens, or put a holder's name and entries of his own into it."""
+        """Who can write into the folder can put a holder's name and entries of his own there: it is refused."""
         found = os.fstat(self._descriptor)
         if found.st_uid != os.geteuid():
             raise CannotJournal(
                 f"the journal {self._path} belongs to another user (uid {found.st_uid}): name a folder that is not "
                 "there yet, inside of one that can be written; it is made as it must be"
             )
-        if found.st_mode & _OTHERS:
+        if found.st_mode & _OTHERS_WRITE:
             raise CannotJournal(
-                f"the journal {self._path} can be opened by others, and it holds tokens: `chmod 700 {self._path}`, or, "
-                f"where it is a mounted volume, name a folder inside of it, such as {self._path}/journal; it is made "
-                "as it must be"
+                f"the journal {self._path} can be written by others, and it holds tokens: `chmod 700 {self._path}`, "
+                f"or, where it is a mounted volume, name a folder inside of it, such as {self._path}/journal; it is "
+                "made as it must be"
             )
+        if found.st_mode & _OTHERS:
+            try:
+                os.fchmod(self._descriptor, 0o700)
+            except OSError as error:
+                raise self._cannot("closed to others", error) from error
 
     def close(self) -> None:
         if self._descriptor >= 0:

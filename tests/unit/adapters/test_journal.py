@@ -300,11 +300,19 @@ def test_everything_is_private(reopen: Callable[[], Journal], folder: Path) -> N
     assert {mode(file) for file in files} == {0o600}
 
 
-@pytest.mark.parametrize("open_to", [0o750, 0o705, 0o777, 0o710])
-def test_a_folder_that_others_can_open_is_refused_with_advice(folder: Path, open_to: int) -> None:
+@pytest.mark.parametrize("open_to", [0o755, 0o750, 0o705, 0o710])
+def test_a_folder_that_others_can_only_look_into_is_closed_to_them(folder: Path, open_to: int) -> None:
     folder.mkdir()
     folder.chmod(open_to)
-    with pytest.raises(CannotJournal, match=f"can be opened by others.*chmod 700 {folder}.*{folder}/journal"):
+    with closing(Journal(folder)):
+        assert mode(folder) == 0o700
+
+
+@pytest.mark.parametrize("open_to", [0o777, 0o770, 0o702, 0o720])
+def test_a_folder_that_others_can_write_into_is_refused_with_advice(folder: Path, open_to: int) -> None:
+    folder.mkdir()
+    folder.chmod(open_to)
+    with pytest.raises(CannotJournal, match=f"can be written by others.*chmod 700 {folder}.*{folder}/journal"):
         Journal(folder)
     assert not list(folder.iterdir())
 
