@@ -17,6 +17,8 @@ from github_simulator.model import PersonalToken
 from github_simulator.state import revoke
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from github_simulator.model import AccessToken, Installation, Repository
     from github_simulator.state import AnyToken
 
@@ -31,12 +33,14 @@ def endpoints() -> list[Endpoint]:
         Endpoint("GET", "/app", "get_app", "jwt", _get_app),
         Endpoint("GET", "/app/installations", "list_installations", "jwt", _list_installations),
         Endpoint("GET", "/app/installations/{installation_id}", "get_installation", "jwt", _get_installation),
-        Endpoint("GET", "/orgs/{account}/installation", "find_installation", "jwt", _organization_installation),
-        Endpoint("GET", "/users/{account}/installation", "find_installation", "jwt", _account_installation),
+        Endpoint("GET", "/orgs/{account}/installation", "find_installation", "jwt", _on_account("Organization")),
+        Endpoint(
+            "GET", "/users/{account}/installation", "find_installation", "jwt", _on_account("Organization", "User")
+        ),
         Endpoint(
             "GET", "/repos/{account}/{repository}/installation", "find_installation", "jwt", _repository_installation
         ),
-        Endpoint("GET", "/enterprises/{account}/installation", "find_installation", "jwt", _enterprise_installation),
+        Endpoint("GET", "/enterprises/{account}/installation", "find_installation", "jwt", _on_account("Enterprise")),
         Endpoint("GET", "/repositories/{id}/installation", "find_installation", "jwt", _repository_id_installation),
         Endpoint("POST", "/app/installations/{installation_id}/access_tokens", "mint", "jwt", _mint),
         Endpoint("DELETE", "/installation/token", "revoke_installation_token", "token", _revoke_installation_token),
@@ -69,16 +73,17 @@ def _get_installation(api_call: ApiCall) -> Answer:
     return _shown(api_call, _installation(api_call))
 
 
-def _organization_installation(api_call: ApiCall) -> Answer:
-    return _shown(api_call, _installed_on(api_call, types={"Organization"}))
+def _on_account(*types: str) -> Callable[[ApiCall], Answer]:
+    """Shows the App's installation on an account of one of these types."""
 
+    def answer(api_call: ApiCall) -> Answer:
+        wanted = api_call.call.parameters["account"].lower()
+        for installation in api_call.call.simulation.state.installations_of(api_call.caller):
+            if installation.account.login.lower() == wanted and installation.account.type in types:
+                return _shown(api_call, installation)
+        raise ApiError(404, "Not Found")
 
-def _account_installation(api_call: ApiCall) -> Answer:
-    return _shown(api_call, _installed_on(api_call, types={"Organization", "User"}))
-
-
-def _enterprise_installation(api_call: ApiCall) -> Answer:
-    return _shown(api_call, _installed_on(api_call, types={"Enterprise"}))
+    return answer
 
 
 def _repository_installation(api_call: ApiCall) -> Answer:
@@ -243,14 +248,6 @@ def _moved_to(api_call: ApiCall, path: str) -> Answer:
     url = api_call.call.simulation.documents.api_url + path
     document = {"message": "Moved Permanently", "url": url, "documentation_url": REDIRECTS}
     return Answer(301, document, {"Location": url})
-
-
-def _installed_on(api_call: ApiCall, *, types: set[str]) -> Installation:
-    wanted = api_call.call.parameters["account"].lower()
-    for installation in api_call.call.simulation.state.installations_of(api_call.caller):
-        if installation.account.login.lower() == wanted and installation.account.type in types:
-            return installation
-    raise ApiError(404, "Not Found")
 
 
 def _repository(api_call: ApiCall) -> Repository:

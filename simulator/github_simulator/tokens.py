@@ -84,12 +84,6 @@ def checksum(body: str) -> str:
     return digits.rjust(_CHECKSUM_LENGTH, _ALPHABET[0])
 
 
-def has_valid_checksum(token: str) -> bool:
-    """Whether a classic token's last six characters fit the rest."""
-    body = token.rpartition("_")[2]
-    return len(body) > _CHECKSUM_LENGTH and checksum(body[:-_CHECKSUM_LENGTH]) == body[-_CHECKSUM_LENGTH:]
-
-
 def device_code() -> str:
     """A new device code: 40 hexadecimal digits."""
     return secrets.token_hex(20)

@@ -9,17 +9,22 @@ import pytest
 from github_simulator import tokens
 
 
+def has_valid_checksum(token: str) -> bool:
+    body = token.rpartition("_")[2]
+    return tokens.checksum(body[:-6]) == body[-6:]
+
+
 @pytest.mark.parametrize("prefix", ["ghs", "ghu", "gho"])
 def test_a_classic_token_has_forty_characters_and_a_checksum(prefix: str) -> None:
     token = tokens.classic(prefix)
     assert re.fullmatch(rf"{prefix}_[A-Za-z0-9]{{36}}", token)
-    assert tokens.has_valid_checksum(token)
+    assert has_valid_checksum(token)
 
 
 def test_a_changed_character_breaks_the_checksum() -> None:
     token = tokens.classic("ghu")
     changed = token[:4] + ("A" if token[4] != "A" else "B") + token[5:]
-    assert not tokens.has_valid_checksum(changed)
+    assert not has_valid_checksum(changed)
 
 
 def test_a_checksum_is_the_crc_in_base_62_padded_to_six_digits() -> None:
@@ -38,7 +43,7 @@ def test_a_refresh_token_has_eighty_characters() -> None:
 
 
 def test_personal_tokens_look_like_githubs() -> None:
-    assert tokens.has_valid_checksum(tokens.personal("classic"))
+    assert has_valid_checksum(tokens.personal("classic"))
     assert re.fullmatch(r"ghp_[A-Za-z0-9]{36}", tokens.personal("classic"))
     assert re.fullmatch(r"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}", tokens.personal("fine-grained"))
     assert re.fullmatch(r"[0-9a-f]{40}", tokens.personal("legacy"))

@@ -9,9 +9,8 @@ references under a lock and builds its samples outside of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from operator import attrgetter
 from threading import Lock
 from typing import Final
 
@@ -23,6 +22,13 @@ from githubtoken_operator.domain.objects.view import AppView, TokenView
 _CONDITION_STATUSES: Final = ("True", "False", "Unknown")
 _OBJECT: Final = ("namespace", "name")
 _APP: Final = ("kind", *_OBJECT)
+_TIMES: Final = (
+    ("githubtoken_issued_timestamp_seconds", "token was issued", "issued"),
+    ("githubtoken_expiration_timestamp_seconds", "token expires", "expires"),
+    ("githubtoken_renewal_timestamp_seconds", "token is due to be replaced", "renews"),
+    ("githubtoken_refresh_token_expiration_timestamp_seconds", "refresh token expires", "refresh_token_expires"),
+)
+"""Name, what happens then, and the view's field."""
 
 Labels = tuple[str, ...]
 View = TokenView | AppView
@@ -56,8 +62,8 @@ class ObjectSeries(Collector):
             views = tuple(self._views.values()) if self.exported else ()
         tokens = [view for view in views if isinstance(view, TokenView)]
         apps = [view for view in views if isinstance(view, AppView)]
-        for name, meaning, moment in _TIMES:
-            yield _times(name, meaning, moment, tokens)
+        for name, meaning, field in _TIMES:
+            yield _times(name, meaning, field, tokens)
         yield _ready("githubtoken_ready_status", _OBJECT, tokens)
         yield _needs_human("githubtoken_needs_human", _OBJECT, tokens)
         yield _info(tokens)
@@ -66,37 +72,13 @@ class ObjectSeries(Collector):
         yield _needs_human("githubtoken_app_needs_human", _APP, apps)
 
 
-_TIMES: Final[tuple[tuple[str, str, Callable[[TokenView], datetime | None]], ...]] = (
-    (
-        "githubtoken_issued_timestamp_seconds",
-        "When the stored token was issued, in Unix seconds.",
-        attrgetter("issued"),
-    ),
-    (
-        "githubtoken_expiration_timestamp_seconds",
-        "When the stored token expires, in Unix seconds.",
-        attrgetter("expires"),
-    ),
-    (
-        "githubtoken_renewal_timestamp_seconds",
-        "When the stored token is due to be replaced, in Unix seconds.",
-        attrgetter("renews"),
-    ),
-    (
-        "githubtoken_refresh_token_expiration_timestamp_seconds",
-        "When the stored refresh token expires, in Unix seconds.",
-        attrgetter("refresh_token_expires"),
-    ),
-)
-
-
-def _times(
-    name: str, meaning: str, moment: Callable[[TokenView], datetime | None], views: Iterable[TokenView]
-) -> Metric:
-    family = GaugeMetricFamily(name, meaning, labels=_OBJECT)
+def _times(name: str, meaning: str, field: str, views: Iterable[TokenView]) -> Metric:
+    """The times that stand in one field of the views."""
+    family = GaugeMetricFamily(name, f"When the stored {meaning}, in Unix seconds.", labels=_OBJECT)
     for view in views:
-        if (known := moment(view)) is not None:
-            family.add_metric((view.namespace, view.name), known.timestamp())
+        time: datetime | None = getattr(view, field)
+        if time is not None:
+            family.add_metric((view.namespace, view.name), time.timestamp())
     return family
 
 

@@ -42,8 +42,6 @@ from githubtoken_operator.domain.vocabulary.times import parse_time
 
 _LATE: Final = timedelta(minutes=5)
 """A renewal may wait so long for its turn, or for a GitHub that is away, without a word."""
-_NAMED: Final = 5
-"""Names in one line; the others are counted."""
 
 
 def checks(objects: Inventory) -> list[Check]:
@@ -147,7 +145,7 @@ def _unattended(objects: Inventory, token: Snapshot) -> Check | None:
     name, look = f"{token.kind} {token.label}", "does an operator run that serves it, and what does its log say?"
     expires, renews = (parse_time(token.status.get(key)) for key in ("expirationTime", "renewalTime"))
     if objects.served and token.namespace not in objects.served:
-        says = f"the operator in {objects.operator_namespace} does not serve it, but {some(objects.served, _NAMED)}"
+        says = f"the operator in {objects.operator_namespace} does not serve it, but {some(objects.served)}"
         where = f"the namespace {token.namespace}" if token.namespace else "all namespaces"
         return Check(name, "warning", says, f"let an operator serve {where} (`scope.namespaces` of the chart)")
     if expires is not None and expires < objects.now:
@@ -190,7 +188,7 @@ def _installations(objects: Inventory) -> Check:
     return Check(
         "Installations",
         "ok",
-        f"{len(tokens)} GitHubTokens use those of {some(accounts, _NAMED)}" if tokens else "none is used",
+        f"{len(tokens)} GitHubTokens use those of {some(accounts)}" if tokens else "none is used",
     )
 
 
@@ -201,7 +199,7 @@ def _permissions(objects: Inventory) -> Check:
     lacking = [f"{token.label} ({told})" for token in tokens if (told := _not_granted(token))]
     if lacking:
         how = "grant them to the App, have an owner of the account accept them, or ask for less"
-        return Check("Permissions", "failed", f"not all that is asked for is granted: {some(lacking, _NAMED)}", how)
+        return Check("Permissions", "failed", f"not all that is asked for is granted: {some(lacking)}", how)
     return Check("Permissions", "ok", "what was granted is what is asked for")
 
 
@@ -232,7 +230,7 @@ def _labels(objects: Inventory) -> Check:
         return Check(name, "ok", f"{len(found)} {of} {'has' if len(found) == 1 else 'have'} a watch by name")
     says = (
         f"{len(found)} Secrets are without `{ROLE}`, and {WATCHED_BY_NAME} have a watch: a change of the others is "
-        f"noticed within a minute: {some([named(*each) for each in found], _NAMED)}"
+        f"noticed within a minute: {some([named(*each) for each in found])}"
     )
     return Check(name, "warning", says, f"`kubectl label secret NAME {ROLE}=app` (of GitHubTokens: `=seed`)")
 
@@ -241,7 +239,7 @@ def _orphans(objects: Inventory) -> Check:
     name, found = "Orphans", items(objects.orphans)
     if check := nothing_found(name, objects.orphans, "every credential Secret has its GitHubToken"):
         return check
-    says = f"credential Secrets without a GitHubToken: {some([named(it.namespace, it.name) for it in found], _NAMED)}"
+    says = f"credential Secrets without a GitHubToken: {some([named(it.namespace, it.name) for it in found])}"
     return Check(name, "warning", says, "`githubtoken list --orphans -A` says what to do")
 
 
@@ -250,6 +248,6 @@ def _leftovers(objects: Inventory) -> Check:
     if check := nothing_found(name, objects.leftovers, "no consumer's Secret has outlived its GitHubToken"):
         return check
     theirs = [f"{named(*place)} of {owner.kind} {owner.name}" for place, owner in found]
-    says = f"the object is gone and its Secret is not, whose token may be alive: {some(theirs, _NAMED)}"
+    says = f"the object is gone and its Secret is not, whose token may be alive: {some(theirs)}"
     how = "Kubernetes deletes them within moments unless something refuses it: `kubectl delete secret` says what"
     return Check(name, "warning", says, how)

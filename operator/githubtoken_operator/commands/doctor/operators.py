@@ -19,8 +19,6 @@ from githubtoken_operator.domain.vocabulary.times import parse_time
 
 _FLAG: Final = "--namespaces"
 _VARIABLE: Final = "GITHUBTOKEN_NAMESPACES"
-_NAMED: Final = 5
-"""Names in one line; the others are counted."""
 
 
 def namespaces(deployment: JSON) -> list[str]:
@@ -49,9 +47,9 @@ def others(platform: Platform) -> Check:
     ours = served(items(platform.deployments))
     same = [place for place in elsewhere if _overlap(ours, _of(platform, place))]
     if same and platform.namespace in leading(platform):
-        says = f"one leads in {some(same, _NAMED)} too, and nothing keeps both from serving the same GitHubTokens"
+        says = f"one leads in {some(same)} too, and nothing keeps both from serving the same GitHubTokens"
         return Check(name, "warning", says, "end one of them, or give each its own namespaces (`scope.namespaces`)")
-    says = f"one leads in {some(elsewhere, _NAMED)}" if elsewhere else "none leads in another namespace"
+    says = f"one leads in {some(elsewhere)}" if elsewhere else "none leads in another namespace"
     return Check(name, "ok", says)
 
 

@@ -16,6 +16,7 @@ from githubtoken_operator.commands.migrate.manifests import (
     Equivalent,
     installation,
     is_free,
+    key_ref,
     label,
     manifest,
     number,
@@ -99,7 +100,7 @@ def _app(generator: _Generator, *, unused: bool) -> Equivalent:
     identity, differs = _identity(text(spec.get("appID")))
     urls, about_urls = _urls(text(spec.get("url")))
     differs += about_urls
-    secret = {"name": text(ref.get("name")) or CHANGE_ME, "key": text(ref.get("key")) or "private-key.pem"}
+    secret = key_ref(ref)
     allowed: dict[str, Any] = {}
     if generator.cluster:
         allowed = {"allowedNamespaces": {"from": "All"}}

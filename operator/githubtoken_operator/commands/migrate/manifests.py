@@ -75,6 +75,12 @@ def texts(value: object) -> dict[str, str]:
     return {text(key): text(item) for key, item in mapping(value).items()}
 
 
+def key_ref(found: object) -> dict[str, str]:
+    """`privateKeySecretRef` for a rival's reference to the key; what is missing in it is to be put in by hand."""
+    ref = mapping(found)
+    return {"name": text(ref.get("name")) or CHANGE_ME, "key": text(ref.get("key")) or "private-key.pem"}
+
+
 def installation(
     number_of_it: int | None, repositories: object, ids: object, permissions: object
 ) -> tuple[dict[str, Any], list[str]]:

@@ -14,6 +14,7 @@ from githubtoken_operator.commands.migrate.manifests import (
     Equivalent,
     installation,
     is_free,
+    key_ref,
     label,
     manifest,
     number,
@@ -99,7 +100,7 @@ def _startup(ref: tuple[str, str]) -> Equivalent:
 
 
 def _unknown() -> tuple[dict[str, Any], list[str]]:
-    spec = {"clientID": CHANGE_ME, "privateKeySecretRef": {"name": CHANGE_ME, "key": "private-key.pem"}}
+    spec = {"clientID": CHANGE_ME, "privateKeySecretRef": key_ref(None)}
     return spec, ["Its id and key are not among the objects: set them."]
 
 
@@ -110,9 +111,7 @@ def _credential(body: JSON) -> tuple[dict[str, Any], list[str]]:
     differs = [] if app_id is not None else ["The id of the App is missing: set `appID` or `clientID`."]
     provider = text(spec.get("provider")) or "secret"
     if provider == "secret":
-        ref = mapping(spec.get("keyRef"))
-        key = text(ref.get("key")) or "private-key.pem"
-        made["privateKeySecretRef"] = {"name": text(ref.get("name")) or CHANGE_ME, "key": key}
+        made["privateKeySecretRef"] = key_ref(spec.get("keyRef"))
     else:
         differs.append(
             f"Its key is kept by the provider {provider} ({text(spec.get('key'))}): that is `spec.signer` of a "

@@ -35,7 +35,7 @@ def named(namespace: str, name: str) -> str:
     return f"{namespace}/{name}" if namespace else name
 
 
-def some(names: Sequence[str], most: int) -> str:
+def some(names: Sequence[str], most: int = 5) -> str:
     """`a, b, c and 7 more`."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
