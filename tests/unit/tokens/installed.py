@@ -9,9 +9,7 @@ from githubtoken_operator.domain.objects.secrets import decoded
 from githubtoken_operator.domain.objects.specs.github_token import REFRESH_REQUESTED_AT
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from tests.unit.builders import app_body, githubtoken_body, secret
-from tests.unit.fakes import (
-    World,
-)
+from tests.unit.fakes import World
 from tests.unit.keys import pem
 
 APPLY = "PATCH secrets/ci"

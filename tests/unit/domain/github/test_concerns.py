@@ -8,12 +8,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.domain.github.answers import (
-    app_info,
-    installation,
-    installation_token,
-    login,
-)
+from githubtoken_operator.domain.github.answers import app_info, installation, installation_token, login
 from githubtoken_operator.domain.github.device_answers import signed_in_token
 from githubtoken_operator.domain.github.oauth_answers import refreshed_token
 from githubtoken_operator.domain.vocabulary.errors import Concern, TokenError

@@ -11,16 +11,7 @@ from githubtoken_operator.domain.user import placement
 from githubtoken_operator.domain.user.credentials import credential_body as body_of
 from githubtoken_operator.domain.user.placement import Placement
 from tests.unit.builders import secret
-from tests.unit.domain.user.chains import (
-    CLIENT,
-    TOKEN,
-    grant,
-    intent,
-    noted,
-    put_back,
-    refresh,
-    rotated,
-)
+from tests.unit.domain.user.chains import CLIENT, TOKEN, grant, intent, noted, put_back, refresh, rotated
 
 
 @pytest.mark.parametrize(

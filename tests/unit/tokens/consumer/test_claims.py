@@ -8,9 +8,7 @@ from githubtoken_operator.domain.objects.secrets import NAME, annotations_of
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from tests.unit.builders import githubtoken_body
-from tests.unit.fakes import (
-    World,
-)
+from tests.unit.fakes import World
 from tests.unit.tokens.installed import declared, mints
 
 

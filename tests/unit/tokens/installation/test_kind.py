@@ -10,10 +10,7 @@ from githubtoken_operator.domain.runs.due import causes
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.errors import Terminal
-from tests.unit.fakes import (
-    Process,
-    raising,
-)
+from tests.unit.fakes import Process, raising
 from tests.unit.tokens.installed import APPLY, CONFLICT, FRESH, annotate, assert_published, declared, fresh, mints
 
 

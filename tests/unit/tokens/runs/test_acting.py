@@ -13,12 +13,7 @@ from githubtoken_operator.domain.vocabulary.conditions import needs_human, ready
 from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, Transient
 from githubtoken_operator.domain.vocabulary.times import format_time
 from tests.unit.apps.worlds import KEY_SECRET
-from tests.unit.fakes import (
-    API_AWAY,
-    World,
-    raising,
-    token_ref,
-)
+from tests.unit.fakes import API_AWAY, World, raising, token_ref
 from tests.unit.tokens.installed import FRESH, STATUS, annotate, assert_published, declared, fresh, mints, respec
 
 

@@ -16,13 +16,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import needs_human, ready_of
 from githubtoken_operator.domain.vocabulary.errors import Transient
 from tests.unit.builders import secret
-from tests.unit.fakes import (
-    AFTER,
-    API_AWAY,
-    BEFORE,
-    Moment,
-    raising,
-)
+from tests.unit.fakes import AFTER, API_AWAY, BEFORE, Moment, raising
 from tests.unit.tokens.installed import APPLY, CONFLICT, DELETE, assert_published, declared, fresh, mints, respec
 
 # --- Restart and repair ----------------------------------------------------------------------------------------------

@@ -19,16 +19,7 @@ from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
 from githubtoken_operator.domain.vocabulary.times import format_time
 from tests.unit.builders import githubtoken_body
-from tests.unit.fakes import (
-    AFTER,
-    API_AWAY,
-    BEFORE,
-    LOST,
-    NOT_SENT,
-    Killed,
-    Moment,
-    raising,
-)
+from tests.unit.fakes import AFTER, API_AWAY, BEFORE, LOST, NOT_SENT, Killed, Moment, raising
 from tests.unit.tokens.installed import APPLY, CONFLICT, FRESH, STATUS, assert_published, declared, fresh, mints, respec
 
 # --- The first token -------------------------------------------------------------------------------------------------

@@ -12,13 +12,7 @@ from githubtoken_operator.domain.vocabulary.conditions import find_condition, re
 from githubtoken_operator.domain.vocabulary.errors import RateLimited
 from githubtoken_operator.engine.scheduling.turns import WORTH_A_WORD
 from tests.unit.builders import NAMESPACE, app_body, githubtoken_body, secret
-from tests.unit.fakes import (
-    NOT_SENT,
-    Process,
-    World,
-    raising,
-    token_ref,
-)
+from tests.unit.fakes import NOT_SENT, Process, World, raising, token_ref
 from tests.unit.keys import pem
 from tests.unit.tokens.installed import FRESH, STATUS, declared, fresh, mints
 

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 
 from githubtoken_operator.domain.user.credentials import credential
 from githubtoken_operator.domain.user.credentials import credential_body as body_of
-from githubtoken_operator.domain.user.credentials.credential import (
-    INTENT,
-)
+from githubtoken_operator.domain.user.credentials.credential import INTENT
 from githubtoken_operator.domain.user.grants import Grant
 from githubtoken_operator.domain.user.pod import Pod
 from githubtoken_operator.domain.vocabulary.model import Token

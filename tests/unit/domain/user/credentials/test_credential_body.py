@@ -12,11 +12,7 @@ from githubtoken_operator.domain.objects.secrets import NAME, ROLE, decoded, enc
 from githubtoken_operator.domain.user import placement
 from githubtoken_operator.domain.user.credentials import credential, sendable
 from githubtoken_operator.domain.user.credentials import credential_body as body_of
-from githubtoken_operator.domain.user.credentials.credential import (
-    CLIENT_ID,
-    INTENT,
-    REFUSED,
-)
+from githubtoken_operator.domain.user.credentials.credential import CLIENT_ID, INTENT, REFUSED
 from githubtoken_operator.domain.user.credentials.sendable import Expected
 from githubtoken_operator.domain.user.grants import Grant
 from githubtoken_operator.domain.user.placement import Placement

@@ -10,17 +10,10 @@ from githubtoken_operator.domain.consumer import ownership
 from githubtoken_operator.domain.objects.secrets import ADOPT, NAME, ROLE, giver
 from githubtoken_operator.domain.user.credentials import credential_body as body_of
 from githubtoken_operator.domain.user.credentials import credential_ownership
-from githubtoken_operator.domain.user.credentials.credential import (
-    CLIENT_ID,
-)
+from githubtoken_operator.domain.user.credentials.credential import CLIENT_ID
 from githubtoken_operator.domain.vocabulary.model import Token
 from tests.unit.builders import githubtoken, secret
-from tests.unit.domain.user.chains import (
-    CLIENT,
-    TOKEN,
-    intent,
-    rotated,
-)
+from tests.unit.domain.user.chains import CLIENT, TOKEN, intent, rotated
 
 WRITTEN = {NAME: "ci", CLIENT_ID: CLIENT}
 MINE: dict[str, Any] = {"labels": {ROLE: "credential"}, "annotations": {NAME: "ci"}}
