@@ -90,7 +90,7 @@ def test_an_entry_is_found_by_the_next_process_as_it_was_written(reopen: Callabl
 
 
 def test_an_entry_is_an_answer_that_can_be_read_again() -> None:
-    access = oauth_answers.refreshed_token(entry().answer, Token("ghr_parent"))
+    access = oauth_answers.refreshed_token(entry().answer)
     assert access.refresh_token == Token(CANARY)
     assert access.created.isoformat() == "2026-01-02T03:04:05+00:00"
 

@@ -6,27 +6,22 @@ pair stays. Each function returns the value or raises from `errors`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from http import HTTPStatus
 
 from githubtoken_operator.domain.github import fields
 from githubtoken_operator.domain.github.fields import unclear
 from githubtoken_operator.domain.github.refusals import oauth_refusals
 from githubtoken_operator.domain.github.reply import Reply, read
-from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, Answer, Token
+from githubtoken_operator.domain.vocabulary.model import JSON, AccessToken, Answer
 
 
-def refreshed_token(answer: Answer, sent: Token) -> AccessToken:
-    """The answer to `POST /login/oauth/access_token` with `grant_type=refresh_token`; `sent` is the token presented.
+def refreshed_token(answer: Answer) -> AccessToken:
+    """The answer to `POST /login/oauth/access_token` with `grant_type=refresh_token`.
 
     An answer with neither `expires_in` nor `refresh_token_expires_in` says that the App's tokens no longer expire: then
-    `expires_at` is None, and the refresh token that was sent is kept unless a new one came.
+    `expires_at` is None, and a new refresh token need not come.
     """
-    reply, document = fields.success(oauth_refusals.OF_REFRESH, read(answer))
-    pair = user_token(reply, document)
-    if pair.expires_in is not None and pair.refresh_token == sent:
-        raise unclear("`refresh_token` is the one that was sent")
-    return pair if pair.refresh_token else replace(pair, refresh_token=sent)
+    return user_token(*fields.success(oauth_refusals.OF_REFRESH, read(answer)))
 
 
 def user_token(reply: Reply, document: JSON) -> AccessToken:

@@ -28,10 +28,7 @@ from githubtoken_operator.domain.user.entry import Entry, SecretKey
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.documents import affordable
 from githubtoken_operator.domain.vocabulary.errors import Concern, NotUnderstood, OutcomeUnknown, TokenError
-from githubtoken_operator.domain.vocabulary.model import AccessToken, Answer, Token
-
-NOTHING_SENT: Final = Token("")
-"""An entry knows the refresh token that was sent by its hash only."""
+from githubtoken_operator.domain.vocabulary.model import AccessToken, Answer
 
 _TOKEN: Final = re.compile(r"access_token|\bgh[a-z]_\w{4}")
 _TOKEN_IN_MARKUP: Final = re.compile(r"<access_token>", re.IGNORECASE)
@@ -102,14 +99,13 @@ def _of_defect(defect: Exception) -> str:
 def _access(entry: Entry) -> AccessToken:
     if entry.of_sign_in:
         return device_answers.signed_in_token(entry.answer)
-    access = oauth_answers.refreshed_token(entry.answer, NOTHING_SENT)
-    refresh = access.refresh_token
-    if refresh is None or refresh == NOTHING_SENT or (access.expires_in is None and refresh.sha256 == entry.parent):
-        # Expiry was switched off: the refresh token that is stored stays beside the new access token.
-        return replace(access, refresh_token=None)
-    if refresh.sha256 == entry.parent:
+    access = oauth_answers.refreshed_token(entry.answer)
+    if access.refresh_token is None or access.refresh_token.sha256 != entry.parent:
+        return access
+    if access.expires_in is not None:
         raise fields.unclear("`refresh_token` is the one that was sent")
-    return access
+    # Expiry was switched off: the refresh token that is stored stays beside the new access token.
+    return replace(access, refresh_token=None)
 
 
 def _text(body: bytes) -> str | None:

@@ -370,7 +370,7 @@ async def test_an_answer_without_a_usable_date_gets_the_hosts_time_as_last_known
     wire = Wire(answer(200, {"error": "surprise"}, date=theirs), undated)
     for _ in range(2):
         got = await wire.github.refresh(app(), REFRESH_TOKEN)
-    assert refreshed_token(got, REFRESH_TOKEN).created == theirs
+    assert refreshed_token(got).created == theirs
     assert wire.github.skew("github.com") == timedelta(minutes=3)
 
 
@@ -478,7 +478,7 @@ async def test_no_error_and_no_log_shows_what_was_sent(caplog: pytest.LogCapture
     wire = Wire(httpx.ConnectError(f"ghr_{CANARY}"), httpx.ReadError(f"Bearer {CANARY}"), surprise)
     for _ in range(3):
         with pytest.raises(TokenError) as caught:
-            refreshed_token(await wire.github.refresh(app(secret=CANARY), REFRESH_TOKEN), REFRESH_TOKEN)
+            refreshed_token(await wire.github.refresh(app(secret=CANARY), REFRESH_TOKEN))
         assert CANARY not in str(caught.value)
     assert wire.answers == []
     assert CANARY not in caplog.text

@@ -12,7 +12,7 @@ from githubtoken_operator.domain.github.answers import app_info, installation, i
 from githubtoken_operator.domain.github.device_answers import signed_in_token
 from githubtoken_operator.domain.github.oauth_answers import refreshed_token
 from githubtoken_operator.domain.vocabulary.errors import Concern, TokenError
-from githubtoken_operator.domain.vocabulary.model import Answer, Token
+from githubtoken_operator.domain.vocabulary.model import Answer
 
 DATE = "Mon, 23 Nov 2026 01:00:00 GMT"
 PAGE = b"<!doctype html><title>Sign in to the network</title>"
@@ -20,7 +20,7 @@ SUSPENDED = {"id": 7, "account": {"login": "acme"}, "suspended_at": "2026-01-01T
 
 
 def refreshed(answer: Answer) -> object:
-    return refreshed_token(answer, Token("ghr_sent"))
+    return refreshed_token(answer)
 
 
 READERS = [

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from githubtoken_operator.domain.github import oauth_answers
 from githubtoken_operator.domain.user.entry import Entry, decode, encode
-from githubtoken_operator.domain.user.grants import NOTHING_SENT, may_hold_a_pair, pair_in
+from githubtoken_operator.domain.user.grants import may_hold_a_pair, pair_in
 from githubtoken_operator.domain.vocabulary.errors import NotUnderstood, OutcomeUnknown, RefreshTokenRefused, TokenError
 from githubtoken_operator.domain.vocabulary.model import Answer, Token
 
@@ -154,10 +153,6 @@ def test_an_unknown_outcome_stays_one() -> None:
 def test_what_is_kept_comes_back_as_it_was(body: bytes, parent: str, ours: str | None, status: int) -> None:
     for found in (Entry(parent, "", ours, status, DATE, body), Entry(parent, "", ours, status, DATE, body, "ci", "Iv")):
         assert decode(encode(KEY, found)) == (KEY, found)
-
-
-def test_nothing_was_sent_is_no_token() -> None:
-    assert oauth_answers.refreshed_token(answer(json.dumps(PAIR)), NOTHING_SENT).refresh_token != NOTHING_SENT
 
 
 def test_the_headers_of_an_answer_are_there_while_it_is_new_and_are_not_kept() -> None:

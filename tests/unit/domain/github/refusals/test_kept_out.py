@@ -17,7 +17,7 @@ from githubtoken_operator.domain.github.answers import (
 from githubtoken_operator.domain.github.oauth_answers import refreshed_token
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import KeptOut, RateLimited, Terminal, Transient
-from githubtoken_operator.domain.vocabulary.model import Answer, Token
+from githubtoken_operator.domain.vocabulary.model import Answer
 from tests.unit.domain.github.test_answers import Reader, answer, error_of, words
 
 LISTED = (
@@ -129,7 +129,7 @@ RULES = [
 
 
 def refreshed(given: Answer) -> object:
-    return refreshed_token(given, Token("ghr_sent"))
+    return refreshed_token(given)
 
 
 @pytest.mark.parametrize("reader", [installation_token, installation, app_info, login, refreshed])
