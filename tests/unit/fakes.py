@@ -81,8 +81,8 @@ def raising(error: BaseException) -> Callable[[], None]:
 
 
 API_AWAY: Final = Unavailable(0, "the API server cannot be reached")
-NOT_SENT: Final = NotSent("GitHubUnavailable", "GitHub cannot be reached")
-LOST: Final = OutcomeUnknown("GitHubUnavailable", "GitHub did not answer in time")
+NOT_SENT: Final = NotSent("GitHub cannot be reached")
+LOST: Final = OutcomeUnknown("GitHub did not answer in time")
 FORMER_HOSTS: Final = ("*.old.example",)
 """Of tokens that came from there, these hosts may still be asked."""
 

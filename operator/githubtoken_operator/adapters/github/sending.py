@@ -29,7 +29,6 @@ from githubtoken_operator.adapters.github.transports import Make, Transports
 from githubtoken_operator.domain.github.reply import http_date, quote
 from githubtoken_operator.domain.github.skew import Skew
 from githubtoken_operator.domain.user.entry import LARGEST_BODY
-from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Concern, NotSent, OutcomeUnknown, TokenError
 from githubtoken_operator.domain.vocabulary.model import Answer, Server
 from githubtoken_operator.domain.vocabulary.newest import Newest
@@ -197,13 +196,13 @@ class Sender:
         except _BEFORE_SENDING as error:
             whose = concern(error, call.server, begun=begun)
             message = f"{host} cannot be reached: {_words(error)}."
-            raise NotSent(reasons.GITHUB_UNAVAILABLE, message, concern=whose) from error
+            raise NotSent(message, concern=whose) from error
         except (TimeoutError, httpx.HTTPError, httpx.StreamError) as error:
             whose = concern(error, call.server, begun=begun)
             message = f"The connection to {host} broke before the answer was complete ({_words(error)})."
             if isinstance(error, TimeoutError | httpx.TimeoutException):
                 message = f"{host} did not answer in time."
-            raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, message, concern=whose) from error
+            raise OutcomeUnknown(message, concern=whose) from error
 
     def _dated(self, host: str, call: Call, answer: Answer) -> Answer:
         """The answer with a usable `Date`, after the skew of the host's clock was taken from it."""
@@ -238,7 +237,7 @@ async def _read(response: httpx.Response, largest: int) -> Answer:
             if len(body) > largest:
                 size = "1 MiB" if largest == LARGEST_ANSWER else f"{largest // 1024} KiB"
                 message = f"GitHub's answer is larger than {size}."
-                raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, message, concern=Concern.LANE)
+                raise OutcomeUnknown(message, concern=Concern.LANE)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise httpx.ReadError(_words(error)) from error
     finally:

@@ -101,7 +101,7 @@ def _client_is_unknown(reply: Reply) -> TokenError | None:
 def _not_entered_yet(reply: Reply) -> TokenError | None:
     if reply.error != "authorization_pending":
         return None
-    return SignInPending(reasons.AWAITING_AUTHORIZATION, "the code was not entered yet")
+    return SignInPending("the code was not entered yet")
 
 
 def _too_fast(reply: Reply) -> TokenError | None:
@@ -110,7 +110,7 @@ def _too_fast(reply: Reply) -> TokenError | None:
         return None
     stated = _seconds(reply.document or {}, "interval")
     interval = min(stated, LONGEST_INTERVAL) if stated else None
-    return SignInPending(reasons.AWAITING_AUTHORIZATION, "GitHub asks to poll less often", interval=interval)
+    return SignInPending("GitHub asks to poll less often", interval=interval)
 
 
 def _code_is_useless(reply: Reply) -> TokenError | None:
@@ -118,7 +118,7 @@ def _code_is_useless(reply: Reply) -> TokenError | None:
     if reply.error not in {"expired_token", "token_expired", "incorrect_device_code"}:
         return None
     known = reply.error != "incorrect_device_code"
-    return DeviceCodeUseless(reasons.REAUTHORIZATION_REQUIRED, "the code cannot be entered any more", known=known)
+    return DeviceCodeUseless(known=known)
 
 
 def _human_said_no(reply: Reply) -> TokenError | None:

@@ -14,7 +14,6 @@ from typing import Final, TypeGuard
 
 from githubtoken_operator.domain.github.refusals.rules import Rule, refusal
 from githubtoken_operator.domain.github.reply import Reply, read
-from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.errors import Concern, OutcomeUnknown
 from githubtoken_operator.domain.vocabulary.model import JSON, Answer, Repository, Token
 
@@ -37,9 +36,7 @@ SCOPES: Final = re.compile(r"[A-Za-z0-9_:, -]{0,1024}")
 
 def unclear(problem: str) -> OutcomeUnknown:
     """A success by its status and not by its content; the words never repeat a value of the answer."""
-    return OutcomeUnknown(
-        reasons.GITHUB_UNAVAILABLE, f"GitHub's answer cannot be used: {problem}.", concern=Concern.LANE
-    )
+    return OutcomeUnknown(f"GitHub's answer cannot be used: {problem}.", concern=Concern.LANE)
 
 
 def success(rules: tuple[Rule, ...], reply: Reply) -> tuple[Reply, JSON]:

@@ -25,7 +25,6 @@ from typing import Final
 
 from githubtoken_operator.domain.github import device_answers, fields, oauth_answers
 from githubtoken_operator.domain.user.entry import Entry, SecretKey
-from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.documents import affordable
 from githubtoken_operator.domain.vocabulary.errors import Concern, NotUnderstood, OutcomeUnknown, TokenError
 from githubtoken_operator.domain.vocabulary.model import AccessToken, Answer
@@ -63,7 +62,7 @@ def pair_in(key: SecretKey, entry: Entry, *, account: str | None = None) -> Gran
         raise
     except Exception as defect:  # noqa: BLE001 - whatever is wrong with us, it may be the only copy of a pair
         if not _is_success(entry.answer):
-            raise OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, _of_defect(defect), concern=Concern.LANE) from None
+            raise OutcomeUnknown(_of_defect(defect), concern=Concern.LANE) from None
         raise NotUnderstood(_of_defect(defect), kept_in=key[1]) from None
     return Grant(access, entry, account)
 

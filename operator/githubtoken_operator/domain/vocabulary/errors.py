@@ -106,32 +106,33 @@ class NotHonoured(Transient):
 class SignInPending(Transient):
     """Ask again; `interval` is the new number of seconds between polls, where GitHub raised it."""
 
-    def __init__(self, reason: str, message: str, *, interval: int | None = None) -> None:
-        super().__init__(reason, message)
+    def __init__(self, message: str, *, interval: int | None = None) -> None:
+        super().__init__(reasons.AWAITING_AUTHORIZATION, message)
         self.interval = interval
 
 
 class NotSent(Transient):
     """DNS, connection or TLS failed before the request was written."""
 
-    def __init__(self, reason: str, message: str, *, concern: Concern = Concern.HOST) -> None:
-        super().__init__(reason, message)
+    def __init__(self, message: str, *, concern: Concern = Concern.HOST) -> None:
+        super().__init__(reasons.GITHUB_UNAVAILABLE, message)
         self.concern = concern
 
 
 class OutcomeUnknown(Transient):
     """The request may have been executed: timeout, reset, 5xx, an answer that is cut off or brings no pair."""
 
-    def __init__(self, reason: str, message: str, *, concern: Concern = Concern.HOST) -> None:
-        super().__init__(reason, message)
+    def __init__(self, message: str, *, concern: Concern = Concern.HOST) -> None:
+        super().__init__(reasons.GITHUB_UNAVAILABLE, message)
         self.concern = concern
 
 
 class Unexplained(Transient):
     """GitHub's own words, and no rule knows them; `lasting` is the reason once it has lasted too long to pass."""
 
-    def __init__(self, reason: str, message: str, *, lasting: str) -> None:
-        super().__init__(reason, message)
+    def __init__(self, message: str, *, lasting: str) -> None:
+        # By its name: the next class of `OutcomeUnexplained` is another.
+        Transient.__init__(self, reasons.GITHUB_UNAVAILABLE, message)
         self.lasting = lasting
         self.concern = Concern.HEARD
 
@@ -202,6 +203,6 @@ class SignerKeyInvalid(Terminal):
 class DeviceCodeUseless(Terminal):
     """Another code is needed; nobody refused anything. `known` is False where GitHub does not know the code."""
 
-    def __init__(self, reason: str, message: str, *, known: bool = True) -> None:
-        super().__init__(reason, message)
+    def __init__(self, *, known: bool) -> None:
+        super().__init__(reasons.REAUTHORIZATION_REQUIRED, "the code cannot be entered any more")
         self.known = known

@@ -77,10 +77,8 @@ def test_what_no_incident_says_is_told_at_once(error: TokenError) -> None:
 
 # --- Words that no rule knows ----------------------------------------------------------------------------------------
 
-UNKNOWN = Unexplained(reasons.GITHUB_UNAVAILABLE, "GitHub refused the request", lasting=reasons.AUTHENTICATION_FAILED)
-OF_REFRESH = OutcomeUnexplained(
-    reasons.GITHUB_UNAVAILABLE, 'an OAuth error that is not known: "x".', lasting=reasons.REAUTHORIZATION_REQUIRED
-)
+UNKNOWN = Unexplained("GitHub refused the request", lasting=reasons.AUTHENTICATION_FAILED)
+OF_REFRESH = OutcomeUnexplained('an OAuth error that is not known: "x".', lasting=reasons.REAUTHORIZATION_REQUIRED)
 TOLD = Terminal(reasons.REAUTHORIZATION_REQUIRED, "sign in")
 OFTEN, TWICE = Failures(doubt.BELIEVED - 1, NOW, NOW), Failures(1, NOW, NOW)
 EXPIRED = replace(settled(), now=NOW + timedelta(hours=2))

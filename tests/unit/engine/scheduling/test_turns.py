@@ -23,11 +23,11 @@ from githubtoken_operator.domain.vocabulary.errors import (
 from githubtoken_operator.engine.scheduling.turns import Stand, Turns, Waits
 
 LANE = Lane("api.github.com", "key", "1")
-AWAY = NotSent(reasons.GITHUB_UNAVAILABLE, "no connection")
-BROKEN = OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, "502")
+AWAY = NotSent("no connection")
+BROKEN = OutcomeUnknown("502")
 LIMIT = RateLimited(reasons.RATE_LIMITED, "slow down", retry_after=60)
 REFUSED = Terminal(reasons.INSTALLATION_NOT_FOUND, "not installed")
-ODD = OutcomeUnexplained(reasons.GITHUB_UNAVAILABLE, "odd words", lasting=reasons.REAUTHORIZATION_REQUIRED)
+ODD = OutcomeUnexplained("odd words", lasting=reasons.REAUTHORIZATION_REQUIRED)
 
 
 class Scene:
@@ -92,7 +92,7 @@ OTHERS = Lane("api.github.com", "another key", "1")
 def fail_twice(scene: Scene, concern: Concern) -> None:
     """Two lanes of the host fail so."""
     for key, lane in (("a", LANE), ("b", LANE._replace(installation="2"))):
-        error = NotSent(reasons.GITHUB_UNAVAILABLE, "no connection", concern=concern)
+        error = NotSent("no connection", concern=concern)
         with pytest.raises(NotSent), scene.turns.turn(key, Stand(lane, 0.0, WRITE)):
             raise error
 

@@ -25,7 +25,7 @@ from tests.unit.fakes import BEFORE, NOT_SENT, Process, World, raising, token_re
 FRESH = ("True", "Fresh")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 EXPIRES = NOW + 30 * DAY
-UNAVAILABLE = OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, "GitHub answered with 502.")
+UNAVAILABLE = OutcomeUnknown("GitHub answered with 502.")
 
 
 def declared(text: str = "ghp_one", *, expires: datetime | None = EXPIRES, **spec: Any) -> World:  # noqa: ANN401

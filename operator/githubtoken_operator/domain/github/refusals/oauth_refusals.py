@@ -59,7 +59,6 @@ def grant_is_not_supported(reply: Reply) -> TokenError | None:
     if reply.error != "unsupported_grant_type":
         return None
     return Unexplained(
-        reasons.GITHUB_UNAVAILABLE,
         "GitHub does not refresh user tokens on this host. Check `spec.webURL`.",
         lasting=reasons.AUTHENTICATION_FAILED,
     )
@@ -75,8 +74,8 @@ def error_is_unknown(reply: Reply) -> TokenError | None:
         return None
     message = f'GitHub answered with an OAuth error that is not known: "{quote(reply.error)}"{_described(reply)}.'
     if reply.error in _PASSING:
-        return OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, message, concern=Concern.LANE)
-    return OutcomeUnexplained(reasons.GITHUB_UNAVAILABLE, message, lasting=reasons.REAUTHORIZATION_REQUIRED)
+        return OutcomeUnknown(message, concern=Concern.LANE)
+    return OutcomeUnexplained(message, lasting=reasons.REAUTHORIZATION_REQUIRED)
 
 
 def _described(reply: Reply) -> str:

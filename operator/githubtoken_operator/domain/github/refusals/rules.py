@@ -106,7 +106,7 @@ def request_is_refused(reply: Reply) -> TokenError | None:
     message = f"{source} refused the request with {reply.status}{says(reply)}."
     if not reply.message or reply.status in _PASSING:
         return Transient(reasons.GITHUB_UNAVAILABLE, message)
-    return Unexplained(reasons.GITHUB_UNAVAILABLE, message, lasting=reasons.AUTHENTICATION_FAILED)
+    return Unexplained(message, lasting=reasons.AUTHENTICATION_FAILED)
 
 
 def answer_is_none(reply: Reply) -> TokenError | None:
@@ -115,10 +115,9 @@ def answer_is_none(reply: Reply) -> TokenError | None:
         fails = reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         message = f"GitHub answered with {reply.status}{says(reply)}."
         concern = Concern.HOST if fails else Concern.LANE
-        return OutcomeUnknown(reasons.GITHUB_UNAVAILABLE, message, concern=concern)
+        return OutcomeUnknown(message, concern=concern)
     if reply.document is None:
         return OutcomeUnknown(
-            reasons.GITHUB_UNAVAILABLE,
             f"GitHub's answer ({reply.status}) is not a JSON object: it is cut off, or a proxy wrote it.",
             concern=Concern.LANE,
         )
