@@ -159,7 +159,7 @@ class LoginGuard:
         trips: How many requests met a closed door.
     """
 
-    def __init__(self, limit: int = 10) -> None:
+    def __init__(self, limit: int) -> None:
         self.limit = limit
         self.trips = 0
         self._failures: dict[str, deque[float]] = defaultdict(deque)

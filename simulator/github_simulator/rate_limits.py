@@ -58,7 +58,7 @@ class Bucket:
 class Points:
     """The secondary limit of 900 points a minute, by App; `limit` 0 is none."""
 
-    def __init__(self, limit: int = 0) -> None:
+    def __init__(self, limit: int) -> None:
         self.limit = limit
         self._spent: defaultdict[int, deque[tuple[float, int]]] = defaultdict(deque)
 
@@ -86,7 +86,7 @@ class RateLimits:
         limit: Requests per hour of a new bucket; an anonymous one has 60.
     """
 
-    def __init__(self, limit: int = 5000) -> None:
+    def __init__(self, limit: int) -> None:
         self.limit = limit
         self._buckets: dict[str, Bucket] = {}
 

@@ -67,9 +67,9 @@ def locate_helm(environ: Mapping[str, str] = os.environ) -> Helm:
     return _helm(built(environ, HELM))
 
 
-def locate_or_build_helm(environ: Mapping[str, str] = os.environ, *, say: Callable[[str], None]) -> Helm:
+def locate_or_build_helm(*, say: Callable[[str], None]) -> Helm:
     """The programs, built if need be; `say` gets a line at the start of a build and one a minute."""
-    return _helm(build(environ, say, HELM))
+    return _helm(build(os.environ, say, HELM))
 
 
 def _helm(folder: Path) -> Helm:

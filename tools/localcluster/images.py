@@ -21,7 +21,7 @@ from localcluster.build import cache_root
 from localcluster.errors import ImagesError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from types import TracebackType
 
 BASE: Final = f"localhost/python:{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
@@ -35,9 +35,9 @@ _BUILD_TIMEOUT_SECONDS: Final = 900
 _TAIL_LINES: Final = 25
 
 
-def images(environ: Mapping[str, str] = os.environ) -> Images:
+def images() -> Images:
     """The images in the cache."""
-    return Images(cache_root(environ) / "images")
+    return Images(cache_root(os.environ) / "images")
 
 
 def why_not() -> str | None:

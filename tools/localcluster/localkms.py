@@ -35,6 +35,6 @@ def locate_local_kms(environ: Mapping[str, str] = os.environ) -> Path:
     return built(environ, LOCAL_KMS) / _NAME
 
 
-def build_local_kms(environ: Mapping[str, str] = os.environ, *, say: Callable[[str], None]) -> Path:
+def build_local_kms(*, say: Callable[[str], None]) -> Path:
     """The program, built if need be; `say` gets a line at the start of a build and one a minute."""
-    return build(environ, say, LOCAL_KMS) / _NAME
+    return build(os.environ, say, LOCAL_KMS) / _NAME

@@ -34,6 +34,6 @@ def locate_oldest(environ: Mapping[str, str] = os.environ) -> Binaries:
     return replace(locate(environ), kube_apiserver=built(environ, OLDEST) / KUBE_APISERVER.name)
 
 
-def build_oldest(environ: Mapping[str, str] = os.environ, *, say: Callable[[str], None]) -> Path:
+def build_oldest(*, say: Callable[[str], None]) -> Path:
     """The API server, built if need be; `say` gets a line at the start of a build and one a minute."""
-    return build(environ, say, OLDEST) / KUBE_APISERVER.name
+    return build(os.environ, say, OLDEST) / KUBE_APISERVER.name

@@ -63,7 +63,7 @@ def serving(
     registry: CollectorRegistry,
     silence: Callable[[], float],
     not_ready: Callable[[], str | None],
-    runs: Callable[[], Mapping[str, object]] = dict,
+    runs: Callable[[], Mapping[str, object]],
 ) -> Iterator[Ports]:
     """Meanwhile both addresses, which may be the same, are listened on. Raises `CannotListen`.
 

@@ -40,7 +40,7 @@ from githubtoken_operator.domain.vocabulary.times import format_duration, format
 from githubtoken_operator.engine.cache.watched import KEYS, served
 from githubtoken_operator.engine.scheduling.clock_watch import ClockWatch
 from githubtoken_operator.engine.scheduling.fence import send_limit
-from githubtoken_operator.process import debug_runs as places
+from githubtoken_operator.process import debug_runs
 from githubtoken_operator.process.background import Background
 from githubtoken_operator.process.composition.wiring import wire
 from githubtoken_operator.process.leading import Leading, tell_of_a_leader
@@ -128,7 +128,7 @@ async def run(settings: Settings) -> None:
         if not await _acquired(leadership, stop):
             return
         health.waits_for = lambda: parts.first_lists.missing
-        health.places = lambda: places.shown(parts.scheduler, settings.concurrency)
+        health.places = lambda: debug_runs.shown(parts.scheduler, settings.concurrency)
         async with Leading(leadership, drain=parts.drain, background=background, metrics=metrics, stop=stop) as leading:
             ready = asyncio.Event()
             background.start("signals", _take_signals_back(ready, stop), ends=True)

@@ -12,9 +12,9 @@ from githubtoken_operator.adapters.http_server import CannotListen
 from githubtoken_operator.adapters.journal import CannotJournal
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.process import footprint
-from githubtoken_operator.process import lifecycle as app
 from githubtoken_operator.process.background import TaskEnded
 from githubtoken_operator.process.leading import LeaseLost
+from githubtoken_operator.process.lifecycle import CannotStart, run
 from githubtoken_operator.settings import Settings
 from githubtoken_operator.watching.embedding import WatchesHang
 
@@ -24,8 +24,16 @@ def serve(settings: Settings) -> None:
     logs.configure(settings.log_format, settings.log_level)
     footprint.small()
     try:
-        asyncio.run(app.run(settings))
-    except (app.CannotStart, LeaseLost, TaskEnded, WatchesHang, CannotListen, CannotJournal, CannotTrust) as error:
+        asyncio.run(run(settings))
+    except (
+        CannotStart,
+        LeaseLost,
+        TaskEnded,
+        WatchesHang,
+        CannotListen,
+        CannotJournal,
+        CannotTrust,
+    ) as error:
         raise click.ClickException(str(error)) from error
     except ApiError as error:
         raise click.ClickException(error.message) from error

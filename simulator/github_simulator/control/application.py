@@ -144,48 +144,31 @@ def _spend_document(spend: Presentation) -> Document:
 
 
 def _token_document(simulation: Simulation, sha256: str) -> Document:
-    now = simulation.clock.now()
-    access = simulation.state.access_tokens.get(sha256)
+    state, now = simulation.state, simulation.clock.now()
+    access, personal = state.access_tokens.get(sha256), state.personal_tokens.get(sha256)
+    refresh = state.refresh_tokens.get(sha256)
+    token = access or personal or refresh
+    if token is None:
+        return {"known": False, "alive": False}
+    times = {"created_at": token.created_at, "expires_at": token.expires_at, "revoked_at": token.revoked_at}
+    document: Document = {"known": True, "alive": token.is_live(now), **times}
     if access is not None:
-        suspended = access.installation is not None and access.installation.suspended_at is not None
-        return {
-            "known": True,
-            "alive": access.is_live(now) and not suspended,
+        document |= {
+            "alive": access.is_live(now) and not (access.installation and access.installation.suspended_at is not None),
             "prefix": access.prefix,
             "app_id": access.app.id,
             "installation_id": access.installation.id if access.installation else None,
-            "user": access.sign_in.user.login if access.sign_in else None,
-            "created_at": access.created_at,
-            "expires_at": access.expires_at,
-            "revoked_at": access.revoked_at,
+            "user": access.user.login if access.user else None,
             "permissions": access.permissions,
             "repository_ids": None if access.repository_ids is None else sorted(access.repository_ids),
         }
-    personal = simulation.state.personal_tokens.get(sha256)
-    if personal is not None:
-        return {
-            "known": True,
-            "alive": personal.is_live(now),
-            "prefix": {"classic": "ghp", "fine-grained": "github_pat", "legacy": None}[personal.kind],
-            "user": personal.user.login,
-            "created_at": personal.created_at,
-            "expires_at": personal.expires_at,
-            "revoked_at": personal.revoked_at,
-        }
-    refresh = simulation.state.refresh_tokens.get(sha256)
-    if refresh is not None:
-        return {
-            "known": True,
-            "alive": refresh.is_live(now),
-            "prefix": "ghr",
-            "app_id": refresh.sign_in.app.id,
-            "user": refresh.sign_in.user.login,
-            "created_at": refresh.created_at,
-            "expires_at": refresh.expires_at,
-            "revoked_at": refresh.revoked_at,
-            "spent_at": refresh.spent_at,
-        }
-    return {"known": False, "alive": False}
+    elif personal is not None:
+        prefix = {"classic": "ghp", "fine-grained": "github_pat", "legacy": None}[personal.kind]
+        document |= {"prefix": prefix, "user": personal.user.login}
+    elif refresh is not None:
+        app, user = refresh.sign_in.app, refresh.sign_in.user
+        document |= {"prefix": "ghr", "app_id": app.id, "user": user.login, "spent_at": refresh.spent_at}
+    return document
 
 
 ROUTES: list[Route] = [

@@ -21,11 +21,11 @@ def test_principals_have_buckets_of_their_own() -> None:
 
 
 def test_an_anonymous_caller_has_sixty() -> None:
-    assert RateLimits().bucket("ip 127.0.0.1", now=0).limit == 60
+    assert RateLimits(limit=5000).bucket("ip 127.0.0.1", now=0).limit == 60
 
 
 def test_a_used_up_bucket_says_until_when() -> None:
-    limits = RateLimits()
+    limits = RateLimits(limit=5000)
     limits.exhaust("installation 7", now=100, reset_in=30.5)
     with pytest.raises(ApiError) as caught:
         limits.take("installation 7", now=101)

@@ -49,9 +49,9 @@ def locate_node(environ: Mapping[str, str] = os.environ) -> NodeBinaries:
     return _in(built(environ, NODE))
 
 
-def locate_or_build_node(environ: Mapping[str, str] = os.environ, *, say: Callable[[str], None]) -> NodeBinaries:
+def locate_or_build_node(*, say: Callable[[str], None]) -> NodeBinaries:
     """The programs, built if need be; `say` gets a line at the start of a build and one a minute."""
-    return _in(build(environ, say, NODE))
+    return _in(build(os.environ, say, NODE))
 
 
 def missing_packages() -> list[str]:
