@@ -12,13 +12,13 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
-from githubtoken_operator.adapters.kubernetes.one_secret import Expired
+from githubtoken_operator.adapters.kubernetes.one_secret import Expired, OneSecret
 from githubtoken_operator.domain.objects import named
 from githubtoken_operator.domain.objects.secrets import WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary.model import JSON
@@ -38,25 +38,12 @@ OPENED_AT_ONCE: Final = 8
 logger = logging.getLogger(__name__)
 
 
-class SingleSecrets(Protocol):
-    """Single Secrets of the cluster (`adapters.kubernetes.one_secret`)."""
-
-    async def present(self, namespace: str, name: str) -> tuple[JSON | None, str]:
-        """The Secret and the version to watch from."""
-
-    async def glance(self, namespace: str, name: str) -> JSON | None:
-        """The Secret, perhaps of a moment ago."""
-
-    def changes(self, namespace: str, name: str, since: str) -> AsyncGenerator[tuple[JSON | None, bool, str]]:
-        """Secret, whether that is news, and version."""
-
-
 class NamedSecrets:
     """Keeps a watch, or a turn, for each Secret that is named and not labelled."""
 
     def __init__(
         self,
-        source: SingleSecrets,
+        source: OneSecret,
         watched: Watched,
         *,
         own_namespace: str,

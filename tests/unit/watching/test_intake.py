@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
+from githubtoken_operator.adapters.kubernetes.one_secret import OneSecret
 from githubtoken_operator.adapters.metrics.metrics import Metrics
 from githubtoken_operator.apps.runs import AppRuns
 from githubtoken_operator.domain.objects.view import TokenView
@@ -17,7 +18,7 @@ from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.engine.scheduling.scheduler import Scheduler
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.watching.intake import Intake
-from githubtoken_operator.watching.named_secrets import NamedSecrets, SingleSecrets
+from githubtoken_operator.watching.named_secrets import NamedSecrets
 from tests.unit.builders import NAMESPACE, app_body, cluster_app_body, githubtoken_body, namespace_body, secret
 from tests.unit.fakes import World
 
@@ -46,7 +47,7 @@ class Kopf:
         self.complete: list[tuple[Kind, str | None]] = []
         first_lists = SimpleNamespace(listed=lambda *listed: self.complete.append(listed))
         unfollowed = SimpleNamespace(is_delivered=lambda _: False, forget=lambda _: None)
-        self.named = NamedSecrets(cast("SingleSecrets", None), cast("Watched", unfollowed), own_namespace="operators")
+        self.named = NamedSecrets(cast("OneSecret", None), cast("Watched", unfollowed), own_namespace="operators")
         self.intake = Intake(
             watched=self.watched,
             notes=(self.room, Known()),

@@ -13,7 +13,7 @@ import pytest
 
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Unavailable
-from githubtoken_operator.adapters.kubernetes.one_secret import Expired
+from githubtoken_operator.adapters.kubernetes.one_secret import Expired, OneSecret
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref, Watched
 from githubtoken_operator.watching.named_secrets import BACKOFFS, LOOK_EVERY, NamedSecrets
@@ -78,7 +78,11 @@ class Scene:
         self._sleepers: list[tuple[float, asyncio.Event]] = []
         watched = SimpleNamespace(is_delivered=self.delivered.__contains__, forget=self._forget)
         self.named = NamedSecrets(
-            self.source, cast("Watched", watched), own_namespace=OWN, sleep=self._sleep, watches=watches
+            cast("OneSecret", self.source),
+            cast("Watched", watched),
+            own_namespace=OWN,
+            sleep=self._sleep,
+            watches=watches,
         )
         self.named.tell = self._tell
 

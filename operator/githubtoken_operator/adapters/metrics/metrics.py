@@ -76,23 +76,12 @@ class Metrics:
         self.show: Final = self._objects.show
         self.shows: Final = self._objects.shows
         self.forget: Final = self._objects.forget
-        self._rate_limits = Recent(
-            "githubtoken_github_rate_limit_remaining",
-            "Requests left of the primary rate limit, as GitHub said within the last hour.",
-            ("host", "app", "installation"),
-            window=_RATE_LIMIT_WINDOW,
-            monotonic=monotonic,
-        )
-        self._clock_skews = Recent(
-            "githubtoken_clock_skew_seconds",
-            "The machine's clock minus the clock of the host; positive while the machine is ahead.",
-            ("host",),
-            window=_CLOCK_SKEW_WINDOW,
-            monotonic=monotonic,
-        )
-        for collector in (self._objects, self._rate_limits, self._clock_skews):
-            self.registry.register(collector)
+        self.registry.register(self._objects)
         self.process: Final = ProcessMetrics(self.registry, monotonic=monotonic)
+        self._rate_limits = Recent(_RATE_LIMIT_WINDOW, monotonic)
+        self._clock_skews = Recent(_CLOCK_SKEW_WINDOW, monotonic)
+        self.process.watch("githubtoken_github_rate_limit_remaining", self._rate_limits.current)
+        self.process.watch("githubtoken_clock_skew_seconds", self._clock_skews.current)
         ProcessCollector(registry=self.registry)
 
         counter, histogram = partial(Counter, registry=self.registry), partial(Histogram, registry=self.registry)

@@ -133,7 +133,7 @@ class ProcessMetrics:
 
     def watch(self, name: str, source: Callable[[], Reading]) -> None:
         """Give `name`, one of `SOURCES`, what the source says at each scrape."""
-        self._sources.add(name, source)
+        self._sources.given[name] = source
 
     def _ages(self) -> dict[str, float]:
         """How long ago each resource was heard of; of its watches in several namespaces the most silent one counts."""
@@ -168,6 +168,14 @@ SOURCES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         ("resource",),
     ),
     "githubtoken_paused_seconds": ("How long an App is still to leave a host alone, as GitHub asked.", _APP),
+    "githubtoken_github_rate_limit_remaining": (
+        "Requests left of the primary rate limit, as GitHub said within the last hour.",
+        ("host", "app", "installation"),
+    ),
+    "githubtoken_clock_skew_seconds": (
+        "The machine's clock minus the clock of the host; positive while the machine is ahead.",
+        ("host",),
+    ),
     "githubtoken_waiting_seconds": (
         "For how long a GitHubToken waits for its turn at GitHub.",
         ("namespace", "name"),
@@ -185,17 +193,14 @@ class _Sources(Collector):
     """Numbers that others keep, read at scrape time; a source that was not given, or knows none, has no series."""
 
     def __init__(self) -> None:
-        self._given: dict[str, Callable[[], Reading]] = {}
-
-    def add(self, name: str, source: Callable[[], Reading]) -> None:
-        self._given[name] = source
+        self.given: dict[str, Callable[[], Reading]] = {}
 
     def collect(self) -> Iterator[Metric]:
-        for name, source in self._given.items():
+        for name, source in self.given.items():
             (meaning, labels), found = SOURCES[name], source()
             if isinstance(found, Mapping):
                 family = GaugeMetricFamily(name, meaning, labels=labels)
-                for whose, value in sorted(found.items()):
+                for whose, value in found.items():
                     family.add_metric((whose,) if isinstance(whose, str) else whose, value)
                 yield family
             elif found is not None:

@@ -1,28 +1,22 @@
-"""Series that are shown for as long as what they say is recent."""
+"""Values that are shown for as long as what they say is recent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import Lock
 from typing import Final
-
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 _SWEEP: Final = 256
 
 
-class Recent(Collector):
-    """A series for each set of labels, with its last value, as long as that is not older than `window` seconds.
+class Recent:
+    """The last value for each set of labels, as long as that is not older than `window` seconds.
 
     Dropping what is old keeps the series of Apps and hosts that are gone from staying for good, also where nobody
     scrapes.
     """
 
-    def __init__(
-        self, name: str, meaning: str, labels: tuple[str, ...], *, window: float, monotonic: Callable[[], float]
-    ) -> None:
-        self._family = name, meaning, labels
+    def __init__(self, window: float, monotonic: Callable[[], float]) -> None:
         self._window = window
         self._monotonic = monotonic
         self._values: dict[tuple[str, ...], tuple[float, float]] = {}
@@ -40,16 +34,11 @@ class Recent(Collector):
                 self._drop_old()
             self._values[labels] = (self._monotonic(), value)
 
-    def collect(self) -> Iterator[Metric]:
+    def current(self) -> dict[tuple[str, ...], float]:
         """What is recent."""
         with self._lock:
             self._drop_old()
-            current = tuple(self._values.items())
-        name, meaning, labels = self._family
-        family = GaugeMetricFamily(name, meaning, labels=labels)
-        for values, (_, value) in current:
-            family.add_metric(values, value)
-        yield family
+            return {labels: value for labels, (_, value) in self._values.items()}
 
     def _drop_old(self) -> None:
         oldest = self._monotonic() - self._window

@@ -100,9 +100,8 @@ def with_everything() -> Metrics:
     metrics.process.lagged(0.001)
     metrics.process.heard("githubtokens", None)
     metrics.process.paused("api.github.com", "team-a", "acme", 60)
-    told = {"githubtoken_watch_age_seconds", "githubtoken_paused_seconds"}
     for name, (_, labels) in process_metrics.SOURCES.items():
-        if name not in told:
+        if name not in metrics.process._sources.given:
             metrics.process.watch(name, partial(dict, {labels: 1.0}) if labels else partial(float, 1))
     return metrics
 
