@@ -235,10 +235,10 @@ def given_back(secret: JSON) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": secret["type"]}
 
 
-def was_told(token: GitHubToken, namespace: str, reason: str) -> bool:
-    """Whether status says already that the namespace does not have the token, and why: it tells of `MOST_FAILURES`."""
+def was_told_of_conflict(token: GitHubToken, namespace: str) -> bool:
+    """Whether status says already that the Secret there is somebody else's: it tells of `MOST_FAILURES`."""
     told = ((failure.get("namespace"), failure.get("reason")) for failure in token.status.get("failures") or ())
-    return (namespace, reason) in told
+    return (namespace, reasons.SECRET_CONFLICT) in told
 
 
 def distribution(spread: Spread, body: dict[str, Any] | None, kept: Sequence[Failure] = ()) -> Distribution:

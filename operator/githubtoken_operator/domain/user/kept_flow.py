@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from githubtoken_operator.domain.github.device_answers import DeviceCode
 from githubtoken_operator.domain.objects import origin as origins
 from githubtoken_operator.domain.objects.origin import Origin
 from githubtoken_operator.domain.objects.secrets import annotations_of, decoded
@@ -55,23 +54,6 @@ class Flow:
     def is_open(self, now: datetime) -> bool:
         """Whether the code can still be entered."""
         return self.secret is not None and self.ended is None and now < self.expires
-
-
-def begun(code: DeviceCode, *, parent: str, client_id: str, origin: Origin, request: str | None, unused: int) -> Flow:
-    """The flow of a code that GitHub just gave."""
-    return Flow(
-        secret=code.device_code,
-        user_code=code.user_code,
-        verification_uri=code.verification_uri,
-        started=code.created,
-        expires=code.expires,
-        interval=code.interval,
-        parent=parent,
-        client_id=client_id,
-        request=request,
-        unused=unused,
-        origin=origin,
-    )
 
 
 def ended(flow: Flow, why: Terminal | None) -> Flow:

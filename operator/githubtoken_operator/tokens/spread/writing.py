@@ -151,7 +151,7 @@ class Writing:
     async def _conflicts(self, order: _Order, wanted: WantedNamespace, conflict: str) -> WantedNamespace:
         """The Secret is somebody else's, who is told once."""
         conflict_before = wanted.failure is not None and wanted.failure.reason == reasons.SECRET_CONFLICT
-        told = conflict_before or spread.was_told(order.token, wanted.namespace, reasons.SECRET_CONFLICT)
+        told = conflict_before or spread.was_told_of_conflict(order.token, wanted.namespace)
         failed = self._fails(order, wanted, reasons.SECRET_CONFLICT, conflict, RECHECK_CONFLICT)
         if not told and wanted.secret is not None:
             await self._telling.conflict(order.token, wanted.secret, conflict)

@@ -113,8 +113,13 @@ class SignIns:
             scopes = token.user.device_flow.scopes if token.user and token.user.device_flow else ()
             code = await self._github.start_device_flow(app, scopes)
             stored = credential.read(secret) if secret is not None else None
-            flow = kept_flow.begun(
-                code,
+            flow = Flow(
+                secret=code.device_code,
+                user_code=code.user_code,
+                verification_uri=code.verification_uri,
+                started=code.created,
+                expires=code.expires,
+                interval=code.interval,
                 parent=(stored.current if stored else None) or "",
                 client_id=app.client_id or "",
                 origin=origin.of(app.server),

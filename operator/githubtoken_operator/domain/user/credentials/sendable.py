@@ -100,8 +100,8 @@ def _of_another_app(credential: Credential, expected: Expected) -> Terminal | No
     )
 
 
-def elsewhere(credential: Credential, server: Server) -> Terminal | None:
-    """Why what is stored is not shown to that GitHub: it is another's."""
+def _of_another_host(credential: Credential, expected: Expected) -> Terminal | None:
+    server = expected.server
     if credential.origin is None or origin.same_host(credential.origin.web_url, server.web_url):
         return None
     return Terminal(
@@ -111,10 +111,6 @@ def elsewhere(credential: Credential, server: Server) -> Terminal | None:
         f"the seed Secret; if it is the same server by another name, remove the annotation `{origin.ORIGIN}` of the "
         "credential Secret",
     )
-
-
-def _of_another_host(credential: Credential, expected: Expected) -> Terminal | None:
-    return elsewhere(credential, expected.server)
 
 
 _OF_OTHERS: Final[Sequence[_RefusalRule]] = (_of_another_account, _of_another_app, _of_another_host)
