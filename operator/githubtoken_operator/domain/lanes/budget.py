@@ -59,15 +59,10 @@ class Budget:
         self._as_of = -math.inf
         self._slow_until = -math.inf
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing that was spent is remembered."""
-        return not self._spent
-
-    def left(self, now: float) -> float:
-        """Points of the present minute that are not spent."""
+    def is_idle(self, now: float) -> bool:
+        """Whether nothing was spent in the present minute."""
         self._forget(now)
-        return self._most - self._sum
+        return not self._spent
 
     def free_at(self, points: float, now: float) -> float:
         """When so many points may be spent: `now` or earlier where that is at once. Asking changes nothing."""

@@ -157,8 +157,8 @@ class CredentialState(Generic[K]):
 
     def in_use(self, now: float) -> bool:
         """Whether it says anything that another one, made anew, would not."""
-        self.budget.left(now)
-        return bool(self.inside or self.lanes or not self.budget.idle) or self.paused_until + TOGETHER > now
+        used = self.inside or self.lanes or not self.budget.is_idle(now)
+        return bool(used) or self.paused_until + TOGETHER > now
 
 
 @dataclass(slots=True)
