@@ -19,7 +19,7 @@ def app(chain: Chain) -> Check | None:
     """The App: whether it is there, and what its own `Ready` says."""
     if chain.app is None:
         return None
-    name = f"{chain.wanted.app_kind} {chain.app.name}"
+    name = f"{chain.wanted.app_kind} {chain.wanted.app}"
     found = chain.app.found
     if isinstance(found, ApiError) or found is None:
         anew = f"create it, or make the {chain.token.kind} anew with another `spec.appRef`"

@@ -61,7 +61,7 @@ def secret(chain: Chain) -> Check | None:
     """The consumer's Secret: whose it is, and whether it has the present token."""
     if chain.secret is None:
         return None
-    name, token = f"Secret {chain.secret.name}", chain.token
+    name, token = f"Secret {chain.token.secret}", chain.token
     note = NAME if token.namespace else CLUSTER_NAME
     name = name if token.namespace else f"{name} in {chain.view}"
     if at_fault := broken(chain, "secret", name):

@@ -46,11 +46,11 @@ def source(chain: Chain) -> Check | None:
 
 def credential(chain: Chain) -> Check | None:
     """The operator's Secret with a user's pair, or the sign-in that is to fill it."""
-    seen = chain.credential
-    if seen is None:
+    seen, user = chain.credential, chain.wanted.user
+    if seen is None or user is None:
         return None
     note = NAME if chain.token.namespace else CLUSTER_NAME
-    name, status = f"Credential Secret {seen.name}", chain.token.status
+    name, status = f"Credential Secret {user.credential}", chain.token.status
     if code := status.get("deviceFlow"):
         enter = f"enter the code {code.get('userCode')} at {code.get('verificationURI')}"
         return Check(name, "warning", "waits for somebody to sign in", enter)

@@ -24,7 +24,8 @@ class Chain:
     """All that was read at one moment; None for a link that this GitHubToken has not, or that is not known to be.
 
     Of a ClusterGitHubToken the Secret and what uses it are those of `view`, one of its namespaces; none without one.
-    `home` is where the operator is said to be, and so what is cluster-scoped has its Secrets.
+    `home` is where the operator is said to be, and so what is cluster-scoped has its Secrets. Each of `workloads` is by
+    its kind and name.
     """
 
     token: Snapshot
@@ -65,14 +66,13 @@ async def read(
     async def secret(ref: KeyRef | None, namespace: str, *, is_key: bool = False) -> SecretSeen | None:
         if ref is None:
             return None
-        reading = inspection.secret(namespace, ref.name, private_key=ref.key if is_key else "")
-        return await look(ref.name, reading)
+        return await look(inspection.secret(namespace, ref.name, private_key=ref.key if is_key else ""))
 
     async def workload(kind: str, name: str) -> tuple[str, Look[JSON]]:
-        return kind, await look(name, inspection.read(KINDS[kind], view, name))
+        return f"{kind} {name}", await look(inspection.read(KINDS[kind], view, name))
 
     async def pods_there() -> Look[Sequence[JSON]] | None:
-        return await look("pods", inspection.pods(view)) if view else None
+        return await look(inspection.pods(view)) if view else None
 
     secrets, consumer, pods, workloads = await asyncio.gather(
         asyncio.gather(
@@ -98,4 +98,4 @@ async def _app(inspection: Inspection, wanted: GitHubToken) -> Look[JSON] | None
         return None
     kind = Kind.APP if wanted.app_kind == "GitHubApp" else Kind.CLUSTER_APP
     namespace = wanted.namespace if kind is Kind.APP else ""
-    return await look(wanted.app, inspection.read(kind, namespace, wanted.app))
+    return await look(inspection.read(kind, namespace, wanted.app))

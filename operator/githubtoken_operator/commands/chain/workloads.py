@@ -16,7 +16,7 @@ from githubtoken_operator.domain.vocabulary.model import JSON
 
 def checks(chain: Chain) -> list[Check]:
     """A line each."""
-    return [_check(chain, f"{kind} {each.name}", each.found) for kind, each in chain.workloads]
+    return [_check(chain, name, seen.found) for name, seen in chain.workloads]
 
 
 def _check(chain: Chain, name: str, found: JSON | ApiError | None) -> Check:

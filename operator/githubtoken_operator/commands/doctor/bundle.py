@@ -44,8 +44,8 @@ async def collect(survey: Survey, found: Findings, checks: Sequence[Check]) -> d
     """The files' texts by their names, without any secret."""
     scope, platform = found.objects.scope, found.platform
     names = [str(pod["metadata"]["name"]) for pod in items(platform.replicas)]
-    events = await look("events", survey.events(scope))
-    logs = {name: await look(name, survey.log(platform.namespace, name, LINES)) for name in names}
+    events = await look(survey.events(scope))
+    logs = {name: await look(survey.log(platform.namespace, name, LINES)) for name in names}
     files: dict[str, object] = {
         "checks.yaml": [check.as_json for check in checks],
         "version.yaml": {"command": platform.version, "apiServer": platform.api_server.found, "scope": scope or "all"},
@@ -56,7 +56,7 @@ async def collect(survey: Survey, found: Findings, checks: Sequence[Check]) -> d
         "events.yaml": _kept(events, _event),
         "deployments.yaml": _kept(platform.deployments, _workload),
         "pods.yaml": _kept(platform.replicas, _workload),
-        "lease.yaml": _kept(Look("lease", _one(platform.lease.found)), _lease),
+        "lease.yaml": _kept(Look(_one(platform.lease.found)), _lease),
     }
     texts = {name: yaml.safe_dump(_plain(content), sort_keys=False) for name, content in files.items()}
     return texts | {f"logs/{name}.log": redact(_text(seen)) for name, seen in logs.items()}

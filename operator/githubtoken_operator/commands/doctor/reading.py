@@ -69,12 +69,12 @@ async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:
     crds = packaged()
     names = [str(crd["metadata"]["name"]) for crd in crds]
     version, served, replicas, (deployments, elsewhere), (lease, leases), found = await asyncio.gather(
-        look("version", survey.version()),
-        look("served", survey.served()),
-        look("replicas", survey.replicas(namespace)),
-        asyncio.gather(*(look("deployments", survey.deployments(where)) for where in (namespace, ""))),
-        asyncio.gather(look("lease", survey.lease(namespace)), look("leases", survey.leases())),
-        asyncio.gather(*(look(name, survey.crd(name)) for name in names)),
+        look(survey.version()),
+        look(survey.served()),
+        look(survey.replicas(namespace)),
+        asyncio.gather(*(look(survey.deployments(where)) for where in (namespace, ""))),
+        asyncio.gather(look(survey.lease(namespace)), look(survey.leases())),
+        asyncio.gather(*(look(survey.crd(name)) for name in names)),
     )
     return Platform(
         server=survey.server,
@@ -96,17 +96,17 @@ async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:
 async def _objects(survey: Survey, tokens: Tokens, inspection: Inspection, scope: str, platform: Platform) -> Inventory:
     operator_namespace = platform.namespace
     # Before the objects: what comes with a new one in between is no leftover.
-    labelled = await look("labelled", survey.labelled(scope))
+    labelled = await look(survey.labelled(scope))
     listed, clusterwide, apps, cluster_apps = await asyncio.gather(
-        look("githubtokens", _snapshots(tokens, scope or None)),
-        look("clustergithubtokens", _snapshots(tokens, "")),
-        look("githubapps", survey.objects(Kind.APP, scope)),
-        look("clustergithubapps", survey.objects(Kind.CLUSTER_APP, "")),
+        look(_snapshots(tokens, scope or None)),
+        look(_snapshots(tokens, "")),
+        look(survey.objects(Kind.APP, scope)),
+        look(survey.objects(Kind.CLUSTER_APP, "")),
     )
     parsed = [parse_app(body) for body in (*items(apps), *items(cluster_apps))]
     private = [(app.namespace or operator_namespace, app.private_key) for app in parsed]
     wanted = [(namespace, ref.name, ref.key) for namespace, ref in private if ref][:_MOST_LOOKS]
-    looks = await asyncio.gather(*(look(ref[1], inspection.secret(*ref[:2], private_key=ref[2])) for ref in wanted))
+    looks = await asyncio.gather(*(look(inspection.secret(*ref[:2], private_key=ref[2])) for ref in wanted))
     keys: Mapping[Key, Look[SecretLook]] = dict(zip(wanted, looks, strict=True))
     bodies = [*items(apps), *items(cluster_apps), *(token.body for token in (*items(listed), *items(clusterwide)))]
     places = [
@@ -114,8 +114,8 @@ async def _objects(survey: Survey, tokens: Tokens, inspection: Inspection, scope
         for body in bodies
         for name in named.secrets(body.get("spec") or {})
     ]
-    without = await look("labels", _unlabelled(labelled, inspection, scope, places))
-    left = await look("orphans", _left(tokens, scope, [it.body for it in items(listed)]))
+    without = await look(_unlabelled(labelled, inspection, scope, places))
+    left = await look(_left(tokens, scope, [it.body for it in items(listed)]))
     over = _leftovers(labelled, listed, clusterwide)
     return Inventory(
         scope,
@@ -140,7 +140,7 @@ async def _unlabelled(
         raise labelled.found
     known = labelled.found or {}
     lacking = sorted({place for place in places if place not in known and scope in ("", place[0])})[:_MOST_LOOKS]
-    looks = await asyncio.gather(*(look(name, inspection.secret(namespace, name)) for namespace, name in lacking))
+    looks = await asyncio.gather(*(look(inspection.secret(namespace, name)) for namespace, name in lacking))
     return [place for place, seen in zip(lacking, looks, strict=True) if seen.found is not None]
 
 
@@ -149,14 +149,14 @@ def _leftovers(
 ) -> Look[Sequence[tuple[tuple[str, str], Owner]]]:
     """Secrets whose owner is gone; of owners that the caller may not see nothing is said."""
     if isinstance(labelled.found, ApiError):
-        return Look("leftovers", labelled.found)
+        return Look(labelled.found)
     there = {
         kind: {token.uid for token in seen.found or ()}
         for kind, seen in (("GitHubToken", tokens), ("ClusterGitHubToken", cluster_tokens))
         if not isinstance(seen.found, ApiError)
     }
     owned = ((place, owner) for place, owner in sorted((labelled.found or {}).items()) if owner is not None)
-    return Look("leftovers", [it for it in owned if it[1].kind in there and it[1].uid not in there[it[1].kind]])
+    return Look([it for it in owned if it[1].kind in there and it[1].uid not in there[it[1].kind]])
 
 
 async def _snapshots(tokens: Tokens, namespace: str | None) -> Sequence[Snapshot]:
@@ -207,7 +207,7 @@ async def _rights(survey: Survey, platform: Platform, objects: Inventory) -> Rig
         return await _missing(asked, survey.may)
 
     guessed = not items(platform.deployments)
-    return Rights(await look("your rights", mine()), account, guessed, await look("operator's rights", theirs()))
+    return Rights(await look(mine()), account, guessed, await look(theirs()))
 
 
 async def _missing(asked: Sequence[tuple[Right, str]], may: Callable[[Right, str], Awaitable[bool]]) -> Sequence[Right]:
@@ -226,5 +226,5 @@ def _account(platform: Platform) -> tuple[str, list[str]]:
 
 async def _rivals(survey: Survey, scope: str) -> Mapping[str, Look[Sequence[JSON]]]:
     plurals = [plural for plural in rivals.PLACES if plural not in {"apps", "clustergenerators"}]
-    found = await asyncio.gather(*(look(plural, survey.first_of(rivals.paths(plural, scope))) for plural in plurals))
+    found = await asyncio.gather(*(look(survey.first_of(rivals.paths(plural, scope))) for plural in plurals))
     return dict(zip(plurals, found, strict=True))

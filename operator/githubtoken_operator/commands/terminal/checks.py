@@ -50,9 +50,8 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Look(Generic[T]):
-    """What was looked for, by its name, and what was there: None where it is not, the error where it cannot be seen."""
+    """What was there: None where it is not, the error where it cannot be seen."""
 
-    name: str
     found: T | ApiError | None
 
     @property
@@ -70,12 +69,12 @@ def first(rules: Iterable[Rule[C]], about: C) -> Check | None:
     return next((check for rule in rules if (check := rule(about)) is not None), None)
 
 
-async def look(name: str, reading: Awaitable[T | None]) -> Look[T]:
+async def look(reading: Awaitable[T | None]) -> Look[T]:
     """Reads; a refusal is a state. Of a kind that the API server does not know nothing is there."""
     try:
-        return Look(name, await reading)
+        return Look(await reading)
     except ApiError as error:
-        return Look(name, None if error.status == HTTPStatus.NOT_FOUND else error)
+        return Look(None if error.status == HTTPStatus.NOT_FOUND else error)
 
 
 async def together(asked: Iterable[Awaitable[T]]) -> list[T]:

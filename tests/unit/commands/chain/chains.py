@@ -24,13 +24,13 @@ def chain(token: Snapshot | None = None, **changes: Any) -> Chain:  # noqa: ANN4
     app = {**app_body(), "status": ACCEPTED}
     whole: dict[str, Any] = {
         "token": token or snapshot(status={"account": "acme"}),
-        "app": Look("acme", app),
-        "private_key": Look("acme-app", KEY),
+        "app": Look(app),
+        "private_key": Look(KEY),
         "client_secret": None,
         "source": None,
         "credential": None,
-        "secret": Look("ci", OURS),
-        "pods": Look("pods", []),
+        "secret": Look(OURS),
+        "pods": Look([]),
         "workloads": (),
         "now": NOW,
         "home": "githubtoken-system",

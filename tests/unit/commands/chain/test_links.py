@@ -85,7 +85,7 @@ def test_the_githubtoken_says_how_it_is_and_whether_that_still_holds(token: Snap
     ],
 )
 def test_an_app_that_is_not_as_it_should_be_says_why(app: object, state: str, says: str) -> None:
-    check = walked(app=Look("acme", app))["GitHubApp acme"]
+    check = walked(app=Look(app))["GitHubApp acme"]
     assert (check.state, check.says) == (state, says)
 
 
@@ -104,21 +104,21 @@ def test_an_app_that_is_not_as_it_should_be_says_why(app: object, state: str, sa
     ],
 )
 def test_a_private_key_that_cannot_be_used_says_why(secret: object, state: str, says: str) -> None:
-    check = walked(private_key=Look("acme-app", secret))[PRIVATE_KEY]
+    check = walked(private_key=Look(secret))[PRIVATE_KEY]
     assert (check.state, check.says) == (state, says)
 
 
 def test_a_key_that_is_not_where_the_operator_is_said_to_be_may_be_where_it_is() -> None:
     accepted = {**cluster_app_body(), "status": ACCEPTED}
     token = snapshot(status={"account": "acme"}, appRef={"kind": "ClusterGitHubApp", "name": "acme"})
-    check = walked(token, app=Look("acme", accepted), private_key=Look("acme-app", None))[PRIVATE_KEY]
+    check = walked(token, app=Look(accepted), private_key=Look(None))[PRIVATE_KEY]
     assert (check.state, check.says) == ("unknown", "the Secret is not in the namespace githubtoken-system")
     assert check.advice == "create it, or say --operator-namespace where the operator is in another"
 
 
 def test_an_app_that_names_no_key_cannot_mint() -> None:
     app = {**app_body(privateKeySecretRef=None), "status": ACCEPTED}
-    check = walked(app=Look("acme", app), private_key=None)["Private key"]
+    check = walked(app=Look(app), private_key=None)["Private key"]
     assert (check.state, check.says) == ("failed", "the App names none")
 
 
@@ -136,7 +136,7 @@ def test_an_app_that_names_no_key_cannot_mint() -> None:
 )
 def test_a_signer_stands_in_the_place_of_a_private_key(status: dict[str, Any], state: str, says: str) -> None:
     body = cluster_app_body(privateKeySecretRef=None, signer={"pkcs11": {"tokenLabel": "hsm", "keyLabel": "acme"}})
-    found = walked(app=Look("acme", {**body, "status": status}), private_key=None)
+    found = walked(app=Look({**body, "status": status}), private_key=None)
     assert "Private key" not in found
     assert (found["Signer PKCS#11 hsm/acme"].state, found["Signer PKCS#11 hsm/acme"].says) == (state, says)
 
@@ -147,7 +147,7 @@ def test_what_a_signer_refuses_is_told_at_the_signer(reason: str) -> None:
         **cluster_app_body(privateKeySecretRef=None, signer={"awsKMS": {"keyID": "alias/acme"}}),
         "status": ACCEPTED,
     }
-    found = walked(broken(reason), app=Look("acme", body), private_key=None)
+    found = walked(broken(reason), app=Look(body), private_key=None)
     assert found["Signer AWS KMS alias/acme"].says == f"{reason}: do that"
 
 
@@ -171,13 +171,13 @@ def test_what_the_operator_found_is_told_at_its_link_and_nowhere_else(reason: st
 
 @pytest.mark.parametrize("reason", [reasons.APP_NOT_ALLOWED, reasons.AUTHENTICATION_FAILED])
 def test_a_viewer_sees_where_the_chain_ends_although_the_link_itself_is_hidden(reason: str) -> None:
-    found = walked(broken(reason), app=Look("acme", DENIED), private_key=None, secret=Look("ci", DENIED))
+    found = walked(broken(reason), app=Look(DENIED), private_key=None, secret=Look(DENIED))
     assert (found["GitHubApp acme"].state, found["GitHubApp acme"].says) == ("failed", f"{reason}: do that")
     assert found["Secret ci"].state == "unknown"
 
 
 def test_a_viewer_is_told_the_revision_that_status_knows() -> None:
-    check = walked(secret=Look("ci", DENIED))["Secret ci"]
+    check = walked(secret=Look(DENIED))["Secret ci"]
     says = "not readable for you (User x cannot get it); status says that it has revision 3"
     assert (check.state, check.says) == ("unknown", says)
 
@@ -199,7 +199,7 @@ def annotated(**annotations: str) -> SecretLook:
     ],
 )
 def test_the_secret_says_whose_and_how_old_its_token_is(secret: object, state: str, says: str) -> None:
-    check = walked(secret=Look("ci", secret))["Secret ci"]
+    check = walked(secret=Look(secret))["Secret ci"]
     assert (check.state, check.says) == (state, says)
 
 
@@ -211,7 +211,7 @@ def test_the_secret_says_whose_and_how_old_its_token_is(secret: object, state: s
     ],
 )
 def test_nobody_is_told_to_make_a_secret_that_is_the_operators(token: Snapshot, advice: str) -> None:
-    assert advice in walked(token, secret=Look("ci", None))["Secret ci"].advice
+    assert advice in walked(token, secret=Look(None))["Secret ci"].advice
     assert "the operator makes it" in user(credential=None)["Credential Secret ci-credential"].advice
 
 
@@ -225,9 +225,9 @@ def user(source: object = KEY, credential: object = CREDENTIAL, token: Snapshot 
     spec: dict[str, Any] = {"user": {"seedSecretRef": {"name": "alice-seed"}}}
     return walked(
         token or snapshot(status={"kind": "User", **of}, **spec),
-        client_secret=Look("acme-app", SecretLook("Opaque", ("client-secret",), {}, {})),
-        source=Look("alice-seed", source),
-        credential=Look("ci-credential", credential),
+        client_secret=Look(SecretLook("Opaque", ("client-secret",), {}, {})),
+        source=Look(source),
+        credential=Look(credential),
     )
 
 
@@ -275,7 +275,7 @@ def test_a_credential_secret_of_another_is_told() -> None:
 def test_a_personal_token_hangs_on_nothing_but_its_secret(source: object, state: str, says: str) -> None:
     body = githubtoken_body(status=dict(snapshot().status), personal={"secretRef": {"name": "my-pat"}})
     del body["spec"]["appRef"]
-    found = walked(Snapshot(body), app=None, private_key=None, source=Look("my-pat", source))
+    found = walked(Snapshot(body), app=None, private_key=None, source=Look(source))
     assert list(found) == ["GitHubToken ci", "Personal token token in Secret my-pat", "Secret ci", "Pods"]
     check = found["Personal token token in Secret my-pat"]
     assert (check.state, check.says) == (state, says)

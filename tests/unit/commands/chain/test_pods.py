@@ -36,7 +36,7 @@ def pod(container: Any, *, started: str = BEFORE, touched: str = "", **spec: Any
 
 def judged(*pods: dict[str, Any], issued: str | None = ISSUED) -> list[Check]:
     found: list[dict[str, Any]] | ApiError = list(pods)
-    checks = walked(snapshot(status={"issuedTime": issued}), pods=Look("pods", found))
+    checks = walked(snapshot(status={"issuedTime": issued}), pods=Look(found))
     return [check for name, check in checks.items() if name.startswith("Pod")]
 
 
@@ -96,5 +96,5 @@ def test_many_pods_are_cut_and_the_stale_ones_stand_first() -> None:
 
 
 def test_pods_that_may_not_be_listed_are_told_in_their_place() -> None:
-    check = walked(pods=Look("pods", DENIED))["Pods"]
+    check = walked(pods=Look(DENIED))["Pods"]
     assert (check.state, check.says) == ("unknown", "not readable for you (User x cannot get it)")

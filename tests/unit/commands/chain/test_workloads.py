@@ -30,7 +30,7 @@ def workload(mark: str | None, *, replicas: int = 2, new: int = 2, seen: int = 4
 def judged(found: dict[str, Any] | ApiError | None, **status: Any) -> Check:  # noqa: ANN401 - fields of any kind
     sha = base64.b64encode(DIGEST.digest()).decode()
     token = snapshot(status={"tokenSHA256": sha, **status}, restartTargets=[{"kind": "Deployment", "name": "web"}])
-    return walked(token, workloads=[("Deployment", Look("web", found))])["Deployment web"]
+    return walked(token, workloads=[("Deployment web", Look(found))])["Deployment web"]
 
 
 @pytest.mark.parametrize(

@@ -57,16 +57,16 @@ def lease(*, holder: str = "a_1", ago: timedelta = timedelta(seconds=3), namespa
 def platform(**changes: Any) -> Platform:  # noqa: ANN401 - fields of any kind
     whole: dict[str, Any] = {
         "server": "https://api",
-        "api_server": Look("version", "v1.34.4"),
-        "served": Look("served", frozenset({"githubtokens", "githubapps", "clustergithubapps", "clustergithubtokens"})),
-        "crds": {crd["metadata"]["name"]: Look(crd["metadata"]["name"], crd) for crd in CRDS},
+        "api_server": Look("v1.34.4"),
+        "served": Look(frozenset({"githubtokens", "githubapps", "clustergithubapps", "clustergithubtokens"})),
+        "crds": {crd["metadata"]["name"]: Look(crd) for crd in CRDS},
         "packaged": CRDS,
         "namespace": SYSTEM,
-        "deployments": Look("deployments", [deployment()]),
-        "replicas": Look("replicas", [replica()]),
-        "lease": Look("lease", lease()),
-        "leases": Look("leases", [lease()]),
-        "elsewhere": Look("elsewhere", [deployment()]),
+        "deployments": Look([deployment()]),
+        "replicas": Look([replica()]),
+        "lease": Look(lease()),
+        "leases": Look([lease()]),
+        "elsewhere": Look([deployment()]),
         "version": VERSION,
         "now": NOW,
     }
@@ -78,14 +78,14 @@ def objects(*, tokens: Sequence[object] | ApiError | None = None, **changes: Any
     granted = {"account": "acme", "permissions": {"contents": "read"}}
     whole: dict[str, Any] = {
         "scope": "",
-        "tokens": Look("githubtokens", [snapshot(status=granted)] if tokens is None else tokens),
-        "cluster_tokens": Look("clustergithubtokens", []),
-        "apps": Look("githubapps", [{**app_body(), "status": ACCEPTED}]),
-        "cluster_apps": Look("clustergithubapps", []),
-        "keys": {(NAMESPACE, "acme-app", "private-key.pem"): Look("acme-app", key)},
-        "unlabelled": Look("labels", []),
-        "orphans": Look("orphans", []),
-        "leftovers": Look("leftovers", []),
+        "tokens": Look([snapshot(status=granted)] if tokens is None else tokens),
+        "cluster_tokens": Look([]),
+        "apps": Look([{**app_body(), "status": ACCEPTED}]),
+        "cluster_apps": Look([]),
+        "keys": {(NAMESPACE, "acme-app", "private-key.pem"): Look(key)},
+        "unlabelled": Look([]),
+        "orphans": Look([]),
+        "leftovers": Look([]),
         "operator_namespace": SYSTEM,
         "served": [],
         "now": NOW,
@@ -95,10 +95,10 @@ def objects(*, tokens: Sequence[object] | ApiError | None = None, **changes: Any
 
 HEALTHY = Findings(
     platform(),
-    Rights(Look("mine", []), f"{SYSTEM}/githubtoken-operator", guessed=False, operators=Look("operators", [])),
+    Rights(Look([]), f"{SYSTEM}/githubtoken-operator", guessed=False, operators=Look([])),
     objects(),
     [Reached("https://api.github.com", 200, 0.12, timedelta(seconds=-1))],
-    {"externalsecrets": Look("externalsecrets", []), "tokens": Look("tokens", None)},
+    {"externalsecrets": Look([]), "tokens": Look(None)},
 )
 
 
@@ -108,4 +108,4 @@ def checked(**changes: Any) -> dict[str, Check]:  # noqa: ANN401 - fields of any
 
 
 def rivals(**found: Sequence[JSON] | ApiError) -> Mapping[str, Look[Sequence[JSON]]]:
-    return {plural: Look(plural, bodies) for plural, bodies in found.items()}
+    return {plural: Look(bodies) for plural, bodies in found.items()}

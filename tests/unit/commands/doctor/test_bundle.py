@@ -50,8 +50,8 @@ async def test_no_secret_of_any_place_is_packed() -> None:
     secret = {"data": {"config": f"{TEXT} ${{token}}"}, "annotations": {"note": TEXT}}
     token = snapshot(annotations=applied, secret=secret, status={"account": TOKEN})
     texts = await packed(
-        platform=platform(deployments=Look("", [body]), replicas=Look("", [replica()])),
-        objects=objects(tokens=[token], cluster_tokens=Look("", [token])),
+        platform=platform(deployments=Look([body]), replicas=Look([replica()])),
+        objects=objects(tokens=[token], cluster_tokens=Look([token])),
     )
     everything = "\n".join(texts.values())
     for canary in (TOKEN, PROXY, TEXT, keys.pem().splitlines()[1]):
@@ -75,8 +75,8 @@ def test_its_variable_counts_where_there_is_no_flag() -> None:
 
 async def test_what_cannot_be_read_is_told_in_its_file() -> None:
     texts = await packed(
-        platform=platform(replicas=Look("", [replica("away")]), lease=Look("", DENIED)),
-        objects=objects(apps=Look("", DENIED)),
+        platform=platform(replicas=Look([replica("away")]), lease=Look(DENIED)),
+        objects=objects(apps=Look(DENIED)),
     )
     assert texts["logs/away.log"] == "not readable: no kubelet\n"
     assert yaml.safe_load(texts["githubapps.yaml"]) == {"error": "User x cannot get it"}
@@ -110,5 +110,5 @@ def test_the_operators_account_and_namespaces_are_those_of_its_deployment(
     pod = body["spec"]["template"]["spec"]
     pod["serviceAccountName"] = "robot"
     pod["containers"][0]["args"] = arguments
-    assert reading._account(platform(deployments=Look("", [body]))) == ("githubtoken-system/robot", served)
-    assert reading._account(platform(deployments=Look("", []))) == ("githubtoken-system/githubtoken-operator", [])
+    assert reading._account(platform(deployments=Look([body]))) == ("githubtoken-system/robot", served)
+    assert reading._account(platform(deployments=Look([]))) == ("githubtoken-system/githubtoken-operator", [])

@@ -54,7 +54,7 @@ def test_a_healthy_cluster_is_ok_in_every_line() -> None:
 
 
 def crds(name: str, found: object) -> dict[str, Any]:
-    return {**{crd["metadata"]["name"]: Look("", crd) for crd in CRDS}, name: Look(name, found)}
+    return {**{crd["metadata"]["name"]: Look(crd) for crd in CRDS}, name: Look(found)}
 
 
 def changed_crd() -> dict[str, Any]:
@@ -72,9 +72,9 @@ def going_crd() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "name", "state", "says"),
     [
-        ({"api_server": Look("", Unavailable(0, "no answer"))}, "API server", "failed", "no answer"),
+        ({"api_server": Look(Unavailable(0, "no answer"))}, "API server", "failed", "no answer"),
         (
-            {"served": Look("", Unavailable(401, "Unauthorized"))},
+            {"served": Look(Unavailable(401, "Unauthorized"))},
             "API server",
             "failed",
             "the API server does not accept your credentials: sign in to the cluster again, or try --context",
@@ -99,74 +99,74 @@ def going_crd() -> dict[str, Any]:
             "is served; whether it is of this version, you may not see",
         ),
         (
-            {"crds": crds(TOKENS_CRD, DENIED), "served": Look("", None)},
+            {"crds": crds(TOKENS_CRD, DENIED), "served": Look(None)},
             "CRD githubtokens",
             "failed",
             "is not installed",
         ),
         (
-            {"deployments": Look("", [])},
+            {"deployments": Look([])},
             "Deployment",
             "warning",
             "there is none of the operator in the namespace githubtoken-system",
         ),
         (
-            {"deployments": Look("", [deployment(ready=1)])},
+            {"deployments": Look([deployment(ready=1)])},
             "Deployment githubtoken-operator",
             "warning",
             "1 of 2 replicas are ready",
         ),
         (
-            {"deployments": Look("", [deployment(ready=0)])},
+            {"deployments": Look([deployment(ready=0)])},
             "Deployment githubtoken-operator",
             "failed",
             "0 of 2 replicas are ready",
         ),
         (
-            {"deployments": Look("", [deployment(replicas=0, ready=0)])},
+            {"deployments": Look([deployment(replicas=0, ready=0)])},
             "Deployment githubtoken-operator",
             "failed",
             "is scaled to 0, so no token is renewed",
         ),
         (
-            {"deployments": Look("", [deployment(), deployment(name="second")])},
+            {"deployments": Look([deployment(), deployment(name="second")])},
             "Deployments",
             "warning",
             "githubtoken-operator, second have one Lease: one of them works at a time",
         ),
-        ({"deployments": Look("", DENIED)}, "Deployment", "unknown", "not readable for you (User x cannot get it)"),
+        ({"deployments": Look(DENIED)}, "Deployment", "unknown", "not readable for you (User x cannot get it)"),
         (
-            {"replicas": Look("", [replica(), replica("b", waiting="CrashLoopBackOff")])},
+            {"replicas": Look([replica(), replica("b", waiting="CrashLoopBackOff")])},
             "Pod b",
             "failed",
             "does not run (CrashLoopBackOff)",
         ),
         (
-            {"replicas": Look("", [replica(), replica("b", version="0.2.0")])},
+            {"replicas": Look([replica(), replica("b", version="0.2.0")])},
             "Versions",
             "warning",
             "the replicas are 0.1.0 and 0.2.0",
         ),
         (
-            {"replicas": Look("", [replica(version="")])},
+            {"replicas": Look([replica(version="")])},
             "Versions",
             "warning",
             "the operator is 9, this command 0.1.0",
         ),
         (
-            {"lease": Look("", None)},
+            {"lease": Look(None)},
             "Lease",
             "warning",
             "there is none in the namespace githubtoken-system, so no operator has led there",
         ),
-        ({"lease": Look("", lease(holder=""))}, "Lease", "failed", "nobody holds it"),
+        ({"lease": Look(lease(holder=""))}, "Lease", "failed", "nobody holds it"),
         (
-            {"lease": Look("", lease(ago=timedelta(minutes=3)))},
+            {"lease": Look(lease(ago=timedelta(minutes=3)))},
             "Lease",
             "failed",
             "a_1 holds it and renewed it 3m ago: nobody leads",
         ),
-        ({"lease": Look("", DENIED)}, "Lease", "unknown", "not readable for you (User x cannot get it)"),
+        ({"lease": Look(DENIED)}, "Lease", "unknown", "not readable for you (User x cannot get it)"),
     ],
 )
 def test_what_is_wrong_with_the_platform_is_said(changes: dict[str, Any], name: str, state: str, says: str) -> None:
@@ -176,7 +176,7 @@ def test_what_is_wrong_with_the_platform_is_said(changes: dict[str, Any], name: 
 
 def leading(*places: str) -> Look[list[dict[str, Any]]]:
     """Leases that are held in these namespaces."""
-    return Look("leases", [lease(namespace=place) for place in places])
+    return Look([lease(namespace=place) for place in places])
 
 
 @pytest.mark.parametrize(
@@ -189,20 +189,20 @@ def leading(*places: str) -> Look[list[dict[str, Any]]]:
             "one leads in default too, and nothing keeps both from serving the same GitHubTokens",
         ),
         (
-            {"leases": Look("", [lease(), lease(namespace="default", ago=timedelta(hours=1))])},
+            {"leases": Look([lease(), lease(namespace="default", ago=timedelta(hours=1))])},
             "ok",
             "none leads in another namespace",
         ),
         (
-            {"leases": Look("", [lease(), lease(namespace="default", holder="")])},
+            {"leases": Look([lease(), lease(namespace="default", holder="")])},
             "ok",
             "none leads in another namespace",
         ),
         (
             {
                 "leases": leading(SYSTEM, "team"),
-                "deployments": Look("", [deployment("--namespaces=a,b")]),
-                "elsewhere": Look("", [deployment("--namespaces=c", namespace="team")]),
+                "deployments": Look([deployment("--namespaces=a,b")]),
+                "elsewhere": Look([deployment("--namespaces=c", namespace="team")]),
             },
             "ok",
             "one leads in team",
@@ -210,8 +210,8 @@ def leading(*places: str) -> Look[list[dict[str, Any]]]:
         (
             {
                 "leases": leading(SYSTEM, "team"),
-                "deployments": Look("", [deployment("--namespaces=a,b")]),
-                "elsewhere": Look("", [deployment("--namespaces", "b,c", namespace="team")]),
+                "deployments": Look([deployment("--namespaces=a,b")]),
+                "elsewhere": Look([deployment("--namespaces", "b,c", namespace="team")]),
             },
             "warning",
             "one leads in team too, and nothing keeps both from serving the same GitHubTokens",
@@ -219,15 +219,15 @@ def leading(*places: str) -> Look[list[dict[str, Any]]]:
         (
             {
                 "leases": leading(SYSTEM, "team"),
-                "deployments": Look("", [deployment("--namespaces=a,b")]),
-                "elsewhere": Look("", DENIED),
+                "deployments": Look([deployment("--namespaces=a,b")]),
+                "elsewhere": Look(DENIED),
             },
             "warning",
             "one leads in team too, and nothing keeps both from serving the same GitHubTokens",
         ),
         # There is no operator where it was looked for: the other is the one that was meant.
-        ({"leases": leading("github"), "lease": Look("", None)}, "ok", "one leads in github"),
-        ({"leases": Look("", DENIED)}, "unknown", "not readable for you (User x cannot get it)"),
+        ({"leases": leading("github"), "lease": Look(None)}, "ok", "one leads in github"),
+        ({"leases": Look(DENIED)}, "unknown", "not readable for you (User x cannot get it)"),
     ],
 )
 def test_another_operator_of_the_same_namespaces_is_told(changes: dict[str, Any], state: str, says: str) -> None:
@@ -239,12 +239,12 @@ def test_another_operator_of_the_same_namespaces_is_told(changes: dict[str, Any]
 @pytest.mark.parametrize(
     "found",
     [
-        pytest.param({"elsewhere": Look("", [deployment(namespace="github")])}, id="by its Deployment"),
-        pytest.param({"elsewhere": Look("", []), "leases": leading("github")}, id="by its Lease"),
+        pytest.param({"elsewhere": Look([deployment(namespace="github")])}, id="by its Deployment"),
+        pytest.param({"elsewhere": Look([]), "leases": leading("github")}, id="by its Lease"),
     ],
 )
 def test_an_operator_in_another_namespace_than_was_said_is_found(found: dict[str, Any]) -> None:
-    check = checked(platform=platform(deployments=Look("", []), **found))["Deployment"]
+    check = checked(platform=platform(deployments=Look([]), **found))["Deployment"]
     assert (check.state, check.advice) == ("warning", "say --operator-namespace github")
 
 
@@ -256,21 +256,21 @@ GET, LIST = Right("get", "", "secrets"), Right("list", "", "secrets")
 @pytest.mark.parametrize(
     ("found", "name", "state", "says"),
     [
-        (Rights(Look("", [GET, LIST]), "s/o", guessed=False, operators=Look("", [])), "Your rights", "warning", None),
+        (Rights(Look([GET, LIST]), "s/o", guessed=False, operators=Look([])), "Your rights", "warning", None),
         (
-            Rights(Look("", []), "s/o", guessed=False, operators=Look("", [GET, LIST, Right("create", "", "events")])),
+            Rights(Look([]), "s/o", guessed=False, operators=Look([GET, LIST, Right("create", "", "events")])),
             "Operator's rights",
             "failed",
             "ServiceAccount s/o may not get, list secrets; create events",
         ),
         (
-            Rights(Look("", []), "s/o", guessed=True, operators=Look("", [GET])),
+            Rights(Look([]), "s/o", guessed=True, operators=Look([GET])),
             "Operator's rights",
             "unknown",
             "no Deployment says which account is the operator's; ServiceAccount s/o may not get secrets",
         ),
         (
-            Rights(Look("", DENIED), "s/o", guessed=False, operators=Look("", DENIED)),
+            Rights(Look(DENIED), "s/o", guessed=False, operators=Look(DENIED)),
             "Operator's rights",
             "unknown",
             "not readable for you (User x cannot get it)",
@@ -301,7 +301,7 @@ async def test_a_cluster_token_takes_the_operator_the_same_rights() -> None:
             return not account
 
     body = {**snapshot(propagation="Immediate").body, "metadata": {"name": "ci", "uid": "u"}}
-    of = objects(tokens=[], cluster_tokens=Look("", [Snapshot(body)]))
+    of = objects(tokens=[], cluster_tokens=Look([Snapshot(body)]))
     found = await reading._rights(cast("Survey", Asked()), platform(), of)
     assert ("patch", "pods/status") in asked
     assert Right("patch", "", "pods/status") in (found.operators.seen or ())
@@ -354,14 +354,14 @@ KEY = (NAMESPACE, "acme-app", "private-key.pem")
 
 def app(*ready: str, **spec: Any) -> Look[Any]:  # noqa: ANN401 - fields of any kind
     status = {"conditions": [condition("Ready", *ready)]} if ready else ACCEPTED
-    return Look("", [{**app_body(**spec), "status": status}])
+    return Look([{**app_body(**spec), "status": status}])
 
 
 @pytest.mark.parametrize(
     ("changes", "state", "says"),
     [
         ({"apps": app("False", "AuthenticationFailed", "no")}, "failed", "AuthenticationFailed: no"),
-        ({"apps": Look("", [{**app_body(), "status": {}}])}, "warning", "the operator has not looked at it yet"),
+        ({"apps": Look([{**app_body(), "status": {}}])}, "warning", "the operator has not looked at it yet"),
         ({"apps": app("Unknown", "Pending", "no answer yet")}, "warning", "Pending: no answer yet"),
         (
             {"apps": app(apiURL="https://ghes.example.com/api/v3", webURL="https://github.com")},
@@ -374,15 +374,11 @@ def app(*ready: str, **spec: Any) -> Look[Any]:  # noqa: ANN401 - fields of any 
             "Accepted; `apiURL` is on api.github.com, and `webURL` on ghes.example.com",
         ),
         ({"apps": app(privateKeySecretRef=None)}, "ok", "Accepted: it names no private key"),
-        ({"keys": {KEY: Look("", None)}}, "failed", "there is no key `private-key.pem` in Secret acme-app"),
-        ({"keys": {KEY: Look("", DENIED)}}, "ok", "Accepted; its key is not readable for you"),
+        ({"keys": {KEY: Look(None)}}, "failed", "there is no key `private-key.pem` in Secret acme-app"),
+        ({"keys": {KEY: Look(DENIED)}}, "ok", "Accepted; its key is not readable for you"),
         ({"keys": {}}, "ok", "Accepted"),
         (
-            {
-                "keys": {
-                    KEY: Look("", SecretLook("Opaque", ("private-key.pem",), {}, {}, key_problem="it is encrypted"))
-                }
-            },
+            {"keys": {KEY: Look(SecretLook("Opaque", ("private-key.pem",), {}, {}, key_problem="it is encrypted"))}},
             "failed",
             "its private key must be an RSA key in PEM, but it is encrypted",
         ),
@@ -403,13 +399,13 @@ def test_each_app_says_how_it_and_its_key_are(changes: dict[str, Any], state: st
 def test_an_app_whose_key_is_with_a_service_says_so(ready: tuple[str, ...], state: str, says: str) -> None:
     status = {"conditions": [condition("Ready", *ready)], "keyFingerprint": "SHA256:abc"}
     body = cluster_app_body(privateKeySecretRef=None, signer={"awsKMS": {"keyID": "alias/acme"}})
-    found = checked(objects=objects(apps=Look("", []), cluster_apps=Look("", [{**body, "status": status}])))
+    found = checked(objects=objects(apps=Look([]), cluster_apps=Look([{**body, "status": status}])))
     assert (found["ClusterGitHubApp acme"].state, found["ClusterGitHubApp acme"].says) == (state, says)
 
 
 def test_a_key_that_is_not_where_the_operator_is_said_to_be_is_not_called_missing() -> None:
     body, key = {**cluster_app_body(), "status": ACCEPTED}, ("githubtoken-system", "acme-app", "private-key.pem")
-    found = objects(apps=Look("", []), cluster_apps=Look("", [body]), keys={key: Look("", None)})
+    found = objects(apps=Look([]), cluster_apps=Look([body]), keys={key: Look(None)})
     check = checked(objects=found)["ClusterGitHubApp acme"]
     assert check.state == "unknown"
     assert check.says == "Accepted; there is no Secret acme-app in the namespace githubtoken-system"
@@ -451,7 +447,7 @@ def test_permissions_that_were_taken_away_since_are_told() -> None:
 def test_a_cluster_token_says_how_far_it_is(status: dict[str, Any], state: str, says: str) -> None:
     body = copy.deepcopy(dict(snapshot(status={"namespaces": {"summary": "2/2"}, **status}).body))
     del body["metadata"]["namespace"]
-    found = checked(objects=objects(cluster_tokens=Look("", [Snapshot(body)])))["ClusterGitHubToken ci"]
+    found = checked(objects=objects(cluster_tokens=Look([Snapshot(body)])))["ClusterGitHubToken ci"]
     assert (found.state, found.says) == (state, says)
 
 
@@ -495,38 +491,38 @@ MANY_UNLABELLED = (
     ("changes", "name", "state", "says"),
     [
         (
-            {"unlabelled": Look("", [("team", "acme-app")])},
+            {"unlabelled": Look([("team", "acme-app")])},
             "Labels",
             "ok",
             "1 of the Secrets that Apps and GitHubTokens name has a watch by name",
         ),
         (
-            {"unlabelled": Look("", [("team", f"pat-{number}") for number in range(201)])},
+            {"unlabelled": Look([("team", f"pat-{number}") for number in range(201)])},
             "Labels",
             "warning",
             MANY_UNLABELLED,
         ),
-        ({"unlabelled": Look("", DENIED)}, "Labels", "unknown", "not readable for you (User x cannot get it)"),
+        ({"unlabelled": Look(DENIED)}, "Labels", "unknown", "not readable for you (User x cannot get it)"),
         (
-            {"orphans": Look("", [Orphan("team", f"{n}-pair", n, None, None) for n in "abcdefg"])},
+            {"orphans": Look([Orphan("team", f"{n}-pair", n, None, None) for n in "abcdefg"])},
             "Orphans",
             "warning",
             f"credential Secrets without a GitHubToken: {', '.join(f'team/{n}-pair' for n in 'abcde')} and 2 more",
         ),
-        ({"orphans": Look("", DENIED)}, "Orphans", "unknown", "not readable for you (User x cannot get it)"),
+        ({"orphans": Look(DENIED)}, "Orphans", "unknown", "not readable for you (User x cannot get it)"),
         (
-            {"leftovers": Look("", [(("t", "pull"), Owner("ClusterGitHubToken", "ci", "u-1"))])},
+            {"leftovers": Look([(("t", "pull"), Owner("ClusterGitHubToken", "ci", "u-1"))])},
             "Leftovers",
             "warning",
             "the object is gone and its Secret is not, whose token may be alive: t/pull of ClusterGitHubToken ci",
         ),
-        ({"leftovers": Look("", DENIED)}, "Leftovers", "unknown", "not readable for you (User x cannot get it)"),
+        ({"leftovers": Look(DENIED)}, "Leftovers", "unknown", "not readable for you (User x cannot get it)"),
         ({"tokens": DENIED}, "GitHubTokens", "unknown", "not readable for you (User x cannot get it)"),
         ({"tokens": DENIED}, "Installations", "unknown", "not readable for you (User x cannot get it)"),
         ({"tokens": DENIED}, "Permissions", "unknown", "not readable for you (User x cannot get it)"),
         ({"tokens": []}, "GitHubTokens", "ok", "there is none"),
         ({"tokens": [], "scope": "team"}, "GitHubTokens", "ok", "there is none in the namespace team"),
-        ({"apps": Look("", [])}, "Apps", "ok", "there is none"),
+        ({"apps": Look([])}, "Apps", "ok", "there is none"),
     ],
 )
 def test_what_was_left_or_cannot_be_seen_is_one_line(changes: dict[str, Any], name: str, state: str, says: str) -> None:
@@ -575,15 +571,12 @@ def test_an_api_server_that_is_away_leaves_everything_else_unknown() -> None:
     away: ApiError = Unavailable(0, "the API server cannot be reached")
     found = checked(
         platform=platform(
-            **{
-                name: Look(name, away)
-                for name in ("api_server", "served", "deployments", "replicas", "lease", "leases")
-            },
-            crds={crd["metadata"]["name"]: Look("", away) for crd in CRDS},
+            **{name: Look(away) for name in ("api_server", "served", "deployments", "replicas", "lease", "leases")},
+            crds={crd["metadata"]["name"]: Look(away) for crd in CRDS},
         ),
-        rights=Rights(Look("", away), "s/o", guessed=True, operators=Look("", away)),
+        rights=Rights(Look(away), "s/o", guessed=True, operators=Look(away)),
         objects=objects(
-            **{name: Look(name, away) for name in ("apps", "cluster_apps", "unlabelled", "orphans", "leftovers")},
+            **{name: Look(away) for name in ("apps", "cluster_apps", "unlabelled", "orphans", "leftovers")},
             tokens=away,
         ),
         rivals=rivals(tokens=away),

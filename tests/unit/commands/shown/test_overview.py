@@ -29,7 +29,7 @@ def page(
     secret: SecretLook | Forbidden | None = SECRET,
     events: tuple[Happening, ...] | Forbidden = (EVENT,),
 ) -> str:
-    return overview(chain(token or snapshot(), secret=Look("ci", secret)), CHAIN, events)
+    return overview(chain(token or snapshot(), secret=Look(secret)), CHAIN, events)
 
 
 def line(label: str, text: str) -> str:
