@@ -57,11 +57,7 @@ class ApiCall:
         return self.token
 
     def body(self) -> dict[str, Any]:
-        """The JSON object in the body; empty where there is no body.
-
-        Raises:
-            ApiError: 400.
-        """
+        """The JSON object in the body; empty where there is no body. Raises `ApiError`: 400."""
         if self.call.invalid_json:
             raise ApiError(400, "Problems parsing JSON")
         if self.call.document is None:

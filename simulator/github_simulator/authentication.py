@@ -97,8 +97,7 @@ def seeming_app(state: State, credentials: Credentials) -> App | None:
 def app_by_jwt(state: State, credentials: Credentials, *, now: float, client_ids: bool = True) -> App:
     """The App behind a JWT.
 
-    Raises:
-        ApiError: 401 or 404, in the words of `jwt_check`; also for a token where a JWT is needed.
+    Raises `ApiError`: 401 or 404, in the words of `jwt_check`; also for a token where a JWT is needed.
     """
     if credentials.kind == "none":
         raise ApiError(401, jwt_check.UNDECODABLE)
@@ -135,8 +134,7 @@ def live_token(state: State, credentials: Credentials, *, now: float, lag: float
 def oauth_client(state: State, credentials: Credentials, client_id: str) -> App:
     """The client whose own `/applications/{client_id}` this is.
 
-    Raises:
-        ApiError: 404 for an unknown client or no credentials, 401 where they do not match.
+    Raises `ApiError`: 404 for an unknown client or no credentials, 401 where they do not match.
     """
     app = state.app_by_client_id(client_id)
     if app is None or credentials.kind == "none":
@@ -167,8 +165,7 @@ class LoginGuard:
     def check(self, principal: str, *, now: float) -> None:
         """Refuse a principal with too many failures; a knock at a closed door keeps it closed.
 
-        Raises:
-            ApiError: 403.
+        Raises `ApiError`: 403.
         """
         failures = self._failures.get(principal)
         if failures is None or not self.limit:

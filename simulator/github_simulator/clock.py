@@ -50,11 +50,7 @@ class VirtualClock:
         self.set(self.now() + seconds)
 
     def run_at(self, speed: float) -> None:
-        """Let time pass `speed` times as fast from now on; 0 stops it.
-
-        Raises:
-            ValueError: The speed is negative.
-        """
+        """Let time pass `speed` times as fast from now on; 0 stops it. Raises `ValueError`: the speed is negative."""
         if speed < 0:
             raise ValueError("`speed` must be 0 or more")
         self.set(self.now())

@@ -27,11 +27,7 @@ _LEVELS = {"read": 1, "write": 2, "admin": 3}
 
 
 def find(state: State, app: App, installation_id: int) -> Installation:
-    """The App's installation with that id.
-
-    Raises:
-        ApiError: 404, also for another App's installation.
-    """
+    """The App's installation with that id. Raises `ApiError`: 404, also for another App's installation."""
     installation = state.installations.get(installation_id)
     if installation is None or installation.app is not app:
         raise ApiError(404, "Not Found")
@@ -49,8 +45,7 @@ def mint(
     Returns:
         The token's value, its record, and the repositories it was narrowed to (None: not narrowed).
 
-    Raises:
-        ApiError: 403 for a suspended installation, 422 for what is not granted.
+    Raises `ApiError`: 403 for a suspended installation, 422 for what is not granted.
     """
     if installation.suspended_at is not None:
         raise ApiError(403, SUSPENDED)
@@ -74,8 +69,7 @@ def mint(
 def granted_permissions(installation: Installation, requested: object) -> dict[str, str]:
     """The permissions of a token: what was requested, or all that the installation has, `with_metadata`.
 
-    Raises:
-        ApiError: 422 where more is requested than was granted.
+    Raises `ApiError`: 422 where more is requested than was granted.
     """
     if requested is None or requested == {}:
         return with_metadata(installation.permissions)

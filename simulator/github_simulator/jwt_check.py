@@ -46,8 +46,7 @@ def verify(token: str, *, now: float, find_app: Callable[[str], App | None], cli
         find_app: Finds an App by the `iss` claim, an app id or a client id.
         client_ids: Whether client ids are known as issuers, as an Enterprise Server does since 3.14.
 
-    Raises:
-        ApiError: 401, or 404 where the issuer is unknown.
+    Raises `ApiError`: 401, or 404 where the issuer is unknown.
     """
     header, claims = _decoded(token)
     if header.get("alg") != "RS256":

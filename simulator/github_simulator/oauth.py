@@ -104,8 +104,7 @@ def refresh(state: State, fields: Mapping[str, str], *, now: float) -> Issued:
 
     The fields are `client_id`, `client_secret` (not needed for a sign-in by device flow) and `refresh_token`.
 
-    Raises:
-        OAuthError: `incorrect_client_credentials` or `bad_refresh_token`.
+    Raises `OAuthError`: `incorrect_client_credentials` or `bad_refresh_token`.
     """
     app = _client(state, fields)
     token = state.refresh_tokens.get(tokens.sha256(fields.get("refresh_token", "")))
@@ -128,11 +127,7 @@ def refresh(state: State, fields: Mapping[str, str], *, now: float) -> Issued:
 
 
 def start_device_flow(state: State, fields: Mapping[str, str], *, web_url: str, now: float) -> dict[str, Any]:
-    """`POST /login/device/code`.
-
-    Raises:
-        OAuthError: 404 for an unknown client, 400 `device_flow_disabled`.
-    """
+    """`POST /login/device/code`. Raises `OAuthError`: 404 for an unknown client, 400 `device_flow_disabled`."""
     app = state.app_by_client_id(fields.get("client_id", ""))
     if app is None:
         raise _UnknownClient
@@ -162,8 +157,7 @@ def start_device_flow(state: State, fields: Mapping[str, str], *, web_url: str, 
 def poll_device_flow(state: State, fields: Mapping[str, str], *, now: float) -> Issued:
     """A poll of a running device flow; no client secret is needed.
 
-    Raises:
-        OAuthError: As the documentation's "Error codes for the device flow" lists them.
+    Raises `OAuthError`: as the documentation's "Error codes for the device flow" lists them.
     """
     app = _client(state, fields)
     code = state.device_codes.get(fields.get("device_code", ""))

@@ -32,11 +32,7 @@ _KEY_BITS = 2048
 
 
 def find_app(simulation: Simulation, name: object) -> App:
-    """The App with that id, client id or slug.
-
-    Raises:
-        ControlError: 404.
-    """
+    """The App with that id, client id or slug. Raises `ControlError`: 404."""
     for app in simulation.state.apps.values():
         if str(name) in {str(app.id), app.client_id, app.slug}:
             return app
@@ -44,11 +40,7 @@ def find_app(simulation: Simulation, name: object) -> App:
 
 
 def find_installation(simulation: Simulation, number: object) -> Installation:
-    """The installation with that id.
-
-    Raises:
-        ControlError: 404.
-    """
+    """The installation with that id. Raises `ControlError`: 404."""
     installation = simulation.state.installations.get(int(str(number)))
     if installation is None:
         raise ControlError("`installation` must be an installation's id", status=404)
@@ -87,11 +79,7 @@ def create_app(simulation: Simulation, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def change_app(app: App, changes: dict[str, Any]) -> None:
-    """Set fields of `APP_SETTINGS`.
-
-    Raises:
-        ControlError: A field is none of them.
-    """
+    """Set fields of `APP_SETTINGS`. Raises `ControlError`: A field is none of them."""
     for name, value in changes.items():
         if name not in APP_SETTINGS:
             raise ControlError(f"`{name}` must be one of {', '.join(APP_SETTINGS)}")
@@ -170,8 +158,7 @@ def reinstall(simulation: Simulation, installation: Installation) -> Installatio
 def change_repository(simulation: Simulation, owner: str, name: str, changes: dict[str, Any]) -> Repository:
     """Rename a repository (`name`), transfer it (`owner`, made where it is new), or both.
 
-    Raises:
-        ControlError: There is no such repository, or one of the new name; a field is neither of the two.
+    Raises `ControlError`: there is no such repository, or one of the new name; a field is neither of the two.
     """
     repository = simulation.state.find_repository(owner, name)
     if repository is None:
@@ -186,8 +173,7 @@ def change_repository(simulation: Simulation, owner: str, name: str, changes: di
 def rename_account(simulation: Simulation, login: str, new_login: str) -> None:
     """Call a user or an organization otherwise, or where there is none of that login the enterprise of that slug.
 
-    Raises:
-        ControlError: There is no such account, or one of the new login.
+    Raises `ControlError`: there is no such account, or one of the new login.
     """
     accounts = simulation.state.accounts
     account = accounts.get(login.lower()) or accounts.get(f"enterprises/{login}".lower())

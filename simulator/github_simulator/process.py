@@ -76,11 +76,7 @@ class SimulatorProcess:
         self.stop()
 
     def start(self) -> None:
-        """Start the process and wait until it listens.
-
-        Raises:
-            SimulatorFailedError: It ended before that.
-        """
+        """Start the process and wait until it listens. Raises `SimulatorFailedError`: it ended before that."""
         command = [sys.executable, "-m", "github_simulator", "--json", "--until-stdin-closes", *self._arguments]
         # The program is this package itself, run by this interpreter.
         self._process = subprocess.Popen(  # noqa: S603

@@ -63,11 +63,7 @@ class Points:
         self._spent: defaultdict[int, deque[tuple[float, int]]] = defaultdict(deque)
 
     def take(self, app_id: int, method: str, *, now: float) -> None:
-        """Count one request.
-
-        Raises:
-            ApiError: 403 with the time until there are points again.
-        """
+        """Count one request. Raises `ApiError`: 403 with the time until there are points again."""
         if not self.limit:
             return
         spent, cost = self._spent[app_id], 1 if method == "GET" else 5
@@ -101,8 +97,7 @@ class RateLimits:
     def take(self, principal: str, *, now: float) -> Bucket:
         """Count one request.
 
-        Raises:
-            ApiError: 403 where the budget is used up, with the headers that say until when.
+        Raises `ApiError`: 403 where the budget is used up, with the headers that say until when.
         """
         bucket = self.bucket(principal, now=now)
         if bucket.remaining == 0:

@@ -29,8 +29,7 @@ DEMO: dict[str, list[dict[str, Any]]] = {
 def plant(simulation: Simulation, seed: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
     """Carry the seed out; returns the documents of what was made, App keys and token pairs included.
 
-    Raises:
-        ControlError: The seed has an unknown section or a bad entry.
+    Raises `ControlError`: the seed has an unknown section or a bad entry.
     """
     unknown = sorted(set(seed) - set(SECTIONS))
     if unknown:

@@ -87,8 +87,7 @@ class State:
     def move_repository(self, repository: Repository, *, name: str, owner: Account) -> None:
         """Rename it, give it to another owner, or both. What it was called leads to it; selections do not follow it.
 
-        Raises:
-            ValueError: There is a repository of the new name.
+        Raises `ValueError`: there is a repository of the new name.
         """
         before, after = repository.full_name.lower(), f"{owner.login}/{name}".lower()
         if after != before and after in self.repositories:
@@ -102,8 +101,7 @@ class State:
     def rename_account(self, account: Account, login: str) -> None:
         """Call it otherwise. Its repositories are led to, its own old login is free for anybody.
 
-        Raises:
-            ValueError: There is an account of the new login.
+        Raises `ValueError`: there is an account of the new login.
         """
         former, key = _key(account.login, account.type), _key(login, account.type)
         if key != former and key in self.accounts:

@@ -52,8 +52,7 @@ def server_context(names: tuple[str, ...]) -> tuple[ssl.SSLContext, str]:
 def given_context(path: Path) -> ssl.SSLContext:
     """A server's TLS context with the certificate and the key of a PEM file.
 
-    Raises:
-        ValueError: The file cannot be read, or holds something else.
+    Raises `ValueError`: the file cannot be read, or holds something else.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:

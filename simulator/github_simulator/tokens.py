@@ -116,11 +116,7 @@ def sha256(token: str) -> str:
 
 
 def normalized_sha256(digest: str) -> str:
-    """The hexadecimal form of a SHA-256 given in hexadecimal or base64.
-
-    Raises:
-        ValueError: It is neither.
-    """
+    """The hexadecimal form of a SHA-256 given in hexadecimal or base64. Raises `ValueError`: it is neither."""
     try:
         raw = bytes.fromhex(digest) if len(digest) == _SHA256_HEX_LENGTH else base64.b64decode(digest, validate=True)
     except (ValueError, binascii.Error):
