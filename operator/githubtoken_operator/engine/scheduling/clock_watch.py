@@ -43,13 +43,11 @@ class ClockWatch:
         hosts: HostClocks,
         look_again: Callable[[], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        within: float = MEASURED_WITHIN,
     ) -> None:
         self._set_by = set_by
         self._hosts = hosts
         self._look_again = look_again
         self._sleep = sleep
-        self._within = within
 
     async def run(self) -> None:
         """Watches until it is cancelled."""
@@ -64,6 +62,6 @@ class ClockWatch:
             whole = timedelta(seconds=round(abs(step).total_seconds()))
             logger.warning("the machine's clock was set %s by %s", way, format_duration(whole))
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._within):
+                async with asyncio.timeout(MEASURED_WITHIN):
                     await self._hosts.measure_clocks()
             self._look_again()

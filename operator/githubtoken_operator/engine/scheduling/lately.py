@@ -17,12 +17,9 @@ MOST: Final = 4096
 class Lately(Generic[K, V]):
     """Values by key, with the time at which each was put in; `monotonic` gives seconds."""
 
-    def __init__(self, monotonic: Callable[[], float], *, most: int = MOST) -> None:
+    def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._kept: Newest[K, tuple[float, V]] = Newest(most)
-
-    def __len__(self) -> int:
-        return len(self._kept)
+        self._kept: Newest[K, tuple[float, V]] = Newest(MOST)
 
     def get(self, key: K, life: float) -> V | None:
         """The value, unless it is `life` seconds old."""

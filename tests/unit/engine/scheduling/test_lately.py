@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from githubtoken_operator.engine.scheduling.lately import Lately
+from githubtoken_operator.engine.scheduling.lately import MOST, Lately
 
 
 def test_a_value_serves_for_its_life() -> None:
@@ -30,8 +30,7 @@ def test_what_is_put_in_anew_lives_anew_and_what_is_dropped_is_gone() -> None:
 
 
 def test_there_is_a_most_and_the_oldest_goes_first() -> None:
-    kept: Lately[int, int] = Lately(lambda: 0.0, most=3)
-    for number in (0, 1, 0, 2, 3):
+    kept: Lately[int, int] = Lately(lambda: 0.0)
+    for number in range(MOST + 1):
         kept.put(number, number)
-    assert [kept.get(number, 1) for number in range(4)] == [0, None, 2, 3]
-    assert len(kept) == 3
+    assert [kept.get(number, 1) for number in (0, 1, MOST)] == [None, 1, MOST]
