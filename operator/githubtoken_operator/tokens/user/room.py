@@ -12,14 +12,11 @@ from githubtoken_operator.domain.user.credentials.orphans import owner_of
 from githubtoken_operator.domain.user.entry import SecretKey
 from githubtoken_operator.domain.vocabulary.model import JSON
 from githubtoken_operator.engine.cache.watched import Ref
-from githubtoken_operator.tokens.user.announcements import Announcements
 from githubtoken_operator.tokens.user.credentials import Credentials
 from githubtoken_operator.tokens.user.observing import UserInputs
 from githubtoken_operator.tokens.user.revocation import PairRevocation
 from githubtoken_operator.tokens.user.rotation import Rotation
-from githubtoken_operator.tokens.user.seeds import Seeds
 from githubtoken_operator.tokens.user.sign_in import SignIns
-from githubtoken_operator.tokens.user.storing.credential_store import CredentialStore
 from githubtoken_operator.tokens.user.storing.saving import Savings
 
 LONGEST_NAME: Final = 253
@@ -38,12 +35,7 @@ class UserRoom:
                 ground.wake(reader)
 
         savings = Savings(ground.cluster, ground.journal, wake=saved, monotonic=ground.clocks.monotonic)
-        self.credentials: Final = Credentials(
-            store=CredentialStore(ground.cluster, savings, holder=ground.journal.holder),
-            savings=savings,
-            seeds=Seeds(),
-            announcements=Announcements(ground),
-        )
+        self.credentials: Final = Credentials(ground, savings)
         self.rotation: Final = Rotation(ground, self.credentials)
         self.sign_ins: Final = SignIns(ground, self.credentials.store, savings)
         self.inputs: Final = UserInputs(self.credentials, self.sign_ins)

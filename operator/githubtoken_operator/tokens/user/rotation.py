@@ -63,7 +63,7 @@ class Rotation:
             try:
                 # Step 2. From here on nobody else who follows the protocol sends this token.
                 self._fence.check(term)
-                intent = self._credentials.announcements.intent(stored, sent)
+                intent = self._credentials.intent(stored, sent)
                 announced = credential_body.with_intent(secret, intent, token, client_id, origin.of(app.server))
                 secret = await self._store.write(announced)
 

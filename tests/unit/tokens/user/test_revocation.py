@@ -14,7 +14,7 @@ from githubtoken_operator.domain.user.credentials.credential import Intent
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.model import Token
 from githubtoken_operator.domain.vocabulary.times import format_time
-from githubtoken_operator.tokens.user.announcements import FOREIGN_INTENT_WAIT
+from githubtoken_operator.tokens.user.credentials import FOREIGN_INTENT_WAIT
 from tests.unit.fakes import AFTER, Killed, raising
 from tests.unit.tokens.ends import CREDENTIAL, TOKEN, living, revocations, until_gone, user
 

@@ -26,7 +26,7 @@ from githubtoken_operator.domain.vocabulary.errors import Terminal, Transient
 from githubtoken_operator.domain.vocabulary.model import Answer, App, Token
 from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.tokens.kind import StartOver
-from githubtoken_operator.tokens.user.announcements import FOREIGN_INTENT_WAIT, POD_LOOK
+from githubtoken_operator.tokens.user.credentials import FOREIGN_INTENT_WAIT, POD_LOOK
 from tests.unit.builders import NAMESPACE, NOW, app, app_body, pod_body, secret, user_body
 from tests.unit.fakes import AFTER, API_AWAY, BEFORE, LOST, NOT_SENT, Killed, Moment, Process, World, raising, token_ref
 
