@@ -44,7 +44,7 @@ def status(
 
     async def work(session: Session) -> bool:
         token = await session.find(name, clusterwide=clusterwide)
-        seen = await read(session.inspection, token, operator_namespace, utc_now(), view=where.namespace or "")
+        seen = await read(session.survey, token, operator_namespace, utc_now(), view=where.namespace or "")
         events, checks = await events_about(session.tokens, token), links(seen)
         if output:
             secret = secret_json(seen.secret.found if seen.secret else None)

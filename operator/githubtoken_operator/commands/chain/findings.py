@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import SecretLook
 from githubtoken_operator.commands.chain.reading import Chain, SecretSeen
 from githubtoken_operator.commands.terminal.checks import Check, first, unseen
 from githubtoken_operator.domain.objects.specs.sources import KeyRef

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.chain.findings import broken, of_secret
 from githubtoken_operator.commands.chain.reading import Chain

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from githubtoken_operator.adapters.kubernetes.cluster import KINDS, Kind
-from githubtoken_operator.adapters.kubernetes.commands.inspection import Inspection, SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import SecretLook, Survey
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.checks import Look, look
 from githubtoken_operator.domain.objects.specs.github_app import GitHubApp, parse_app
@@ -52,13 +52,11 @@ class Chain:
         return _parsed(self.app)
 
 
-async def read(
-    inspection: Inspection, token: Snapshot, operator_namespace: str, now: datetime, *, view: str = ""
-) -> Chain:
+async def read(survey: Survey, token: Snapshot, operator_namespace: str, now: datetime, *, view: str = "") -> Chain:
     """Reads all links; `operator_namespace` has the Secrets of what is cluster-scoped."""
     wanted = parse_token(token.body, operator_namespace)
     view = token.namespace or view
-    app = await _app(inspection, wanted)
+    app = await _app(survey, wanted)
     source = _parsed(app)
     where, home = token.namespace if wanted.app_kind == "GitHubApp" else operator_namespace, wanted.namespace
     user = wanted.user
@@ -66,13 +64,13 @@ async def read(
     async def secret(ref: KeyRef | None, namespace: str, *, is_key: bool = False) -> SecretSeen | None:
         if ref is None:
             return None
-        return await look(inspection.secret(namespace, ref.name, private_key=ref.key if is_key else ""))
+        return await look(survey.secret(namespace, ref.name, private_key=ref.key if is_key else ""))
 
     async def workload(kind: str, name: str) -> tuple[str, Look[JSON]]:
-        return f"{kind} {name}", await look(inspection.read(KINDS[kind], view, name))
+        return f"{kind} {name}", await look(survey.read(KINDS[kind], view, name))
 
     async def pods_there() -> Look[Sequence[JSON]] | None:
-        return await look(inspection.pods(view)) if view else None
+        return await look(survey.pods(view)) if view else None
 
     secrets, consumer, pods, workloads = await asyncio.gather(
         asyncio.gather(
@@ -93,9 +91,9 @@ def _parsed(app: Look[JSON] | None) -> GitHubApp | None:
     return None if found is None else parse_app(found)
 
 
-async def _app(inspection: Inspection, wanted: GitHubToken) -> Look[JSON] | None:
+async def _app(survey: Survey, wanted: GitHubToken) -> Look[JSON] | None:
     if not wanted.app:
         return None
     kind = Kind.APP if wanted.app_kind == "GitHubApp" else Kind.CLUSTER_APP
     namespace = wanted.namespace if kind is Kind.APP else ""
-    return await look(inspection.read(kind, namespace, wanted.app))
+    return await look(survey.read(kind, namespace, wanted.app))

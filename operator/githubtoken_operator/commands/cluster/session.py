@@ -12,7 +12,6 @@ import click
 
 from githubtoken_operator.adapters.kubernetes.access.access import of_user
 from githubtoken_operator.adapters.kubernetes.api import Api
-from githubtoken_operator.adapters.kubernetes.commands.inspection import Inspection
 from githubtoken_operator.adapters.kubernetes.commands.survey import Survey
 from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden, Invalid, NotFound
@@ -45,7 +44,6 @@ class Session:
     """The GitHubTokens of the cluster and what is around them, and the namespace that the command is about."""
 
     tokens: Tokens
-    inspection: Inspection
     survey: Survey
     namespace: str
 
@@ -84,4 +82,4 @@ def in_cluster(where: Where, work: Callable[[Session], Awaitable[T]]) -> T:
 async def _connected(where: Where, work: Callable[[Session], Awaitable[T]]) -> T:
     access = await of_user(kubeconfig=where.kubeconfig, context=where.context)
     async with Api(access.configuration, renew=access.renew) as api:
-        return await work(Session(Tokens(api), Inspection(api), Survey(api), where.namespace or access.namespace))
+        return await work(Session(Tokens(api), Survey(api), where.namespace or access.namespace))

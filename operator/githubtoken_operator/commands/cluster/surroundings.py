@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import SecretLook
 from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.cluster.snapshot import Snapshot

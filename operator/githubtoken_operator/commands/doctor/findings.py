@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
-from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right
+from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right, SecretLook
 from githubtoken_operator.adapters.reach import Reached
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.checks import Look

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.commands.chain.findings import BREAKS
 from githubtoken_operator.commands.cluster.snapshot import Snapshot

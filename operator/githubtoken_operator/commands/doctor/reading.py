@@ -11,8 +11,7 @@ from typing import Final
 from githubtoken_operator import __version__
 from githubtoken_operator.adapters.clock import utc_now
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
-from githubtoken_operator.adapters.kubernetes.commands.inspection import Inspection, SecretLook
-from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right, Survey
+from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right, SecretLook, Survey
 from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.reach import reach
@@ -48,7 +47,7 @@ async def read(session: Session, *, namespace: str | None, operator_namespace: s
     survey, tokens = session.survey, session.tokens
     scope = namespace or await _scope(survey, session.namespace)
     platform = await _platform(survey, operator_namespace, utc_now())
-    objects = await _objects(survey, tokens, session.inspection, scope, platform)
+    objects = await _objects(survey, tokens, scope, platform)
     asked = _hosts(objects) if github else {}
     asking = [reach(url, bundle, os.environ, utc_now) for url, bundle in sorted(asked.items())[:_MOST_HOSTS]]
     of_rights, reached, found = await asyncio.gather(
@@ -93,7 +92,7 @@ async def _platform(survey: Survey, namespace: str, now: datetime) -> Platform:
     )
 
 
-async def _objects(survey: Survey, tokens: Tokens, inspection: Inspection, scope: str, platform: Platform) -> Inventory:
+async def _objects(survey: Survey, tokens: Tokens, scope: str, platform: Platform) -> Inventory:
     operator_namespace = platform.namespace
     # Before the objects: what comes with a new one in between is no leftover.
     labelled = await look(survey.labelled(scope))
@@ -106,7 +105,7 @@ async def _objects(survey: Survey, tokens: Tokens, inspection: Inspection, scope
     parsed = [parse_app(body) for body in (*items(apps), *items(cluster_apps))]
     private = [(app.namespace or operator_namespace, app.private_key) for app in parsed]
     wanted = [(namespace, ref.name, ref.key) for namespace, ref in private if ref][:_MOST_LOOKS]
-    looks = await asyncio.gather(*(look(inspection.secret(*ref[:2], private_key=ref[2])) for ref in wanted))
+    looks = await asyncio.gather(*(look(survey.secret(*ref[:2], private_key=ref[2])) for ref in wanted))
     keys: Mapping[Key, Look[SecretLook]] = dict(zip(wanted, looks, strict=True))
     bodies = [*items(apps), *items(cluster_apps), *(token.body for token in (*items(listed), *items(clusterwide)))]
     places = [
@@ -114,7 +113,7 @@ async def _objects(survey: Survey, tokens: Tokens, inspection: Inspection, scope
         for body in bodies
         for name in named.secrets(body.get("spec") or {})
     ]
-    without = await look(_unlabelled(labelled, inspection, scope, places))
+    without = await look(_unlabelled(labelled, survey, scope, places))
     left = await look(_left(tokens, scope, [it.body for it in items(listed)]))
     over = _leftovers(labelled, listed, clusterwide)
     return Inventory(
@@ -134,13 +133,13 @@ async def _objects(survey: Survey, tokens: Tokens, inspection: Inspection, scope
 
 
 async def _unlabelled(
-    labelled: Look[Labelled], inspection: Inspection, scope: str, places: Sequence[tuple[str, str]]
+    labelled: Look[Labelled], survey: Survey, scope: str, places: Sequence[tuple[str, str]]
 ) -> Sequence[tuple[str, str]]:
     if isinstance(labelled.found, ApiError):
         raise labelled.found
     known = labelled.found or {}
     lacking = sorted({place for place in places if place not in known and scope in ("", place[0])})[:_MOST_LOOKS]
-    looks = await asyncio.gather(*(look(inspection.secret(namespace, name)) for namespace, name in lacking))
+    looks = await asyncio.gather(*(look(survey.secret(namespace, name)) for namespace, name in lacking))
     return [place for place, seen in zip(lacking, looks, strict=True) if seen.found is not None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.commands.chain.links import links
 from githubtoken_operator.commands.chain.reading import Chain

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import Unavailable
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.checks import Look

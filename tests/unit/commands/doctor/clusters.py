@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
 from githubtoken_operator.adapters.reach import Reached
 from githubtoken_operator.commands.crds import packaged

@@ -10,8 +10,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
-from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right, Survey
+from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right, SecretLook, Survey
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Unavailable
 from githubtoken_operator.adapters.reach import Reached
 from githubtoken_operator.commands.cluster.snapshot import Snapshot

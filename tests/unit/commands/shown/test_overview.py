@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from githubtoken_operator.adapters.kubernetes.commands.inspection import SecretLook
+from githubtoken_operator.adapters.kubernetes.commands.survey import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.cluster.surroundings import Happening, events_json, secret_json

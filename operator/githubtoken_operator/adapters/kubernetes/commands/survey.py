@@ -1,6 +1,8 @@
-"""The cluster as `githubtoken doctor` looks at it: versions, CRDs, rights, the operator's own objects, and lists.
+"""The cluster as `githubtoken status` and `doctor` look at it: single objects, lists, rights, and the operator itself.
 
-Of Secrets only metadata is asked for. Every method raises a subclass of `ApiError`.
+A Secret is reduced to what may be shown as soon as it is read; of a private key that is its fingerprint, as GitHub
+shows it in an App's settings, or what is wrong with it. Of lists of Secrets only metadata is asked for. Every method
+raises a subclass of `ApiError`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from githubtoken_operator.adapters.kubernetes.api import Api
 from githubtoken_operator.adapters.kubernetes.cluster import METADATA, Kind
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
 from githubtoken_operator.adapters.kubernetes.lease import LEASE_NAME as LEASE
-from githubtoken_operator.domain.objects.secrets import ROLE, controller_of
+from githubtoken_operator.domain.apps import key_text, rsa_key
+from githubtoken_operator.domain.consumer import mounts
+from githubtoken_operator.domain.objects.secrets import ROLE, annotations_of, controller_of, decoded_bytes, labels_of
 from githubtoken_operator.domain.objects.specs.github_token import API_VERSION
 from githubtoken_operator.domain.vocabulary.model import JSON
 
@@ -52,8 +56,20 @@ class Owner:
     uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class SecretLook:
+    """Of a Secret: its type, the names of its keys, labels and annotations; `key_problem` or `fingerprint` of a key."""
+
+    type: str
+    keys: tuple[str, ...]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    fingerprint: str = ""
+    key_problem: str = ""
+
+
 class Survey:
-    """Reads what concerns the whole cluster, and lists."""
+    """Reads, and changes nothing."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -62,6 +78,21 @@ class Survey:
     def server(self) -> str:
         """The API server's address."""
         return self._api.server
+
+    async def read(self, kind: Kind, namespace: str, name: str) -> JSON:
+        """One object; `NotFound`."""
+        return await self._api.request("GET", kind.path(namespace, name))
+
+    async def secret(self, namespace: str, name: str, *, private_key: str = "") -> SecretLook:
+        """What may be shown of a Secret; with `private_key`, of the key under that name too. `NotFound`."""
+        found = await self.read(Kind.SECRET, namespace, name)
+        judged = _judged(decoded_bytes(found, private_key)) if private_key else ("", "")
+        keys = tuple(sorted(found.get("data") or ()))
+        return SecretLook(found.get("type", "Opaque"), keys, labels_of(found), annotations_of(found), *judged)
+
+    async def pods(self, namespace: str) -> Sequence[JSON]:
+        """The pods that a kubelet has and that have not ended."""
+        return await self._api.list_items(Kind.POD.path(namespace), {"fieldSelector": mounts.SELECTED})
 
     async def version(self) -> str:
         """The API server's version, `v1.34.1`."""
@@ -147,6 +178,17 @@ class Survey:
     async def _operators(self, path: str) -> Sequence[JSON]:
         found = await self._api.list_items(path, {"labelSelector": _COMPONENT})
         return [body for body in found if _is_operators(body)]
+
+
+def _judged(text: bytes | None) -> tuple[str, str]:
+    """Fingerprint and problem of a private key, one of them empty; both where there is none."""
+    if text is None:
+        return "", ""
+    try:
+        key = rsa_key.numbers(key_text.key_der(text))
+        return rsa_key.fingerprint(key.n, key.e), ""
+    except (key_text.NotAKey, rsa_key.Unusable) as error:
+        return "", str(error)
 
 
 def _is_operators(body: JSON) -> bool:
