@@ -21,7 +21,6 @@ from githubtoken_operator.tokens.installation.kind import InstallationKind
 from githubtoken_operator.tokens.kind import TokenKinds
 from githubtoken_operator.tokens.personal.kind import PersonalKind
 from githubtoken_operator.tokens.runs.acting import Actions
-from githubtoken_operator.tokens.runs.circumstances import Circumstances
 from githubtoken_operator.tokens.runs.gatherer import Gatherer
 from githubtoken_operator.tokens.runs.reconciler import Reconciler
 from githubtoken_operator.tokens.runs.turn import TokenTurns
@@ -59,11 +58,11 @@ def runs_on(ground: Ground) -> Runs:
 
 def _reconciler(ground: Ground, apps: Apps, kinds: TokenKinds, known: Known) -> Reconciler:
     claims, finalizer, turns = Claims(ground.objects, ground.watched), Finalizer(ground), TokenTurns(ground.turns)
-    spreads, circumstances = Spreads(ground, known, claims), Circumstances(ground, apps=apps, finalizer=finalizer)
+    spreads = Spreads(ground, known, claims)
     endings = Endings(ground, kinds=kinds, apps=apps, spreads=spreads)
     return Reconciler(
         ground,
-        gatherer=Gatherer(ground, kinds=kinds, circumstances=circumstances, claims=claims, spreads=spreads),
+        gatherer=Gatherer(ground, kinds=kinds, apps=apps, finalizer=finalizer, claims=claims, spreads=spreads),
         actions=Actions(ground, apps=apps, turns=turns, finalizer=finalizer, spreads=spreads),
         turns=turns,
         revocations=Revocations(ground, endings=endings, finalizer=finalizer),

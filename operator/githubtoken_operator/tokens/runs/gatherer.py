@@ -14,21 +14,27 @@ from typing import Final
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden, Terminating
 from githubtoken_operator.apps.ground import Ground
+from githubtoken_operator.apps.reader import Resolved
+from githubtoken_operator.apps.resolving import Apps
 from githubtoken_operator.domain.consumer import consumer
 from githubtoken_operator.domain.consumer.consumer import Issued
+from githubtoken_operator.domain.installation import policy
+from githubtoken_operator.domain.lanes.lane import Lane
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken, parse_token
 from githubtoken_operator.domain.observed.observation import Observation
 from githubtoken_operator.domain.runs import appcheck
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.domain.vocabulary.conditions import ready_of
-from githubtoken_operator.domain.vocabulary.errors import Terminal
-from githubtoken_operator.domain.vocabulary.model import JSON
+from githubtoken_operator.domain.vocabulary.errors import RateLimited, Terminal, TokenError
+from githubtoken_operator.domain.vocabulary.model import JSON, App
+from githubtoken_operator.domain.vocabulary.times import format_time
 from githubtoken_operator.engine.cache.objects import Read
 from githubtoken_operator.engine.cache.watched import Ref
 from githubtoken_operator.tokens.consumer.claims import Claims
-from githubtoken_operator.tokens.kind import Gathered, TokenKinds
+from githubtoken_operator.tokens.deletion.finalizer import Finalizer
+from githubtoken_operator.tokens.kind import Gathered, TokenKind, TokenKinds
 from githubtoken_operator.tokens.memory import Memory, app_ref, with_place
-from githubtoken_operator.tokens.runs.circumstances import Circumstances
+from githubtoken_operator.tokens.moments import Moments
 from githubtoken_operator.tokens.spread.spreads import Spreads
 
 _DIGITS: Final = 40
@@ -39,14 +45,16 @@ class Gatherer:
     """Observes GitHubTokens."""
 
     def __init__(
-        self, ground: Ground, *, kinds: TokenKinds, circumstances: Circumstances, claims: Claims, spreads: Spreads
+        self, ground: Ground, *, kinds: TokenKinds, apps: Apps, finalizer: Finalizer, claims: Claims, spreads: Spreads
     ) -> None:
         self._objects = ground.objects
         self._watched = ground.watched
         self._turns = ground.turns
         self._home = ground.home
         self._kinds = kinds
-        self._circumstances = circumstances
+        self._moments = Moments(ground)
+        self._apps = apps
+        self._finalizer = finalizer
         self._claims = claims
         self._spreads = spreads
 
@@ -70,7 +78,7 @@ class Gatherer:
         secrets = [Ref(Kind.SECRET, token.namespace, name) for name in kind.secrets(token)]
         consumers = self._spreads.secrets(token) if token.clusterwide else [Ref(*_place_of(token))]
         self._watched.depends(key, [*(_inputs_of_app(token) if kind.of_app else ()), *secrets, *consumers])
-        around = await self._circumstances.gather(token, kind, body, memory)
+        around = await self._around(token, kind, body, memory)
         seen, resolved = around.observation, around.resolved
         inputs = [resolved.digest] if resolved.source else []
         stored: Issued | None = None
@@ -99,6 +107,41 @@ class Gatherer:
         seen = replace(seen, renewal=kind.renewal(seen), retry_now=retry_now)
         return replace(around, observation=seen, stored=stored, inputs=made_with)
 
+    async def _around(self, token: GitHubToken, kind: TokenKind, body: JSON, memory: Memory) -> Gathered:
+        """What is known before anything was read that belongs to the object itself. Raises `ApiError`."""
+        resolved = (
+            await self._apps.resolve_for(app_ref(token), token.namespaced_name[0])
+            if kind.of_app and token.invalid is None
+            else Resolved(self._moments.now())
+        )
+        lane = kind.lane(token, resolved.app)
+        local_time = self._moments.now()
+        seen = Observation(
+            now=local_time + self._moments.ahead(lane.host),
+            token=token,
+            secret=None,
+            failures=token.failures,
+            own=kind.own,
+            spec_hash=consumer.spec_hash(token, resolved.app) if resolved.app else None,
+            server=kind.server(token, resolved.app or memory.app),
+            trouble=_trouble(token, kind, resolved),
+            limit=self._limit(lane, resolved.app),
+            last_error=memory.error,
+            unholdable=await self._finalizer.refusal() if token.revoke else None,
+        )
+        return Gathered(seen, kind, body, resolved, local_time, stored=None, inputs="")
+
+    def _limit(self, lane: Lane, app: App | None) -> RateLimited | None:
+        ends = self._turns.paused_until(lane)
+        if ends is None:
+            return None
+        limited = "the App" if app else "the token's user"
+        # A time, and the same at each look: what is left of it would be another status each time.
+        until = self._moments.at(ends)
+        message = f"GitHub limits {limited} on {lane.host}: waiting until {format_time(until)}"
+        left = (until - self._moments.now()).total_seconds()
+        return RateLimited(reasons.RATE_LIMITED, message, retry_after=left)
+
     def forget(self, key: Ref) -> None:
         """The object is gone."""
         secrets = [ref for ref in self._watched.reads(key) if ref.kind is Kind.SECRET]
@@ -112,6 +155,16 @@ class Gatherer:
         status = token.status
         had = status.get("revision") is not None or ready_of(status)[1] == reasons.SECRET_CONFLICT
         return not had and self._objects.lacks(*_place_of(token))
+
+
+def _trouble(token: GitHubToken, kind: TokenKind, resolved: Resolved) -> TokenError | None:
+    if resolved.error is not None:
+        if resolved.error.reason == reasons.INVALID_SPEC:
+            return Terminal(reasons.APP_NOT_READY, f"{token.app_kind} `{token.app}`: {resolved.error.message}")
+        return resolved.error
+    if resolved.app is not None and (denied := policy.refusal(token, resolved.app.limits)):
+        return denied
+    return kind.trouble(resolved)
 
 
 def _place_of(token: GitHubToken) -> tuple[Kind, str, str]:
