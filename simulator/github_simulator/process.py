@@ -11,13 +11,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from github_simulator.control_client import Control
 from github_simulator.server import Addresses
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _STOP_SECONDS = 10.0
 
@@ -70,9 +67,7 @@ class SimulatorProcess:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:

@@ -22,7 +22,6 @@ from github_simulator.tls import given_context, server_context
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
     from github_simulator.exchange import Route
 
@@ -88,9 +87,7 @@ class Server:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     async def start(self) -> None:

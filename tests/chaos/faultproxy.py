@@ -15,7 +15,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, StreamReader, TCPConnector, web
@@ -70,9 +69,7 @@ class FaultProxy:
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(_START_WITHIN)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(_START_WITHIN)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -22,7 +22,6 @@ from localcluster.errors import ImagesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
 
 BASE: Final = f"localhost/python:{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
 _REPOSITORY: Final = Path(__file__).parents[2]
@@ -61,9 +60,7 @@ class Images:
         self._folder.mkdir(parents=True, exist_ok=True)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         subprocess.run(["umount", self._folder / "storage" / "overlay"], capture_output=True, check=False)
 
     def buildah(self, *arguments: str | Path) -> str:

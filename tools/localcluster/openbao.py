@@ -41,7 +41,6 @@ from localcluster.process import Guard, Process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
 LOCK: Final = Path(__file__).parents[1] / "openbao.lock"
 _READY_WITHIN: Final = 30.0
@@ -109,9 +108,7 @@ class OpenBao:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

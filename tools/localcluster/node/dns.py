@@ -10,7 +10,7 @@ from __future__ import annotations
 import socketserver
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 import dns.exception
 import dns.flags
@@ -19,9 +19,6 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _LIFE_SECONDS: Final = 5
 
@@ -54,9 +51,7 @@ class DNSServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -31,7 +31,6 @@ from localcluster.process import Guard, Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from localcluster.controlplane import ControlPlane
     from localcluster.node.binaries import NodeBinaries
@@ -65,9 +64,7 @@ class Node:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Ends the node's programs; the containers end with the sandbox."""
         self._processes.clear()
         self._stack.close()

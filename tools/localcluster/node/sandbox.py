@@ -28,7 +28,6 @@ from localcluster.process import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 INSIDE: Final = Path("/run/sandbox")
@@ -99,9 +98,7 @@ class Sandbox:
             raise NodeError(f"the node's cgroups could not be made: {error}") from error
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         deadline = time.monotonic() + _CGROUPS_GONE_WITHIN
         # A cgroup can be removed once the kernel has taken its last process away.

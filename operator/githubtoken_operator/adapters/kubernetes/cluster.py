@@ -93,14 +93,10 @@ Noted = Callable[[Kind, str, str, JSON | None], None]
 """Told of an object: kind, namespace, name, and the object, or None where there is none."""
 
 
-def _unnoted(_kind: Kind, _namespace: str, _name: str, _body: JSON | None) -> None:
-    """Where nobody needs to know."""
-
-
 class Cluster:
     """The objects of one cluster."""
 
-    def __init__(self, api: Api, *, announce: Noted = _unnoted, answered: Noted = _unnoted) -> None:
+    def __init__(self, api: Api, *, announce: Noted = lambda *_: None, answered: Noted = lambda *_: None) -> None:
         """`announce` is told of each object that was read, None where it is not there, and of each Secret to write.
 
         `answered` is told of each object as the API server had it when it answered.

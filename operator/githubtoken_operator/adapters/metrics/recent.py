@@ -23,10 +23,6 @@ class Recent:
         self._lock = Lock()
         self._sweep_at = _SWEEP
 
-    def __len__(self) -> int:
-        """How many are kept."""
-        return len(self._values)
-
     def note(self, labels: tuple[str, ...], value: float) -> None:
         """Shows the value from now on."""
         with self._lock:

@@ -336,7 +336,7 @@ def test_what_is_not_scraped_is_not_kept_for_good() -> None:
     for number in range(5000):
         metrics.rate_limit("api.github.com", f"{number}", "", 4999)
         clock.now += 60
-    assert len(metrics._rate_limits) < 600
+    assert len(metrics._rate_limits._values) < 600
 
 
 def test_a_host_that_nobody_asks_any_more_has_no_clock() -> None:
