@@ -38,7 +38,11 @@ class Queued:
 
     before: int
     out: str = ""
-    reason: str = reasons.PENDING
+
+    @property
+    def reason(self) -> str:
+        """That GitHub does not answer is no turn that comes."""
+        return reasons.GITHUB_UNAVAILABLE if self.out else reasons.PENDING
 
     @property
     def message(self) -> str:

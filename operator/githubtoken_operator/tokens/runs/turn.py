@@ -11,7 +11,7 @@ from datetime import timedelta
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.domain.lanes.budget import WRITE
 from githubtoken_operator.domain.observed.observation import Observation
-from githubtoken_operator.domain.observed.standing import BackingOff, Queued
+from githubtoken_operator.domain.observed.standing import BackingOff, Queued, Standing
 from githubtoken_operator.domain.runs.due.outcomes import NotItsTurn, Outcome, Settled
 from githubtoken_operator.domain.vocabulary import conditions, reasons
 from githubtoken_operator.domain.vocabulary.errors import NotSent, OutcomeUnknown
@@ -56,20 +56,23 @@ def was_unanswered(seen: Observation) -> bool:
     return conditions.ready_of(seen.token.status) == ("False", reasons.GITHUB_UNAVAILABLE)
 
 
-def while_waiting(gathered: Gathered, waits: Waits) -> tuple[Queued | None, NotItsTurn]:
+def while_waiting(gathered: Gathered, waits: Waits) -> tuple[Standing | None, NotItsTurn]:
     """What status is to say, None where it need not, and when to look again at an object that has a reservation.
 
-    It is said once, where status says nothing of this spec yet, or has become untrue.
+    It is said once, where status says nothing of this spec yet, or has become untrue: where the token has died since
+    its renewal failed, why it failed.
     """
     seen, status = gathered.observation, gathered.observation.token.status
+    decided = conditions.is_decided(status, seen.token.generation)
     untrue = not seen.valid and conditions.ready_of(status)[0] == "True"
-    unsaid = timedelta(seconds=WORTH_A_WORD - waits.waited)
-    if not untrue and unsaid > timedelta():
-        return None, NotItsTurn(unsaid)
-    said = not untrue and conditions.is_decided(status, seen.token.generation)
-    left = gathered.deadline - seen.now.timestamp()
-    again = NotItsTurn(timedelta(seconds=min(left, LOOK_AGAIN) if left > 0 else LOOK_AGAIN))
-    return None if said else Queued(waits.before, out=gathered.lane.host if waits.out else ""), again
+    unsaid = 0.0 if untrue else max(WORTH_A_WORD - waits.waited, 0.0)
+    # A token that dies while it waits is told when it does.
+    left, pause = gathered.deadline - seen.now.timestamp(), unsaid or LOOK_AGAIN
+    again = NotItsTurn(timedelta(seconds=min(left, pause) if left > 0 else pause))
+    if unsaid or (decided and not untrue):
+        return None, again
+    failed = seen.last_error if decided else None
+    return failed or Queued(waits.before, out=gathered.lane.host if waits.out else ""), again
 
 
 def _keeps_its_turn(outcome: Outcome) -> bool:

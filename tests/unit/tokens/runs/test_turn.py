@@ -72,6 +72,32 @@ async def test_a_valid_token_that_waits_for_its_apps_turn_stays_as_it_is() -> No
     assert (mints(world), ready_of(world.status())) == (1, FRESH)
 
 
+async def test_a_token_that_dies_while_it_waits_for_its_turn_is_looked_at_when_it_does() -> None:
+    world = await fresh()
+    world.clock.advance(timedelta(minutes=59, seconds=56))
+    process = await paced(world)
+    due = await process.run()
+    assert due is not None
+    assert due.due - world.clock.now.timestamp() == pytest.approx(4)
+
+
+@pytest.mark.parametrize("tried", [True, False], ids=["its renewal failed", "it was never asked for"])
+async def test_a_token_that_dies_while_others_look_whether_github_answers_says_why(*, tried: bool) -> None:
+    world = await fresh()
+    world.api.put(githubtoken_body("first", uid="uid-first"))
+    world.clock.advance(timedelta(minutes=45))
+    process = world.start()
+    world.github.refuses["mint"] = NOT_SENT
+    for name in ("ci", "first") if tried else ("first",):
+        await process.run(name)
+    lane = await process.lane()
+    for name in "abcde":
+        process.lanes.ask(token_ref(name), lane, deadline=0, points=5, now=world.clock.monotonic())
+    world.clock.advance(timedelta(minutes=16))
+    await process.run("ci")
+    assert ready_of(world.status()) == ("False", reasons.GITHUB_UNAVAILABLE)
+
+
 async def taken(process: Process, seconds: float) -> None:
     """So much time passes, in which whoever is woken by its turn runs."""
     world = process.world
