@@ -178,7 +178,7 @@ def _unchanged(seen: Observation, *, stored: bool) -> tuple[str, str, str]:
     if old["status"] == "True" and not stored:
         if needed is not None and needed["reason"] != reasons.EXPIRES_SOON:
             return "False", str(needed["reason"]), str(needed["message"])
-        return "False", reasons.EXPIRED, str(old["message"])
+        return "False", reasons.EXPIRED, str(old["message"]).replace("token valid", "token was valid", 1)
     return str(old["status"]), str(old["reason"]), str(old["message"])
 
 

@@ -43,6 +43,7 @@ HOUR = timedelta(hours=1)
 FLOW = Flow(Token("device-code"), "ABCD-1234", "https://github.com/login/device", NOW, NOW + HOUR, 5, "", "Iv1")
 FAILED = Transient(reasons.GITHUB_UNAVAILABLE, "no answer")
 FAILING = "token valid until then; refresh failing: x"
+FAILED_THEN = "token was valid until then; refresh failing: x"
 SUSPENDED = githubtoken(suspend=True)
 PAUSED = Paused()
 BACKING_OFF = BackingOff()
@@ -151,7 +152,7 @@ def case(sentence: str, seen: Observation, error: Standing | None, expected: str
         case("suspended from the start", observation(SUSPENDED), PAUSED, TO_BE_RESUMED),
         case("waiting, as it was", WAS_FRESH, BACKING_OFF, f"True Fresh: {FAILING}"),
         case("waiting, failing as it was", WAS_FAILING, BACKING_OFF, "False InstallationNotFound: install it"),
-        case("waiting, expired meanwhile", over(WAS_FRESH), BACKING_OFF, f"False Expired: {FAILING}"),
+        case("waiting, expired meanwhile", over(WAS_FRESH), BACKING_OFF, f"False Expired: {FAILED_THEN}"),
         case(
             "waiting, expired meanwhile, and a human is needed",
             over(WAS_HELPLESS),
