@@ -163,7 +163,7 @@ def case(sentence: str, seen: Observation, error: Standing | None, expected: str
             "waiting, expired meanwhile, and a human was warned of that",
             over(WAS_WARNED),
             BACKING_OFF,
-            f"False Expired: {FAILING}",
+            f"False Expired: {FAILED_THEN}",
         ),
         case("waiting, nothing is known", observation(), BACKING_OFF, "Unknown Pending: waiting for the next attempt"),
     ],
