@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from githubtoken_operator.adapters import client_certificate, tls
 from githubtoken_operator.adapters.github.jwt import read_private_key
 from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.errors import Forbidden
+from githubtoken_operator.adapters.network import client_certificate, tls
 from githubtoken_operator.apps.ground import Ground
 from githubtoken_operator.domain.apps import hosts, signers
 from githubtoken_operator.domain.objects import named

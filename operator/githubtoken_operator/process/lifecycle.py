@@ -21,7 +21,6 @@ from functools import partial
 from typing import Final
 
 from githubtoken_operator import __version__
-from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.adapters.clock import set_by, utc_now
 from githubtoken_operator.adapters.github.client import GitHub
 from githubtoken_operator.adapters.github.sending import REFRESH_READ_LIMIT, SEND_LIMIT, Sender
@@ -34,6 +33,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster, Kind
 from githubtoken_operator.adapters.kubernetes.lease import Leadership, Lease, Uncontested
 from githubtoken_operator.adapters.kubernetes.pods import Pods, own_pod
 from githubtoken_operator.adapters.metrics.metrics import Metrics
+from githubtoken_operator.adapters.network.ca_file import CAFile
 from githubtoken_operator.domain.apps import hosts
 from githubtoken_operator.domain.objects.secrets import WATCHED_BY_NAME
 from githubtoken_operator.domain.vocabulary.times import format_duration, format_time

@@ -7,10 +7,10 @@ import asyncio
 import click
 
 from githubtoken_operator.adapters import logs
-from githubtoken_operator.adapters.ca_file import CannotTrust
 from githubtoken_operator.adapters.http_server import CannotListen
 from githubtoken_operator.adapters.journal import CannotJournal
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
+from githubtoken_operator.adapters.network.ca_file import CannotTrust
 from githubtoken_operator.process import footprint
 from githubtoken_operator.process.background import TaskEnded
 from githubtoken_operator.process.leading import LeaseLost

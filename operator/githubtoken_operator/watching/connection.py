@@ -1,7 +1,7 @@
 """kopf's own connection to the API server: as whom, at which address, and whom it trusts.
 
 It is that of our own client, whose credential it shares, and it trusts the cluster's CA as that one does
-(`adapters.tls`). Long lists are read in steps and trimmed, as no tenant's Secrets may hold up everybody else.
+(`adapters.network.tls`). Long lists are read in steps and trimmed, as no tenant's Secrets may hold up everybody else.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any, Final, Self
 import aiohttp
 import kopf
 
-from githubtoken_operator.adapters import tls
 from githubtoken_operator.adapters.kubernetes import stepwise
 from githubtoken_operator.adapters.kubernetes.access.access import Access
+from githubtoken_operator.adapters.network import tls
 from githubtoken_operator.domain.objects.secrets import trimmed
 
 AGAIN: Final = 5.0

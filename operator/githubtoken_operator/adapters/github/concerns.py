@@ -20,7 +20,7 @@ from typing import Final
 import aiohttp
 import httpx
 
-from githubtoken_operator.adapters import client_certificate, tls
+from githubtoken_operator.adapters.network import client_certificate, tls
 from githubtoken_operator.domain.vocabulary.errors import Concern
 from githubtoken_operator.domain.vocabulary.model import Server
 

@@ -23,8 +23,8 @@ from typing import Final
 import aiohttp
 import httpx
 
-from githubtoken_operator.adapters import client_certificate, tls, unanswered
-from githubtoken_operator.adapters.ca_file import CAFile
+from githubtoken_operator.adapters.network import client_certificate, tls, unanswered
+from githubtoken_operator.adapters.network.ca_file import CAFile
 from githubtoken_operator.domain.apps import proxies
 from githubtoken_operator.domain.apps.hosts import is_enterprise_server
 from githubtoken_operator.domain.vocabulary import reasons

@@ -18,10 +18,10 @@ import aiohttp
 from kubernetes.aio import client, config
 from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 
-from githubtoken_operator.adapters import tls, unanswered
 from githubtoken_operator.adapters.kubernetes import stepwise
 from githubtoken_operator.adapters.kubernetes.apply import APPLY, as_yaml
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Unavailable, error_of
+from githubtoken_operator.adapters.network import tls, unanswered
 
 REQUEST_TIMEOUT: Final = 20.0
 """Seconds for a whole request. The API server's own limit for non-watch requests is 60."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right, SecretLook
-from githubtoken_operator.adapters.reach import Reached
+from githubtoken_operator.adapters.network.reach import Reached
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.terminal.checks import Look
 from githubtoken_operator.domain.user.credentials.orphans import Orphan

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from githubtoken_operator.adapters.reach import Reached
+from githubtoken_operator.adapters.network.reach import Reached
 from githubtoken_operator.commands.terminal import ages
 from githubtoken_operator.commands.terminal.checks import Check
 

@@ -14,7 +14,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Kind
 from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right, SecretLook, Survey
 from githubtoken_operator.adapters.kubernetes.commands.tokens import Tokens
 from githubtoken_operator.adapters.kubernetes.errors import ApiError
-from githubtoken_operator.adapters.reach import reach
+from githubtoken_operator.adapters.network.reach import reach
 from githubtoken_operator.commands.cluster import rivals
 from githubtoken_operator.commands.cluster.session import Session
 from githubtoken_operator.commands.cluster.snapshot import Snapshot, in_order

@@ -9,7 +9,7 @@ from typing import Any
 
 from githubtoken_operator.adapters.kubernetes.commands.survey import SecretLook
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Forbidden
-from githubtoken_operator.adapters.reach import Reached
+from githubtoken_operator.adapters.network.reach import Reached
 from githubtoken_operator.commands.crds import packaged
 from githubtoken_operator.commands.doctor.command import judged
 from githubtoken_operator.commands.doctor.findings import Findings, Inventory, Platform, Rights

@@ -12,7 +12,7 @@ import yaml
 
 from githubtoken_operator.adapters.kubernetes.commands.survey import Owner, Right, SecretLook, Survey
 from githubtoken_operator.adapters.kubernetes.errors import ApiError, Unavailable
-from githubtoken_operator.adapters.reach import Reached
+from githubtoken_operator.adapters.network.reach import Reached
 from githubtoken_operator.commands.cluster.snapshot import Snapshot
 from githubtoken_operator.commands.doctor import reading, rights
 from githubtoken_operator.commands.doctor.command import summary

@@ -15,8 +15,8 @@ from typing import Final
 
 import httpx
 
-from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.adapters.github.transport import make_transport
+from githubtoken_operator.adapters.network.ca_file import CAFile
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 from githubtoken_operator.domain.vocabulary.documents import mapping
 from githubtoken_operator.domain.vocabulary.errors import SignerUnavailable

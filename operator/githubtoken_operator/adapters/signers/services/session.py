@@ -12,8 +12,8 @@ from typing import Any, Final
 import requests
 from requests.adapters import HTTPAdapter
 
-from githubtoken_operator.adapters.ca_file import CAFile
 from githubtoken_operator.adapters.github.transport import trust
+from githubtoken_operator.adapters.network.ca_file import CAFile
 
 WAIT: Final = (2.0, 3.0)
 """Seconds for a connection, and for each part of an answer; a token and a signature fit into the port's limit."""

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from githubtoken_operator.adapters import client_certificate
+from githubtoken_operator.adapters.network import client_certificate
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from githubtoken_operator.adapters import tls, unanswered
+from githubtoken_operator.adapters.network import tls, unanswered
 from githubtoken_operator.domain.apps import proxies
 from githubtoken_operator.domain.vocabulary.certificates import CABundle
 

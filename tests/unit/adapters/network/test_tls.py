@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from githubtoken_operator.adapters import tls
+from githubtoken_operator.adapters.network import tls
 from githubtoken_operator.domain.vocabulary import certificates
 from tests.cas import ANOTHER_NAME, EXPIRED, LEGACY, NOT_A_CA, TO_THE_LETTER, made
 

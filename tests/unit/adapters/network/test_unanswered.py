@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from githubtoken_operator.adapters import unanswered
+from githubtoken_operator.adapters.network import unanswered
 
 KEY: Any = ConnectionKey("c", 443, True, True, None, None, None)
 REFUSED = ConnectionRefusedError(111, "Connect call failed ('10.0.0.1', 443)")

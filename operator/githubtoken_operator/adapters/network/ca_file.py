@@ -12,7 +12,7 @@ import logging
 import ssl
 from pathlib import Path
 
-from githubtoken_operator.adapters import tls
+from githubtoken_operator.adapters.network import tls
 from githubtoken_operator.domain.vocabulary.certificates import CABundle, of_pem
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from githubtoken_operator.adapters.reach import Reached, reach
+from githubtoken_operator.adapters.network.reach import Reached, reach
 from tests.unit.builders import NOW
 
 THEIRS = "Sun, 01 Mar 2026 12:03:00 GMT"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from githubtoken_operator.adapters.ca_file import CAFile, CannotTrust
 from githubtoken_operator.adapters.github.transport import GitHubTransport, make_transport
+from githubtoken_operator.adapters.network.ca_file import CAFile, CannotTrust
 from tests.cas import NO_KEY_USAGE, made
 
 
