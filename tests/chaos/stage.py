@@ -261,7 +261,7 @@ class Stage:
         assert result.double_spends == 0, result
         assert result.replays <= (expected != ENDED), result
         if expected != ENDED:
-            events = self.world.events(name, reason=expected)
+            events = self.world.wait_events(name, reason=expected)
             assert [event.get("count", 1) for event in events] == [1], events
         for path in self.folder.glob("journal*/*"):
             assert path.stat().st_mode & 0o077 == 0, path

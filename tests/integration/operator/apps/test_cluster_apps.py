@@ -52,7 +52,8 @@ def test_a_cluster_app_serves_a_token_and_says_what_it_is(world: World) -> None:
     assert status["permissions"]
     assert world.ready(name, kind="ClusterGitHubApp").reason == "Accepted"
     # Kubernetes keeps events about cluster-scoped objects in `default`.
-    assert [event["type"] for event in world.events(name, kind="ClusterGitHubApp", reason="Accepted")] == ["Normal"]
+    events = world.wait_events(name, kind="ClusterGitHubApp", reason="Accepted")
+    assert [event["type"] for event in events] == ["Normal"]
     world.delete("GitHubToken", "ci")
     world.wait_for(name, lambda found: found["status"].get("tokens") == 0, kind="ClusterGitHubApp")
 

@@ -100,7 +100,7 @@ def test_a_rollout_is_restarted_by_its_own_field_and_a_cluster_without_the_kind_
     renew(world, 2)
     world.wait_until(lambda: (world.get("Rollout", "web") or {})["spec"].get("restartAt"), "the restart")
     assert restarted_at(world, "Rollout") is None
-    assert "restarted Rollout `web`" in world.events(reason="Restarted")[0]["message"]
+    assert "restarted Rollout `web`" in world.wait_events(reason="Restarted")[0]["message"]
     assert 'githubtoken_restarts_total{kind="Rollout"}' in world.operator.metrics()
 
 

@@ -35,7 +35,7 @@ def test_tokens_are_had_and_renewed_in_time_although_the_clock_is_off(world: Wor
     refused = [request.status for request in world.requests() if request.status == 401]
     assert len(refused) <= 2
     assert world.double_spends() == 0
-    assert [event["reason"] for event in world.events()] == ["Fresh"]
+    assert [event["reason"] for event in world.wait_events()] == ["Fresh"]
     series = 'githubtoken_clock_skew_seconds{host="127.0.0.1"}'
     skew = [line for line in world.operator.metrics().splitlines() if line.startswith(series)]
     assert len(skew) == 1

@@ -160,7 +160,7 @@ def test_a_manifest_that_takes_our_marks_away_restarts_nobody_after_a_restart_of
     apart.wait_ready()
     apart.annotate("ci", refresh_requested_at="now")
     apart.wait_for("ci", lambda found: found["status"].get("restartedRevision") == 2)
-    assert len(apart.events(reason="Restarted")) == 1
+    assert len(apart.wait_events(reason="Restarted")) == 1
     meta = {"name": "web", "namespace": apart.namespace}
     replaced = apart.cluster.send("PUT", "Deployment", apart.namespace, "web", {**manifest, "metadata": meta}).json()
     assert "annotations" not in replaced["spec"]["template"]["metadata"]
@@ -172,7 +172,7 @@ def test_a_manifest_that_takes_our_marks_away_restarts_nobody_after_a_restart_of
     assert found["metadata"]["generation"] == replaced["metadata"]["generation"]
     apart.annotate("ci", refresh_requested_at="again")
     apart.wait_for("ci", lambda token: token["status"].get("restartedRevision") == 3)
-    assert len(apart.events(reason="Restarted")) == 2
+    assert len(apart.wait_events(count=2, reason="Restarted")) == 2
 
 
 def seed_file(world: World, refresh_token: str) -> str:

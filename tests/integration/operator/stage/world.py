@@ -109,6 +109,13 @@ class World(Belongings):
         ]
         return sorted(about, key=lambda event: event["metadata"]["creationTimestamp"])
 
+    def wait_events(
+        self, name: str = "ci", count: int = 1, *, kind: str = "GitHubToken", reason: str | None = None
+    ) -> list[Object]:
+        """The same, once there are so many: what status tells is told by an event a moment later."""
+        self.wait_until(lambda: len(self.events(name, kind=kind, reason=reason)) >= count, f"{count} events")
+        return self.events(name, kind=kind, reason=reason)
+
     def requests(self, *operations: str, app: App | None = None) -> list[Request]:
         """Requests to GitHub of this world's Apps and of Apps that GitHub does not know, or those of one App."""
         whose = {app.id, app.client_id} if app else {*self._identities, None}

@@ -50,7 +50,7 @@ def test_a_human_enters_the_code_and_the_token_renews_itself(world: World) -> No
     assert status["deviceFlow"]["verificationURI"] == f"{world.simulator.web_url}/login/device"
     ready = world.ready("alice")
     assert (ready.status, ready.reason) == ("False", "AwaitingAuthorization")
-    (event,) = world.events("alice")
+    (event,) = world.wait_events("alice")
     assert all(code in text for text in (ready.message, event["message"]))
     world.canaries.append(world.data("alice-credential")["device_code"])
     world.github.approve(code, "alice")
@@ -61,7 +61,7 @@ def test_a_human_enters_the_code_and_the_token_renews_itself(world: World) -> No
     world.wait_ready("alice", revision=2)
     assert world.github.token_is_alive(sha256(world.data("alice")["token"]))
     assert (world.double_spends(), len(world.requests("device_code"))) == (0, 1)
-    assert [event["reason"] for event in world.events("alice")] == ["AwaitingAuthorization", "Fresh"]
+    assert [event["reason"] for event in world.wait_events("alice", 2)] == ["AwaitingAuthorization", "Fresh"]
 
 
 def test_an_oauth_app_is_asked_for_the_scopes_and_says_which_it_gave(world: World) -> None:
