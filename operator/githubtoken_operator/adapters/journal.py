@@ -38,7 +38,7 @@ RESERVED: Final = 16 * 1024
 """Bytes that a reservation takes. GitHub's answer has some 400; the largest that is read has a MiB, and needs luck."""
 
 MOST: Final = 1000
-"""Entries and reservations at once. No more than the operator's concurrency are usual."""
+"""Entries and reservations at once, which the chart's volume has room for. Usual is no more than runs at once."""
 
 _HOLDER_NAME: Final = re.compile(r"[0-9a-f]{32}")
 _OTHERS: Final = 0o077

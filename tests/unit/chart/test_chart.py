@@ -13,6 +13,7 @@ import yaml
 
 import chartdoc
 import manifests
+from githubtoken_operator.adapters import journal
 from githubtoken_operator.settings import parse_allowed_host
 
 ROOT = Path(__file__).parents[3]
@@ -143,3 +144,8 @@ def test_an_outdated_file_is_told_and_written_only_when_asked(tmp_path: Path) ->
     assert not path.exists()
     assert manifests.outdated({path: "new"}, write=True) == [path]
     assert manifests.outdated({path: "new"}) == []
+
+
+def test_the_journals_volume_has_room_for_all_that_it_may_hold() -> None:
+    (mebibytes,) = re.findall(r"sizeLimit: (\d+)Mi", (CHART / "templates/deployment.yaml").read_text())
+    assert int(mebibytes) * 1024**2 >= journal.MOST * journal.RESERVED
