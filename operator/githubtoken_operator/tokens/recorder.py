@@ -88,7 +88,8 @@ class Recorder:
         needed = None if result.standing else conditions.find_condition(new, conditions.NEEDS_HUMAN)
         failing = before.failing if waiting else told.reason if told else needed["reason"] if needed else ""
         memory.told = Told(*conditions.ready_of(new), failing)
-        if _same(before, memory.told):
+        # Of one that had no token before, that it waits is no event: so many may, while GitHub is away.
+        if _same(before, memory.told) or (isinstance(result.standing, Queued) and before.ready != "True"):
             return
         if told is not None:
             reason, message = told.reason, told.message

@@ -60,16 +60,18 @@ def while_waiting(gathered: Gathered, waits: Waits) -> tuple[Standing | None, No
     """What status is to say, None where it need not, and when to look again at an object that has a reservation.
 
     It is said once, where status says nothing of this spec yet, or has become untrue: where the token has died since
-    its renewal failed, why it failed.
+    its renewal failed, why it failed; and where GitHub answers again, that there is but a turn to wait for.
     """
     seen, status = gathered.observation, gathered.observation.token.status
     decided = conditions.is_decided(status, seen.token.generation)
     untrue = not seen.valid and conditions.ready_of(status)[0] == "True"
+    # Where no attempt of its own failed, status has that from its wait.
+    answers = not waits.out and not seen.failures.attempts and was_unanswered(seen)
     unsaid = 0.0 if untrue else max(WORTH_A_WORD - waits.waited, 0.0)
     # A token that dies while it waits is told when it does.
     left, pause = gathered.deadline - seen.now.timestamp(), unsaid or LOOK_AGAIN
     again = NotItsTurn(timedelta(seconds=min(left, pause) if left > 0 else pause))
-    if unsaid or (decided and not untrue):
+    if unsaid or (decided and not untrue and not answers):
         return None, again
     failed = seen.last_error if decided else None
     return failed or Queued(waits.before, out=gathered.lane.host if waits.out else ""), again

@@ -98,6 +98,24 @@ async def test_a_token_that_dies_while_others_look_whether_github_answers_says_w
     assert ready_of(world.status()) == ("False", reasons.GITHUB_UNAVAILABLE)
 
 
+async def test_one_that_waits_while_github_is_away_makes_no_event_and_says_when_it_answers_again() -> None:
+    world = declared()
+    world.api.put(githubtoken_body("first", uid="uid-first"))
+    process = world.start()
+    world.github.refuses["mint"] = NOT_SENT
+    await process.run("first")
+    lane, told = await process.lane(), list(world.event_reasons)
+    for name in "abcde":
+        process.lanes.ask(token_ref(name), lane, deadline=0, points=5, now=world.clock.monotonic())
+    await process.run("ci")
+    world.clock.advance(timedelta(seconds=WORTH_A_WORD))
+    await process.run("ci")
+    assert (ready_of(world.status()), world.event_reasons) == (("False", reasons.GITHUB_UNAVAILABLE), told)
+    process.lanes.answered(lane, world.clock.monotonic())
+    await process.run("ci")
+    assert (ready_of(world.status()), world.event_reasons) == (("Unknown", reasons.PENDING), told)
+
+
 async def taken(process: Process, seconds: float) -> None:
     """So much time passes, in which whoever is woken by its turn runs."""
     world = process.world
