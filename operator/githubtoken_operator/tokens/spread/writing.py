@@ -145,7 +145,8 @@ class Writing:
     ) -> WantedNamespace:
         there = self._watched.is_delivered(Ref(Kind.SECRET, wanted.namespace, order.token.secret.name))
         failure = Failure(wanted.namespace, reason, message)
-        pause = pause or min(max(2 * wanted.pause, RETRY), RECHECK_DENIED)
+        goes_on = wanted.failure is not None and wanted.failure.reason == reason
+        pause = pause or (min(max(2 * wanted.pause, RETRY), RECHECK_DENIED) if goes_on else RETRY)
         return replace(wanted, failure=failure, pause=pause, again=order.now + pause, delivered=there)
 
     async def _conflicts(self, order: _Order, wanted: WantedNamespace, conflict: str) -> WantedNamespace:

@@ -16,7 +16,7 @@ from githubtoken_operator.adapters.kubernetes.cluster import Cluster
 from githubtoken_operator.adapters.kubernetes.errors import Conflict, HookAway
 from githubtoken_operator.domain.consumer import consumer, spread
 from githubtoken_operator.domain.consumer.consumer import Issued
-from githubtoken_operator.domain.consumer.spread import LEAST_LEFT, Spread, WantedNamespace
+from githubtoken_operator.domain.consumer.spread import LEAST_LEFT, Failure, Spread, WantedNamespace
 from githubtoken_operator.domain.objects.specs.github_token import GitHubToken
 from githubtoken_operator.domain.objects.specs.namespaces import NamespacesWish
 from githubtoken_operator.domain.observed.observation import Observation
@@ -152,6 +152,17 @@ async def test_what_goes_on_failing_is_tried_less_and_less_often() -> None:
         there = await to.everywhere(seen, there, Spreading(), body)
         pauses += [wanted.again - now for wanted in there.namespaces if wanted.again]
     assert pauses == [RETRY, RETRY * 2, RETRY * 4, RETRY * 8, RETRY * 16, RECHECK_DENIED, RECHECK_DENIED]
+
+
+@pytest.mark.parametrize("before", [None, Failure(NAMESPACES[0], reasons.SECRET_CONFLICT, "it is another's")])
+async def test_what_begins_to_fail_otherwise_is_tried_again_soon(before: Failure | None) -> None:
+    api = HangingNamespace()
+    api.away.set()
+    token = spread_of(githubtoken("pull"))
+    there = Spread((WantedNamespace(NAMESPACES[0], failure=before, pause=RECHECK_DENIED),), published=NEXT)
+    seen = Observation(now=NOW, token=token, secret=None, issued=NEXT)
+    found = await writing(api).everywhere(seen, there, Spreading(), consumer.render(token, NEXT, None))
+    assert [wanted.again for wanted in found.namespaces] == [NOW + RETRY]
 
 
 @pytest.mark.parametrize("token", [githubtoken("pull"), user_githubtoken("pull")], ids=["installation", "user"])
