@@ -10,8 +10,8 @@ folder the entries live and die with the process, and so does the holder.
 
 A file is whole or absent: temporary file, fsync, rename, fsync of the folder; a temporary file that is whole when the
 process dies counts. All files are 0600 and the folder 0700, for they hold tokens. A folder of ours that others can only
-look into, as `mkdir` makes it, is closed to them. One that others can write into is refused; a mounted volume often is
-one, so the operator is given a folder inside of it, which it makes.
+look into, as `mkdir` makes it, is closed to them, where nothing is in it but a journal. One that others can write into
+is refused; a mounted volume often is one, so the operator is given a folder inside of it, which it makes.
 
 The methods are plain functions, to be called on the event loop: the chart mounts memory, where they take microseconds,
 and without an `await` nothing can cancel the way from the answer to the file. Everything is read once, when the journal
@@ -148,10 +148,20 @@ class _Folder:
                 "made as it must be"
             )
         if found.st_mode & _OTHERS:
-            try:
-                os.fchmod(self._descriptor, 0o700)
-            except OSError as error:
-                raise self._cannot("closed to others", error) from error
+            self._close_to_others()
+
+    def _close_to_others(self) -> None:
+        """Only a journal, or what is to become one: a folder that serves something else must not cease to."""
+        try:
+            there = {path.name for path in self._path.iterdir()}
+            if there and HOLDER not in there:
+                raise CannotJournal(
+                    f"the journal {self._path} can be opened by others, and has files that are no journal's: name a "
+                    f"folder of its own, such as {self._path}/journal; it is made as it must be"
+                )
+            os.fchmod(self._descriptor, 0o700)
+        except OSError as error:
+            raise self._cannot("closed to others", error) from error
 
     def close(self) -> None:
         if self._descriptor >= 0:

@@ -308,6 +308,21 @@ def test_a_folder_that_others_can_only_look_into_is_closed_to_them(folder: Path,
         assert mode(folder) == 0o700
 
 
+def test_a_folder_of_others_files_is_not_closed_to_them_but_refused(folder: Path) -> None:
+    folder.mkdir(mode=0o755)
+    (folder / "theirs").touch()
+    with pytest.raises(CannotJournal, match="has files that are no journal's"):
+        Journal(folder)
+    assert (mode(folder), [path.name for path in folder.iterdir()]) == (0o755, ["theirs"])
+
+
+def test_a_journal_that_was_opened_to_others_later_is_closed_again(reopen: Callable[[], Journal], folder: Path) -> None:
+    reopen()
+    folder.chmod(0o755)
+    reopen()
+    assert mode(folder) == 0o700
+
+
 @pytest.mark.parametrize("open_to", [0o777, 0o770, 0o702, 0o720])
 def test_a_folder_that_others_can_write_into_is_refused_with_advice(folder: Path, open_to: int) -> None:
     folder.mkdir()
