@@ -196,7 +196,8 @@ class _Sources(Collector):
         self.given: dict[str, Callable[[], Reading]] = {}
 
     def collect(self) -> Iterator[Metric]:
-        for name, source in self.given.items():
+        # More may be given while a scrape is answered.
+        for name, source in tuple(self.given.items()):
             (meaning, labels), found = SOURCES[name], source()
             if isinstance(found, Mapping):
                 family = GaugeMetricFamily(name, meaning, labels=labels)

@@ -48,12 +48,16 @@ AT_ONCE: Final = 8
 """Secrets that are written at the same time, of all objects together, while the token before is still good."""
 OF_ONE_NAMESPACE: Final = 2
 """The same in one namespace."""
+PATIENCE: Final = 5.0
+"""Seconds for which a run waits for a place in a namespace: it has one of the scheduler's meanwhile."""
 AT_ONCE_IN_HASTE: Final = 32
 """The same of one object where it is not."""
 RETRY: Final = timedelta(seconds=2)
 """What the API server could not do now is tried again after this, and twice that each time, up to `RECHECK_DENIED`."""
 MOST_TRIES: Final = 3
 """For one Secret in one run, while somebody else writes it too."""
+
+_TAKES_LONG: Final = "the API server takes long for each Secret in this namespace, so others wait for it too"
 
 T = TypeVar("T")
 
@@ -74,6 +78,7 @@ class Writing:
         self._cluster = ground.cluster
         self._watched = ground.watched
         self._metrics = ground.metrics
+        self._now = ground.clocks.now
         self._known = known
         self._claims = claims
         self._telling = Telling(ground)
@@ -93,7 +98,10 @@ class Writing:
         new: list[JSON] = []
 
         async def at(wanted: WantedNamespace) -> None:
-            async with nullcontext() if haste else self._place(wanted.namespace):
+            async with nullcontext(True) if haste else self._place(wanted.namespace) as placed:
+                if not placed:
+                    state.namespaces[wanted.namespace] = self._fails(order, wanted, reasons.PENDING, _TAKES_LONG)
+                    return
                 state.namespaces[wanted.namespace], secret = await self._write(order, wanted)
             if secret is not None and wanted.settled is None and wanted.secret is None:
                 new.append(secret)
@@ -108,10 +116,20 @@ class Writing:
         return replace(present, published=seen.issued, namespaces=namespaces)
 
     @asynccontextmanager
-    async def _place(self, namespace: str) -> AsyncIterator[None]:
+    async def _place(self, namespace: str) -> AsyncIterator[bool]:
+        """Whether there is one in time."""
         own = self._in_namespace.setdefault(namespace, asyncio.Semaphore(OF_ONE_NAMESPACE))
-        async with own, self._few:
-            yield
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await own.acquire()
+        except TimeoutError:
+            yield False
+            return
+        try:
+            async with self._few:
+                yield True
+        finally:
+            own.release()
 
     async def _write(self, order: _Order, wanted: WantedNamespace) -> tuple[WantedNamespace, JSON | None]:
         """One Secret: what is known of it then, and itself where it was written."""
@@ -147,7 +165,9 @@ class Writing:
         failure = Failure(wanted.namespace, reason, message)
         goes_on = wanted.failure is not None and wanted.failure.reason == reason
         pause = pause or (min(max(2 * wanted.pause, RETRY), RECHECK_DENIED) if goes_on else RETRY)
-        return replace(wanted, failure=failure, pause=pause, again=order.now + pause, delivered=there)
+        # A write may have hung for longer than the pause.
+        again = max(order.now, self._now()) + pause
+        return replace(wanted, failure=failure, pause=pause, again=again, delivered=there)
 
     async def _conflicts(self, order: _Order, wanted: WantedNamespace, conflict: str) -> WantedNamespace:
         """The Secret is somebody else's, who is told once."""

@@ -24,6 +24,7 @@ from githubtoken_operator.domain.runs.decide import RECHECK_DENIED
 from githubtoken_operator.domain.vocabulary import reasons
 from githubtoken_operator.tokens.consumer.claims import Claims
 from githubtoken_operator.tokens.memory import Spreading
+from githubtoken_operator.tokens.spread import writing as spread_writing
 from githubtoken_operator.tokens.spread.known import Known
 from githubtoken_operator.tokens.spread.writing import AT_ONCE, AT_ONCE_IN_HASTE, OF_ONE_NAMESPACE, RETRY, Writing
 from tests.unit.builders import NOW, githubtoken, issued, personal_githubtoken, user_githubtoken
@@ -138,6 +139,23 @@ async def test_a_namespace_that_hangs_leaves_places_for_what_others_are_given() 
     for found in await writes:
         (failed,) = [wanted.failure for wanted in found.namespaces if wanted.failure]
         assert (failed.namespace, failed.reason) == (NAMESPACES[0], reasons.PENDING)
+
+
+async def test_a_run_does_not_wait_for_long_for_a_place_in_a_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spread_writing, "PATIENCE", 0)
+    api = HangingNamespace()
+    to = writing(api)
+    hanging = [asyncio.create_task(write(to, [spread_of(githubtoken(f"h{n}", uid=f"h{n}"))], HELD)) for n in range(2)]
+    # Until they are done everywhere else.
+    for _ in range(40 * len(NAMESPACES)):
+        await asyncio.sleep(0)
+    assert api.hanging == OF_ONE_NAMESPACE
+    (found,) = await write(to, [spread_of(githubtoken("pull"))], HELD)
+    (failed,) = [wanted.failure for wanted in found.namespaces if wanted.failure]
+    assert (failed.namespace, failed.reason) == (NAMESPACES[0], reasons.PENDING)
+    assert "takes long" in failed.message
+    api.away.set()
+    await asyncio.gather(*hanging)
 
 
 async def test_what_goes_on_failing_is_tried_less_and_less_often() -> None:
