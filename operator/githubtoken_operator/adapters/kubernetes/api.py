@@ -25,11 +25,6 @@ from githubtoken_operator.adapters.network import tls, unanswered
 
 REQUEST_TIMEOUT: Final = 20.0
 """Seconds for a whole request. The API server's own limit for non-watch requests is 60."""
-WRITE_TIMEOUT: Final = 35.0
-"""The same of a write, for which an admission webhook may have 30: who hangs is then told, and is no outage.
-
-https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#timeouts
-"""
 CONNECTIONS: Final = 32
 """At once, where nobody says another number."""
 _CHUNK: Final = 500
@@ -173,8 +168,7 @@ class Api:
         """Status and body of one answer. Raises `Unavailable`."""
         began, status, later = time.monotonic(), 0, None
         try:
-            limit = REQUEST_TIMEOUT if method == "GET" else WRITE_TIMEOUT
-            response = await self._open(method, url, headers, body, timeout=limit)
+            response = await self._open(method, url, headers, body, timeout=REQUEST_TIMEOUT)
             raw: bytes = await response.read()
             status, later = response.status, response.headers.get("Retry-After")
         except self._failures as error:
